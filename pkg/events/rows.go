@@ -1,0 +1,118 @@
+package events
+
+import (
+	"encoding/binary"
+)
+
+// Rows are a session's state: a pure function of its counted outcomes. A row is
+// named by a Key within its session; keys order so that the rules can ask for the
+// first of a range.
+
+// Key names a row within a session.
+type Key string
+
+// HeadKey names the session's head.
+const HeadKey Key = "h"
+
+// MemberKey names a person's membership, past or present.
+func MemberKey(u UserID) Key { return Key("m" + string(u)) }
+
+// MessageKey names a message.
+func MessageKey(s Seq) Key { return Key("g" + be(uint64(s))) }
+
+// ClientIDKey names what came of a client id.
+func ClientIDKey(u UserID, clientID string) Key { return Key("c" + string(u) + "\x00" + clientID) }
+
+// StandingKey orders the members of one role by joining.
+func StandingKey(r Role, joined Seq, u UserID) Key {
+	return StandingPrefix(r) + Key(be(uint64(joined))+string(u))
+}
+
+// StandingPrefix begins the keys of all members of that role.
+func StandingPrefix(r Role) Key { return Key([]byte{'s', byte(r)}) }
+
+// StandingUser gives the user of a StandingKey.
+func StandingUser(k Key) UserID { return UserID(k[10:]) }
+
+func be(n uint64) string {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], n)
+	return string(b[:])
+}
+
+// Row is a row's content. Rows are values: changing one means writing another.
+//
+//sumtype:decl
+type Row interface{ isRow() }
+
+type (
+	// Head is the session itself.
+	Head struct {
+		Kind    Kind
+		Base    Seq
+		Seq     Seq
+		Index   Index
+		Members uint32
+		Policy  Policy
+		Closed  bool
+		Title   string
+		// Hash is over the stored bytes of the last outcome.
+		Hash    Hash
+		Created Millis
+	}
+	// Stay is from joining to leaving.
+	Stay struct {
+		// From is the joining event, FromIndex the last index before it.
+		From      Seq
+		FromIndex Index
+		// To is the leaving event, 0 while in; ToIndex the last index before it.
+		To      Seq
+		ToIndex Index
+	}
+	// Member is a person's membership; the last stay is open while in.
+	Member struct {
+		Role        Role
+		Stays       []Stay
+		Marker      Seq
+		MarkerIndex Index
+	}
+	// Standing is an entry of the order of members; its key says all.
+	Standing struct{}
+	// Message is what the rules know of a message.
+	Message struct {
+		Index  Index
+		ID     ID
+		Sender UserID
+		Time   Millis
+		// Revoked, Deleted and Overridden are the events that did so, 0 if none.
+		Revoked    Seq
+		Deleted    Seq
+		Overridden Seq
+	}
+	// ClientID is what came of a client id. Code is empty when accepted.
+	ClientID struct {
+		Digest Digest
+		Code   Code
+		Seq    Seq
+		Index  Index
+		ID     ID
+		Time   Millis
+	}
+)
+
+func (Head) isRow()     {}
+func (Member) isRow()   {}
+func (Standing) isRow() {}
+func (Message) isRow()  {}
+func (ClientID) isRow() {}
+
+// In says whether the member is in now.
+func (m Member) In() bool {
+	return len(m.Stays) > 0 && m.Stays[len(m.Stays)-1].To == 0
+}
+
+// Write sets a row, or removes it when Row is nil.
+type Write struct {
+	Key Key
+	Row Row
+}
