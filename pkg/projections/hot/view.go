@@ -1,0 +1,119 @@
+package hot
+
+import (
+	"context"
+	"errors"
+
+	"annal/pkg/events"
+)
+
+// Errors of reading the view.
+var (
+	// ErrNoSession: the view is whole and has no such session.
+	ErrNoSession = errors.New("hot: no such session")
+	// ErrRebuilding: the view is being rebuilt; what is missing may come. Readers
+	// are told TRY_AGAIN, never an empty session.
+	ErrRebuilding = errors.New("hot: the view is being rebuilt")
+)
+
+// Head is a session as the view has it.
+type Head struct {
+	Session events.SessionID
+	Kind    events.Kind
+	Title   string
+	Base    events.Seq
+	Seq     events.Seq
+	Index   events.Index
+	Members uint32
+	Closed  bool
+	Policy  events.Policy
+	// WindowStart is the first seq the window holds.
+	WindowStart events.Seq
+}
+
+// Person is a user's part in a session. Member is the zero value when the user never was in.
+type Person struct {
+	Head   Head
+	Member events.Member
+	// Unread counts messages in the user's stays after the marker, less revoked
+	// and deleted ones; exact at any size.
+	Unread uint64
+}
+
+// State is what became of a message since it was sent.
+type State struct {
+	Revoked    events.Seq
+	Deleted    events.Seq
+	Overridden events.Seq
+	// Body is the newest one when Overridden is not 0.
+	Body events.Body
+}
+
+// Item is a timeline event of the window.
+type Item struct {
+	Seq events.Seq
+	// Value is the outcome's stored bytes (events.DecodeOutcomeValue).
+	Value []byte
+	// State is of the message: the event itself for a send, its target for an override.
+	State State
+}
+
+// View reads the hot view. All is read at one moment per call.
+type View interface {
+	// Person gives head and membership; ErrNoSession, ErrRebuilding.
+	Person(ctx context.Context, s events.SessionID, u events.UserID) (Person, error)
+	// Forward gives items with first <= seq <= last, ascending, limit at most.
+	Forward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]Item, error)
+	// Backward gives items with first <= seq <= last, descending, limit at most.
+	Backward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]Item, error)
+	// Members gives present members with user id > after, ascending.
+	Members(ctx context.Context, s events.SessionID, after events.UserID, limit int) ([]MemberEntry, error)
+	// Sessions gives the sessions that the user is or was in, with id > after, ascending.
+	Sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) ([]events.SessionID, error)
+}
+
+// MemberEntry is a present member.
+type MemberEntry struct {
+	User   events.UserID
+	Member events.Member
+}
+
+// Delivery is what a gateway hears. Calls come from one goroutine and must not block.
+type Delivery interface {
+	// Session brings counted outcomes of a subscribed session: accepted events only,
+	// as stored values in log order. May repeat, may miss some (see Resubscribed).
+	Session(s events.SessionID, values [][]byte)
+	// User brings membership events that concern the user.
+	User(u events.UserID, values [][]byte)
+	// Answers brings outcomes of commands whose ReplyTo.Instance is this gateway.
+	Answers(values [][]byte)
+	// Resubscribed says that events may have been missed on all subscriptions:
+	// compare heads and fill.
+	Resubscribed()
+}
+
+// Feed is a gateway's subscription to the projector's notifications.
+type Feed interface {
+	// Run delivers until ctx ends, waiting out outages.
+	Run(ctx context.Context, d Delivery) error
+	// SubscribeSession returns once confirmed: whatever is published afterwards is
+	// delivered. So: subscribe, read the head, fill, deliver above.
+	SubscribeSession(ctx context.Context, s events.SessionID) error
+	UnsubscribeSession(s events.SessionID)
+	SubscribeUser(ctx context.Context, u events.UserID) error
+	UnsubscribeUser(u events.UserID)
+}
+
+// Notifier publishes what has been applied.
+type Notifier interface {
+	// Publish sends a round: at most one message per session, user and instance.
+	Publish(ctx context.Context, r Round) error
+}
+
+// Round is what one poll of the projector has to tell.
+type Round struct {
+	Sessions map[events.SessionID][][]byte
+	Users    map[events.UserID][][]byte
+	// Answers are by gateway instance.
+	Answers map[string][][]byte
+}
