@@ -1,0 +1,23 @@
+//go:build !linux
+
+package devstack
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// startBound starts cmd in a process group of its own. Only Linux can bind a child's life to its parent's: elsewhere a
+// SIGKILL of this process leaves the engines running. Annal is developed and run on Linux.
+func startBound(cmd *exec.Cmd) error {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	started := make(chan error)
+	spawner() <- func() { started <- cmd.Start() }
+	return <-started
+}
+
+func runSpawner(work <-chan func()) {
+	for f := range work {
+		f()
+	}
+}
