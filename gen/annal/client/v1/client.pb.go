@@ -50,7 +50,8 @@ type ClientFrame struct {
 	Op isClientFrame_Op `protobuf_oneof:"op"`
 	// Commands only: the sender's own id for the command, the same on every resend.
 	ClientId string `protobuf:"bytes,40,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	// Service tokens only: the user acted for.
+	// Service tokens only: the user acted for. On hello: the whole connection is that
+	// user's, and hears what the user's devices hear.
 	AsUser string `protobuf:"bytes,41,opt,name=as_user,json=asUser,proto3" json:"as_user,omitempty"`
 	// Service tokens only: when it was first said.
 	OriginTimeMs  int64 `protobuf:"varint,42,opt,name=origin_time_ms,json=originTimeMs,proto3" json:"origin_time_ms,omitempty"`
@@ -1641,7 +1642,9 @@ type Error struct {
 	// With "later", when set.
 	RetryAfterMs int64 `protobuf:"varint,4,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
 	// The message in question, where there is one.
-	Seq           uint64 `protobuf:"varint,5,opt,name=seq,proto3" json:"seq,omitempty"`
+	Seq uint64 `protobuf:"varint,5,opt,name=seq,proto3" json:"seq,omitempty"`
+	// The command was sent before, and this is what came of it then.
+	Duplicate     bool `protobuf:"varint,6,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1709,6 +1712,13 @@ func (x *Error) GetSeq() uint64 {
 		return x.Seq
 	}
 	return 0
+}
+
+func (x *Error) GetDuplicate() bool {
+	if x != nil {
+		return x.Duplicate
+	}
+	return false
 }
 
 type Welcome struct {
@@ -3551,13 +3561,14 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\bsessions\x18\v \x01(\v2\x1d.annal.client.v1.SessionsPageH\x00R\bsessions\x12.\n" +
 	"\x05event\x18\x14 \x01(\v2\x16.annal.client.v1.EventH\x00R\x05event\x121\n" +
 	"\x06notice\x18\x15 \x01(\v2\x17.annal.client.v1.NoticeH\x00R\x06noticeB\x06\n" +
-	"\x04kind\"\x83\x01\n" +
+	"\x04kind\"\xa1\x01\n" +
 	"\x05Error\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x14\n" +
 	"\x05retry\x18\x03 \x01(\tR\x05retry\x12$\n" +
 	"\x0eretry_after_ms\x18\x04 \x01(\x03R\fretryAfterMs\x12\x10\n" +
-	"\x03seq\x18\x05 \x01(\x04R\x03seq\"\xb1\x01\n" +
+	"\x03seq\x18\x05 \x01(\x04R\x03seq\x12\x1c\n" +
+	"\tduplicate\x18\x06 \x01(\bR\tduplicate\"\xb1\x01\n" +
 	"\aWelcome\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x1e\n" +
 	"\n" +
