@@ -21,7 +21,7 @@ func outcomeToProto(o *Outcome) (*logv1.Outcome, error) {
 		}
 		m.Result = &logv1.Outcome_Accepted{Accepted: a}
 	case Rejected:
-		rejected := &logv1.Rejected{Code: string(r.Code), Detail: r.Detail, Seq: uint64(r.Seq)}
+		rejected := &logv1.Rejected{Code: string(r.Code), Detail: r.Detail, Seq: uint64(r.Seq), Skipped: skippedToProto(r.Skipped)}
 		if r.Command != nil {
 			rejected.Command = commandToProto(r.Command)
 		}
@@ -62,7 +62,10 @@ func outcomeFromProto(m *logv1.Outcome) (Outcome, error) {
 		}
 		o.Result = Accepted{Seq: Seq(r.Accepted.GetSeq()), Event: event}
 	case *logv1.Outcome_Rejected:
-		rejected := Rejected{Code: Code(r.Rejected.GetCode()), Detail: r.Rejected.GetDetail(), Seq: Seq(r.Rejected.GetSeq())}
+		rejected := Rejected{
+			Code: Code(r.Rejected.GetCode()), Detail: r.Rejected.GetDetail(), Seq: Seq(r.Rejected.GetSeq()),
+			Skipped: skippedFromProto(r.Rejected.GetSkipped()),
+		}
 		if m := r.Rejected.GetCommand(); m != nil {
 			c, err := commandFromProto(m)
 			if err != nil {

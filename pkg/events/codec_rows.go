@@ -33,6 +33,8 @@ func EncodeRow(r Row) ([]byte, error) {
 			Index: uint64(r.Index), Id: r.ID[:], Sender: string(r.Sender), TimeMs: int64(r.Time),
 			Revoked: uint64(r.Revoked), Deleted: uint64(r.Deleted), Overridden: uint64(r.Overridden),
 		}
+	case Place:
+		m = &logv1.PlaceRow{Index: uint64(r.Index)}
 	case ClientID:
 		m = &logv1.ClientIdRow{
 			Digest: r.Digest[:], Code: string(r.Code), Seq: uint64(r.Seq), Index: uint64(r.Index), Id: r.ID[:], TimeMs: int64(r.Time),
@@ -61,6 +63,8 @@ func DecodeRow(k Key, b []byte) (Row, error) {
 		return Standing{}, nil
 	case 'g':
 		return decodeMessage(b)
+	case 'p':
+		return decodePlace(b)
 	case 'c':
 		return decodeClientID(b)
 	}
@@ -105,6 +109,14 @@ func decodeMessage(b []byte) (Row, error) {
 	}
 	copy(r.ID[:], m.GetId())
 	return r, nil
+}
+
+func decodePlace(b []byte) (Row, error) {
+	var m logv1.PlaceRow
+	if err := proto.Unmarshal(b, &m); err != nil {
+		return nil, &DecodeError{err}
+	}
+	return Place{Index: Index(m.GetIndex())}, nil
 }
 
 func decodeClientID(b []byte) (Row, error) {

@@ -16,6 +16,9 @@ const (
 	MaxBatchMembers = 1000
 	// MaxNameBytes is the limit of user ids, client ids, devices, client versions and titles.
 	MaxNameBytes = 128
+	// MaxStays is how many stays a member's row and every view keep; the oldest go
+	// first, and with them what they made visible.
+	MaxStays = 1000
 	// ClientIDTTL is for how long of log time ids of rejected and answered commands
 	// are remembered, in ms. Those of accepted ones live with the message.
 	ClientIDTTL Millis = 24 * 60 * 60 * 1000

@@ -40,6 +40,8 @@ type (
 		Seq Seq
 		// Command is nil when it could not be decoded or would be too large.
 		Command *Command
+		// Skipped says of a batch that changed nothing why, person by person.
+		Skipped []Skipped
 	}
 	// Answered is a command without an effect of its own.
 	Answered struct {

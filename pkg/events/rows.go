@@ -20,6 +20,9 @@ func MemberKey(u UserID) Key { return Key("m" + string(u)) }
 // MessageKey names a message.
 func MessageKey(s Seq) Key { return Key("g" + be(uint64(s))) }
 
+// PlaceKey names a timeline event that is not a message.
+func PlaceKey(s Seq) Key { return Key("p" + be(uint64(s))) }
+
 // ClientIDKey names what came of a client id.
 func ClientIDKey(u UserID, clientID string) Key { return Key("c" + string(u) + "\x00" + clientID) }
 
@@ -89,6 +92,9 @@ type (
 		Deleted    Seq
 		Overridden Seq
 	}
+	// Place stands for a timeline event that is not a message, so that a marker put
+	// on it knows its index: how many messages lie before it.
+	Place struct{ Index Index }
 	// ClientID is what came of a client id. Code is empty when accepted.
 	ClientID struct {
 		Digest Digest
@@ -104,6 +110,7 @@ func (Head) isRow()     {}
 func (Member) isRow()   {}
 func (Standing) isRow() {}
 func (Message) isRow()  {}
+func (Place) isRow()    {}
 func (ClientID) isRow() {}
 
 // In says whether the member is in now.

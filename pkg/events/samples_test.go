@@ -81,6 +81,7 @@ func sampleRows() map[events.Key]events.Row {
 			Marker: 9, MarkerIndex: 4,
 		},
 		events.StandingKey(events.RoleAdmin, 8, "bob"): events.Standing{},
+		events.PlaceKey(13):                            events.Place{Index: 6},
 		events.MessageKey(12): events.Message{
 			Index: 5, ID: events.NewID(1, "c", 0, 0), Sender: "bob", Time: 1_764_000_000_000, Revoked: 13, Deleted: 14, Overridden: 15,
 		},

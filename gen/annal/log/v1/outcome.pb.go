@@ -433,7 +433,9 @@ type Rejected struct {
 	// The message in question, where there is one.
 	Seq uint64 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`
 	// Absent when the command could not be decoded or would be too large.
-	Command       *Command `protobuf:"bytes,4,opt,name=command,proto3" json:"command,omitempty"`
+	Command *Command `protobuf:"bytes,4,opt,name=command,proto3" json:"command,omitempty"`
+	// Of a batch that changed nothing: why, person by person.
+	Skipped       []*Skipped `protobuf:"bytes,5,rep,name=skipped,proto3" json:"skipped,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -492,6 +494,13 @@ func (x *Rejected) GetSeq() uint64 {
 func (x *Rejected) GetCommand() *Command {
 	if x != nil {
 		return x.Command
+	}
+	return nil
+}
+
+func (x *Rejected) GetSkipped() []*Skipped {
+	if x != nil {
+		return x.Skipped
 	}
 	return nil
 }
@@ -1176,12 +1185,13 @@ const file_annal_log_v1_outcome_proto_rawDesc = "" +
 	"overridden\x121\n" +
 	"\adeleted\x18\x12 \x01(\v2\x15.annal.log.v1.DeletedH\x00R\adeleted\x12(\n" +
 	"\x04read\x18\x13 \x01(\v2\x12.annal.log.v1.ReadH\x00R\x04readB\a\n" +
-	"\x05event\"y\n" +
+	"\x05event\"\xaa\x01\n" +
 	"\bRejected\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x10\n" +
 	"\x03seq\x18\x03 \x01(\x04R\x03seq\x12/\n" +
-	"\acommand\x18\x04 \x01(\v2\x15.annal.log.v1.CommandR\acommand\"\x92\x01\n" +
+	"\acommand\x18\x04 \x01(\v2\x15.annal.log.v1.CommandR\acommand\x12/\n" +
+	"\askipped\x18\x05 \x03(\v2\x15.annal.log.v1.SkippedR\askipped\"\x92\x01\n" +
 	"\bAnswered\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x14\n" +
@@ -1258,10 +1268,10 @@ var file_annal_log_v1_outcome_proto_goTypes = []any{
 	(*ClientContext)(nil), // 15: annal.log.v1.ClientContext
 	(*ReplyTo)(nil),       // 16: annal.log.v1.ReplyTo
 	(*Command)(nil),       // 17: annal.log.v1.Command
-	(Kind)(0),             // 18: annal.log.v1.Kind
-	(*Policy)(nil),        // 19: annal.log.v1.Policy
-	(*NewMember)(nil),     // 20: annal.log.v1.NewMember
-	(*Skipped)(nil),       // 21: annal.log.v1.Skipped
+	(*Skipped)(nil),       // 18: annal.log.v1.Skipped
+	(Kind)(0),             // 19: annal.log.v1.Kind
+	(*Policy)(nil),        // 20: annal.log.v1.Policy
+	(*NewMember)(nil),     // 21: annal.log.v1.NewMember
 	(*Body)(nil),          // 22: annal.log.v1.Body
 }
 var file_annal_log_v1_outcome_proto_depIdxs = []int32{
@@ -1282,19 +1292,20 @@ var file_annal_log_v1_outcome_proto_depIdxs = []int32{
 	12, // 14: annal.log.v1.Accepted.deleted:type_name -> annal.log.v1.Deleted
 	13, // 15: annal.log.v1.Accepted.read:type_name -> annal.log.v1.Read
 	17, // 16: annal.log.v1.Rejected.command:type_name -> annal.log.v1.Command
-	18, // 17: annal.log.v1.Created.kind:type_name -> annal.log.v1.Kind
-	19, // 18: annal.log.v1.Created.policy:type_name -> annal.log.v1.Policy
-	20, // 19: annal.log.v1.Created.members:type_name -> annal.log.v1.NewMember
-	20, // 20: annal.log.v1.Added.members:type_name -> annal.log.v1.NewMember
-	21, // 21: annal.log.v1.Added.skipped:type_name -> annal.log.v1.Skipped
-	21, // 22: annal.log.v1.Removed.skipped:type_name -> annal.log.v1.Skipped
-	22, // 23: annal.log.v1.Sent.body:type_name -> annal.log.v1.Body
-	22, // 24: annal.log.v1.Overridden.body:type_name -> annal.log.v1.Body
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	18, // 17: annal.log.v1.Rejected.skipped:type_name -> annal.log.v1.Skipped
+	19, // 18: annal.log.v1.Created.kind:type_name -> annal.log.v1.Kind
+	20, // 19: annal.log.v1.Created.policy:type_name -> annal.log.v1.Policy
+	21, // 20: annal.log.v1.Created.members:type_name -> annal.log.v1.NewMember
+	21, // 21: annal.log.v1.Added.members:type_name -> annal.log.v1.NewMember
+	18, // 22: annal.log.v1.Added.skipped:type_name -> annal.log.v1.Skipped
+	18, // 23: annal.log.v1.Removed.skipped:type_name -> annal.log.v1.Skipped
+	22, // 24: annal.log.v1.Sent.body:type_name -> annal.log.v1.Body
+	22, // 25: annal.log.v1.Overridden.body:type_name -> annal.log.v1.Body
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_annal_log_v1_outcome_proto_init() }

@@ -409,6 +409,52 @@ func (x *MessageRow) GetOverridden() uint64 {
 	return 0
 }
 
+// PlaceRow stands for a timeline event that is not a message.
+type PlaceRow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many messages lie before it.
+	Index         uint64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlaceRow) Reset() {
+	*x = PlaceRow{}
+	mi := &file_annal_log_v1_rows_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlaceRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlaceRow) ProtoMessage() {}
+
+func (x *PlaceRow) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_rows_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlaceRow.ProtoReflect.Descriptor instead.
+func (*PlaceRow) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *PlaceRow) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
 type ClientIdRow struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Digest []byte                 `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
@@ -424,7 +470,7 @@ type ClientIdRow struct {
 
 func (x *ClientIdRow) Reset() {
 	*x = ClientIdRow{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[5]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -436,7 +482,7 @@ func (x *ClientIdRow) String() string {
 func (*ClientIdRow) ProtoMessage() {}
 
 func (x *ClientIdRow) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[5]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -449,7 +495,7 @@ func (x *ClientIdRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientIdRow.ProtoReflect.Descriptor instead.
 func (*ClientIdRow) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{5}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ClientIdRow) GetDigest() []byte {
@@ -504,7 +550,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[6]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -516,7 +562,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[6]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -529,7 +575,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{6}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Batch) GetOutcomes() [][]byte {
@@ -556,7 +602,7 @@ type Quarantined struct {
 
 func (x *Quarantined) Reset() {
 	*x = Quarantined{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[7]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -568,7 +614,7 @@ func (x *Quarantined) String() string {
 func (*Quarantined) ProtoMessage() {}
 
 func (x *Quarantined) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[7]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -581,7 +627,7 @@ func (x *Quarantined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantined.ProtoReflect.Descriptor instead.
 func (*Quarantined) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{7}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Quarantined) GetTopic() string {
@@ -680,7 +726,9 @@ const file_annal_log_v1_rows_proto_rawDesc = "" +
 	"\adeleted\x18\x06 \x01(\x04R\adeleted\x12\x1e\n" +
 	"\n" +
 	"overridden\x18\a \x01(\x04R\n" +
-	"overridden\"\x8a\x01\n" +
+	"overridden\" \n" +
+	"\bPlaceRow\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\"\x8a\x01\n" +
 	"\vClientIdRow\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\fR\x06digest\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x10\n" +
@@ -716,27 +764,28 @@ func file_annal_log_v1_rows_proto_rawDescGZIP() []byte {
 	return file_annal_log_v1_rows_proto_rawDescData
 }
 
-var file_annal_log_v1_rows_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_annal_log_v1_rows_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_annal_log_v1_rows_proto_goTypes = []any{
 	(*HeadRow)(nil),     // 0: annal.log.v1.HeadRow
 	(*Stay)(nil),        // 1: annal.log.v1.Stay
 	(*MemberRow)(nil),   // 2: annal.log.v1.MemberRow
 	(*StandingRow)(nil), // 3: annal.log.v1.StandingRow
 	(*MessageRow)(nil),  // 4: annal.log.v1.MessageRow
-	(*ClientIdRow)(nil), // 5: annal.log.v1.ClientIdRow
-	(*Batch)(nil),       // 6: annal.log.v1.Batch
-	(*Quarantined)(nil), // 7: annal.log.v1.Quarantined
-	nil,                 // 8: annal.log.v1.Quarantined.HeadersEntry
-	(Kind)(0),           // 9: annal.log.v1.Kind
-	(*Policy)(nil),      // 10: annal.log.v1.Policy
-	(Role)(0),           // 11: annal.log.v1.Role
+	(*PlaceRow)(nil),    // 5: annal.log.v1.PlaceRow
+	(*ClientIdRow)(nil), // 6: annal.log.v1.ClientIdRow
+	(*Batch)(nil),       // 7: annal.log.v1.Batch
+	(*Quarantined)(nil), // 8: annal.log.v1.Quarantined
+	nil,                 // 9: annal.log.v1.Quarantined.HeadersEntry
+	(Kind)(0),           // 10: annal.log.v1.Kind
+	(*Policy)(nil),      // 11: annal.log.v1.Policy
+	(Role)(0),           // 12: annal.log.v1.Role
 }
 var file_annal_log_v1_rows_proto_depIdxs = []int32{
-	9,  // 0: annal.log.v1.HeadRow.kind:type_name -> annal.log.v1.Kind
-	10, // 1: annal.log.v1.HeadRow.policy:type_name -> annal.log.v1.Policy
-	11, // 2: annal.log.v1.MemberRow.role:type_name -> annal.log.v1.Role
+	10, // 0: annal.log.v1.HeadRow.kind:type_name -> annal.log.v1.Kind
+	11, // 1: annal.log.v1.HeadRow.policy:type_name -> annal.log.v1.Policy
+	12, // 2: annal.log.v1.MemberRow.role:type_name -> annal.log.v1.Role
 	1,  // 3: annal.log.v1.MemberRow.stays:type_name -> annal.log.v1.Stay
-	8,  // 4: annal.log.v1.Quarantined.headers:type_name -> annal.log.v1.Quarantined.HeadersEntry
+	9,  // 4: annal.log.v1.Quarantined.headers:type_name -> annal.log.v1.Quarantined.HeadersEntry
 	5,  // [5:5] is the sub-list for method output_type
 	5,  // [5:5] is the sub-list for method input_type
 	5,  // [5:5] is the sub-list for extension type_name
@@ -756,7 +805,7 @@ func file_annal_log_v1_rows_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_log_v1_rows_proto_rawDesc), len(file_annal_log_v1_rows_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
