@@ -1,10 +1,10 @@
 # Annal's one entry point. `make` alone lists the targets.
 #
-# Everything the targets need is installed by them into .cache (ignored by git): developer tools from
-# tools/go.mod, engines for tests from engines/. Only Go, Java 17, Maven and make are expected on the machine.
+# Everything the targets need is installed by them into .cache (ignored by git): developer tools from tools/go.mod,
+# engines for tests from engines/. A machine brings Go, Java 17, Maven, Node.js and make.
 
-SHELL       := /bin/bash
-.SHELLFLAGS := -euo pipefail -c
+SHELL         := /bin/bash
+.SHELLFLAGS   := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -14,16 +14,20 @@ BIN   := $(CACHE)/bin
 # Compilers and race-enabled tests are heavy: two packages at a time is what the smallest machine we support does well.
 P ?= 2
 
+# Which packages `make test` runs, and further flags: make test PKG=./pkg/session/... TESTFLAGS=-run=Revoke
+PKG       ?= ./...
+TESTFLAGS ?=
+
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 ##@ Use
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: build ## Build, then run the whole of Annal in one process
+run: build ## Build, then run all of Annal in one process
 	./bin/annal dev
 
 .PHONY: build
@@ -34,8 +38,48 @@ build: ## Build bin/annal
 
 .PHONY: gen
 gen: $(BIN)/buf $(BIN)/protoc-gen-go ## Write generated code again: gen/ from schemas/, then go generate
-	if [ -d schemas ]; then $(BIN)/buf generate; fi
+	$(BIN)/buf generate
 	go generate ./...
+
+.PHONY: fmt
+fmt: $(BIN)/golangci-lint ## Format Go code and schemas
+	$(BIN)/golangci-lint fmt
+	$(BIN)/buf format -w
+
+.PHONY: test
+test: engines $(BIN)/gotestsum ## Run all tests, with the race detector and the real engines
+	$(BIN)/gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- -race -p $(P) -timeout 20m $(TESTFLAGS) $(PKG)
+
+.PHONY: check
+check: $(BIN)/golangci-lint $(BIN)/buf check-gen ## Check format, lint, imports, generated code and go.mod
+	$(BIN)/golangci-lint fmt --diff
+	$(BIN)/buf format --diff --exit-code
+	$(BIN)/buf lint
+	go mod tidy -diff
+	go vet -p $(P) ./...
+	$(BIN)/golangci-lint run ./...
+	go test -count=1 ./internal/archtest
+
+# Generates into a copy without gen/, so that a file nobody generates any more shows as well as one that changed.
+# The copy is of the work tree, not of a commit: check answers for what is there.
+.PHONY: check-gen
+check-gen: $(BIN)/buf $(BIN)/protoc-gen-go
+	@echo 'make gen, in a copy'
+	@copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; \
+	git ls-files -z --cached --others --exclude-standard | (xargs -0 ls -d 2>/dev/null || true) | tar -cf - -T - | tar -xf - -C "$$copy"; \
+	mkdir -p "$$copy/$(CACHE)"; ln -s "$(CURDIR)/$(BIN)" "$$copy/$(BIN)"; \
+	cp -a "$$copy" "$$copy.was"; trap 'rm -rf "$$copy" "$$copy.was"' EXIT; \
+	rm -rf "$$copy/gen"; \
+	(cd "$$copy" && $(BIN)/buf generate && go generate ./...); \
+	diff -ru --exclude=$(CACHE) "$$copy.was" "$$copy" || { echo 'generated code is out of date: run make gen' >&2; exit 1; }
+
+.PHONY: engines
+engines: ## Install what tests need: redis-server (as root) and Apache Kafka's jars
+	@engines/install $(CACHE)
+
+.PHONY: clean
+clean: ## Remove what was built and the data of `make run`, but not .cache
+	rm -rf bin data
 
 # --- developer tools -------------------------------------------------------------------------------------------------
 
@@ -45,7 +89,14 @@ $(BIN)/protoc-gen-go: go.mod
 	go build -p $(P) -o $@ google.golang.org/protobuf/cmd/protoc-gen-go
 	@touch $@
 
+# The others bring hundreds of modules, which stay out of ours.
+tool = @mkdir -p $(BIN); echo 'building $@ (once)'; cd tools && go build -p $(P) -o ../$@ $(1) && touch ../$@
+
 $(BIN)/buf: tools/go.mod
-	@mkdir -p $(BIN)
-	cd tools && go build -p $(P) -o ../$@ github.com/bufbuild/buf/cmd/buf
-	@touch $@
+	$(call tool,github.com/bufbuild/buf/cmd/buf)
+
+$(BIN)/golangci-lint: tools/go.mod
+	$(call tool,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
+
+$(BIN)/gotestsum: tools/go.mod
+	$(call tool,gotest.tools/gotestsum)

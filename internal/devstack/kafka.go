@@ -210,6 +210,9 @@ func (k *Kafka) properties() []byte {
 		"share.coordinator.state.topic.min.isr":            "1",
 		// Waiting for more members is for large groups that start together. It would add 3 s to every test.
 		"group.initial.rebalance.delay.ms": "0",
+		// After a kill the controller lets the broker in again once its old session has run out (9 s by default).
+		"broker.session.timeout.ms":    "3000",
+		"broker.heartbeat.interval.ms": "500",
 		// Threads and buffers for a machine of two cores and a small heap.
 		"num.network.threads":            "2",
 		"num.io.threads":                 "4",
