@@ -1,0 +1,100 @@
+package protocol
+
+import (
+	clientv1 "annal/gen/annal/client/v1"
+)
+
+func hello(r *reader) *clientv1.Hello { return op(r, helloField, fieldToken) }
+
+func helloField(r *reader, m *clientv1.Hello, key []byte) fieldSet {
+	switch string(key) {
+	case "token":
+		m.Token = r.str()
+		return fieldToken
+	case "device":
+		m.Device = r.str()
+		return fieldDevice
+	case "client_version":
+		m.ClientVersion = r.str()
+		return fieldClientVersion
+	}
+	return unknownField
+}
+
+// subscribe tells after 0 from no after.
+func subscribe(r *reader) *clientv1.Subscribe {
+	m := &clientv1.Subscribe{}
+	var after uint64
+	seen := object(r, m, func(r *reader, m *clientv1.Subscribe, key []byte) fieldSet {
+		switch string(key) {
+		case "session":
+			m.Session = r.str()
+			return fieldSession
+		case "after":
+			after = r.uint64()
+			return fieldAfter
+		}
+		return unknownField
+	})
+	r.require(seen, fieldSession)
+	if seen&fieldAfter != 0 {
+		m.After = &after
+	}
+	return m
+}
+
+func unsubscribeField(r *reader, m *clientv1.Unsubscribe, key []byte) fieldSet {
+	return sessionField(r, &m.Session, key)
+}
+
+// sessionField is all that some operations have.
+func sessionField(r *reader, session *string, key []byte) fieldSet {
+	if string(key) != "session" {
+		return unknownField
+	}
+	*session = r.str()
+	return fieldSession
+}
+
+func syncField(r *reader, m *clientv1.Sync, key []byte) fieldSet {
+	return pageField(r, &m.Cursor, &m.Limit, key)
+}
+
+func sessionsField(r *reader, m *clientv1.Sessions, key []byte) fieldSet {
+	return pageField(r, &m.Cursor, &m.Limit, key)
+}
+
+func membersField(r *reader, m *clientv1.Members, key []byte) fieldSet {
+	if f := sessionField(r, &m.Session, key); f != unknownField {
+		return f
+	}
+	return pageField(r, &m.Cursor, &m.Limit, key)
+}
+
+// pageField is what asks for a page.
+func pageField(r *reader, cursor *string, limit *uint32, key []byte) fieldSet {
+	switch string(key) {
+	case "cursor":
+		*cursor = r.str()
+		return fieldCursor
+	case "limit":
+		*limit = r.limit(MaxPage)
+		return fieldLimit
+	}
+	return unknownField
+}
+
+func historyField(r *reader, m *clientv1.History, key []byte) fieldSet {
+	switch string(key) {
+	case "before":
+		m.Before = r.uint64()
+		return fieldBefore
+	case "after":
+		m.After = r.uint64()
+		return fieldAfter
+	case "limit":
+		m.Limit = r.limit(MaxHistory)
+		return fieldLimit
+	}
+	return sessionField(r, &m.Session, key)
+}

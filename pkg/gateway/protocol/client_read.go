@@ -1,0 +1,147 @@
+package protocol
+
+import (
+	"github.com/go-faster/jx"
+
+	clientv1 "annal/gen/annal/client/v1"
+	"annal/pkg/events"
+)
+
+// ParseClientJSON reads a client's frame. On an error the frame has the id alone,
+// where one could be read, so that the refusal can be sent to it. Codes:
+// MALFORMED_FRAME (not JSON, a value of another type, a lone surrogate),
+// UNKNOWN_OP, MISSING_FIELD, INVALID_FIELD. Commands have a client id.
+func ParseClientJSON(b []byte) (*clientv1.ClientFrame, *events.Error) {
+	r := reader{}
+	r.jx.ResetBytes(b)
+	m := &clientv1.ClientFrame{}
+	seen := object(&r, m, clientField)
+	r.end()
+	if !r.failed() {
+		switch {
+		case seen&fieldOp == 0:
+			r.fail(events.CodeUnknownOp, "the frame has no operation")
+		case isCommand(m):
+			r.require(seen, fieldClientID)
+		}
+	}
+	if r.failed() && !jx.Valid(b) {
+		// Whatever was met first: it is no JSON.
+		r.err = events.Errorf(events.CodeMalformedFrame, "the frame is not JSON")
+	}
+	if loneSurrogate(b) {
+		r.err = events.Errorf(events.CodeMalformedFrame, "an escape is half a surrogate pair")
+	}
+	if r.failed() {
+		return &clientv1.ClientFrame{Id: findID(b)}, r.err
+	}
+	return m, nil
+}
+
+// findID looks for the id of a frame that cannot be read otherwise; "" if it has none.
+func findID(b []byte) string {
+	r := reader{lenient: true}
+	r.jx.ResetBytes(b)
+	var id string
+	object(&r, &id, func(r *reader, id *string, key []byte) fieldSet {
+		if string(key) != "id" {
+			return unknownField
+		}
+		if s := r.str(); len(s) <= MaxIDBytes {
+			*id = s
+		}
+		return knownField
+	})
+	return id
+}
+
+func isCommand(m *clientv1.ClientFrame) bool {
+	switch m.GetOp().(type) {
+	case *clientv1.ClientFrame_Create, *clientv1.ClientFrame_Add, *clientv1.ClientFrame_Remove, *clientv1.ClientFrame_Join,
+		*clientv1.ClientFrame_Leave, *clientv1.ClientFrame_Send, *clientv1.ClientFrame_Revoke, *clientv1.ClientFrame_Override,
+		*clientv1.ClientFrame_Delete, *clientv1.ClientFrame_MarkRead:
+		return true
+	}
+	return false
+}
+
+func clientField(r *reader, m *clientv1.ClientFrame, key []byte) fieldSet {
+	switch string(key) {
+	case "id":
+		if m.Id = r.str(); len(m.Id) > MaxIDBytes {
+			r.fail(events.CodeInvalidField, "over %d bytes", MaxIDBytes)
+		}
+		return fieldID
+	case "client_id":
+		m.ClientId = r.str()
+		return fieldClientID
+	case "as_user":
+		m.AsUser = r.str()
+		return fieldAsUser
+	case "origin_time_ms":
+		m.OriginTimeMs = r.int64()
+		return fieldOrigin
+	}
+	if m.Op != nil {
+		r.fail(events.CodeMalformedFrame, "a second operation")
+		return fieldOp
+	}
+	clientOp(r, m, key)
+	return fieldOp
+}
+
+func clientOp(r *reader, m *clientv1.ClientFrame, key []byte) {
+	switch string(key) {
+	case "hello":
+		m.Op = &clientv1.ClientFrame_Hello{Hello: hello(r)}
+	case "ping":
+		m.Op = &clientv1.ClientFrame_Ping{Ping: empty[clientv1.Ping](r)}
+	case "subscribe":
+		m.Op = &clientv1.ClientFrame_Subscribe{Subscribe: subscribe(r)}
+	case "unsubscribe":
+		m.Op = &clientv1.ClientFrame_Unsubscribe{Unsubscribe: op(r, unsubscribeField, fieldSession)}
+	case "sync":
+		m.Op = &clientv1.ClientFrame_Sync{Sync: op(r, syncField, 0)}
+	case "history":
+		m.Op = &clientv1.ClientFrame_History{History: op(r, historyField, fieldSession)}
+	case "members":
+		m.Op = &clientv1.ClientFrame_Members{Members: op(r, membersField, fieldSession)}
+	case "sessions":
+		m.Op = &clientv1.ClientFrame_Sessions{Sessions: op(r, sessionsField, 0)}
+	case "create":
+		m.Op = &clientv1.ClientFrame_Create{Create: op(r, createField, fieldKind)}
+	case "add":
+		m.Op = &clientv1.ClientFrame_Add{Add: op(r, addField, fieldSession|fieldMembers)}
+	case "remove":
+		m.Op = &clientv1.ClientFrame_Remove{Remove: op(r, removeField, fieldSession|fieldUsers)}
+	case "join":
+		m.Op = &clientv1.ClientFrame_Join{Join: op(r, joinField, fieldSession)}
+	case "leave":
+		m.Op = &clientv1.ClientFrame_Leave{Leave: op(r, leaveField, fieldSession)}
+	case "send":
+		m.Op = &clientv1.ClientFrame_Send{Send: op(r, sendField, fieldSession|fieldText)}
+	case "revoke":
+		m.Op = &clientv1.ClientFrame_Revoke{Revoke: op(r, revokeField, fieldSession|fieldSeq)}
+	case "override":
+		m.Op = &clientv1.ClientFrame_Override{Override: op(r, overrideField, fieldSession|fieldSeq|fieldText)}
+	case "delete":
+		m.Op = &clientv1.ClientFrame_Delete{Delete: op(r, deleteField, fieldSession|fieldSeq)}
+	case "mark_read":
+		m.Op = &clientv1.ClientFrame_MarkRead{MarkRead: op(r, markReadField, fieldSession|fieldSeq)}
+	default:
+		r.fail(events.CodeUnknownOp, "no such operation")
+	}
+}
+
+// op reads an operation's arguments.
+func op[M any](r *reader, field func(*reader, *M, []byte) fieldSet, want fieldSet) *M {
+	m := new(M)
+	seen := object(r, m, field)
+	r.require(seen, want)
+	return m
+}
+
+// empty reads a message without fields.
+func empty[M any](r *reader) *M {
+	return op(r, func(*reader, *M, []byte) fieldSet { return unknownField }, 0)
+}

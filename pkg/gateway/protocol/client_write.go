@@ -1,0 +1,128 @@
+package protocol
+
+import (
+	clientv1 "annal/gen/annal/client/v1"
+	logv1 "annal/gen/annal/log/v1"
+)
+
+// AppendClientJSON appends a client's frame. Fields that the operation requires are
+// written even when they are empty.
+func AppendClientJSON(b []byte, m *clientv1.ClientFrame) []byte {
+	w := writer{}
+	w.jx.Buf = b
+	w.jx.ObjStart()
+	w.str("id", m.GetId())
+	writeReading(&w, m)
+	writeCommand(&w, m)
+	if id := m.GetClientId(); id != "" || isCommand(m) {
+		w.always("client_id", id)
+	}
+	w.str("as_user", m.GetAsUser())
+	w.int64("origin_time_ms", m.GetOriginTimeMs())
+	w.close()
+	return w.jx.Buf
+}
+
+// writeReading writes the operations that are no commands.
+func writeReading(w *writer, m *clientv1.ClientFrame) {
+	switch op := m.GetOp().(type) {
+	case *clientv1.ClientFrame_Hello:
+		w.open("hello")
+		w.always("token", op.Hello.GetToken())
+		w.str("device", op.Hello.GetDevice())
+		w.str("client_version", op.Hello.GetClientVersion())
+		w.close()
+	case *clientv1.ClientFrame_Ping:
+		w.open("ping")
+		w.close()
+	case *clientv1.ClientFrame_Subscribe:
+		w.openSession("subscribe", op.Subscribe.GetSession())
+		if op.Subscribe != nil && op.Subscribe.After != nil {
+			w.alwaysUint64("after", *op.Subscribe.After)
+		}
+		w.close()
+	case *clientv1.ClientFrame_Unsubscribe:
+		w.openSession("unsubscribe", op.Unsubscribe.GetSession())
+		w.close()
+	case *clientv1.ClientFrame_Sync:
+		w.open("sync")
+		w.page(op.Sync.GetCursor(), op.Sync.GetLimit())
+	case *clientv1.ClientFrame_History:
+		w.openSession("history", op.History.GetSession())
+		w.uint64("before", op.History.GetBefore())
+		w.uint64("after", op.History.GetAfter())
+		w.uint32("limit", op.History.GetLimit())
+		w.close()
+	case *clientv1.ClientFrame_Members:
+		w.openSession("members", op.Members.GetSession())
+		w.page(op.Members.GetCursor(), op.Members.GetLimit())
+	case *clientv1.ClientFrame_Sessions:
+		w.open("sessions")
+		w.page(op.Sessions.GetCursor(), op.Sessions.GetLimit())
+	}
+}
+
+func writeCommand(w *writer, m *clientv1.ClientFrame) {
+	switch op := m.GetOp().(type) {
+	case *clientv1.ClientFrame_Create:
+		writeCreate(w, op.Create)
+	case *clientv1.ClientFrame_Add:
+		w.openSession("add", op.Add.GetSession())
+		alwaysList(w, "members", op.Add.GetMembers(), writeNewMember)
+		w.close()
+	case *clientv1.ClientFrame_Remove:
+		w.openSession("remove", op.Remove.GetSession())
+		alwaysList(w, "users", op.Remove.GetUsers(), writeString)
+		w.close()
+	case *clientv1.ClientFrame_Join:
+		w.openSession("join", op.Join.GetSession())
+		w.close()
+	case *clientv1.ClientFrame_Leave:
+		w.openSession("leave", op.Leave.GetSession())
+		w.close()
+	case *clientv1.ClientFrame_Send:
+		w.openSession("send", op.Send.GetSession())
+		w.always("text", op.Send.GetText())
+		w.close()
+	case *clientv1.ClientFrame_Revoke:
+		w.openMessage("revoke", op.Revoke.GetSession(), op.Revoke.GetSeq())
+		w.close()
+	case *clientv1.ClientFrame_Override:
+		w.openMessage("override", op.Override.GetSession(), op.Override.GetSeq())
+		w.always("text", op.Override.GetText())
+		w.close()
+	case *clientv1.ClientFrame_Delete:
+		w.openMessage("delete", op.Delete.GetSession(), op.Delete.GetSeq())
+		w.close()
+	case *clientv1.ClientFrame_MarkRead:
+		w.openMessage("mark_read", op.MarkRead.GetSession(), op.MarkRead.GetSeq())
+		w.close()
+	}
+}
+
+func writeCreate(w *writer, m *clientv1.Create) {
+	w.open("create")
+	w.alwaysEnum("kind", int32(m.GetKind()), logv1.Kind_name)
+	writeList(w, "members", m.GetMembers(), writeNewMember)
+	writePolicy(w, m.GetPolicy())
+	w.uint64("base", m.GetBase())
+	w.str("name", m.GetName())
+	w.close()
+}
+
+func (w *writer) openSession(name, session string) {
+	w.open(name)
+	w.always("session", session)
+}
+
+func (w *writer) openMessage(name, session string, seq uint64) {
+	w.openSession(name, session)
+	w.alwaysUint64("seq", seq)
+}
+
+// page writes what asks for a page, and closes.
+func (w *writer) page(cursor string, limit uint32) {
+	w.str("cursor", cursor)
+	w.uint32("limit", limit)
+	w.close()
+}

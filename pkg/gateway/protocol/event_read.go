@@ -1,0 +1,167 @@
+package protocol
+
+import (
+	clientv1 "annal/gen/annal/client/v1"
+	logv1 "annal/gen/annal/log/v1"
+)
+
+func eventField(r *reader, m *clientv1.Event, key []byte) fieldSet {
+	switch string(key) {
+	case "session":
+		m.Session = r.str()
+	case "seq":
+		m.Seq = r.uint64()
+	case "id":
+		m.Id = r.str()
+	case "time_ms":
+		m.TimeMs = r.int64()
+	case "origin_time_ms":
+		m.OriginTimeMs = r.int64()
+	case "user":
+		m.User = r.str()
+	case "device":
+		m.Device = r.str()
+	case "client_id":
+		m.ClientId = r.str()
+	default:
+		return eventKind(r, m, key)
+	}
+	return knownField
+}
+
+func eventKind(r *reader, m *clientv1.Event, key []byte) fieldSet {
+	switch string(key) {
+	case "created":
+		m.Event = &clientv1.Event_Created{Created: message(r, createdField)}
+	case "added":
+		m.Event = &clientv1.Event_Added{Added: message(r, addedField)}
+	case "removed":
+		m.Event = &clientv1.Event_Removed{Removed: message(r, removedField)}
+	case "joined":
+		m.Event = &clientv1.Event_Joined{Joined: empty[clientv1.Joined](r)}
+	case "left":
+		m.Event = &clientv1.Event_Left{Left: message(r, leftField)}
+	case "sent":
+		m.Event = &clientv1.Event_Sent{Sent: message(r, sentField)}
+	case "revoked":
+		m.Event = &clientv1.Event_Revoked{Revoked: message(r, revokedField)}
+	case "overridden":
+		m.Event = &clientv1.Event_Overridden{Overridden: message(r, overriddenField)}
+	case "deleted":
+		m.Event = &clientv1.Event_Deleted{Deleted: message(r, deletedField)}
+	case "read":
+		m.Event = &clientv1.Event_Read{Read: message(r, readField)}
+	default:
+		return unknownField
+	}
+	return knownField
+}
+
+func createdField(r *reader, m *clientv1.Created, key []byte) fieldSet {
+	switch string(key) {
+	case "kind":
+		m.Kind = enum[logv1.Kind](r, logv1.Kind_value)
+	case "members":
+		m.Members = list(r, newMember)
+	case "policy":
+		m.Policy = policy(r)
+	case "name":
+		m.Name = r.str()
+	case "base":
+		m.Base = r.uint64()
+	default:
+		return unknownField
+	}
+	return knownField
+}
+
+func addedField(r *reader, m *clientv1.Added, key []byte) fieldSet {
+	if string(key) != "members" {
+		return unknownField
+	}
+	m.Members = list(r, newMember)
+	return knownField
+}
+
+func removedField(r *reader, m *clientv1.Removed, key []byte) fieldSet {
+	if string(key) == "users" {
+		m.Users = list(r, element)
+		return knownField
+	}
+	return promotedField(r, &m.Promoted, &m.Closed, key)
+}
+
+func leftField(r *reader, m *clientv1.Left, key []byte) fieldSet {
+	return promotedField(r, &m.Promoted, &m.Closed, key)
+}
+
+// promotedField is what follows from somebody's going.
+func promotedField(r *reader, promoted *string, closed *bool, key []byte) fieldSet {
+	switch string(key) {
+	case "promoted":
+		*promoted = r.str()
+	case "closed":
+		*closed = r.boolean()
+	default:
+		return unknownField
+	}
+	return knownField
+}
+
+func sentField(r *reader, m *clientv1.Sent, key []byte) fieldSet {
+	switch string(key) {
+	case "index":
+		m.Index = r.uint64()
+	case "text":
+		m.Text = r.str()
+	case "revoked":
+		m.Revoked = r.uint64()
+	case "deleted":
+		m.Deleted = r.uint64()
+	case "overridden":
+		m.Overridden = r.uint64()
+	default:
+		return unknownField
+	}
+	return knownField
+}
+
+func revokedField(r *reader, m *clientv1.Revoked, key []byte) fieldSet {
+	return targetField(r, &m.Target, &m.TargetIndex, key)
+}
+
+func deletedField(r *reader, m *clientv1.Deleted, key []byte) fieldSet {
+	return targetField(r, &m.Target, &m.TargetIndex, key)
+}
+
+func overriddenField(r *reader, m *clientv1.Overridden, key []byte) fieldSet {
+	if string(key) == "text" {
+		m.Text = r.str()
+		return knownField
+	}
+	return targetField(r, &m.Target, &m.TargetIndex, key)
+}
+
+func targetField(r *reader, target, index *uint64, key []byte) fieldSet {
+	switch string(key) {
+	case "target":
+		*target = r.uint64()
+	case "target_index":
+		*index = r.uint64()
+	default:
+		return unknownField
+	}
+	return knownField
+}
+
+func readField(r *reader, m *clientv1.Read, key []byte) fieldSet {
+	switch string(key) {
+	case "marker":
+		m.Marker = r.uint64()
+	case "marker_index":
+		m.MarkerIndex = r.uint64()
+	default:
+		return unknownField
+	}
+	return knownField
+}
