@@ -1,0 +1,113 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"annal/pkg/events"
+)
+
+// Audience is what a token's aud must hold.
+const Audience = "annal"
+
+// Leeway is how far ahead of this machine's clock a token's iat and nbf may lie.
+// exp has none: a token is dead from that second on.
+const Leeway = 5 * time.Second
+
+// maxTokenBytes is the limit of a token's text.
+const maxTokenBytes = 8 << 10
+
+// Identity is whom a token speaks for.
+type Identity struct {
+	User events.UserID
+	// Service holds the token and may act for other users; empty for a user's own.
+	Service string
+	// Expires is the first moment at which the token is no longer good.
+	Expires time.Time
+}
+
+type claims struct {
+	jwt.RegisteredClaims
+	Service string `json:"svc,omitempty"`
+}
+
+// Verifier checks tokens. It may be used by many goroutines at once.
+type Verifier struct {
+	keys   Keys
+	now    func() time.Time
+	parser *jwt.Parser
+}
+
+// NewVerifier checks tokens with keys by the clock now.
+func NewVerifier(keys Keys, now func() time.Time) *Verifier {
+	// Times are checked below by the injected clock, each with its own leeway.
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}), jwt.WithoutClaimsValidation())
+	return &Verifier{keys: keys, now: now, parser: parser}
+}
+
+// Verify says whom a token speaks for. Errors are BAD_TOKEN and TOKEN_EXPIRED; the
+// latter only for a token that was once good.
+func (v *Verifier) Verify(token string) (Identity, *events.Error) {
+	if len(token) > maxTokenBytes {
+		return Identity{}, events.Errorf(events.CodeBadToken, "the token is over %d bytes", maxTokenBytes)
+	}
+	var c claims
+	if _, err := v.parser.ParseWithClaims(token, &c, v.key); err != nil {
+		return Identity{}, events.Errorf(events.CodeBadToken, "%v", err)
+	}
+	now := v.now()
+	switch {
+	case !events.ValidName(c.Subject):
+		return Identity{}, events.Errorf(events.CodeBadToken, "sub is not a user id")
+	case c.Service != "" && !events.ValidName(c.Service):
+		return Identity{}, events.Errorf(events.CodeBadToken, "svc is not a service name")
+	case !slices.Contains(c.Audience, Audience):
+		return Identity{}, events.Errorf(events.CodeBadToken, "aud does not hold %q", Audience)
+	case c.ExpiresAt == nil:
+		return Identity{}, events.Errorf(events.CodeBadToken, "exp is missing")
+	case c.NotBefore != nil && c.NotBefore.After(now.Add(Leeway)):
+		return Identity{}, events.Errorf(events.CodeBadToken, "nbf lies in the future")
+	case c.IssuedAt != nil && c.IssuedAt.After(now.Add(Leeway)):
+		return Identity{}, events.Errorf(events.CodeBadToken, "iat lies in the future")
+	case !now.Before(c.ExpiresAt.Time):
+		return Identity{}, events.Errorf(events.CodeTokenExpired, "expired at %s", c.ExpiresAt.UTC().Format(time.RFC3339))
+	}
+	return Identity{User: events.UserID(c.Subject), Service: c.Service, Expires: c.ExpiresAt.Time}, nil
+}
+
+var errUnknownKey = errors.New("auth: no such key")
+
+func (v *Verifier) key(t *jwt.Token) (any, error) {
+	id, _ := t.Header["kid"].(string)
+	key, ok := v.keys[id]
+	if !ok {
+		return nil, fmt.Errorf("%w: kid %q", errUnknownKey, id)
+	}
+	return key, nil
+}
+
+// Issue signs a token for id, good from now until id.Expires (cut to seconds).
+func Issue(k Key, id Identity, now time.Time) (string, error) {
+	if !events.ValidName(string(id.User)) {
+		return "", fmt.Errorf("auth: user %q is not a user id", id.User)
+	}
+	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Subject:   string(id.User),
+			Audience:  jwt.ClaimStrings{Audience},
+			IssuedAt:  jwt.NewNumericDate(now),
+			ExpiresAt: jwt.NewNumericDate(id.Expires),
+		},
+		Service: id.Service,
+	})
+	t.Header["kid"] = k.ID
+	s, err := t.SignedString(k.Private)
+	if err != nil {
+		return "", fmt.Errorf("auth: sign: %w", err)
+	}
+	return s, nil
+}
