@@ -1,0 +1,76 @@
+package logview
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"annal/pkg/events"
+)
+
+// Filter chooses outcomes. Empty fields choose all.
+type Filter struct {
+	Session events.SessionID
+	// User chooses what the user did and what was done to the user's membership.
+	User events.UserID
+	// Kinds are names of events, operations' results "rejected" and "answered".
+	Kinds []string
+}
+
+// kinds are what Filter.Kinds may hold.
+var kinds = []string{
+	"created", "added", "removed", "joined", "left", "sent", "revoked", "overridden", "deleted", "read", "rejected", "answered",
+}
+
+// Validate refuses kinds that nothing has.
+func (f Filter) Validate() error {
+	for _, k := range f.Kinds {
+		if !slices.Contains(kinds, k) {
+			return fmt.Errorf("logview: unknown kind %q: want some of %s", k, strings.Join(kinds, ", "))
+		}
+	}
+	return nil
+}
+
+// Match says whether the outcome is chosen.
+func (f Filter) Match(o *events.Outcome) bool {
+	if f.Session != "" && o.Session != f.Session {
+		return false
+	}
+	if f.User != "" && o.Actor.User != f.User && !concerns(o, f.User) {
+		return false
+	}
+	return len(f.Kinds) == 0 || slices.Contains(f.Kinds, kindOf(o))
+}
+
+func kindOf(o *events.Outcome) string {
+	switch r := o.Result.(type) {
+	case events.Accepted:
+		return r.Event.Name()
+	case events.Rejected:
+		return "rejected"
+	case events.Answered:
+		return "answered"
+	}
+	return ""
+}
+
+func concerns(o *events.Outcome, u events.UserID) bool {
+	accepted, ok := o.Result.(events.Accepted)
+	if !ok {
+		return false
+	}
+	is := func(m events.NewMember) bool { return m.User == u }
+	switch e := accepted.Event.(type) {
+	case events.Created:
+		return slices.ContainsFunc(e.Members, is)
+	case events.Added:
+		return slices.ContainsFunc(e.Members, is)
+	case events.Removed:
+		return slices.Contains(e.Users, u) || e.Promoted == u
+	case events.Left:
+		return e.Promoted == u
+	case events.Joined, events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read:
+	}
+	return false
+}
