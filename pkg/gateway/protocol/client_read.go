@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"strings"
+
 	"github.com/go-faster/jx"
 
 	clientv1 "annal/gen/annal/client/v1"
@@ -33,9 +35,18 @@ func ParseClientJSON(b []byte) (*clientv1.ClientFrame, *events.Error) {
 		r.err = events.Errorf(events.CodeMalformedFrame, "an escape is half a surrogate pair")
 	}
 	if r.failed() {
+		r.err.Detail = clip(r.err.Detail)
 		return &clientv1.ClientFrame{Id: findID(b)}, r.err
 	}
 	return m, nil
+}
+
+// maxDetail is the limit of an error's detail, in bytes: it quotes what was sent.
+const maxDetail = 200
+
+// clip makes a detail short, and UTF-8, since it is sent back.
+func clip(detail string) string {
+	return strings.ToValidUTF8(detail[:min(len(detail), maxDetail)], "\uFFFD")
 }
 
 // findID looks for the id of a frame that cannot be read otherwise; "" if it has none.

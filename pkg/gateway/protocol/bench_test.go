@@ -1,0 +1,49 @@
+package protocol
+
+import (
+	"strings"
+	"testing"
+
+	clientv1 "annal/gen/annal/client/v1"
+)
+
+var (
+	benchText = strings.Repeat("three hundred bytes of what people say; ", 8)[:300]
+	benchSend = &clientv1.ClientFrame{
+		Id: "4711", ClientId: "0f5a2d1e-6f5e-4d0a-9a51-0c9d33b2f4a7",
+		Op: &clientv1.ClientFrame_Send{Send: &clientv1.Send{Session: "d_abcdefghijklmnopqrstuvwxyz234567", Text: benchText}},
+	}
+	benchEvent = &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Event{Event: &clientv1.Event{
+		Session: "d_abcdefghijklmnopqrstuvwxyz234567", Seq: 123456, Id: "0190f3c2-7a31-7c11-8b9e-3d2f1a0b9c8d", TimeMs: 1795600000000,
+		User: "u00001", Device: "phone", ClientId: "0f5a2d1e-6f5e-4d0a-9a51-0c9d33b2f4a7",
+		Event: &clientv1.Event_Sent{Sent: &clientv1.Sent{Index: 120000, Text: benchText}},
+	}}}
+)
+
+func BenchmarkParseSend(b *testing.B) {
+	frame := AppendClientJSON(nil, benchSend)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := ParseClientJSON(frame); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkAppendEvent(b *testing.B) {
+	var buf []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = AppendServerJSON(buf[:0], benchEvent)
+	}
+}
+
+func BenchmarkParseEvent(b *testing.B) {
+	frame := AppendServerJSON(nil, benchEvent)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := ParseServerJSON(frame); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package protocol
+
+import (
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"pgregory.net/rapid"
+
+	clientv1 "annal/gen/annal/client/v1"
+)
+
+var byName = protojson.MarshalOptions{UseProtoNames: true}
+
+func same(t *rapid.T, what string, want, got proto.Message) {
+	t.Helper()
+	if !proto.Equal(want, got) {
+		t.Fatalf("%s:\nwant %v\n got %v", what, want, got)
+	}
+}
+
+func TestClientFramesAgreeWithProtoJSON(t *testing.T) {
+	ops := (&clientv1.ClientFrame{}).ProtoReflect().Descriptor().Oneofs().ByName("op").Fields()
+	for i := range ops.Len() {
+		op := ops.Get(i)
+		t.Run(string(op.Name()), func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) { clientAgrees(t, op) })
+		})
+	}
+}
+
+func clientAgrees(t *rapid.T, op protoreflect.FieldDescriptor) {
+	m := drawn(t, &clientv1.ClientFrame{})
+	m.ProtoReflect().Set(op, some(t, m.ProtoReflect(), op))
+	required := hasZeroRequired(m)
+
+	ours := AppendClientJSON(nil, m)
+	theirs := &clientv1.ClientFrame{}
+	if err := protojson.Unmarshal(ours, theirs); err != nil {
+		t.Fatalf("protojson does not read %s: %v", ours, err)
+	}
+	same(t, "protojson reads ours", m, theirs)
+
+	back, perr := ParseClientJSON(ours)
+	if perr != nil {
+		t.Fatalf("we do not read our own %s: %v", ours, perr)
+	}
+	same(t, "we read ours", m, back)
+
+	written, err := byName.Marshal(m)
+	if err != nil {
+		t.Fatalf("protojson does not write: %v", err)
+	}
+	if required {
+		return // ProtoJSON leaves zeros out, which a strict reader misses.
+	}
+	got, perr := ParseClientJSON(written)
+	if perr != nil {
+		t.Fatalf("we do not read protojson's %s: %v", written, perr)
+	}
+	same(t, "we read protojson's", m, got)
+}
+
+// hasZeroRequired says whether a required number or enum of the operation is zero.
+func hasZeroRequired(m *clientv1.ClientFrame) bool {
+	zero := false
+	m.ProtoReflect().Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if f.Message() == nil {
+			return true
+		}
+		fields := f.Message().Fields()
+		for i := range fields.Len() {
+			sub := fields.Get(i)
+			if name := sub.Name(); (name == "seq" || name == "kind") && !v.Message().Has(sub) {
+				zero = true
+			}
+		}
+		return true
+	})
+	return zero
+}
+
+func TestServerFramesAgreeWithProtoJSON(t *testing.T) {
+	kinds := (&clientv1.ServerFrame{}).ProtoReflect().Descriptor().Oneofs().ByName("kind").Fields()
+	for i := range kinds.Len() {
+		kind := kinds.Get(i)
+		t.Run(string(kind.Name()), func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) { serverAgrees(t, kind) })
+		})
+	}
+}
+
+func serverAgrees(t *rapid.T, kind protoreflect.FieldDescriptor) {
+	m := drawn(t, &clientv1.ServerFrame{})
+	m.ProtoReflect().Set(kind, some(t, m.ProtoReflect(), kind))
+
+	ours := AppendServerJSON(nil, m)
+	theirs := &clientv1.ServerFrame{}
+	if err := protojson.Unmarshal(ours, theirs); err != nil {
+		t.Fatalf("protojson does not read %s: %v", ours, err)
+	}
+	same(t, "protojson reads ours", m, theirs)
+
+	written, err := byName.Marshal(m)
+	if err != nil {
+		t.Fatalf("protojson does not write: %v", err)
+	}
+	for _, b := range [][]byte{ours, written} {
+		got, err := ParseServerJSON(b)
+		if err != nil {
+			t.Fatalf("we do not read %s: %v", b, err)
+		}
+		same(t, "we read", m, got)
+	}
+}
