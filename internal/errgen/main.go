@@ -87,8 +87,12 @@ var retries = map[string]string{"never": "RetryNever", "changed": "RetryChanged"
 func goName(code string) string {
 	var b strings.Builder
 	b.WriteString("Code")
-	for part := range strings.SplitSeq(strings.ToLower(code), "_") {
-		b.WriteString(strings.ToUpper(part[:1]) + part[1:])
+	for part := range strings.SplitSeq(code, "_") {
+		if part == "ID" || part == "UTF8" {
+			b.WriteString(part)
+			continue
+		}
+		b.WriteString(part[:1] + strings.ToLower(part[1:]))
 	}
 	return b.String()
 }

@@ -10,7 +10,7 @@ const (
 	CodeInvalidField         Code = "INVALID_FIELD"
 	CodeHelloRequired        Code = "HELLO_REQUIRED"
 	CodeFrameTooLarge        Code = "FRAME_TOO_LARGE"
-	CodeInvalidUtf8          Code = "INVALID_UTF8"
+	CodeInvalidUTF8          Code = "INVALID_UTF8"
 	CodeTooManySubscriptions Code = "TOO_MANY_SUBSCRIPTIONS"
 	CodeBadToken             Code = "BAD_TOKEN"
 	CodeTokenExpired         Code = "TOKEN_EXPIRED"
@@ -29,7 +29,7 @@ const (
 	CodeEventTooLarge        Code = "EVENT_TOO_LARGE"
 	CodeInvalidArgument      Code = "INVALID_ARGUMENT"
 	CodeTooManyMembersAtOnce Code = "TOO_MANY_MEMBERS_AT_ONCE"
-	CodeClientIdConflict     Code = "CLIENT_ID_CONFLICT"
+	CodeClientIDConflict     Code = "CLIENT_ID_CONFLICT"
 	CodeNoSuchSession        Code = "NO_SUCH_SESSION"
 	CodeSessionClosed        Code = "SESSION_CLOSED"
 	CodeNotAMember           Code = "NOT_A_MEMBER"
@@ -58,7 +58,7 @@ var codeInfo = map[Code]CodeInfo{
 	CodeInvalidField:         {Kind: KindRefused, Retry: RetryChanged, Close: 0, Text: "a field's value is out of its range or form"},
 	CodeHelloRequired:        {Kind: KindRefused, Retry: RetryChanged, Close: 0, Text: "say hello before anything else"},
 	CodeFrameTooLarge:        {Kind: KindClose, Retry: RetryChanged, Close: 1009, Text: "a frame may have 1 MiB at most"},
-	CodeInvalidUtf8:          {Kind: KindClose, Retry: RetryChanged, Close: 1007, Text: "text frames are UTF-8"},
+	CodeInvalidUTF8:          {Kind: KindClose, Retry: RetryChanged, Close: 1007, Text: "text frames are UTF-8"},
 	CodeTooManySubscriptions: {Kind: KindRefused, Retry: RetryChanged, Close: 0, Text: "unsubscribe from something first"},
 	CodeBadToken:             {Kind: KindClose, Retry: RetryChanged, Close: 4001, Text: "the token is not one of ours, or not well formed"},
 	CodeTokenExpired:         {Kind: KindClose, Retry: RetryChanged, Close: 4002, Text: "the token has expired; get a new one"},
@@ -77,7 +77,7 @@ var codeInfo = map[Code]CodeInfo{
 	CodeEventTooLarge:        {Kind: KindRejected, Retry: RetryChanged, Close: 0, Text: "what would be written exceeds 512 KiB"},
 	CodeInvalidArgument:      {Kind: KindRejected, Retry: RetryChanged, Close: 0, Text: "an argument is out of its range or form"},
 	CodeTooManyMembersAtOnce: {Kind: KindRejected, Retry: RetryChanged, Close: 0, Text: "at most 1000 people in one command"},
-	CodeClientIdConflict:     {Kind: KindRejected, Retry: RetryChanged, Close: 0, Text: "this client id was used for another command"},
+	CodeClientIDConflict:     {Kind: KindRejected, Retry: RetryChanged, Close: 0, Text: "this client id was used for another command"},
 	CodeNoSuchSession:        {Kind: KindRejected, Retry: RetryNever, Close: 0, Text: "no such session"},
 	CodeSessionClosed:        {Kind: KindRejected, Retry: RetryNever, Close: 0, Text: "session closed"},
 	CodeNotAMember:           {Kind: KindRejected, Retry: RetryNever, Close: 0, Text: "not a member"},
