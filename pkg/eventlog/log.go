@@ -41,8 +41,9 @@ var (
 	// ErrRefused: the log will never take this record (too large). Nothing was
 	// written, and its neighbours are unharmed.
 	ErrRefused = errors.New("eventlog: record refused")
-	// ErrUnknown: it is not known whether the record was written, and it will not
-	// be tried again. The caller reads the log to find out.
+	// ErrUnknown: it is not known whether the record was written or, if it was
+	// under way, still will be. It stands before all records of its partition that
+	// this Log is given afterwards, or nowhere. The caller reads the log to find out.
 	ErrUnknown = errors.New("eventlog: append of unknown outcome")
 	// ErrTrimmed: the offset lies below the log's start. Never skipped over:
 	// the reader restores from elsewhere or stops.
@@ -52,6 +53,8 @@ var (
 	ErrBeyond = errors.New("eventlog: offset is beyond the log's end")
 	// ErrNotAssigned: the partition is not ours in the group's present generation.
 	ErrNotAssigned = errors.New("eventlog: partition is not assigned to this member")
+	// ErrFenced: another member with the same static id took this one's place.
+	ErrFenced = errors.New("eventlog: a newer member has this static id")
 	// ErrClosed: the log or cursor was closed.
 	ErrClosed = errors.New("eventlog: closed")
 )

@@ -1,0 +1,99 @@
+package client
+
+import (
+	"context"
+
+	clientv1 "annal/gen/annal/client/v1"
+	logv1 "annal/gen/annal/log/v1"
+)
+
+// Create opens a session.
+func (c *Client) Create(ctx context.Context, op Create, opts ...CommandOption) (Ack, error) {
+	return c.Do(ctx, op, opts...)
+}
+
+// Add lets people in.
+func (c *Client) Add(ctx context.Context, session string, members []*logv1.NewMember, opts ...CommandOption) (Ack, error) {
+	return c.Do(ctx, Add{session, members}, opts...)
+}
+
+// Remove puts people out.
+func (c *Client) Remove(ctx context.Context, session string, users []string, opts ...CommandOption) (Ack, error) {
+	return c.Do(ctx, Remove{session, users}, opts...)
+}
+
+// Join lets the user in.
+func (c *Client) Join(ctx context.Context, session string, opts ...CommandOption) (Ack, error) {
+	return c.Do(ctx, Join{session}, opts...)
+}
+
+// Leave lets the user out.
+func (c *Client) Leave(ctx context.Context, session string, opts ...CommandOption) (Ack, error) {
+	return c.Do(ctx, Leave{session}, opts...)
+}
+
+// Send says something.
+func (c *Client) Send(ctx context.Context, session, text string, opts ...CommandOption) (Ack, error) {
+	return c.Do(ctx, Send{session, text}, opts...)
+}
+
+// Revoke takes a message back.
+func (c *Client) Revoke(ctx context.Context, session string, seq uint64, opts ...CommandOption) (Ack, error) {
+	return c.Do(ctx, Revoke{session, seq}, opts...)
+}
+
+// Override replaces a message's text.
+func (c *Client) Override(ctx context.Context, session string, seq uint64, text string, opts ...CommandOption) (Ack, error) {
+	return c.Do(ctx, Override{session, seq, text}, opts...)
+}
+
+// Delete removes a message for all.
+func (c *Client) Delete(ctx context.Context, session string, seq uint64, opts ...CommandOption) (Ack, error) {
+	return c.Do(ctx, Delete{session, seq}, opts...)
+}
+
+// MarkRead moves the user's marker.
+func (c *Client) MarkRead(ctx context.Context, session string, seq uint64, opts ...CommandOption) (Ack, error) {
+	return c.Do(ctx, MarkRead{session, seq}, opts...)
+}
+
+// Sync gives a page of the user's sessions with their state; cursor is empty for the
+// first, then the last page's next.
+func (c *Client) Sync(ctx context.Context, cursor string, limit uint32) (*clientv1.SyncPage, error) {
+	m := &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Sync{Sync: &clientv1.Sync{Cursor: cursor, Limit: limit}}}
+	return query(ctx, c, m, (*clientv1.ServerFrame).GetSync)
+}
+
+// Walk is a direction through a session's timeline: before some seq, after one, or
+// neither: the newest. Limit is 200 at most.
+type Walk struct {
+	Before, After uint64
+	Limit         uint32
+}
+
+// History gives a page of a session's timeline.
+func (c *Client) History(ctx context.Context, session string, w Walk) (*clientv1.HistoryPage, error) {
+	op := &clientv1.History{Session: session, Before: w.Before, After: w.After, Limit: w.Limit}
+	m := &clientv1.ClientFrame{Op: &clientv1.ClientFrame_History{History: op}}
+	return query(ctx, c, m, (*clientv1.ServerFrame).GetHistory)
+}
+
+// Members gives a page of a session's members.
+func (c *Client) Members(ctx context.Context, session, cursor string, limit uint32) (*clientv1.MembersPage, error) {
+	op := &clientv1.Members{Session: session, Cursor: cursor, Limit: limit}
+	m := &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Members{Members: op}}
+	return query(ctx, c, m, (*clientv1.ServerFrame).GetMembers)
+}
+
+// Sessions gives a page of the ids of the user's sessions.
+func (c *Client) Sessions(ctx context.Context, cursor string, limit uint32) (*clientv1.SessionsPage, error) {
+	m := &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Sessions{Sessions: &clientv1.Sessions{Cursor: cursor, Limit: limit}}}
+	return query(ctx, c, m, (*clientv1.ServerFrame).GetSessions)
+}
+
+// Ping asks the server for its clock, in milliseconds since 1970.
+func (c *Client) Ping(ctx context.Context) (int64, error) {
+	m := &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Ping{Ping: &clientv1.Ping{}}}
+	pong, err := query(ctx, c, m, (*clientv1.ServerFrame).GetPong)
+	return pong.GetTimeMs(), err
+}

@@ -1,0 +1,64 @@
+package session
+
+import "annal/pkg/events"
+
+// add lets people in: by whoever has the policy's AddRole, admins by the owner only.
+// Each person is judged in the order named; who is in already or no longer fits is
+// passed over with the reason. One event lets in all the others.
+type add struct{ events.Add }
+
+func (add) gate() gate { return gate{members: true, kinds: manyPeople} }
+
+func (op add) needs(needs []Need, rows Rows, c *events.Command) []Need {
+	if !memberOf(rows, c.Actor.User).In() || len(op.Members) > events.MaxBatchMembers {
+		return needs
+	}
+	for _, m := range op.Members {
+		needs = append(needs, Need{Key: events.MemberKey(m.User)})
+	}
+	return needs
+}
+
+func (op add) decide(s *scene) events.Result {
+	if s.me.Role < s.head.Policy.AddRole {
+		return reject(events.CodeNotAllowed)
+	}
+	var e events.Added
+	isFull := false
+	for _, m := range distinct(op.Members) {
+		switch {
+		case m.Role >= events.RoleAdmin && s.me.Role < events.RoleOwner:
+			return reject(events.CodeNotAllowed)
+		case memberOf(s.rows, m.User).In():
+			e.Skipped = append(e.Skipped, events.Skipped{User: m.User, Code: events.CodeAlreadyMember})
+		case full(&s.head, s.head.Members+uint32(len(e.Members))):
+			isFull = true
+			e.Skipped = append(e.Skipped, events.Skipped{User: m.User, Code: events.CodeSessionFull})
+		default:
+			e.Members = append(e.Members, m)
+		}
+	}
+	switch {
+	case len(e.Members) > 0:
+		return s.accept(e)
+	case isFull:
+		return events.Rejected{Code: events.CodeSessionFull, Skipped: e.Skipped}
+	default:
+		return answer(events.CodeAlreadyMember, lastStay(memberOf(s.rows, op.Members[0].User)).From)
+	}
+}
+
+type added struct{ events.Added }
+
+func (f added) touches(needs []Need, _ *events.Outcome) []Need {
+	for _, m := range f.Members {
+		needs = append(needs, Need{Key: events.MemberKey(m.User)})
+	}
+	return needs
+}
+
+func (f added) evolve(e *evolution) {
+	for _, m := range f.Members {
+		e.letIn(m.User, m.Role)
+	}
+}

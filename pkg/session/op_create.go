@@ -1,0 +1,54 @@
+package session
+
+import "annal/pkg/events"
+
+// create opens a session. Its creator owns a group, channel or self session; the
+// two of a direct session are equals. Only a service may set the base.
+type create struct{ events.Create }
+
+func (create) gate() gate { return gate{opens: true} }
+
+func (create) needs(needs []Need, _ Rows, _ *events.Command) []Need { return needs }
+
+func (op create) decide(s *scene) events.Result {
+	if op.Base != 0 && s.c.Actor.Service == "" {
+		return reject(events.CodeNotAllowed)
+	}
+	creator := events.NewMember{User: s.c.Actor.User, Role: events.RoleOwner}
+	if op.Kind == events.KindDirect {
+		creator.Role = events.RoleMember
+	}
+	members := distinct(append([]events.NewMember{creator}, op.Members...))
+	if op.Kind == events.KindDirect {
+		members[1].Role = events.RoleMember
+	}
+	return events.Accepted{Seq: op.Base + 1, Event: events.Created{
+		Kind: op.Kind, Base: op.Base, Policy: op.Policy, Members: members, Title: op.Title,
+	}}
+}
+
+// distinct keeps the first mention of each person, in order.
+func distinct(ms []events.NewMember) []events.NewMember {
+	seen := make(map[events.UserID]bool, len(ms))
+	out := make([]events.NewMember, 0, len(ms))
+	for _, m := range ms {
+		if !seen[m.User] {
+			seen[m.User] = true
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+type created struct{ events.Created }
+
+func (created) touches(needs []Need, _ *events.Outcome) []Need { return needs }
+
+func (f created) evolve(e *evolution) {
+	e.head = events.Head{
+		Kind: f.Kind, Base: f.Base, Policy: f.Policy, Title: f.Title, Created: e.o.Time,
+	}
+	for _, m := range f.Members {
+		e.letIn(m.User, m.Role)
+	}
+}

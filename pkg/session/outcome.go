@@ -1,0 +1,158 @@
+package session
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"annal/pkg/events"
+)
+
+const (
+	// maxDetailBytes is the limit of a rejection's detail.
+	maxDetailBytes = 512
+	// maxSealedAddressBytes is the limit of a sealed address kept with an outcome.
+	maxSealedAddressBytes = 1024
+)
+
+// Malformed is the outcome of a record that cannot be decoded as a command,
+// rejected under the record's key. Load MalformedNeeds first.
+func Malformed(rows Rows, key events.SessionID, at At, detail string) events.Outcome {
+	head, _ := headOf(rows)
+	return events.Outcome{
+		ID: at.ID, Session: sessionName(key), Time: at.Time, PrevHash: head.Hash,
+		Result: events.Rejected{Code: events.CodeMalformed, Detail: cut(detail, maxDetailBytes)},
+	}
+}
+
+// outcomeOf gives the outcome's envelope. Names and labels that are not valid are
+// left out: they stand in the rejected command, and no row is ever named by them.
+func outcomeOf(c *events.Command, at At) events.Outcome {
+	o := events.Outcome{
+		ID: at.ID, Session: sessionName(c.Session), Actor: events.Actor{User: name(c.Actor.User), Service: label(c.Actor.Service)},
+		ClientID: name(c.ClientID), Origin: c.Origin, Time: at.Time,
+		Client:  events.ClientContext{Device: label(c.Client.Device), Version: label(c.Client.Version), Address: address(c.Client.Address)},
+		ReplyTo: events.ReplyTo{Instance: label(c.ReplyTo.Instance), Request: c.ReplyTo.Request},
+	}
+	if c.Op != nil {
+		o.Digest = events.DigestOf(c.Op)
+	}
+	return o
+}
+
+// sessionName gives a record's key as a session id. A key that cannot be one is cut
+// and made readable: no session has it.
+func sessionName(key events.SessionID) events.SessionID {
+	if events.ValidName(string(key)) {
+		return key
+	}
+	return events.SessionID(cut(string(key), events.MaxNameBytes))
+}
+
+func name[S ~string](s S) S {
+	if events.ValidName(string(s)) {
+		return s
+	}
+	return ""
+}
+
+func label(s string) string {
+	if len(s) <= events.MaxNameBytes && utf8.ValidString(s) {
+		return s
+	}
+	return ""
+}
+
+func address(a events.Address) events.Address {
+	if s := a.Sealed; s != nil {
+		if len(s.KeyID)+len(s.Nonce)+len(s.Ciphertext) > maxSealedAddressBytes {
+			return events.Address{}
+		}
+		return a
+	}
+	return events.Address{Plain: label(a.Plain)}
+}
+
+// cut gives valid UTF-8 of at most limit bytes.
+func cut(s string, limit int) string {
+	s = strings.ToValidUTF8(s, "?")
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
+}
+
+// fit keeps the outcome within MaxEventBytes as encoded: an event that is too large
+// becomes a rejection, a rejected command that is too large is left out.
+func fit(o events.Outcome, c *events.Command) events.Outcome {
+	if sizeBound(c) <= events.MaxEventBytes {
+		return o
+	}
+	rec, err := events.EncodeOutcome(o, events.Stamp{}, events.Envelope{})
+	if err == nil && len(rec.Value) <= events.MaxEventBytes {
+		return o
+	}
+	switch r := o.Result.(type) {
+	case events.Accepted:
+		o.Result = events.Rejected{Code: events.CodeEventTooLarge}
+	case events.Rejected:
+		r.Command = nil
+		o.Result = r
+	case events.Answered:
+		// Of bounded size whatever the command.
+	}
+	return o
+}
+
+// sizeBound is a cheap upper bound of the encoded outcome of a command: all that
+// can come of it, including the command itself in a rejection, in bytes.
+func sizeBound(c *events.Command) int {
+	const fixed, perPerson = 4096, 48
+	n := fixed + len(c.Session) + len(c.Actor.User) + len(c.Actor.Service) + len(c.ClientID) +
+		len(c.Client.Device) + len(c.Client.Version) + len(c.Client.Address.Plain) + len(c.ReplyTo.Instance) + sealedSize(c.Client.Address.Sealed)
+	switch op := c.Op.(type) {
+	case events.Create:
+		return n + len(op.Title) + 2*membersSize(op.Members, perPerson)
+	case events.Add:
+		return n + 2*membersSize(op.Members, perPerson)
+	case events.Remove:
+		for _, u := range op.Users {
+			n += 2 * (len(u) + perPerson)
+		}
+		return n
+	case events.Send:
+		return n + bodySize(op.Body)
+	case events.Override:
+		return n + bodySize(op.Body)
+	case events.Join, events.Leave, events.Revoke, events.Delete, events.MarkRead:
+		return n
+	}
+	return n
+}
+
+func membersSize(ms []events.NewMember, each int) int {
+	n := 0
+	for _, m := range ms {
+		n += len(m.User) + each
+	}
+	return n
+}
+
+func sealedSize(s *events.Sealed) int {
+	if s == nil {
+		return 0
+	}
+	return len(s.KeyID) + len(s.Nonce) + len(s.Ciphertext)
+}
+
+func bodySize(b events.Body) int {
+	n := len(b.MAC) + sealedSize(b.Sealed)
+	switch content := b.Plain.(type) {
+	case events.Text:
+		n += len(content)
+	case nil:
+	}
+	return n
+}
