@@ -48,9 +48,6 @@ func startChild(name, dir, logPath, path string, args ...string) (*child, error)
 	return c, nil
 }
 
-// pid is the process id.
-func (c *child) pid() int { return c.cmd.Process.Pid }
-
 // stop asks the process to end and kills it when it has not within grace. It returns once the process is gone.
 func (c *child) stop(grace time.Duration) error {
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {

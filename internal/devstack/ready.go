@@ -1,6 +1,7 @@
 package devstack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,9 @@ import (
 // startTimeout bounds how long an engine may take to answer: many times what it takes on an idle machine, as tests
 // start engines while compilers run.
 const startTimeout = 90 * time.Second
+
+// errOrderly stands for the exit status 0, for which os/exec has no error.
+var errOrderly = errors.New("exit status 0")
 
 // waitReady asks until ready returns nil. When that does not happen, because the process exits, ctx ends or
 // startTimeout passes, it kills the process and returns an error with the reason and the tail of the log.
@@ -23,7 +27,7 @@ func waitReady(ctx context.Context, proc *child, every time.Duration, ready func
 		// Somebody else may answer on the port while our process is failing to bind it.
 		select {
 		case <-proc.done:
-			return fmt.Errorf("devstack: %s: %w: %v%s", proc.name, errExited, proc.waitErr, proc.tail())
+			return fmt.Errorf("devstack: %s: %w: %w%s", proc.name, errExited, cmp.Or(proc.waitErr, errOrderly), proc.tail())
 		default:
 		}
 		if err == nil {
@@ -34,7 +38,7 @@ func waitReady(ctx context.Context, proc *child, every time.Duration, ready func
 		case <-tick.C:
 		case <-ctx.Done():
 			proc.kill()
-			return fmt.Errorf("devstack: %s is not ready: %w (last: %v)%s", proc.name, ctx.Err(), err, proc.tail())
+			return fmt.Errorf("devstack: %s is not ready: %w (last: %w)%s", proc.name, ctx.Err(), err, proc.tail())
 		}
 	}
 }
