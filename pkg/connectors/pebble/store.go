@@ -1,0 +1,239 @@
+// Package pebble keeps the sequencer's rows on the local disk, in one Pebble database
+// per process, shared by its partitions.
+package pebble
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"annal/pkg/events"
+	"annal/pkg/sequencer"
+)
+
+// A key is: the partition (4 bytes, big endian), a kind byte, then for rows the
+// session's length (2 bytes), the session and the row's key.
+const (
+	kindProgress byte = 'p'
+	kindRow      byte = 'r'
+)
+
+// clusterKey sorts behind all partitions.
+var clusterKey = []byte("\xff\xff\xff\xffcluster")
+
+// DB is the database of one data directory.
+type DB struct {
+	db *pebble.DB
+	mu sync.Mutex
+	// open are the partitions whose store is in use.
+	open map[int32]bool
+}
+
+// Memory the database may take: a few tens of MB, since rows are cached decoded
+// above it too.
+const (
+	cacheBytes    = 16 << 20
+	memTableBytes = 16 << 20
+)
+
+// Open opens or makes the database in dir for the log of that cluster. One that holds
+// another cluster's rows is emptied: rows are a function of a log, not worth keeping
+// without it.
+func Open(dir, cluster string, log *slog.Logger) (*DB, error) {
+	cache := pebble.NewCache(cacheBytes)
+	defer cache.Unref()
+	db, err := pebble.Open(dir, &pebble.Options{
+		Cache: cache, MemTableSize: memTableBytes, MaxOpenFiles: 500,
+		Logger: quiet{log}, FormatMajorVersion: pebble.FormatNewest,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("pebble: open %s: %w", dir, err)
+	}
+	d := &DB{db: db, open: map[int32]bool{}}
+	if err := d.claim(cluster, log); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return d, nil
+}
+
+// claim makes sure that the rows are of that cluster's log.
+func (d *DB) claim(cluster string, log *slog.Logger) error {
+	had, err := d.get(clusterKey)
+	if err != nil {
+		return err
+	}
+	if had != nil && string(had) == cluster {
+		return nil
+	}
+	if had != nil {
+		log.Warn("the stored rows are of another cluster; emptying them", "theirs", string(had), "ours", cluster)
+		if err := d.db.DeleteRange([]byte{0}, clusterKey, pebble.Sync); err != nil {
+			return fmt.Errorf("pebble: %w", err)
+		}
+	}
+	if err := d.db.Set(clusterKey, []byte(cluster), pebble.Sync); err != nil {
+		return fmt.Errorf("pebble: %w", err)
+	}
+	return nil
+}
+
+func (d *DB) get(key []byte) ([]byte, error) {
+	value, closer, err := d.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("pebble: %w", err)
+	}
+	out := append([]byte{}, value...)
+	if err := closer.Close(); err != nil {
+		return nil, fmt.Errorf("pebble: %w", err)
+	}
+	return out, nil
+}
+
+// Close writes what is in memory and closes the files. Stores must be closed before.
+func (d *DB) Close() error {
+	if err := errors.Join(d.db.Flush(), d.db.Close()); err != nil {
+		return fmt.Errorf("pebble: %w", err)
+	}
+	return nil
+}
+
+// Store gives a partition's store; one at a time.
+func (d *DB) Store(partition int32) (sequencer.Store, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.open[partition] {
+		return nil, fmt.Errorf("pebble: partition %d is open already", partition)
+	}
+	d.open[partition] = true
+	return &store{db: d, partition: partition}, nil
+}
+
+type store struct {
+	db        *DB
+	partition int32
+}
+
+func (s *store) key(kind byte) []byte {
+	return append(binary.BigEndian.AppendUint32(make([]byte, 0, 64), uint32(s.partition)), kind)
+}
+
+func (s *store) rowKey(id events.SessionID, k events.Key) []byte {
+	b := binary.BigEndian.AppendUint16(s.key(kindRow), uint16(len(id)))
+	return append(append(b, id...), k...)
+}
+
+// Progress implements sequencer.Store.
+func (s *store) Progress() (events.Progress, bool, error) {
+	value, err := s.db.get(s.key(kindProgress))
+	if err != nil || value == nil {
+		return events.Progress{}, false, err
+	}
+	p, err := events.ParseProgress(string(value))
+	if err != nil {
+		return events.Progress{}, false, fmt.Errorf("pebble: %w", err)
+	}
+	return p, true, nil
+}
+
+// Get implements sequencer.Store.
+func (s *store) Get(id events.SessionID, k events.Key) ([]byte, error) {
+	return s.db.get(s.rowKey(id, k))
+}
+
+// First implements sequencer.Store.
+func (s *store) First(id events.SessionID, prefix events.Key, n int) ([]events.Key, error) {
+	lower := s.rowKey(id, prefix)
+	iter, err := s.db.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: after(lower)})
+	if err != nil {
+		return nil, fmt.Errorf("pebble: %w", err)
+	}
+	var keys []events.Key
+	skip := len(s.rowKey(id, ""))
+	for ok := iter.First(); ok && len(keys) < n; ok = iter.Next() {
+		keys = append(keys, events.Key(iter.Key()[skip:]))
+	}
+	if err := errors.Join(iter.Error(), iter.Close()); err != nil {
+		return nil, fmt.Errorf("pebble: %w", err)
+	}
+	return keys, nil
+}
+
+// after is the first key that does not begin with prefix; prefix is not all 0xff.
+func after(prefix []byte) []byte {
+	end := append([]byte{}, prefix...)
+	for i := len(end) - 1; i >= 0; i-- {
+		end[i]++
+		if end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}
+
+// Apply implements sequencer.Store. It does not wait for the disk: rows and progress
+// are one batch, so what a power cut loses is read from the log again.
+func (s *store) Apply(p events.Progress, rows []sequencer.StoredRow) error {
+	b := s.db.db.NewBatch()
+	for _, r := range rows {
+		key := s.rowKey(r.Session, r.Key)
+		var err error
+		if r.Value == nil {
+			err = b.Delete(key, nil)
+		} else {
+			err = b.Set(key, r.Value, nil)
+		}
+		if err != nil {
+			return errors.Join(fmt.Errorf("pebble: %w", err), b.Close())
+		}
+	}
+	if err := b.Set(s.key(kindProgress), []byte(p.String()), nil); err != nil {
+		return errors.Join(fmt.Errorf("pebble: %w", err), b.Close())
+	}
+	if err := b.Commit(pebble.NoSync); err != nil {
+		return fmt.Errorf("pebble: %w", err)
+	}
+	if err := b.Close(); err != nil {
+		return fmt.Errorf("pebble: %w", err)
+	}
+	return nil
+}
+
+// Reset implements sequencer.Store.
+func (s *store) Reset() error {
+	lower := s.key(0)[:4]
+	if err := s.db.db.DeleteRange(lower, after(lower), pebble.Sync); err != nil {
+		return fmt.Errorf("pebble: %w", err)
+	}
+	return nil
+}
+
+// Close implements sequencer.Store.
+func (s *store) Close() error {
+	s.db.mu.Lock()
+	defer s.db.mu.Unlock()
+	delete(s.db.open, s.partition)
+	return nil
+}
+
+// quiet keeps Pebble's own narration at debug level.
+type quiet struct{ log *slog.Logger }
+
+func (q quiet) Infof(format string, args ...any) {
+	q.log.Debug("pebble: " + fmt.Sprintf(format, args...))
+}
+func (q quiet) Errorf(format string, args ...any) {
+	q.log.Error("pebble: " + fmt.Sprintf(format, args...))
+}
+
+// Fatalf must not return: Pebble calls it when its files can't be trusted.
+func (q quiet) Fatalf(format string, args ...any) {
+	q.Errorf(format, args...)
+	panic("pebble: " + fmt.Sprintf(format, args...))
+}

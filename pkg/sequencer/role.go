@@ -1,0 +1,183 @@
+package sequencer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"annal/pkg/eventlog"
+)
+
+// Group is the sequencers' consumer group on the commands topic.
+const Group = "annal.sequencer"
+
+// Options say how the role works.
+type Options struct {
+	Log   eventlog.Log
+	Rules Rules
+	// OpenStore gives a partition's store, which Close of the store gives back.
+	OpenStore func(partition int32) (Store, error)
+	// Instance is the static member id, kept over restarts; empty: dynamic.
+	Instance string
+	// Source is the CloudEvents source of what it writes.
+	Source string
+	// CacheBytes bounds the decoded rows kept per partition; may be 0.
+	CacheBytes int
+	// MaxInFlight bounds outcomes decided and not read back, per partition, and
+	// MaxInFlightBytes their size.
+	MaxInFlight      int
+	MaxInFlightBytes int
+	// CommitEvery is how often progress is committed.
+	CommitEvery time.Duration
+	// Random fills a turn's random part and spreads backoffs.
+	Random  rand.Source
+	Logger  *slog.Logger
+	Metrics *Metrics
+}
+
+// Defaults are the bounds for production; the rest must be given.
+func Defaults() Options {
+	return Options{CacheBytes: 32 << 20, MaxInFlight: 8192, MaxInFlightBytes: 32 << 20, CommitEvery: time.Second}
+}
+
+// Role decides the commands of the partitions that the group gives it.
+type Role struct {
+	opts       Options
+	membership eventlog.Membership
+
+	mu      sync.Mutex
+	random  *rand.Rand
+	workers map[int32]*worker
+	joined  bool
+	fatal   chan error
+}
+
+// New joins the group; nothing is decided before Run.
+func New(ctx context.Context, opts Options) (*Role, error) {
+	if opts.MaxInFlight < 1 || opts.MaxInFlightBytes < 1 || opts.CommitEvery <= 0 || opts.CacheBytes < 0 {
+		return nil, errors.New("sequencer: bounds must be positive")
+	}
+	m, err := opts.Log.Join(ctx, Group, eventlog.Commands, opts.Instance)
+	if err != nil {
+		return nil, fmt.Errorf("sequencer: %w", err)
+	}
+	return &Role{
+		opts: opts, membership: m, random: rand.New(opts.Random), workers: map[int32]*worker{}, fatal: make(chan error, 1),
+	}, nil
+}
+
+// Run decides until ctx ends, then finishes what is in flight and leaves. It returns
+// an error when this program must not decide: a counted outcome it cannot follow, a
+// command newer than it, a store that fails, a log that begins too late.
+func (r *Role) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	left := make(chan error, 1)
+	go func() { left <- r.membership.Run(ctx, r) }()
+	var err error
+	select {
+	case err = <-r.fatal:
+		cancel()
+		<-left
+	case err = <-left:
+	}
+	r.mu.Lock()
+	workers := r.workers
+	r.workers = map[int32]*worker{}
+	r.mu.Unlock()
+	for _, w := range workers {
+		w.stop()
+	}
+	select {
+	case late := <-r.fatal:
+		err = errors.Join(err, late)
+	default:
+	}
+	return err
+}
+
+// Ready is nil once all partitions that the group gave are being decided.
+func (r *Role) Ready() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.joined {
+		return errors.New("has no partitions yet")
+	}
+	for p, w := range r.workers {
+		if !w.deciding.Load() {
+			return fmt.Errorf("partition %d is not being decided yet", p)
+		}
+	}
+	return nil
+}
+
+// Claimed implements eventlog.Handler.
+func (r *Role) Claimed(c eventlog.Claim) {
+	w := newWorker(r, c.Partition)
+	r.mu.Lock()
+	old := r.workers[c.Partition]
+	r.workers[c.Partition] = w
+	r.joined = true
+	r.mu.Unlock()
+	if old != nil {
+		old.stop()
+	}
+	go w.run()
+}
+
+// Released implements eventlog.Handler: it drains the partition.
+func (r *Role) Released(ctx context.Context, partition int32) {
+	if w := r.take(partition); w != nil {
+		w.drain(ctx)
+	}
+}
+
+// Lost implements eventlog.Handler.
+func (r *Role) Lost(partition int32) {
+	if w := r.take(partition); w != nil {
+		w.stop()
+	}
+}
+
+func (r *Role) take(partition int32) *worker {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w := r.workers[partition]
+	delete(r.workers, partition)
+	return w
+}
+
+func (r *Role) fail(err error) {
+	select {
+	case r.fatal <- err:
+	default:
+	}
+}
+
+// turnRandom is a turn's random part.
+func (r *Role) turnRandom() (b [16]byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range b {
+		b[i] = byte(r.random.Uint32())
+	}
+	return b
+}
+
+// Backoff between lost turns: so that a woken zombie can't start a duel.
+const (
+	minBackoff = 100 * time.Millisecond
+	maxBackoff = 5 * time.Second
+)
+
+// backoff is a wait before turn n after a loss: it doubles, and half of it is chance.
+func (r *Role) backoff(n int) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d := min(minBackoff<<min(n, 10), maxBackoff)
+	return d/2 + time.Duration(r.random.Int64N(int64(d/2)))
+}

@@ -1,0 +1,169 @@
+package sequencer
+
+import (
+	"fmt"
+
+	"annal/pkg/events"
+	"annal/pkg/session"
+)
+
+// rowKey names a row within a partition.
+type rowKey struct {
+	session events.SessionID
+	key     events.Key
+}
+
+// maxNeedRounds bounds how often rules may ask for more rows for one command: each
+// round must be able to follow from the rows of the one before, and no rule looks
+// that far.
+const maxNeedRounds = 16
+
+// loaded holds the rows of one session that were asked for: all that rules see.
+type loaded struct {
+	session events.SessionID
+	rows    map[events.Key]events.Row // nil: looked for, and absent
+	ranges  []loadedRange
+}
+
+type loadedRange struct {
+	need session.Need
+	keys []events.Key
+}
+
+func (l *loaded) reset(s events.SessionID) {
+	l.session = s
+	l.ranges = l.ranges[:0]
+	if l.rows == nil || len(l.rows) > 1024 {
+		// Clearing a map costs its size at its largest, so a rare big batch is let go.
+		l.rows = make(map[events.Key]events.Row)
+		return
+	}
+	clear(l.rows)
+}
+
+// Get implements session.Rows.
+func (l *loaded) Get(k events.Key) (events.Row, bool) {
+	r := l.rows[k]
+	return r, r != nil
+}
+
+// First implements session.Rows.
+func (l *loaded) First(prefix events.Key, n int) []events.Key {
+	for _, r := range l.ranges {
+		if r.need.Key == prefix && r.need.First >= n {
+			return r.keys[:min(n, len(r.keys))]
+		}
+	}
+	return nil
+}
+
+func (l *loaded) has(n session.Need) bool {
+	if n.First == 0 {
+		_, ok := l.rows[n.Key]
+		return ok
+	}
+	for _, r := range l.ranges {
+		if r.need == n {
+			return true
+		}
+	}
+	return false
+}
+
+// load calls needs until it names nothing new, and loads what it names.
+func (m *Machine) load(needs func() []session.Need) error {
+	for range maxNeedRounds {
+		fresh := false
+		for _, n := range needs() {
+			if m.rows.has(n) {
+				continue
+			}
+			fresh = true
+			if err := m.loadNeed(n); err != nil {
+				return err
+			}
+		}
+		if !fresh {
+			return nil
+		}
+	}
+	return fmt.Errorf("sequencer: rules still ask for rows after %d rounds", maxNeedRounds)
+}
+
+func (m *Machine) loadNeed(n session.Need) error {
+	if n.First == 0 {
+		return m.loadRow(n.Key)
+	}
+	keys, err := m.first(m.rows.session, n.Key, n.First)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if err := m.loadRow(k); err != nil {
+			return err
+		}
+	}
+	m.rows.ranges = append(m.rows.ranges, loadedRange{need: n, keys: keys})
+	return nil
+}
+
+// loadRow takes a row from where it is newest: overlay, cache, store.
+func (m *Machine) loadRow(k events.Key) error {
+	if _, ok := m.rows.rows[k]; ok {
+		return nil
+	}
+	rk := rowKey{m.rows.session, k}
+	if row, ok := m.overlay.get(rk); ok {
+		m.rows.rows[k] = row
+		return nil
+	}
+	if row, ok := m.cache.get(rk); ok {
+		m.rows.rows[k] = row
+		return nil
+	}
+	row, size, err := m.stored(rk)
+	if err != nil {
+		return err
+	}
+	m.cache.put(rk, row, size)
+	m.rows.rows[k] = row
+	return nil
+}
+
+func (m *Machine) stored(rk rowKey) (events.Row, int, error) {
+	b, err := m.store.Get(rk.session, rk.key)
+	if err != nil || b == nil {
+		return nil, 0, err
+	}
+	row, err := events.DecodeRow(rk.key, b)
+	if err != nil {
+		return nil, 0, fmt.Errorf("sequencer: stored row %q of %s: %w", rk.key, rk.session, err)
+	}
+	return row, len(b), nil
+}
+
+// first merges the first n keys of a range in the store with what the overlay sets
+// and removes.
+func (m *Machine) first(s events.SessionID, prefix events.Key, n int) ([]events.Key, error) {
+	set, removed := m.overlay.scan(s, prefix)
+	keys, err := m.store.First(s, prefix, n+len(removed))
+	if err != nil {
+		return nil, err
+	}
+	merged := make([]events.Key, 0, min(n, len(keys)+len(set)))
+	for len(merged) < n && len(keys)+len(set) > 0 {
+		var k events.Key
+		switch {
+		case len(keys) == 0 || len(set) > 0 && set[0] < keys[0]:
+			k, set = set[0], set[1:]
+		case len(set) > 0 && set[0] == keys[0]:
+			k, set, keys = set[0], set[1:], keys[1:]
+		default:
+			k, keys = keys[0], keys[1:]
+		}
+		if !removed[k] {
+			merged = append(merged, k)
+		}
+	}
+	return merged, nil
+}

@@ -1,0 +1,210 @@
+package sequencer
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"annal/pkg/eventlog"
+)
+
+// turn fences, decides until the turn is lost or drained, and says whether the
+// worker's time is over. An error is fatal.
+func (w *worker) turn() (ended bool, err error) {
+	if err := w.catchUp(); err != nil {
+		return true, err
+	}
+	if w.drained.Err() != nil {
+		return true, nil
+	}
+	fence, err := w.machine.Fence(w.role.turnRandom())
+	if err != nil {
+		return true, err
+	}
+	w.appendLater(fence)
+	for w.machine.State() == Fencing {
+		if err := w.hear(nil, nil); err != nil {
+			return true, err
+		}
+	}
+	if w.machine.State() != Deciding {
+		return false, nil
+	}
+	if err := w.openCommands(); err != nil {
+		return true, err
+	}
+	defer w.closeCommands()
+	w.role.opts.Metrics.started.Inc()
+	w.role.opts.Metrics.state.WithLabelValues(w.label).Set(1)
+	w.deciding.Store(true)
+	w.log.Info("deciding", "owner", w.machine.Owner(), "after_command", w.machine.Last())
+	return w.decideUntilLost()
+}
+
+// catchUp reads the events to the end there is now.
+func (w *worker) catchUp() error {
+	var end int64
+	for n := 0; ; n++ {
+		var err error
+		if _, end, err = w.role.opts.Log.Bounds(w.ctx, eventlog.Events, w.partition); err == nil {
+			break
+		}
+		if err := w.wait(w.role.backoff(n), "cannot learn the log's end", "error", err); err != nil {
+			return err
+		}
+	}
+	for w.machine.Progress().Offset < end {
+		if err := w.hear(nil, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openCommands begins after the last counted command. What was trimmed below that was
+// decided; a gap above it means undecided commands are gone, and nobody may go on.
+func (w *worker) openCommands() error {
+	from := w.machine.Last() + 1
+	cursor, err := w.openCursor(eventlog.Commands, from)
+	if errors.Is(err, eventlog.ErrTrimmed) && from == 0 {
+		var start int64
+		if start, _, err = w.role.opts.Log.Bounds(w.ctx, eventlog.Commands, w.partition); err == nil {
+			w.log.Warn("commands were trimmed before any was decided", "start", start)
+			cursor, err = w.openCursor(eventlog.Commands, start)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("sequencer: commands from %d, after the last decided: %w", from, err)
+	}
+	w.commands = newPump(w.ctx, cursor)
+	return nil
+}
+
+func (w *worker) closeCommands() {
+	w.commands.close()
+	w.commands, w.pending = nil, nil
+}
+
+func (w *worker) decideUntilLost() (ended bool, err error) {
+	ticker := time.NewTicker(w.role.opts.CommitEvery)
+	defer ticker.Stop()
+	for {
+		// What came back first: it frees room, and tells of a lost turn soonest.
+		select {
+		case batch := <-w.events.batches:
+			if err := w.heard(batch); err != nil {
+				return true, err
+			}
+		default:
+			var commands <-chan batch
+			if w.drained.Err() == nil && len(w.pending) == 0 && w.hasRoom() {
+				commands = w.commands.batches
+			}
+			if err := w.hear(commands, ticker.C); err != nil {
+				return true, err
+			}
+		}
+		if w.machine.State() != Deciding {
+			return false, nil
+		}
+		if w.drained.Err() != nil {
+			if n, _ := w.machine.InFlight(); n == 0 {
+				return true, w.commit(w.ctx)
+			}
+			continue
+		}
+		if err := w.decidePending(); err != nil {
+			return true, err
+		}
+	}
+}
+
+func (w *worker) hasRoom() bool {
+	n, bytes := w.machine.InFlight()
+	return n < w.role.opts.MaxInFlight && bytes < w.role.opts.MaxInFlightBytes
+}
+
+// hear waits for the next thing to happen and hands it to the machine. commands and
+// tick may be nil.
+func (w *worker) hear(commands <-chan batch, tick <-chan time.Time) error {
+	// A drain wakes a turn that only waits for commands.
+	drain := w.drained.Done()
+	if tick == nil || w.drained.Err() != nil {
+		drain = nil
+	}
+	select {
+	case b := <-w.events.batches:
+		return w.heard(b)
+	case b := <-commands:
+		w.pending = b.records
+		return b.err
+	case <-w.failed:
+		w.heardFailures()
+	case <-tick:
+		w.commitLater()
+	case <-drain:
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	}
+	return nil
+}
+
+func (w *worker) heard(b batch) error {
+	if b.err != nil {
+		return fmt.Errorf("sequencer: events: %w", b.err)
+	}
+	t, err := w.machine.Events(b.records)
+	w.tell(t)
+	return err
+}
+
+func (w *worker) heardFailures() {
+	w.failMu.Lock()
+	failures := w.failures
+	w.failures = nil
+	w.failMu.Unlock()
+	for _, f := range failures {
+		w.tell(w.machine.Failed(f.append, f.refused))
+	}
+}
+
+func (w *worker) tell(t Tally) {
+	w.role.opts.Metrics.tally(t)
+	n, _ := w.machine.InFlight()
+	w.role.opts.Metrics.inFlight.WithLabelValues(w.label).Set(float64(n))
+	if t.Poison != nil {
+		w.log.Error("poison record", "error", t.Poison)
+	}
+	if t.Lost != "" {
+		w.log.Warn("turn lost", "reason", t.Lost, "owner", w.machine.Owner())
+	}
+}
+
+// decidePending decides what was read, as far as there is room in flight.
+func (w *worker) decidePending() error {
+	for len(w.pending) > 0 && w.hasRoom() {
+		rec := w.pending[0]
+		w.pending = w.pending[1:]
+		// Reading the clock twice costs as much as a small decision: one in 16 is timed.
+		timed := w.decided&15 == 0
+		w.decided++
+		var start time.Time
+		if timed {
+			start = time.Now()
+		}
+		a, err := w.machine.Command(rec)
+		if err != nil {
+			return err
+		}
+		if timed {
+			w.role.opts.Metrics.decide.Observe(time.Since(start).Seconds())
+		}
+		if a.Quarantine != nil {
+			if err := w.quarantine(*a.Quarantine); err != nil {
+				return err
+			}
+		}
+		w.appendLater(a)
+	}
+	return nil
+}

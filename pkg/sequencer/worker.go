@@ -1,0 +1,243 @@
+package sequencer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"annal/pkg/eventlog"
+	"annal/pkg/events"
+)
+
+// worker runs the turns of one partition: one goroutine owns the machine; two pumps
+// bring it records, and the log's callbacks bring it failures.
+type worker struct {
+	role      *Role
+	partition int32
+	label     string
+	log       *slog.Logger
+
+	ctx      context.Context
+	cancel   context.CancelFunc
+	drained  context.Context
+	askDrain context.CancelFunc
+	done     chan struct{}
+	deciding atomic.Bool
+
+	store    Store
+	machine  *Machine
+	events   *pump
+	commands *pump
+	// pending are commands read and not decided yet.
+	pending []eventlog.Record
+	// decided counts commands, so that one in sixteen is timed.
+	decided uint64
+
+	failMu   sync.Mutex
+	failures []failure
+	failed   chan struct{}
+
+	committing atomic.Bool
+}
+
+type failure struct {
+	append  Append
+	refused bool
+}
+
+func newWorker(r *Role, partition int32) *worker {
+	ctx, cancel := context.WithCancel(context.Background())
+	drained, askDrain := context.WithCancel(context.Background())
+	return &worker{
+		role: r, partition: partition, label: strconv.Itoa(int(partition)),
+		log: r.opts.Logger.With("role", "sequencer", "partition", partition),
+		ctx: ctx, cancel: cancel, drained: drained, askDrain: askDrain,
+		done: make(chan struct{}), failed: make(chan struct{}, 1),
+	}
+}
+
+// stop ends the work at once and waits for the goroutine.
+func (w *worker) stop() {
+	w.cancel()
+	<-w.done
+}
+
+// drain takes no more commands, lets what is in flight count, commits and ends.
+func (w *worker) drain(ctx context.Context) {
+	w.askDrain()
+	select {
+	case <-w.done:
+	case <-ctx.Done():
+		w.log.Warn("drain cut short", "error", ctx.Err())
+		w.stop()
+	}
+}
+
+func (w *worker) run() {
+	defer close(w.done)
+	defer w.role.opts.Metrics.forget(w.partition)
+	defer w.cancel()
+	err := w.work()
+	if err != nil && w.ctx.Err() == nil {
+		w.log.Error("stopped: this program must not decide the partition", "error", err)
+		w.role.fail(fmt.Errorf("partition %d: %w", w.partition, err))
+	}
+}
+
+func (w *worker) work() (err error) {
+	if w.store, err = w.role.opts.OpenStore(w.partition); err != nil {
+		return fmt.Errorf("sequencer: open the store: %w", err)
+	}
+	defer func() { err = errors.Join(err, w.store.Close()) }()
+	if err := w.restore(); err != nil {
+		return err
+	}
+	defer w.events.close()
+	for losses := 0; ; {
+		ended, err := w.turn()
+		w.deciding.Store(false)
+		w.role.opts.Metrics.state.WithLabelValues(w.label).Set(0)
+		if ended || err != nil {
+			return err
+		}
+		losses++
+		if err := w.mayFenceAgain(losses); err != nil {
+			return err
+		}
+	}
+}
+
+// restore opens the events at the store's progress. A store of another log, or one
+// behind a trimmed log's start, is emptied and built from the beginning.
+func (w *worker) restore() error {
+	for range 2 {
+		m, err := NewMachine(Config{
+			Cluster: w.role.opts.Log.Cluster(), Partition: w.partition, Source: w.role.opts.Source,
+			Rules: w.role.opts.Rules, CacheBytes: w.role.opts.CacheBytes,
+		}, w.store)
+		if err != nil {
+			return err
+		}
+		from := m.Progress().Offset
+		cursor, err := w.openCursor(eventlog.Events, from)
+		if err == nil {
+			w.machine, w.events = m, newPump(w.ctx, cursor)
+			w.log.Info("restored", "offset", from)
+			return nil
+		}
+		if from == 0 || !errors.Is(err, eventlog.ErrBeyond) && !errors.Is(err, eventlog.ErrTrimmed) {
+			return fmt.Errorf("sequencer: events from %d: %w", from, err)
+		}
+		w.log.Warn("the stored rows are not of this log's present; building them anew", "offset", from, "error", err)
+		if err := w.store.Reset(); err != nil {
+			return fmt.Errorf("sequencer: reset the store: %w", err)
+		}
+	}
+	return errors.New("sequencer: an emptied store still has progress")
+}
+
+// openCursor waits out everything but an offset outside the log.
+func (w *worker) openCursor(t eventlog.Topic, from int64) (eventlog.Cursor, error) {
+	for n := 0; ; n++ {
+		c, err := w.role.opts.Log.Read(w.ctx, t, w.partition, from)
+		if err == nil || errors.Is(err, eventlog.ErrBeyond) || errors.Is(err, eventlog.ErrTrimmed) || errors.Is(err, eventlog.ErrClosed) {
+			return c, err
+		}
+		if err := w.wait(w.role.backoff(n), "cannot open a cursor", "topic", t, "error", err); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (w *worker) wait(d time.Duration, why string, args ...any) error {
+	w.log.Warn(why, append(args, "retry_in", d)...)
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	}
+}
+
+// mayFenceAgain waits until a commit succeeds in a generation that holds the
+// partition: whoever lost a turn because others decide now does not fence again.
+func (w *worker) mayFenceAgain(losses int) error {
+	for n := losses; ; n++ {
+		if err := w.wait(w.role.backoff(n), "turn lost; fencing again after a commit"); err != nil {
+			return err
+		}
+		if w.drained.Err() != nil {
+			return nil
+		}
+		err := w.commit(w.ctx)
+		if err == nil {
+			return nil
+		}
+		w.log.Warn("commit failed; not fencing", "error", err)
+	}
+}
+
+func (w *worker) commit(ctx context.Context) error {
+	p := w.machine.Progress()
+	return w.role.membership.Commit(ctx, w.partition, p.Last+1, p.String())
+}
+
+// commitLater commits without keeping decisions waiting; at most one at a time.
+func (w *worker) commitLater() {
+	if !w.committing.CompareAndSwap(false, true) {
+		return
+	}
+	p, last := w.machine.Progress(), w.machine.Last()
+	go func() {
+		defer w.committing.Store(false)
+		if err := w.role.membership.Commit(w.ctx, w.partition, p.Last+1, p.String()); err != nil && w.ctx.Err() == nil {
+			w.log.Warn("commit failed", "error", err)
+		}
+		if _, end, err := w.role.opts.Log.Bounds(w.ctx, eventlog.Commands, w.partition); err == nil {
+			w.role.opts.Metrics.lag.WithLabelValues(w.label).Set(float64(max(0, end-last-1)))
+		}
+	}()
+}
+
+// appendLater appends; what fails is heard of in failures.
+func (w *worker) appendLater(a Append) {
+	w.role.opts.Log.Append(w.ctx, eventlog.Events, w.partition, a.Record, func(_ int32, _ int64, err error) {
+		if err == nil {
+			return
+		}
+		w.failMu.Lock()
+		w.failures = append(w.failures, failure{a, errors.Is(err, eventlog.ErrRefused)})
+		w.failMu.Unlock()
+		select {
+		case w.failed <- struct{}{}:
+		default:
+		}
+	})
+}
+
+// quarantine puts a record aside durably before its command is rejected.
+func (w *worker) quarantine(q events.Quarantined) error {
+	rec, err := events.EncodeQuarantined(q, events.Envelope{Source: w.role.opts.Source})
+	if err != nil {
+		return fmt.Errorf("sequencer: %w", err)
+	}
+	w.log.Error("record quarantined", "topic", q.Topic, "offset", q.Offset, "reason", q.Reason, "detail", q.Detail)
+	result := make(chan error, 1)
+	w.role.opts.Log.Append(w.ctx, eventlog.Quarantine, eventlog.ByKey, rec, func(_ int32, _ int64, err error) { result <- err })
+	select {
+	case err := <-result:
+		if err != nil && !errors.Is(err, eventlog.ErrRefused) {
+			return fmt.Errorf("sequencer: quarantine: %w", err)
+		}
+		return nil
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	}
+}
