@@ -57,6 +57,9 @@ func (m *memoryClient) Join(ctx context.Context, group string, t Topic, instance
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if m.isClosed() {
+		return nil, ErrClosed
+	}
 	c := m.cluster
 	c.mu.Lock()
 	defer c.mu.Unlock()
