@@ -12,8 +12,8 @@ import (
 	"annal/pkg/events"
 )
 
-// Log is an eventlog.Log on Kafka. It keeps one producer and as few readers as it
-// can per topic, since Kafka's cost is per request.
+// Log is an eventlog.Log on Kafka. It keeps one producer per topic and as few
+// fetching clients as it can, since Kafka's cost is per request.
 type Log struct {
 	opts    Options
 	metrics *metrics
@@ -24,7 +24,7 @@ type Log struct {
 	mu         sync.Mutex
 	closed     bool
 	producers  map[eventlog.Topic]*producer
-	readers    map[eventlog.Topic][]*reader
+	lanes      []*lane
 	members    map[*member]struct{}
 	partitions map[eventlog.Topic]int32
 }
@@ -43,8 +43,8 @@ func Open(ctx context.Context, opts Options) (*Log, error) {
 	}
 	l := &Log{
 		opts: opts, metrics: newMetrics(opts.Metrics), client: client, admin: kadm.NewClient(client),
-		producers: map[eventlog.Topic]*producer{}, readers: map[eventlog.Topic][]*reader{},
-		members: map[*member]struct{}{}, partitions: map[eventlog.Topic]int32{}, cluster: opts.ClusterID,
+		producers: map[eventlog.Topic]*producer{},
+		members:   map[*member]struct{}{}, partitions: map[eventlog.Topic]int32{}, cluster: opts.ClusterID,
 	}
 	meta, err := l.admin.BrokerMetadata(ctx)
 	if err != nil {
@@ -86,61 +86,29 @@ func (l *Log) Partitions(ctx context.Context, t eventlog.Topic) (int32, error) {
 
 // Append is eventlog.Log's.
 func (l *Log) Append(ctx context.Context, t eventlog.Topic, partition int32, r events.Record, done func(int32, int64, error)) {
-	if partition == eventlog.ByKey {
-		n, err := l.Partitions(ctx, t)
-		if err != nil {
-			done(partition, -1, fmt.Errorf("%w: %w", eventlog.ErrUnknown, err))
-			return
-		}
-		partition = eventlog.KeyPartition(r.Key, n)
-	}
 	p, err := l.producer(t)
 	if err != nil {
-		done(partition, -1, err)
+		go done(partition, -1, unknown(err))
 		return
 	}
-	p.append(ctx, partition, r, done)
+	p.append(ctx, &appending{partition: partition, record: r, size: eventlog.Size(r), done: done})
 }
 
 func (l *Log) producer(t eventlog.Topic) (*producer, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return nil, fmt.Errorf("%w: %w", eventlog.ErrUnknown, eventlog.ErrClosed)
+		return nil, eventlog.ErrClosed
 	}
 	if p := l.producers[t]; p != nil {
 		return p, nil
 	}
-	p, err := newProducer(l.opts, l.metrics, t)
+	p, err := newProducer(l, t)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", eventlog.ErrUnknown, err)
+		return nil, err
 	}
 	l.producers[t] = p
 	return p, nil
-}
-
-// Bounds asks the partition's leader.
-func (l *Log) Bounds(ctx context.Context, t eventlog.Topic, partition int32) (start, end int64, err error) {
-	name := l.opts.topic(t)
-	starts, err := l.admin.ListStartOffsets(ctx, name)
-	if err != nil {
-		return 0, 0, fmt.Errorf("kafka: %s: %w", name, err)
-	}
-	ends, err := l.admin.ListEndOffsets(ctx, name)
-	if err != nil {
-		return 0, 0, fmt.Errorf("kafka: %s: %w", name, err)
-	}
-	s, ok1 := starts.Lookup(name, partition)
-	e, ok2 := ends.Lookup(name, partition)
-	switch {
-	case !ok1 || !ok2:
-		return 0, 0, fmt.Errorf("kafka: %s has no partition %d", name, partition)
-	case s.Err != nil:
-		return 0, 0, fmt.Errorf("kafka: %s/%d: %w", name, partition, s.Err)
-	case e.Err != nil:
-		return 0, 0, fmt.Errorf("kafka: %s/%d: %w", name, partition, e.Err)
-	}
-	return s.Offset, e.Offset, nil
 }
 
 // Close ends memberships, cursors and producers.
@@ -151,16 +119,14 @@ func (l *Log) Close() {
 		return
 	}
 	l.closed = true
-	producers, readers, members := l.producers, l.readers, l.members
-	l.producers, l.readers, l.members = nil, nil, nil
+	producers, lanes, members := l.producers, l.lanes, l.members
+	l.producers, l.lanes, l.members = nil, nil, nil
 	l.mu.Unlock()
 	for m := range members {
 		m.stop()
 	}
-	for _, rs := range readers {
-		for _, r := range rs {
-			r.close()
-		}
+	for _, n := range lanes {
+		n.close()
 	}
 	for _, p := range producers {
 		p.close()

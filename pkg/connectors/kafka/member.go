@@ -4,20 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"annal/pkg/eventlog"
 )
 
 // member is a membership apart from reading: its client is in the group and never
-// fetches (docs/decisions/0003).
+// fetches (docs/decisions/0003). franz-go calls its hooks one at a time, so the
+// handler's calls come so too.
 type member struct {
 	log      *Log
 	group    string
@@ -26,14 +28,22 @@ type member struct {
 	ended    context.Context
 	stop     context.CancelFunc
 
-	mu       sync.Mutex
-	client   *kgo.Client
-	handler  eventlog.Handler
+	mu     sync.Mutex
+	client *kgo.Client // nil unless Run runs
+	// assigned are the partitions whose Claimed was called, until Released returned
+	// or Lost is called.
 	assigned map[int32]bool
 }
 
+// heartbeats are how many go into a session timeout. Members hear of a rebalance
+// by them, so they are what moving a partition waits for, twice.
+const heartbeats = 12
+
 // Join is eventlog.Log's.
-func (l *Log) Join(_ context.Context, group string, t eventlog.Topic, instance string) (eventlog.Membership, error) {
+func (l *Log) Join(ctx context.Context, group string, t eventlog.Topic, instance string) (eventlog.Membership, error) {
+	if _, err := l.Partitions(ctx, t); err != nil {
+		return nil, err
+	}
 	ended, stop := context.WithCancel(context.Background())
 	m := &member{
 		log: l, group: l.opts.Prefix + group, topic: l.opts.topic(t), instance: instance,
@@ -51,46 +61,79 @@ func (l *Log) Join(_ context.Context, group string, t eventlog.Topic, instance s
 
 // Run is eventlog.Membership's.
 func (m *member) Run(ctx context.Context, h eventlog.Handler) error {
+	if m.ended.Err() != nil {
+		return eventlog.ErrClosed
+	}
+	client, err := m.enter(h)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(m.ended, cancel)()
+	if err = m.poll(ctx, client); err == nil {
+		m.leave(client)
+	}
+	client.Close()
+	m.mu.Lock()
+	m.client = nil
+	m.mu.Unlock()
+	if err == nil && m.ended.Err() != nil {
+		return eventlog.ErrClosed
+	}
+	return err
+}
+
+func (m *member) enter(h eventlog.Handler) (*kgo.Client, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.client != nil {
+		return nil, fmt.Errorf("kafka: member of %s runs already", m.group)
+	}
 	opts := m.log.opts
+	// From version 10 on a commit names topics by id, which we don't have.
+	versions := kversion.Stable()
+	versions.SetMaxKeyVersion(int16(kmsg.OffsetCommit), 9)
 	kopts := []kgo.Opt{
+		kgo.MaxVersions(versions),
 		kgo.ConsumerGroup(m.group),
 		kgo.ConsumeTopics(m.topic),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.SessionTimeout(opts.SessionTimeout),
-		kgo.HeartbeatInterval(opts.SessionTimeout / 4),
+		kgo.HeartbeatInterval(opts.SessionTimeout / heartbeats),
 		kgo.RebalanceTimeout(opts.DrainTimeout + opts.SessionTimeout),
 		kgo.DisableAutoCommit(),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
-		kgo.ConsumeStartOffset(kgo.NewOffset().At(0)),
-		kgo.OnPartitionsAssigned(func(_ context.Context, c *kgo.Client, ps map[string][]int32) { m.onAssigned(ctx, c, ps[m.topic]) }),
-		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, ps map[string][]int32) { m.onRevoked(ps[m.topic]) }),
-		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, ps map[string][]int32) { m.onLost(ps[m.topic]) }),
+		kgo.ConsumeStartOffset(kgo.NoResetOffset().At(0)),
+		kgo.OnOffsetsFetched(func(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error { return m.claim(h, resp) }),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, ps map[string][]int32) { m.release(h, ps[m.topic]) }),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, ps map[string][]int32) { m.lose(h, ps[m.topic]) }),
 	}
 	if m.instance != "" {
 		kopts = append(kopts, kgo.InstanceID(m.instance))
 	}
-	m.mu.Lock()
-	m.handler = h
-	m.mu.Unlock()
 	client, err := opts.client(kopts...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	client.PauseFetchTopics(m.topic)
-	m.mu.Lock()
 	m.client = client
-	m.mu.Unlock()
-	err = m.poll(ctx, client)
-	// Released before leaving, while commits still work.
-	m.onRevoked(m.partitions())
-	client.Close()
-	return err
+	return client, nil
 }
 
-// poll keeps the client going until ctx ends. Nothing is fetched; what comes are errors.
+// leave has everything released while commits still work, and leaves the group
+// unless the member is static.
+func (m *member) leave(client *kgo.Client) {
+	const goodbye = 2 * time.Second // for the request to leave
+	ctx, cancel := context.WithTimeout(context.Background(), m.log.opts.DrainTimeout+goodbye)
+	defer cancel()
+	if err := client.LeaveGroupContext(ctx); err != nil {
+		m.log.opts.Log.Warn("the group takes a member for present until its session times out", "group", m.group, "error", err)
+	}
+}
+
+// poll waits for ctx to end or for an error that no further try can mend. Nothing
+// is fetched; what comes are errors.
 func (m *member) poll(ctx context.Context, client *kgo.Client) error {
 	for {
 		fetches := client.PollFetches(ctx)
@@ -98,95 +141,89 @@ func (m *member) poll(ctx context.Context, client *kgo.Client) error {
 			return nil
 		}
 		for _, e := range fetches.Errors() {
-			if errors.Is(e.Err, kerr.FencedInstanceID) {
-				return fmt.Errorf("%w: group %s, instance %s", eventlog.ErrFenced, m.group, m.instance)
+			if err := m.fatal(e.Err); err != nil {
+				return err
 			}
 			m.log.opts.Log.Warn("group trouble", "group", m.group, "error", e.Err)
 		}
 	}
 }
 
-func (m *member) partitions() []int32 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var ps []int32
-	for p := range m.assigned {
-		ps = append(ps, p)
+func (m *member) fatal(err error) error {
+	if errors.Is(err, kerr.FencedInstanceID) {
+		return fmt.Errorf("%w: group %s, instance %s", eventlog.ErrFenced, m.group, m.instance)
 	}
-	slices.Sort(ps)
-	return ps
+	for _, final := range []error{
+		kerr.GroupAuthorizationFailed, kerr.TopicAuthorizationFailed, kerr.InvalidSessionTimeout,
+		kerr.InconsistentGroupProtocol, kerr.InvalidGroupID, kerr.GroupMaxSizeReached,
+	} {
+		if errors.Is(err, final) {
+			return fmt.Errorf("kafka: group %s: %w", m.group, err)
+		}
+	}
+	return nil
 }
 
-// onAssigned learns the commits and hands the partitions over. Callbacks of the
-// client come one at a time, so calls of the handler do too.
-func (m *member) onAssigned(ctx context.Context, client *kgo.Client, ps []int32) {
-	if len(ps) == 0 {
-		return
+// claim hands newly assigned partitions over, with the commits just fetched.
+func (m *member) claim(h eventlog.Handler, resp *kmsg.OffsetFetchResponse) error {
+	claims, err := m.claims(resp)
+	if err != nil {
+		return err
 	}
-	offsets, ok := m.fetchCommits(ctx, client)
-	if !ok {
-		return
-	}
-	slices.Sort(ps)
-	m.mu.Lock()
-	for _, p := range ps {
-		m.assigned[p] = true
-	}
-	h := m.handler
-	m.mu.Unlock()
-	for _, p := range ps {
-		c := eventlog.Claim{Partition: p, Offset: -1}
-		if o, ok := offsets.Lookup(m.topic, p); ok && o.At >= 0 {
-			c.Offset, c.Metadata = o.At, o.Metadata
+	for _, c := range claims {
+		m.mu.Lock()
+		held := m.assigned[c.Partition]
+		m.assigned[c.Partition] = true
+		m.mu.Unlock()
+		if !held {
+			h.Claimed(c)
 		}
-		h.Claimed(c)
 	}
+	return nil
 }
 
-func (m *member) fetchCommits(ctx context.Context, client *kgo.Client) (kadm.OffsetResponses, bool) {
-	for try := 0; ; try++ {
-		offsets, err := kadm.NewClient(client).FetchOffsetsForTopics(ctx, m.group, m.topic)
-		if err == nil {
-			err = offsets.Error()
+func (m *member) claims(resp *kmsg.OffsetFetchResponse) ([]eventlog.Claim, error) {
+	var claims []eventlog.Claim
+	for _, g := range resp.Groups {
+		for _, t := range g.Topics {
+			if t.Topic != m.topic {
+				continue
+			}
+			for _, p := range t.Partitions {
+				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+					return nil, fmt.Errorf("kafka: commit of %s/%d: %w", m.topic, p.Partition, err)
+				}
+				c := eventlog.Claim{Partition: p.Partition, Offset: p.Offset}
+				if p.Metadata != nil {
+					c.Metadata = *p.Metadata
+				}
+				claims = append(claims, c)
+			}
 		}
-		if err == nil {
-			return offsets, true
-		}
-		if ctx.Err() != nil {
-			return nil, false
-		}
-		m.log.opts.Log.Warn("cannot fetch the group's commits", "group", m.group, "error", err)
-		pause(ctx, backoff(try))
 	}
+	slices.SortFunc(claims, func(a, b eventlog.Claim) int { return int(a.Partition - b.Partition) })
+	return claims, nil
 }
 
-func (m *member) onRevoked(ps []int32) {
-	if len(ps) == 0 {
-		return
-	}
+// release asks for partitions back. What is not drained within the timeout is
+// taken all the same: the group would throw us out.
+func (m *member) release(h eventlog.Handler, ps []int32) {
 	ctx, cancel := context.WithTimeout(context.Background(), m.log.opts.DrainTimeout)
 	defer cancel()
-	m.mu.Lock()
-	h := m.handler
-	m.mu.Unlock()
-	var wg sync.WaitGroup
-	for _, p := range ps {
-		if !m.isAssigned(p) {
-			continue
-		}
-		wg.Go(func() {
+	for _, p := range slices.Sorted(slices.Values(ps)) {
+		if m.isAssigned(p) {
 			h.Released(ctx, p)
 			m.forget(p)
-		})
+		}
 	}
-	wg.Wait()
 }
 
-func (m *member) onLost(ps []int32) {
-	for _, p := range ps {
-		if m.isAssigned(p) {
-			m.forget(p)
-			m.handler.Lost(p)
+// lose tells of partitions that are another's by now.
+func (m *member) lose(h eventlog.Handler, ps []int32) {
+	for _, p := range slices.Sorted(slices.Values(ps)) {
+		if m.forget(p) {
+			m.log.metrics.lost.WithLabelValues(m.group).Inc()
+			h.Lost(p)
 		}
 	}
 }
@@ -197,68 +234,18 @@ func (m *member) isAssigned(p int32) bool {
 	return m.assigned[p]
 }
 
-func (m *member) forget(p int32) {
+// forget says whether the partition was assigned.
+func (m *member) forget(p int32) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	was := m.assigned[p]
 	delete(m.assigned, p)
+	return was
 }
 
-// Commit is eventlog.Membership's. The generation is read before the assignment is
-// looked at, so a commit that succeeds was made in a generation that holds p.
-func (m *member) Commit(ctx context.Context, partition int32, offset int64, metadata string) error {
-	if len(metadata) > eventlog.MaxMetadataBytes {
-		return fmt.Errorf("kafka: commit metadata has %d bytes, limit %d", len(metadata), eventlog.MaxMetadataBytes)
-	}
-	for try := 0; ; try++ {
-		err := m.commit(ctx, partition, offset, metadata)
-		if err == nil || !kerr.IsRetriable(err) && !errors.Is(err, kerr.RebalanceInProgress) {
-			return err
-		}
-		if try >= 5 {
-			return fmt.Errorf("kafka: commit: %w", err)
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("kafka: commit: %w", ctx.Err())
-		case <-time.After(backoff(try)):
-		}
-	}
-}
-
-func (m *member) commit(ctx context.Context, partition int32, offset int64, metadata string) error {
+// partitions gives what is assigned, ascending.
+func (m *member) partitions() []int32 {
 	m.mu.Lock()
-	client, assigned := m.client, m.assigned[partition]
-	m.mu.Unlock()
-	if client == nil || !assigned {
-		return fmt.Errorf("%w: %s/%d", eventlog.ErrNotAssigned, m.topic, partition)
-	}
-	memberID, generation := client.GroupMetadata()
-	if !m.isAssigned(partition) {
-		return fmt.Errorf("%w: %s/%d", eventlog.ErrNotAssigned, m.topic, partition)
-	}
-	req := kmsg.NewPtrOffsetCommitRequest()
-	req.Group, req.Generation, req.MemberID = m.group, generation, memberID
-	if m.instance != "" {
-		req.InstanceID = &m.instance
-	}
-	p := kmsg.NewOffsetCommitRequestTopicPartition()
-	p.Partition, p.Offset, p.Metadata = partition, offset, &metadata
-	t := kmsg.NewOffsetCommitRequestTopic()
-	t.Topic, t.Partitions = m.topic, []kmsg.OffsetCommitRequestTopicPartition{p}
-	req.Topics = []kmsg.OffsetCommitRequestTopic{t}
-	resp, err := req.RequestWith(ctx, client)
-	if err != nil {
-		return fmt.Errorf("kafka: commit: %w", err)
-	}
-	if len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 {
-		return errors.New("kafka: commit: the answer names other partitions than asked")
-	}
-	err = kerr.ErrorForCode(resp.Topics[0].Partitions[0].ErrorCode)
-	switch {
-	case errors.Is(err, kerr.IllegalGeneration), errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.FencedInstanceID):
-		return fmt.Errorf("%w: %s/%d: %w", eventlog.ErrNotAssigned, m.topic, partition, err)
-	case err != nil:
-		return fmt.Errorf("kafka: commit: %w", err)
-	}
-	return nil
+	defer m.mu.Unlock()
+	return slices.Sorted(maps.Keys(m.assigned))
 }

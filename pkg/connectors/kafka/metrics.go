@@ -1,6 +1,8 @@
 package kafka
 
 import (
+	"errors"
+
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -8,6 +10,9 @@ type metrics struct {
 	roundRecords *prometheus.HistogramVec
 	roundSeconds *prometheus.HistogramVec
 	refused      *prometheus.CounterVec
+	unknown      *prometheus.CounterVec
+	cursorsEnded *prometheus.CounterVec
+	lost         *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -20,10 +25,35 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "annal_log_append_round_seconds", Help: "How long a round of appends took, by topic.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
 		}, []string{"topic"}),
-		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "annal_log_append_refused_total", Help: "Records the log would never take, by topic.",
-		}, []string{"topic"}),
+		refused: counter("annal_log_append_refused_total", "Records the log would never take, by topic.", "topic"),
+		unknown: counter("annal_log_append_unknown_total", "Appends that ended without it being known whether they were written, by topic.", "topic"),
+		cursorsEnded: counter("annal_log_cursors_failed_total",
+			"Cursors that could not go on (trimmed, beyond the end, refused), by topic.", "topic"),
+		lost: counter("annal_log_partitions_lost_total", "Partitions that a group took from us without asking, by group.", "group"),
 	}
-	r.MustRegister(m.roundRecords, m.roundSeconds, m.refused)
+	// Several Logs of one process share the series.
+	m.roundRecords = register(r, m.roundRecords)
+	m.roundSeconds = register(r, m.roundSeconds)
+	for _, c := range []**prometheus.CounterVec{&m.refused, &m.unknown, &m.cursorsEnded, &m.lost} {
+		*c = register(r, *c)
+	}
 	return m
+}
+
+func counter(name, help, label string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
+}
+
+// register gives the collector that is there already under the same name, if any.
+func register[C prometheus.Collector](r prometheus.Registerer, c C) C {
+	err := r.Register(c)
+	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+		if same, ok := already.ExistingCollector.(C); ok {
+			return same
+		}
+	}
+	if err != nil {
+		panic(err) // a programmer's error: another metric has this name
+	}
+	return c
 }

@@ -2,9 +2,11 @@
 package kafka
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,18 +29,28 @@ type Options struct {
 	// Append blocks beyond.
 	BufferRecords int
 	BufferBytes   int
-	// GatherWait is how long a round of appends waits for more to join once rounds
-	// are large. Nothing waits when it is quiet.
+	// GatherWait is how long at most a round of appends waits for more to join when
+	// many come (see gather). Nothing waits when it is quiet.
 	GatherWait time.Duration
-	// CursorRecords bounds what a cursor holds ready; fetching pauses beyond.
+	// CursorRecords and CursorBytes bound what a cursor holds ready: fetching pauses
+	// beyond, so that it holds one more fetch at most.
 	CursorRecords int
+	CursorBytes   int
+	// FetchWait is how long a broker may hold a fetch without records. It bounds how
+	// long a new cursor waits for its first fetch.
+	FetchWait time.Duration
 	// SessionTimeout is after how long without heartbeats a group gives a member's
 	// partitions to others.
 	SessionTimeout time.Duration
 	// DrainTimeout bounds how long a member may take to finish released partitions.
 	DrainTimeout time.Duration
-	Log          *slog.Logger
-	Metrics      prometheus.Registerer
+	// Now is the clock that records are stamped with; the brokers replace it by
+	// their own (LogAppendTime). nil: the system's.
+	Now func() time.Time
+	// Dial makes connections; nil: plain TCP.
+	Dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
 }
 
 // Defaults are what Open fills in for zero fields.
@@ -46,18 +58,20 @@ func Defaults() Options {
 	return Options{
 		ClientID:      "annal",
 		BufferRecords: 100_000, BufferBytes: 64 << 20,
-		GatherWait:     time.Millisecond,
-		CursorRecords:  20_000,
+		GatherWait:    3 * time.Millisecond,
+		CursorRecords: 20_000, CursorBytes: 16 << 20,
+		FetchWait:      100 * time.Millisecond,
 		SessionTimeout: 6 * time.Second,
 		DrainTimeout:   5 * time.Second,
+		Now:            time.Now,
 	}
 }
 
 // Errors of Validate.
 var (
 	ErrNoSeeds  = errors.New("kafka: no bootstrap addresses")
-	ErrBounds   = errors.New("kafka: buffer and cursor bounds must be positive")
-	ErrTimeouts = errors.New("kafka: session timeout must be 1 s to 5 min, drain timeout positive, gather wait 0 to 100 ms")
+	ErrBounds   = errors.New("kafka: buffer and cursor bounds must be positive, and hold a record of the greatest size")
+	ErrTimeouts = errors.New("kafka: session timeout must be 1 s to 5 min, drain timeout positive, gather wait 0 to 100 ms, fetch wait 10 ms to 5 s")
 	ErrNoLog    = errors.New("kafka: no logger or metrics registry")
 )
 
@@ -78,6 +92,15 @@ func (o Options) withDefaults() Options {
 	if o.CursorRecords == 0 {
 		o.CursorRecords = d.CursorRecords
 	}
+	if o.CursorBytes == 0 {
+		o.CursorBytes = d.CursorBytes
+	}
+	if o.FetchWait == 0 {
+		o.FetchWait = d.FetchWait
+	}
+	if o.Now == nil {
+		o.Now = d.Now
+	}
 	if o.SessionTimeout == 0 {
 		o.SessionTimeout = d.SessionTimeout
 	}
@@ -92,10 +115,12 @@ func (o Options) Validate() error {
 	switch {
 	case len(o.Seeds) == 0:
 		return ErrNoSeeds
-	case o.BufferRecords < 1, o.BufferBytes < eventlog.MaxRecordBytes, o.CursorRecords < 1:
+	case o.BufferRecords < 1, o.BufferBytes < eventlog.MaxRecordBytes, o.CursorRecords < 1,
+		o.CursorBytes < eventlog.MaxRecordBytes:
 		return ErrBounds
 	case o.SessionTimeout < time.Second, o.SessionTimeout > 5*time.Minute, o.DrainTimeout <= 0,
-		o.GatherWait < 0, o.GatherWait > 100*time.Millisecond:
+		o.GatherWait < 0, o.GatherWait > 100*time.Millisecond,
+		o.FetchWait < 10*time.Millisecond, o.FetchWait > 5*time.Second:
 		return ErrTimeouts
 	case o.Log == nil, o.Metrics == nil:
 		return ErrNoLog
@@ -114,12 +139,29 @@ func (o Options) client(more ...kgo.Opt) (*kgo.Client, error) {
 		kgo.MetadataMinAge(100 * time.Millisecond),
 		kgo.MetadataMaxAge(time.Minute),
 		kgo.RetryBackoffFn(backoff),
+		kgo.WithLogger(kgoLogger{o.Log}),
 	}, more...)
+	if o.Dial != nil {
+		opts = append(opts, kgo.Dialer(o.Dial))
+	}
 	c, err := kgo.NewClient(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
 	return c, nil
+}
+
+// kgoLogger passes franz-go's warnings and errors on.
+type kgoLogger struct{ log *slog.Logger }
+
+func (l kgoLogger) Level() kgo.LogLevel { return kgo.LogLevelWarn }
+
+func (l kgoLogger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
+	if level == kgo.LogLevelError {
+		l.log.Error(msg, keyvals...)
+		return
+	}
+	l.log.Warn(msg, keyvals...)
 }
 
 // backoff is how long to wait before try n of a request: 20 ms doubling to 1 s.

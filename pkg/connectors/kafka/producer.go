@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"annal/pkg/eventlog"
@@ -16,175 +16,201 @@ import (
 )
 
 // producer writes one topic with one round of appends in flight: what arrives during
-// a round makes up the next. Under load this alone batches well, and a quiet log
-// pays no wait (franz-go's own linger would add 10 ms to each hop).
+// a round makes up the next (group commit). A topic of its own, so that one that
+// is missing holds up no other.
 type producer struct {
-	opts   Options
-	topic  string
+	log    *Log
+	topic  eventlog.Topic
 	client *kgo.Client
 	stop   context.CancelFunc
 	ended  chan struct{}
 
-	mu     sync.Mutex
-	queue  []appending
-	bytes  int
-	closed bool
-	// more is signalled when the queue gets its first entry, room (by closing and
-	// replacing) when a round took the queue.
-	more chan struct{}
-	room chan struct{}
+	mu    sync.Mutex
+	queue []*appending
+	// since is when the first of queue came.
+	since time.Time
+	// records and bytes count the queue and the round under way.
+	records int
+	bytes   int
+	closed  bool
+	// more has a token when the queue got its first entry, enough when it has
+	// gatherRecords. room is closed, and replaced, when a round ended.
+	more   chan struct{}
+	enough chan struct{}
+	room   chan struct{}
 
-	rounds  prometheus.Observer
-	seconds prometheus.Observer
-	refused prometheus.Counter
+	// Of the run goroutine:
+	partitions int32
+	gather     gather
+
+	roundRecords prometheus.Observer
+	roundSeconds prometheus.Observer
+	refused      prometheus.Counter
+	unknown      prometheus.Counter
 }
 
+// appending is one append, from the call to done.
 type appending struct {
-	record *kgo.Record
-	done   func(int32, int64, error)
+	partition int32
+	record    events.Record
+	size      int
+	done      func(int32, int64, error)
+	// finished: done was called, or is being.
+	finished atomic.Bool
+	// unwatch ends the watch over the append's context; nil where there is none.
+	unwatch func() bool
 }
 
-// largeRound is from how many records on the next round waits for more to join.
-const largeRound = 32
+// finish calls done unless that was done before.
+func (p *producer) finish(a *appending, partition int32, offset int64, err error) {
+	if !a.finished.CompareAndSwap(false, true) {
+		return
+	}
+	switch {
+	case errors.Is(err, eventlog.ErrRefused):
+		p.refused.Inc()
+	case err != nil:
+		p.unknown.Inc()
+	}
+	a.done(partition, offset, err)
+}
 
-func newProducer(opts Options, m *metrics, t eventlog.Topic) (*producer, error) {
-	name := opts.topic(t)
-	client, err := opts.client(
-		kgo.DefaultProduceTopic(name),
+func newProducer(l *Log, t eventlog.Topic) (*producer, error) {
+	client, err := l.opts.client(
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ManualFlushing(),
-		kgo.MaxBufferedRecords(2*opts.BufferRecords),
+		kgo.MaxBufferedRecords(l.opts.BufferRecords),
 		kgo.ProducerBatchMaxBytes(eventlog.MaxRecordBytes),
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
 		// A record is given up for the record itself only; everything else waits.
 		kgo.UnknownTopicRetries(-1),
+		kgo.ProducerOnDataLossDetected(func(name string, partition int32) {
+			l.opts.Log.Error("the log lost records that it had acknowledged", "topic", name, "partition", partition)
+		}),
 	)
 	if err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	p := &producer{
-		opts: opts, topic: name, client: client, stop: stop, ended: make(chan struct{}),
-		more: make(chan struct{}, 1), room: make(chan struct{}),
-		rounds: m.roundRecords.WithLabelValues(string(t)), seconds: m.roundSeconds.WithLabelValues(string(t)),
-		refused: m.refused.WithLabelValues(string(t)),
+		log: l, topic: t, client: client, stop: stop, ended: make(chan struct{}),
+		more: make(chan struct{}, 1), enough: make(chan struct{}, 1), room: make(chan struct{}),
+		gather:       gather{limit: l.opts.GatherWait},
+		roundRecords: l.metrics.roundRecords.WithLabelValues(string(t)), roundSeconds: l.metrics.roundSeconds.WithLabelValues(string(t)),
+		refused: l.metrics.refused.WithLabelValues(string(t)), unknown: l.metrics.unknown.WithLabelValues(string(t)),
 	}
 	go p.run(ctx)
 	return p, nil
 }
 
-func (p *producer) append(ctx context.Context, partition int32, r events.Record, done func(int32, int64, error)) {
-	size := eventlog.Size(r)
-	if size > eventlog.MaxRecordBytes {
-		p.refused.Inc()
-		done(partition, -1, fmt.Errorf("%w: %d bytes, limit %d", eventlog.ErrRefused, size, eventlog.MaxRecordBytes))
-		return
+// append queues; it blocks while the buffer is full.
+func (p *producer) append(ctx context.Context, a *appending) {
+	if ctx.Done() != nil {
+		a.unwatch = context.AfterFunc(ctx, func() { p.finish(a, a.partition, -1, unknown(ctx.Err())) })
 	}
-	record := &kgo.Record{Topic: p.topic, Partition: partition, Key: r.Key, Value: r.Value, Headers: make([]kgo.RecordHeader, len(r.Headers))}
-	for i, h := range r.Headers {
-		record.Headers[i] = kgo.RecordHeader{Key: h.Name, Value: h.Value}
+	if err := p.admit(ctx, a); err != nil {
+		go p.finish(a, a.partition, -1, err)
 	}
+}
+
+// admit puts an append into the queue once there is room for it. An oversized one
+// takes none: it is refused when its turn comes.
+func (p *producer) admit(ctx context.Context, a *appending) error {
 	p.mu.Lock()
-	for !p.closed && (len(p.queue) >= p.opts.BufferRecords || p.bytes+size > p.opts.BufferBytes) {
+	defer p.mu.Unlock()
+	for !p.closed && ctx.Err() == nil && !p.fits(a) {
 		room := p.room
 		p.mu.Unlock()
 		select {
 		case <-room:
 		case <-ctx.Done():
-			done(partition, -1, fmt.Errorf("%w: %w", eventlog.ErrUnknown, ctx.Err()))
-			return
 		}
 		p.mu.Lock()
 	}
-	if p.closed {
-		p.mu.Unlock()
-		done(partition, -1, fmt.Errorf("%w: %w", eventlog.ErrUnknown, eventlog.ErrClosed))
-		return
+	switch {
+	case p.closed:
+		return unknown(eventlog.ErrClosed)
+	case ctx.Err() != nil:
+		return unknown(ctx.Err())
 	}
-	p.queue = append(p.queue, appending{record, done})
-	p.bytes += size
-	first := len(p.queue) == 1
-	p.mu.Unlock()
-	if first {
-		select {
-		case p.more <- struct{}{}:
-		default:
-		}
+	if a.size <= eventlog.MaxRecordBytes {
+		p.bytes += a.size
+	}
+	p.records++
+	p.queue = append(p.queue, a)
+	switch len(p.queue) {
+	case 1:
+		p.since = time.Now()
+		signal(p.more)
+	case gatherRecords:
+		signal(p.enough)
+	}
+	return nil
+}
+
+func (p *producer) fits(a *appending) bool {
+	return p.records < p.log.opts.BufferRecords && (a.size > eventlog.MaxRecordBytes || p.bytes+a.size <= p.log.opts.BufferBytes)
+}
+
+// signal leaves a token for who waits, if there is none yet.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 
-func (p *producer) run(ctx context.Context) {
-	defer close(p.ended)
-	last := 0
-	for {
-		select {
-		case <-p.more:
-		case <-ctx.Done():
-			return
-		}
-		if last >= largeRound {
-			pause(ctx, p.opts.GatherWait)
-		}
-		round := p.take()
-		last = len(round)
-		if last == 0 {
-			continue
-		}
-		start := time.Now()
-		for _, a := range round {
-			p.client.Produce(ctx, a.record, func(r *kgo.Record, err error) { a.done(r.Partition, r.Offset, appendError(err)) })
-		}
-		// Flush ends early only with ctx; then the records' own errors tell.
-		_ = p.client.Flush(ctx)
-		p.rounds.Observe(float64(last))
-		p.seconds.Observe(time.Since(start).Seconds())
-	}
+func unknown(err error) error { return fmt.Errorf("%w: %w", eventlog.ErrUnknown, err) }
+
+// queued says how many wait, and since when.
+func (p *producer) queued() (int, time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.queue), p.since
 }
 
-func (p *producer) take() []appending {
+func (p *producer) take() []*appending {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	round := p.queue
-	p.queue = make([]appending, 0, len(round))
-	p.bytes = 0
-	close(p.room)
-	p.room = make(chan struct{})
+	p.queue = make([]*appending, 0, len(round))
 	return round
 }
 
-// appendError tells a record the log will never take from one whose fate is unknown.
-func appendError(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge), errors.Is(err, kerr.InvalidRecord):
-		return fmt.Errorf("%w: %w", eventlog.ErrRefused, err)
-	default:
-		return fmt.Errorf("%w: %w", eventlog.ErrUnknown, err)
+// release makes room for as much as the round took.
+func (p *producer) release(round []*appending) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, a := range round {
+		if a.size <= eventlog.MaxRecordBytes {
+			p.bytes -= a.size
+		}
 	}
+	p.records -= len(round)
+	close(p.room)
+	p.room = make(chan struct{})
 }
 
+// close ends it; what is not written yet ends as ErrUnknown.
 func (p *producer) close() {
 	p.mu.Lock()
 	p.closed = true
+	close(p.room)
+	p.room = make(chan struct{})
 	p.mu.Unlock()
 	p.stop()
+	p.client.Close() // answers what is under way
 	<-p.ended
-	p.client.Close()
 	for _, a := range p.take() {
-		a.done(a.record.Partition, -1, fmt.Errorf("%w: %w", eventlog.ErrUnknown, eventlog.ErrClosed))
+		p.end(a, a.partition, -1, unknown(eventlog.ErrClosed))
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
+// end finishes an append that was queued.
+func (p *producer) end(a *appending, partition int32, offset int64, err error) {
+	if a.unwatch != nil {
+		a.unwatch()
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
+	p.finish(a, partition, offset, err)
 }

@@ -15,7 +15,7 @@ import (
 
 // Fixture is a cluster of one implementation. Topics and groups are empty.
 type Fixture struct {
-	// Partitions of every topic; at least 4.
+	// Partitions of commands and events; at least 4.
 	Partitions int32
 	// MaxRecordBytes is the greatest eventlog.Size that is taken.
 	MaxRecordBytes int

@@ -1,0 +1,141 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"annal/internal/devstack"
+	"annal/pkg/eventlog"
+	"annal/pkg/eventlog/logtest"
+)
+
+func TestMain(m *testing.M) { devstack.Main(m) }
+
+func TestKafkaConforms(t *testing.T) {
+	logtest.Run(t, func(t *testing.T) logtest.Fixture { return fixture(t, devstack.KafkaForTest(t).Addrs()) })
+}
+
+func TestKfakeConforms(t *testing.T) {
+	logtest.Run(t, func(t *testing.T) logtest.Fixture { return fixture(t, kfake(t)) })
+}
+
+func kfake(t testing.TB) []string {
+	t.Helper()
+	k, err := devstack.StartKfake(devstack.KfakeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := k.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return k.Addrs()
+}
+
+// fixture makes topics of its own on a broker.
+func fixture(t *testing.T, seeds []string) logtest.Fixture {
+	opts := options(t, seeds)
+	opts.Now = func() time.Time { return time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC) }
+	admin := openLog(t, opts)
+	if err := admin.CreateTopics(t.Context(), EmbeddedSpec()); err != nil {
+		t.Fatal(err)
+	}
+	return logtest.Fixture{
+		Partitions: EmbeddedSpec().Partitions, MaxRecordBytes: eventlog.MaxRecordBytes, MaxNext: maxNext,
+		Open: func(t *testing.T) eventlog.Log { return openLog(t, opts) },
+		Trim: func(t *testing.T, topic eventlog.Topic, partition int32, before int64) {
+			t.Helper()
+			offsets := kadm.Offsets{}
+			offsets.Add(kadm.Offset{Topic: opts.topic(topic), Partition: partition, At: before})
+			resp, err := admin.admin.DeleteRecords(t.Context(), offsets)
+			if err == nil {
+				err = resp.Error()
+			}
+			if err != nil {
+				t.Fatalf("trim %s/%d to %d: %v", topic, partition, before, err)
+			}
+		},
+		Faulty: func(t *testing.T) (eventlog.Log, logtest.Network) {
+			n := &network{conns: map[net.Conn]struct{}{}}
+			faulty := opts
+			faulty.Dial = n.dial
+			return openLog(t, faulty), n
+		},
+	}
+}
+
+func options(t testing.TB, seeds []string) Options {
+	o := Defaults()
+	o.Seeds, o.Prefix = seeds, devstack.UniqueName(t)+"."
+	o.Log, o.Metrics = slog.New(slog.NewTextHandler(t.Output(), nil)), prometheus.NewRegistry()
+	return o
+}
+
+func openLog(t testing.TB, opts Options) *Log {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	log, err := Open(ctx, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(log.Close)
+	return log
+}
+
+// network is a way to the broker that can be broken.
+type network struct {
+	mu       sync.Mutex
+	conns    map[net.Conn]struct{}
+	isolated bool
+}
+
+var errIsolated = errors.New("isolated by the test")
+
+func (n *network) dial(ctx context.Context, kind, address string) (net.Conn, error) {
+	n.mu.Lock()
+	isolated := n.isolated
+	n.mu.Unlock()
+	if isolated {
+		return nil, errIsolated
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, kind, address)
+	if err != nil {
+		return nil, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.conns[conn] = struct{}{}
+	return conn, nil
+}
+
+func (n *network) Cut() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for conn := range n.conns {
+		_ = conn.Close() // the client's own reading and writing tells it
+	}
+	clear(n.conns)
+}
+
+func (n *network) Isolate() {
+	n.mu.Lock()
+	n.isolated = true
+	n.mu.Unlock()
+	n.Cut()
+}
+
+func (n *network) Heal() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.isolated = false
+}
