@@ -1,0 +1,150 @@
+package gatewaytest
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"annal/pkg/events"
+	"annal/pkg/projections/hot"
+)
+
+var _ hot.View = (*World)(nil)
+
+func (w *World) open(ctx context.Context, s events.SessionID) (*state, error) {
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case w.rebuilding:
+		return nil, hot.ErrRebuilding
+	case w.sessions[s] == nil:
+		return nil, hot.ErrNoSession
+	}
+	return w.sessions[s], nil
+}
+
+// Person implements hot.View.
+func (w *World) Person(ctx context.Context, s events.SessionID, u events.UserID) (hot.Person, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	st, err := w.open(ctx, s)
+	if err != nil {
+		return hot.Person{}, err
+	}
+	head := st.rows[events.HeadKey].(events.Head)
+	member, _ := st.rows[events.MemberKey(u)].(events.Member)
+	p := hot.Person{
+		Head: hot.Head{
+			Session: s, Kind: head.Kind, Title: head.Title, Base: head.Base, Seq: head.Seq, Index: head.Index,
+			Members: head.Members, Closed: head.Closed, Policy: head.Policy, WindowStart: st.window,
+		},
+		Member: member,
+	}
+	for _, item := range st.timeline {
+		m, ok := st.rows[events.MessageKey(item.Seq)].(events.Message)
+		if ok && item.Seq > member.Marker && m.Revoked == 0 && m.Deleted == 0 && within(member.Stays, item.Seq) {
+			p.Unread++
+		}
+	}
+	return p, nil
+}
+
+func within(stays []events.Stay, seq events.Seq) bool {
+	return slices.ContainsFunc(stays, func(s events.Stay) bool {
+		return s.From <= seq && (s.To == 0 || seq <= s.To)
+	})
+}
+
+// Forward implements hot.View.
+func (w *World) Forward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]hot.Item, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	st, err := w.open(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	var items []hot.Item
+	for _, e := range st.timeline {
+		if e.Seq >= max(first, st.window) && e.Seq <= last && len(items) < limit {
+			items = append(items, st.item(e))
+		}
+	}
+	return items, nil
+}
+
+// Backward implements hot.View.
+func (w *World) Backward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]hot.Item, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	st, err := w.open(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	var items []hot.Item
+	for _, e := range slices.Backward(st.timeline) {
+		if e.Seq >= max(first, st.window) && e.Seq <= last && len(items) < limit {
+			items = append(items, st.item(e))
+		}
+	}
+	return items, nil
+}
+
+// item gives an event with what became of its message.
+func (s *state) item(e Stored) hot.Item {
+	target := e.Seq
+	if o, ok := e.Outcome.Result.(events.Accepted).Event.(events.Overridden); ok {
+		target = o.Target
+	}
+	item := hot.Item{Seq: e.Seq, Value: e.Value}
+	m, ok := s.rows[events.MessageKey(target)].(events.Message)
+	if !ok {
+		return item
+	}
+	item.State = hot.State{Revoked: m.Revoked, Deleted: m.Deleted, Overridden: m.Overridden}
+	for _, later := range s.timeline {
+		if later.Seq == m.Overridden {
+			item.State.Body = later.Outcome.Result.(events.Accepted).Event.(events.Overridden).Body
+		}
+	}
+	return item
+}
+
+// Members implements hot.View.
+func (w *World) Members(ctx context.Context, s events.SessionID, after events.UserID, limit int) ([]hot.MemberEntry, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	st, err := w.open(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	var out []hot.MemberEntry
+	for k, row := range st.rows {
+		u, isMember := strings.CutPrefix(string(k), "m")
+		m, ok := row.(events.Member)
+		if isMember && ok && m.In() && events.UserID(u) > after {
+			out = append(out, hot.MemberEntry{User: events.UserID(u), Member: m})
+		}
+	}
+	slices.SortFunc(out, func(a, b hot.MemberEntry) int { return strings.Compare(string(a.User), string(b.User)) })
+	return out[:min(limit, len(out))], nil
+}
+
+// Sessions implements hot.View.
+func (w *World) Sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) ([]events.SessionID, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if w.rebuilding {
+		return nil, hot.ErrRebuilding
+	}
+	var out []events.SessionID
+	for id, st := range w.sessions {
+		if _, ok := st.rows[events.MemberKey(u)]; ok && id > after {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out[:min(limit, len(out))], nil
+}

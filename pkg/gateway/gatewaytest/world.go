@@ -1,0 +1,205 @@
+// Package gatewaytest is a whole Annal in memory for testing gateways: a log whose
+// commands are decided by the production rules, the view that follows from them, and
+// feeds that can be told to lose, repeat and stall.
+package gatewaytest
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"annal/pkg/eventlog"
+	"annal/pkg/events"
+	"annal/pkg/session"
+)
+
+// World is log, rules and view of one cluster. All methods may be called by many
+// goroutines at once.
+type World struct {
+	Log *eventlog.Memory
+
+	mu       sync.Mutex
+	sessions map[events.SessionID]*state
+	feeds    []*Feed
+	commands []events.Command
+	offset   int64
+	// rebuilding makes the view say so; stalled leaves commands undecided.
+	rebuilding bool
+	stalled    chan struct{}
+}
+
+// state is a session: its rows, and its timeline with the first seq of the window.
+type state struct {
+	rows     map[events.Key]events.Row
+	timeline []Stored
+	window   events.Seq
+}
+
+// Stored is a timeline event as it stands in the log.
+type Stored struct {
+	Seq     events.Seq
+	Value   []byte
+	Outcome events.Outcome
+}
+
+// New makes an empty world. Its log has one partition, so commands are decided in
+// the order of their appends.
+func New() *World {
+	w := &World{Log: eventlog.NewMemory(eventlog.MemoryOptions{Partitions: 1}), sessions: map[events.SessionID]*state{}}
+	w.stalled = make(chan struct{})
+	close(w.stalled)
+	return w
+}
+
+// Run decides the commands of the log until ctx ends, and publishes what comes of them.
+func (w *World) Run(ctx context.Context) error {
+	cursor, err := w.Log.Read(ctx, eventlog.Commands, 0, 0)
+	if err != nil {
+		return fmt.Errorf("gatewaytest: %w", err)
+	}
+	defer cursor.Close()
+	for {
+		records, err := cursor.Next(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("gatewaytest: %w", err)
+		}
+		for _, r := range records {
+			c, err := events.DecodeCommand(r.Record)
+			if err != nil {
+				return fmt.Errorf("gatewaytest: a gateway wrote a command that cannot be read: %w", err)
+			}
+			w.mu.Lock()
+			stalled := w.stalled
+			w.mu.Unlock()
+			select {
+			case <-stalled:
+			case <-ctx.Done():
+				return nil
+			}
+			o, value := w.Do(c)
+			w.Publish(o, value)
+		}
+	}
+}
+
+// Stall leaves commands undecided until resume is called.
+func (w *World) Stall() (resume func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	stalled := make(chan struct{})
+	w.stalled = stalled
+	return sync.OnceFunc(func() { close(stalled) })
+}
+
+// Rebuild makes the view say ErrRebuilding, or stop saying it.
+func (w *World) Rebuild(on bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rebuilding = on
+}
+
+// Trim makes first the first seq of the session's window.
+func (w *World) Trim(s events.SessionID, first events.Seq) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sessions[s].window = first
+}
+
+// Timeline gives a session's timeline.
+func (w *World) Timeline(s events.SessionID) []Stored {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if st := w.sessions[s]; st != nil {
+		return slices.Clone(st.timeline)
+	}
+	return nil
+}
+
+// Commands gives all commands decided so far.
+func (w *World) Commands() []events.Command {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.commands)
+}
+
+// Must does a command that has to be accepted, and publishes it.
+func (w *World) Must(user events.UserID, clientID string, s events.SessionID, op events.Op) Stored {
+	o, value := w.Do(events.Command{Session: s, Actor: events.Actor{User: user}, ClientID: clientID, Op: op})
+	a, ok := o.Result.(events.Accepted)
+	if !ok {
+		panic(fmt.Sprintf("gatewaytest: %s by %s: %+v", op.Name(), user, o.Result))
+	}
+	w.Publish(o, value)
+	return Stored{Seq: a.Seq, Value: value, Outcome: o}
+}
+
+// Do decides a command and applies it to the view, but tells nobody.
+func (w *World) Do(c events.Command) (events.Outcome, []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.offset++
+	w.commands = append(w.commands, c)
+	st := w.sessions[c.Session]
+	if st == nil {
+		st = &state{rows: map[events.Key]events.Row{}}
+	}
+	now := events.Millis(time.Now().UnixMilli())
+	at := session.At{Time: now, ID: events.NewID(now, w.Log.Cluster(), 0, w.offset)}
+	loaded := session.NewLoaded(st)
+	if err := loaded.Load(&c, at); err != nil {
+		panic(err)
+	}
+	o := session.Decide(loaded, &c, at)
+	rec, err := events.EncodeOutcome(o, events.Stamp{Owner: events.Owner{N: 1}, Command: w.offset, Prev: w.offset - 1}, events.Envelope{})
+	if err != nil {
+		panic(err)
+	}
+	for _, write := range session.Evolve(loaded, &o, sha256.Sum256(rec.Value)) {
+		if write.Row == nil {
+			delete(st.rows, write.Key)
+		} else {
+			st.rows[write.Key] = write.Row
+		}
+	}
+	if a, ok := o.Result.(events.Accepted); ok {
+		if st.window == 0 {
+			st.window = a.Seq
+			w.sessions[c.Session] = st
+		}
+		if a.Seq > 0 {
+			st.timeline = append(st.timeline, Stored{Seq: a.Seq, Value: rec.Value, Outcome: o})
+		}
+	}
+	return o, rec.Value
+}
+
+// Get implements session.Source.
+func (s *state) Get(k events.Key) (events.Row, bool, error) {
+	row, ok := s.rows[k]
+	return row, ok, nil
+}
+
+// First implements session.Source.
+func (s *state) First(prefix events.Key, n int) ([]events.Key, error) {
+	var keys []events.Key
+	for k := range maps.Keys(s.rows) {
+		if strings.HasPrefix(string(k), string(prefix)) {
+			keys = append(keys, k)
+		}
+	}
+	slices.SortFunc(keys, cmp.Compare[events.Key])
+	return keys[:min(n, len(keys))], nil
+}
+
+// errClosed is what feeds of a world that has ended say.
+var errClosed = errors.New("gatewaytest: feed has ended")
