@@ -2,10 +2,8 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
-	"sync"
 	"testing"
 	"time"
 
@@ -90,52 +88,4 @@ func openLog(t testing.TB, opts Options) *Log {
 	}
 	t.Cleanup(log.Close)
 	return log
-}
-
-// network is a way to the broker that can be broken.
-type network struct {
-	mu       sync.Mutex
-	conns    map[net.Conn]struct{}
-	isolated bool
-}
-
-var errIsolated = errors.New("isolated by the test")
-
-func (n *network) dial(ctx context.Context, kind, address string) (net.Conn, error) {
-	n.mu.Lock()
-	isolated := n.isolated
-	n.mu.Unlock()
-	if isolated {
-		return nil, errIsolated
-	}
-	conn, err := new(net.Dialer).DialContext(ctx, kind, address)
-	if err != nil {
-		return nil, err
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.conns[conn] = struct{}{}
-	return conn, nil
-}
-
-func (n *network) Cut() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for conn := range n.conns {
-		_ = conn.Close() // the client's own reading and writing tells it
-	}
-	clear(n.conns)
-}
-
-func (n *network) Isolate() {
-	n.mu.Lock()
-	n.isolated = true
-	n.mu.Unlock()
-	n.Cut()
-}
-
-func (n *network) Heal() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.isolated = false
 }

@@ -8,33 +8,57 @@ import (
 	"annal/pkg/eventlog"
 )
 
-// testCutConnections: answers are lost, appends are tried again, and nothing is
-// written twice, lost or out of order.
+// testCutConnections: connections break again and again, and nothing is written
+// twice, lost or out of order.
 func testCutConnections(t *testing.T, f Fixture) {
 	log, network := f.Faulty(t)
 	const n, cuts = 3000, 10
-	answers := make(chan placed, n)
-	for i, r := range numbered(0, n) {
-		log.Append(context30(t), eventlog.Events, 0, r, func(p int32, offset int64, err error) { answers <- placed{p, offset, err} })
-		if i%(n/cuts) == n/cuts/2 {
-			<-answers // so that rounds are under way
-			network.Cut()
+	for i := range cuts {
+		answers := make(chan error, n/cuts)
+		for _, r := range numbered(i*n/cuts, (i+1)*n/cuts) {
+			log.Append(context30(t), eventlog.Events, 0, r, func(_ int32, _ int64, err error) { answers <- err })
 		}
+		network.Cut()
+		awaitAll(t, answers, n/cuts)
 	}
-	for range n - cuts {
+	wantOnce(t, f, n)
+}
+
+// testLostAnswers: the cluster wrote, the answer was lost, and trying again writes
+// nothing a second time.
+func testLostAnswers(t *testing.T, f Fixture) {
+	log, network := f.Faulty(t)
+	fill(t, log, eventlog.Events, 0, 1)
+	network.LoseAnswers(3)
+	mustAppend(t, log, eventlog.Events, 0, numbered(1, 500)...)
+	network.LoseAnswers(1)
+	mustAppend(t, log, eventlog.Events, 0, numbered(500, 501)...)
+	wantOnce(t, f, 501)
+}
+
+func awaitAll(t *testing.T, answers <-chan error, n int) {
+	t.Helper()
+	ctx := context30(t)
+	for i := range n {
 		select {
-		case p := <-answers:
-			if p.err != nil {
-				t.Fatalf("append: %v", p.err)
+		case err := <-answers:
+			if err != nil {
+				t.Fatalf("append: %v", err)
 			}
-		case <-context30(t).Done():
-			t.Fatal("not every append was answered")
+		case <-ctx.Done():
+			t.Fatalf("after %v %d of %d appends were answered", patience, i, n)
 		}
 	}
-	takeNumbered(t, open(t, f.Open(t), eventlog.Events, 0, 0), 0, n)
-	if _, end, err := f.Open(t).Bounds(context30(t), eventlog.Events, 0); err != nil || end != n {
-		t.Fatalf("end is %d (%v), want %d", end, err, n)
+}
+
+// wantOnce wants exactly the records 0 to n-1 in the log, in order.
+func wantOnce(t *testing.T, f Fixture, n int) {
+	t.Helper()
+	log := f.Open(t)
+	if _, end, err := log.Bounds(context30(t), eventlog.Events, 0); err != nil || end != int64(n) {
+		t.Fatalf("the log ends at %d (%v), %d records were appended", end, err, n)
 	}
+	takeNumbered(t, open(t, log, eventlog.Events, 0, 0), 0, n)
 }
 
 // testAppendIsolated: an append waits an outage out.
@@ -53,11 +77,7 @@ func testAppendIsolated(t *testing.T, f Fixture) {
 	default:
 	}
 	network.Heal()
-	for range 5 {
-		if err := <-answers; err != nil {
-			t.Fatalf("append after the outage: %v", err)
-		}
-	}
+	awaitAll(t, answers, 5)
 	takeNumbered(t, cursor, 5, 10)
 }
 

@@ -34,6 +34,9 @@ type Fixture struct {
 type Network interface {
 	// Cut breaks all connections; new ones can be made.
 	Cut()
+	// LoseAnswers breaks the connection of each of the next n writes to the log once
+	// the cluster has done it and before the answer is seen.
+	LoseAnswers(n int)
 	// Isolate breaks all connections and lets none be made until Heal.
 	Isolate()
 	Heal()
@@ -75,6 +78,7 @@ func Run(t *testing.T, fixture func(t *testing.T) Fixture) {
 		return
 	}
 	t.Run("faults/cut connections", func(t *testing.T) { testCutConnections(t, fixture(t)) })
+	t.Run("faults/lost answers", func(t *testing.T) { testLostAnswers(t, fixture(t)) })
 	t.Run("faults/append while isolated", func(t *testing.T) { testAppendIsolated(t, fixture(t)) })
 	t.Run("faults/member isolated", func(t *testing.T) { testMemberIsolated(t, fixture(t)) })
 }

@@ -1,0 +1,92 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"annal/internal/devstack"
+	"annal/pkg/eventlog"
+)
+
+func TestTopicsOnKafka(t *testing.T) { testTopics(t, devstack.KafkaForTest(t).Addrs()) }
+
+func TestTopicsOnKfake(t *testing.T) { testTopics(t, kfake(t)) }
+
+func testTopics(t *testing.T, seeds []string) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	log := openLog(t, options(t, seeds))
+	wantDifferences(t, log.CheckTopics(ctx, 1), "annal.commands", "annal.events", "annal.quarantine")
+
+	spec := Spec{Partitions: 6, Replication: 1, MinISR: 1, CommandsRetention: 7 * 24 * time.Hour}
+	for range 2 { // again: what is there stays
+		if err := log.CreateTopics(ctx, spec); err != nil {
+			t.Fatal(err)
+		}
+		if err := log.CheckSpec(ctx, spec); err != nil {
+			t.Fatalf("topics just created are refused: %v", err)
+		}
+	}
+	if err := log.CheckTopics(ctx, 1); err != nil {
+		t.Fatal(err)
+	}
+	wantDifferences(t, log.CheckTopics(ctx, 2), "min.insync.replicas", "min.insync.replicas", "min.insync.replicas")
+	more := spec
+	more.Partitions, more.Replication = 12, 3
+	wantDifferences(t, log.CheckSpec(ctx, more), append([]string{"annal.events has 6 partitions, not 12"},
+		slices.Repeat([]string{"has 1 replicas, must have 3"}, 6+6+1)...)...)
+
+	for _, c := range []struct{ topic, key, value string }{
+		{"annal.events", "cleanup.policy", "compact"},
+		{"annal.events", "retention.ms", "604800000"},
+		{"annal.events", "retention.bytes", "1000000"},
+		{"annal.events", "message.timestamp.type", "CreateTime"},
+		{"annal.commands", "max.message.bytes", "1000"},
+		{"annal.commands", "retention.ms", "86400000"},
+		{"annal.quarantine", "retention.ms", "86400000"},
+		{"annal.quarantine", "message.timestamp.type", "CreateTime"},
+	} {
+		old := spec.settings(eventlog.Topic(c.topic))[c.key]
+		alter(t, log, c.topic, c.key, c.value)
+		wantDifferences(t, log.CheckSpec(ctx, spec), c.topic+": "+c.key+" is \""+c.value+"\"")
+		alter(t, log, c.topic, c.key, old)
+	}
+	if _, err := log.admin.CreatePartitions(ctx, 2, log.opts.Prefix+"annal.commands"); err != nil {
+		t.Fatal(err)
+	}
+	wantDifferences(t, log.CheckTopics(ctx, 1), "annal.commands has 8 partitions, ")
+}
+
+func alter(t *testing.T, log *Log, topic, key, value string) {
+	t.Helper()
+	resp, err := log.admin.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: key, Value: &value}}, log.opts.Prefix+topic)
+	if err == nil {
+		_, err = resp.On(log.opts.Prefix+topic, func(r *kadm.AlterConfigsResponse) error { return r.Err })
+	}
+	if err != nil {
+		t.Fatalf("set %s of %s to %s: %v", key, topic, value, err)
+	}
+}
+
+// wantDifferences wants one difference for each text, containing it.
+func wantDifferences(t *testing.T, err error, texts ...string) {
+	t.Helper()
+	diffs, ok := errors.AsType[*TopicsError](err)
+	if !ok {
+		t.Fatalf("got %v, want a TopicsError", err)
+	}
+	if len(diffs.Differences) != len(texts) {
+		t.Fatalf("got %d differences, want %d: %v", len(diffs.Differences), len(texts), err)
+	}
+	for i, text := range texts {
+		if !strings.Contains(diffs.Differences[i], text) {
+			t.Errorf("difference %d is %q, want it to say %q", i, diffs.Differences[i], text)
+		}
+	}
+}
