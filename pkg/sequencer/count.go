@@ -95,7 +95,8 @@ func (m *Machine) evolve(o *events.Outcome, stored events.Hash) ([]events.Write,
 	if err != nil {
 		return nil, err
 	}
-	return m.config.Rules.Evolve(&m.rows, o, stored), nil
+	writes := m.config.Rules.Evolve(&m.rows, o, stored)
+	return writes, m.rows.fault
 }
 
 // flush stores the counted steps with the progress they stand at, at once, and takes

@@ -23,6 +23,10 @@ type loaded struct {
 	session events.SessionID
 	rows    map[events.Key]events.Row // nil: looked for, and absent
 	ranges  []loadedRange
+	// complete: all that was asked for is there. Reading anything else from then on is
+	// a fault of the rules, kept in fault: what they decided is on a history that never was.
+	complete bool
+	fault    error
 }
 
 type loadedRange struct {
@@ -33,6 +37,7 @@ type loadedRange struct {
 func (l *loaded) reset(s events.SessionID) {
 	l.session = s
 	l.ranges = l.ranges[:0]
+	l.complete, l.fault = false, nil
 	if l.rows == nil || len(l.rows) > 1024 {
 		// Clearing a map costs its size at its largest, so a rare big batch is let go.
 		l.rows = make(map[events.Key]events.Row)
@@ -43,7 +48,10 @@ func (l *loaded) reset(s events.SessionID) {
 
 // Get implements session.Rows.
 func (l *loaded) Get(k events.Key) (events.Row, bool) {
-	r := l.rows[k]
+	r, ok := l.rows[k]
+	if !ok && l.complete {
+		l.fault = fmt.Errorf("sequencer: rules read row %q of %s, which they never asked for", k, l.session)
+	}
 	return r, r != nil
 }
 
@@ -54,6 +62,9 @@ func (l *loaded) First(prefix events.Key, n int) []events.Key {
 			return r.keys[:min(n, len(r.keys))]
 		}
 	}
+	if l.complete {
+		l.fault = fmt.Errorf("sequencer: rules read the first %d of %q of %s, which they never asked for", n, prefix, l.session)
+	}
 	return nil
 }
 
@@ -63,7 +74,7 @@ func (l *loaded) has(n session.Need) bool {
 		return ok
 	}
 	for _, r := range l.ranges {
-		if r.need == n {
+		if r.need.Key == n.Key && r.need.First >= n.First {
 			return true
 		}
 	}
@@ -72,6 +83,7 @@ func (l *loaded) has(n session.Need) bool {
 
 // load calls needs until it names nothing new, and loads what it names.
 func (m *Machine) load(needs func() []session.Need) error {
+	m.rows.complete = false
 	for range maxNeedRounds {
 		fresh := false
 		for _, n := range needs() {
@@ -84,7 +96,8 @@ func (m *Machine) load(needs func() []session.Need) error {
 			}
 		}
 		if !fresh {
-			return nil
+			m.rows.complete = true
+			return m.rows.fault
 		}
 	}
 	return fmt.Errorf("sequencer: rules still ask for rows after %d rounds", maxNeedRounds)
@@ -97,11 +110,6 @@ func (m *Machine) loadNeed(n session.Need) error {
 	keys, err := m.first(m.rows.session, n.Key, n.First)
 	if err != nil {
 		return err
-	}
-	for _, k := range keys {
-		if err := m.loadRow(k); err != nil {
-			return err
-		}
 	}
 	m.rows.ranges = append(m.rows.ranges, loadedRange{need: n, keys: keys})
 	return nil
