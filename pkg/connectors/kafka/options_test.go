@@ -62,10 +62,21 @@ func TestGather(t *testing.T) {
 	} {
 		g := gather{limit: 3 * time.Millisecond}
 		for range 500 {
-			g.flown(c.perRound, time.Millisecond)
+			g.flown(100, c.perRound, time.Millisecond)
 		}
-		if got := g.wait(); got < c.least || got > c.most {
+		if got, _ := g.wait(); got < c.least || got > c.most {
 			t.Errorf("%s: waits %v, want %v to %v", name, got, c.least, c.most)
 		}
+	}
+	g := gather{limit: 3 * time.Millisecond}
+	g.flown(20, 44, time.Millisecond)
+	if _, goal := g.wait(); goal != 64 {
+		t.Errorf("64 were unanswered at once, the goal is %d", goal)
+	}
+	for range 20 {
+		g.flown(63, 0, time.Millisecond)
+	}
+	if _, goal := g.wait(); goal != 63 {
+		t.Errorf("of 64 one went for good, the goal is %d", goal)
 	}
 }

@@ -33,8 +33,10 @@ type producer struct {
 	records int
 	bytes   int
 	closed  bool
-	// more has a token when the queue got its first entry, enough when it has
-	// gatherRecords. room is closed, and replaced, when a round ended.
+	// goal is how many of queue are worth no more waiting.
+	goal int
+	// more has a token when the queue got its first entry, enough when it has goal.
+	// room is closed, and replaced, when a round ended.
 	more   chan struct{}
 	enough chan struct{}
 	room   chan struct{}
@@ -139,11 +141,11 @@ func (p *producer) admit(ctx context.Context, a *appending) error {
 	}
 	p.records++
 	p.queue = append(p.queue, a)
-	switch len(p.queue) {
-	case 1:
+	if len(p.queue) == 1 {
 		p.since = time.Now()
 		signal(p.more)
-	case gatherRecords:
+	}
+	if len(p.queue) == p.goal {
 		signal(p.enough)
 	}
 	return nil
@@ -163,10 +165,22 @@ func signal(c chan struct{}) {
 
 func unknown(err error) error { return fmt.Errorf("%w: %w", eventlog.ErrUnknown, err) }
 
-// queued says how many wait, and since when.
-func (p *producer) queued() (int, time.Time) {
+func (p *producer) queued() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return len(p.queue)
+}
+
+// aim has enough signalled when the queue reaches the goal, and says how long it is
+// and since when.
+func (p *producer) aim(goal int) (int, time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.goal = goal
+	select { // a token for an earlier goal says nothing
+	case <-p.enough:
+	default:
+	}
 	return len(p.queue), p.since
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -50,16 +51,12 @@ func (p *producer) learn(ctx context.Context) bool {
 
 // gatherMore lets the first of the queue wait for others to join its round.
 func (p *producer) gatherMore(ctx context.Context) {
-	wait := p.gather.wait()
+	wait, goal := p.gather.wait()
 	if wait <= 0 {
 		return
 	}
-	select { // a token of an earlier round says nothing
-	case <-p.enough:
-	default:
-	}
-	n, since := p.queued()
-	if wait -= time.Since(since); n >= gatherRecords || wait <= 0 {
+	n, since := p.aim(goal)
+	if wait -= time.Since(since); n >= goal || wait <= 0 {
 		return
 	}
 	timer := time.NewTimer(wait)
@@ -79,6 +76,10 @@ func (p *producer) write(ctx context.Context, round []*appending) {
 	})
 	defer slow.Stop()
 	now := p.log.opts.Now()
+	// What came before the first answer came on its own.
+	var answered sync.Once
+	var came int
+	var flew time.Duration
 	for _, a := range round {
 		if a.finished.Load() { // its context ended in time
 			continue
@@ -88,13 +89,16 @@ func (p *producer) write(ctx context.Context, round []*appending) {
 			p.end(a, a.partition, -1, err)
 			continue
 		}
-		p.client.Produce(ctx, record, func(r *kgo.Record, err error) { p.end(a, r.Partition, r.Offset, appendError(err)) })
+		p.client.Produce(ctx, record, func(r *kgo.Record, err error) {
+			answered.Do(func() { came, flew = p.queued(), time.Since(start) })
+			p.end(a, r.Partition, r.Offset, appendError(err))
+		})
 	}
 	// Flush ends early only with ctx; then the records' own answers tell.
 	_ = p.client.Flush(ctx)
 	took := time.Since(start)
-	came, _ := p.queued()
-	p.gather.flown(came, took)
+	answered.Do(func() { flew = took })
+	p.gather.flown(len(round), came, flew)
 	p.release(round)
 	p.roundRecords.Observe(float64(len(round)))
 	p.roundSeconds.Observe(took.Seconds())
