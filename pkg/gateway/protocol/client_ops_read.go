@@ -21,26 +21,12 @@ func helloField(r *reader, m *clientv1.Hello, key []byte) fieldSet {
 	return unknownField
 }
 
-// subscribe tells after 0 from no after.
-func subscribe(r *reader) *clientv1.Subscribe {
-	m := &clientv1.Subscribe{}
-	var after uint64
-	seen := object(r, m, func(r *reader, m *clientv1.Subscribe, key []byte) fieldSet {
-		switch string(key) {
-		case "session":
-			m.Session = r.str()
-			return fieldSession
-		case "after":
-			after = r.uint64()
-			return fieldAfter
-		}
-		return unknownField
-	})
-	r.require(seen, fieldSession)
-	if seen&fieldAfter != 0 {
-		m.After = &after
+func subscribeField(r *reader, m *clientv1.Subscribe, key []byte) fieldSet {
+	if string(key) == "after" {
+		m.After = r.optionalUint64()
+		return fieldAfter
 	}
-	return m
+	return sessionField(r, &m.Session, key)
 }
 
 func unsubscribeField(r *reader, m *clientv1.Unsubscribe, key []byte) fieldSet {
@@ -90,7 +76,7 @@ func historyField(r *reader, m *clientv1.History, key []byte) fieldSet {
 		m.Before = r.uint64()
 		return fieldBefore
 	case "after":
-		m.After = r.uint64()
+		m.After = r.optionalUint64()
 		return fieldAfter
 	case "limit":
 		m.Limit = r.limit(MaxHistory)

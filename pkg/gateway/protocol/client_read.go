@@ -108,7 +108,7 @@ func clientOp(r *reader, m *clientv1.ClientFrame, key []byte) {
 	case "ping":
 		m.Op = &clientv1.ClientFrame_Ping{Ping: empty[clientv1.Ping](r)}
 	case "subscribe":
-		m.Op = &clientv1.ClientFrame_Subscribe{Subscribe: subscribe(r)}
+		m.Op = &clientv1.ClientFrame_Subscribe{Subscribe: op(r, subscribeField, fieldSession)}
 	case "unsubscribe":
 		m.Op = &clientv1.ClientFrame_Unsubscribe{Unsubscribe: op(r, unsubscribeField, fieldSession)}
 	case "sync":

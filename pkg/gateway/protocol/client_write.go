@@ -37,8 +37,8 @@ func writeReading(w *writer, m *clientv1.ClientFrame) {
 		w.close()
 	case *clientv1.ClientFrame_Subscribe:
 		w.openSession("subscribe", op.Subscribe.GetSession())
-		if op.Subscribe != nil && op.Subscribe.After != nil {
-			w.alwaysUint64("after", *op.Subscribe.After)
+		if op.Subscribe != nil {
+			w.optionalUint64("after", op.Subscribe.After)
 		}
 		w.close()
 	case *clientv1.ClientFrame_Unsubscribe:
@@ -50,7 +50,9 @@ func writeReading(w *writer, m *clientv1.ClientFrame) {
 	case *clientv1.ClientFrame_History:
 		w.openSession("history", op.History.GetSession())
 		w.uint64("before", op.History.GetBefore())
-		w.uint64("after", op.History.GetAfter())
+		if op.History != nil {
+			w.optionalUint64("after", op.History.After)
+		}
 		w.uint32("limit", op.History.GetLimit())
 		w.close()
 	case *clientv1.ClientFrame_Members:

@@ -54,6 +54,15 @@ func (r *reader) uint64() uint64 {
 	return 0
 }
 
+// optionalUint64 tells 0 from none.
+func (r *reader) optionalUint64() *uint64 {
+	if r.null() {
+		return nil
+	}
+	n := r.uint64()
+	return &n
+}
+
 func (r *reader) int64() int64 {
 	text, quoted := r.digits()
 	if r.failed() || text == nil {

@@ -52,6 +52,13 @@ func (w *writer) alwaysUint64(name string, v uint64) {
 	w.jx.RawStr(`"`)
 }
 
+// optionalUint64 writes a number, also 0, where there is one.
+func (w *writer) optionalUint64(name string, v *uint64) {
+	if v != nil {
+		w.alwaysUint64(name, *v)
+	}
+}
+
 func (w *writer) int64(name string, v int64) {
 	if v == 0 {
 		return

@@ -651,12 +651,12 @@ func (x *Sync) GetLimit() uint32 {
 }
 
 // History gives a page of a session's timeline: before walks back, after walks
-// forward, neither gives the newest page.
+// forward (after 0: from the beginning), neither gives the newest page.
 type History struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	Before  uint64                 `protobuf:"varint,2,opt,name=before,proto3" json:"before,omitempty"`
-	After   uint64                 `protobuf:"varint,3,opt,name=after,proto3" json:"after,omitempty"`
+	After   *uint64                `protobuf:"varint,3,opt,name=after,proto3,oneof" json:"after,omitempty"`
 	// 50 when 0; 200 at most.
 	Limit         uint32 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -708,8 +708,8 @@ func (x *History) GetBefore() uint64 {
 }
 
 func (x *History) GetAfter() uint64 {
-	if x != nil {
-		return x.After
+	if x != nil && x.After != nil {
+		return *x.After
 	}
 	return 0
 }
@@ -3499,12 +3499,13 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\asession\x18\x01 \x01(\tR\asession\"4\n" +
 	"\x04Sync\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\tR\x06cursor\x12\x14\n" +
-	"\x05limit\x18\x02 \x01(\rR\x05limit\"g\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\"v\n" +
 	"\aHistory\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x16\n" +
-	"\x06before\x18\x02 \x01(\x04R\x06before\x12\x14\n" +
-	"\x05after\x18\x03 \x01(\x04R\x05after\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\rR\x05limit\"Q\n" +
+	"\x06before\x18\x02 \x01(\x04R\x06before\x12\x19\n" +
+	"\x05after\x18\x03 \x01(\x04H\x00R\x05after\x88\x01\x01\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limitB\b\n" +
+	"\x06_after\"Q\n" +
 	"\aMembers\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x16\n" +
 	"\x06cursor\x18\x02 \x01(\tR\x06cursor\x12\x14\n" +
@@ -3857,6 +3858,7 @@ func file_annal_client_v1_client_proto_init() {
 		(*ClientFrame_MarkRead)(nil),
 	}
 	file_annal_client_v1_client_proto_msgTypes[3].OneofWrappers = []any{}
+	file_annal_client_v1_client_proto_msgTypes[6].OneofWrappers = []any{}
 	file_annal_client_v1_client_proto_msgTypes[19].OneofWrappers = []any{
 		(*ServerFrame_Error)(nil),
 		(*ServerFrame_Welcome)(nil),
