@@ -25,10 +25,8 @@ func (m *Machine) event(rec *eventlog.Record) error {
 	case events.Fenced:
 		m.fenced(stamp.Owner)
 	case events.Late:
-		// A repeat of the own fence is late too, and harmless once it counted.
-		if m.state == Fencing && stamp.Owner == m.owner {
-			m.lose(LostFence)
-		}
+		// Nothing of the present turn is late, but repeats of its fence: the own fence can
+		// only be late when another's counted since, and that one ended the turn.
 	case events.Broken:
 		m.uncounted(stamp.Owner)
 	case events.Poison:

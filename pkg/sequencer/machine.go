@@ -107,8 +107,6 @@ type LostReason string
 const (
 	// LostToFence: another owner's fence counted.
 	LostToFence LostReason = "foreign_fence"
-	// LostFence: the own fence was too late.
-	LostFence LostReason = "late_fence"
 	// LostUncounted: an own outcome did not count.
 	LostUncounted LostReason = "uncounted"
 	// LostRefused: the log refused an outcome, so that those behind it don't count.

@@ -111,9 +111,9 @@ func (w *world) settle() {
 		w.arriveLate()
 	}
 	last := int64(len(w.commands)) - 1
-	p := w.procs[0]
+	p, most := w.procs[0], 40*(len(w.events)+len(w.commands)+10)
 	for n := 0; p.machine.Progress().Last < last; n++ {
-		if n > 40*(len(w.events)+len(w.commands)+10) {
+		if n > most {
 			violate("stuck", "command %d of %d is the last that counted; the only process is %v", p.machine.Progress().Last, last, p.machine.State())
 		}
 		p.step()
