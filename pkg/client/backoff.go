@@ -13,8 +13,8 @@ const (
 
 // backoff is how long to wait after that many failures: doubling, bounded, and
 // between half and all of it, so that clients don't come back in step.
-func backoff(failures int) time.Duration {
-	d := backoffMost
+func (c *Client) backoff(failures int) time.Duration {
+	d := c.opts.backoffMost
 	if failures < 6 {
 		d = min(d, backoffFirst<<failures)
 	}

@@ -172,7 +172,7 @@ func (c *Client) answer(m *clientv1.ServerFrame) {
 
 // later puts a call off. The lock is held.
 func (c *Client) later(k *call, refusal *Error) {
-	after := max(refusal.RetryAfter, backoff(k.refusals))
+	after := max(refusal.RetryAfter, c.backoff(k.refusals))
 	k.refusals++
 	if k.session != "" {
 		c.hold(k, after)

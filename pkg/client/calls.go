@@ -64,16 +64,35 @@ func (c *Client) Sync(ctx context.Context, cursor string, limit uint32) (*client
 	return query(ctx, c, m, (*clientv1.ServerFrame).GetSync)
 }
 
-// Walk is a direction through a session's timeline: before some seq, after one, or
-// neither: the newest. Limit is 200 at most.
-type Walk struct {
-	Before, After uint64
-	Limit         uint32
-}
+// Walk is a direction through a session's timeline.
+//
+//sumtype:decl
+type Walk interface{ isWalk() }
 
-// History gives a page of a session's timeline.
-func (c *Client) History(ctx context.Context, session string, w Walk) (*clientv1.HistoryPage, error) {
-	op := &clientv1.History{Session: session, Before: w.Before, After: w.After, Limit: w.Limit}
+type (
+	// Newest is the end of the timeline.
+	Newest struct{}
+	// Before walks back from a seq, itself excluded.
+	Before uint64
+	// After walks forward from a seq, itself excluded; 0: from the beginning.
+	After uint64
+)
+
+func (Newest) isWalk() {}
+func (Before) isWalk() {}
+func (After) isWalk()  {}
+
+// History gives a page of a session's timeline: 50 events when limit is 0, 200 at most.
+func (c *Client) History(ctx context.Context, session string, w Walk, limit uint32) (*clientv1.HistoryPage, error) {
+	op := &clientv1.History{Session: session, Limit: limit}
+	switch w := w.(type) {
+	case Newest:
+	case Before:
+		op.Before = uint64(w)
+	case After:
+		after := uint64(w)
+		op.After = &after
+	}
 	m := &clientv1.ClientFrame{Op: &clientv1.ClientFrame_History{History: op}}
 	return query(ctx, c, m, (*clientv1.ServerFrame).GetHistory)
 }

@@ -46,6 +46,9 @@ type Options struct {
 	OnState func(State)
 	// Logger may be nil.
 	Logger *slog.Logger
+
+	// backoffMost is the longest backoff; shorter in this package's tests.
+	backoffMost time.Duration
 }
 
 // StaticToken is a Token that never changes.
@@ -99,6 +102,9 @@ func Dial(ctx context.Context, opts Options) (*Client, error) {
 	}
 	if opts.Buffer <= 0 {
 		opts.Buffer = 1024
+	}
+	if opts.backoffMost <= 0 {
+		opts.backoffMost = backoffMost
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
@@ -216,7 +222,7 @@ func (c *Client) run(ready chan struct{}, last *atomic.Pointer[error]) {
 		}
 		c.log.Info("client: not connected", "err", err, "failures", failures)
 		c.state(State{Err: err})
-		if !wait(c.ctx, backoff(failures)) {
+		if !wait(c.ctx, c.backoff(failures)) {
 			return
 		}
 		failures++

@@ -22,7 +22,7 @@ const (
 // lock is held.
 func (c *Client) resumeLater(s *Stream, refusal *Error) {
 	n := c.conn
-	time.AfterFunc(max(refusal.RetryAfter, backoff(0)), func() {
+	time.AfterFunc(max(refusal.RetryAfter, c.backoff(0)), func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.conn == n && n != nil && c.err == nil && c.streams[s.session] == s {
@@ -110,7 +110,7 @@ func (s *Stream) fromPage() Item {
 // heal fetches what is missing up to target.
 func (s *Stream) heal(ctx context.Context, target uint64) error {
 	last := s.Last()
-	page, err := s.client.History(ctx, s.session, Walk{After: last, Limit: healPage})
+	page, err := s.client.History(ctx, s.session, After(last), healPage)
 	if err != nil {
 		var refusal *Error
 		if errors.As(err, &refusal) && refusal.Retry != events.RetryLater {
@@ -118,20 +118,18 @@ func (s *Stream) heal(ctx context.Context, target uint64) error {
 		}
 		return fmt.Errorf("client: heal %s above %d: %w", s.session, last, err)
 	}
-	items, reached := pageItems(page, last, target)
-	if reached == last && !page.GetWindowEnd() {
-		// The view has not got there yet.
-		if s.tries++; s.tries < healTries {
-			if !wait(ctx, backoff(s.tries-1)) {
+	items, reached := pageItems(page, last)
+	if reached == last {
+		// Nothing: the view is behind what was published, or the window is past.
+		if s.tries++; s.tries < healTries && !page.GetWindowEnd() {
+			if !wait(ctx, s.client.backoff(s.tries-1)) {
 				return ctx.Err()
 			}
 			return nil
 		}
+		items, reached = []Item{Gap{First: last + 1, Last: target}}, target
 	}
 	s.tries = 0
-	if reached < target && !page.GetMore() {
-		items = append(items, Gap{First: reached + 1, Last: target})
-	}
 	s.page = items
 	if len(items) == 0 {
 		s.client.mu.Lock()
@@ -144,7 +142,7 @@ func (s *Stream) heal(ctx context.Context, target uint64) error {
 // pageItems turns a page walked forward from last into items. Seqs outside the
 // user's stays are no gaps; others that the page jumps over are. reached is the seq
 // up to which the page accounts for everything.
-func pageItems(page *clientv1.HistoryPage, last, target uint64) (items []Item, reached uint64) {
+func pageItems(page *clientv1.HistoryPage, last uint64) (items []Item, reached uint64) {
 	reached = last
 	hidden := page.GetHidden()
 	skipHidden := func() {
