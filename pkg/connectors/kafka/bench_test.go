@@ -28,8 +28,25 @@ var benchKafka = sync.OnceValues(func() (*devstack.Kafka, error) {
 	return devstack.StartKafka(context.Background(), devstack.KafkaOptions{HeapMiB: 1024, JVMFlags: []string{"-XX:TieredStopAtLevel=4"}})
 })
 
+// withBenchKafka stops that broker after all benchmarks.
+type withBenchKafka struct{ *testing.M }
+
+func (m withBenchKafka) Run() int {
+	code := m.M.Run()
+	if !benchKafkaAsked.Load() {
+		return code
+	}
+	if k, err := benchKafka(); err == nil && k.Stop() != nil {
+		return 1
+	}
+	return code
+}
+
+var benchKafkaAsked atomic.Bool
+
 func benchLog(b *testing.B) *Log {
 	b.Helper()
+	benchKafkaAsked.Store(true)
 	k, err := benchKafka()
 	if err != nil {
 		b.Fatal(err)

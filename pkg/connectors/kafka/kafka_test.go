@@ -15,7 +15,7 @@ import (
 	"annal/pkg/eventlog/logtest"
 )
 
-func TestMain(m *testing.M) { devstack.Main(m) }
+func TestMain(m *testing.M) { devstack.Main(withBenchKafka{m}) }
 
 func TestKafkaConforms(t *testing.T) {
 	logtest.Run(t, func(t *testing.T) logtest.Fixture { return fixture(t, devstack.KafkaForTest(t).Addrs()) })
@@ -52,15 +52,7 @@ func fixture(t *testing.T, seeds []string) logtest.Fixture {
 		Open: func(t *testing.T) eventlog.Log { return openLog(t, opts) },
 		Trim: func(t *testing.T, topic eventlog.Topic, partition int32, before int64) {
 			t.Helper()
-			offsets := kadm.Offsets{}
-			offsets.Add(kadm.Offset{Topic: opts.topic(topic), Partition: partition, At: before})
-			resp, err := admin.admin.DeleteRecords(t.Context(), offsets)
-			if err == nil {
-				err = resp.Error()
-			}
-			if err != nil {
-				t.Fatalf("trim %s/%d to %d: %v", topic, partition, before, err)
-			}
+			trim(t, admin, topic, partition, before)
 		},
 		Faulty: func(t *testing.T) (eventlog.Log, logtest.Network) {
 			n := &network{conns: map[net.Conn]struct{}{}}
@@ -88,4 +80,17 @@ func openLog(t testing.TB, opts Options) *Log {
 	}
 	t.Cleanup(log.Close)
 	return log
+}
+
+func trim(t *testing.T, log *Log, topic eventlog.Topic, partition int32, before int64) {
+	t.Helper()
+	offsets := kadm.Offsets{}
+	offsets.Add(kadm.Offset{Topic: log.opts.topic(topic), Partition: partition, At: before})
+	resp, err := log.admin.DeleteRecords(t.Context(), offsets)
+	if err == nil {
+		err = resp.Error()
+	}
+	if err != nil {
+		t.Fatalf("trim %s/%d to %d: %v", topic, partition, before, err)
+	}
 }
