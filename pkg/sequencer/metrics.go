@@ -18,6 +18,9 @@ type Metrics struct {
 	inFlight *prometheus.GaugeVec
 	lag      *prometheus.GaugeVec
 	state    *prometheus.GaugeVec
+	restore  prometheus.Histogram
+	// quarantined counts by reason.
+	quarantined *prometheus.CounterVec
 }
 
 // NewMetrics registers the role's metrics.
@@ -48,8 +51,15 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		state: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "annal_sequencer_deciding", Help: "1 while this process decides the partition.",
 		}, []string{"partition"}),
+		restore: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "annal_sequencer_restore_seconds", Help: "Time to read a partition's events to their end before a turn.",
+			Buckets: prometheus.ExponentialBuckets(1e-3, 4, 10),
+		}),
+		quarantined: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "annal_sequencer_quarantined_total", Help: "Commands put aside, by reason.",
+		}, []string{"reason"}),
 	}
-	r.MustRegister(m.outcomes, m.verdicts, m.started, m.lost, m.decide, m.inFlight, m.lag, m.state)
+	r.MustRegister(m.restore, m.quarantined, m.outcomes, m.verdicts, m.started, m.lost, m.decide, m.inFlight, m.lag, m.state)
 	return m
 }
 
@@ -60,8 +70,13 @@ func (m *Metrics) tally(t Tally) {
 			m.verdicts.WithLabelValues(v.String()).Add(float64(n))
 		}
 	}
-	for _, l := range t.Own {
-		m.outcomes.WithLabelValues(l.Kind, string(l.Code)).Inc()
+	// Outcomes of one kind come in runs, and finding a counter costs more than adding.
+	for i := 0; i < len(t.Own); {
+		l, n := t.Own[i], 0
+		for ; i < len(t.Own) && t.Own[i] == l; i++ {
+			n++
+		}
+		m.outcomes.WithLabelValues(l.Kind, string(l.Code)).Add(float64(n))
 	}
 	if t.Lost != "" {
 		m.lost.WithLabelValues(string(t.Lost)).Inc()

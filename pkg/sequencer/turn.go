@@ -1,7 +1,6 @@
 package sequencer
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -13,9 +12,6 @@ import (
 func (w *worker) turn() (ended bool, err error) {
 	if err := w.catchUp(); err != nil {
 		return true, err
-	}
-	if w.drained.Err() != nil {
-		return true, nil
 	}
 	fence, err := w.machine.Fence(w.role.turnRandom())
 	if err != nil {
@@ -43,38 +39,43 @@ func (w *worker) turn() (ended bool, err error) {
 
 // catchUp reads the events to the end there is now.
 func (w *worker) catchUp() error {
-	var end int64
-	for n := 0; ; n++ {
-		var err error
-		if _, end, err = w.role.opts.Log.Bounds(w.ctx, eventlog.Events, w.partition); err == nil {
-			break
-		}
-		if err := w.wait(w.role.backoff(n), "cannot learn the log's end", "error", err); err != nil {
-			return err
-		}
+	began := time.Now()
+	_, end, err := w.bounds(eventlog.Events)
+	if err != nil {
+		return err
 	}
 	for w.machine.Progress().Offset < end {
 		if err := w.hear(nil, nil); err != nil {
 			return err
 		}
+		if w.drained.Err() != nil {
+			return errDrained
+		}
 	}
+	w.role.opts.Metrics.restore.Observe(time.Since(began).Seconds())
 	return nil
 }
 
 // openCommands begins after the last counted command. What was trimmed below that was
 // decided; a gap above it means undecided commands are gone, and nobody may go on.
 func (w *worker) openCommands() error {
-	from := w.machine.Last() + 1
-	cursor, err := w.openCursor(eventlog.Commands, from)
-	if errors.Is(err, eventlog.ErrTrimmed) && from == 0 {
-		var start int64
-		if start, _, err = w.role.opts.Log.Bounds(w.ctx, eventlog.Commands, w.partition); err == nil {
-			w.log.Warn("commands were trimmed before any was decided", "start", start)
-			cursor, err = w.openCursor(eventlog.Commands, start)
-		}
-	}
+	start, end, err := w.bounds(eventlog.Commands)
 	if err != nil {
-		return fmt.Errorf("sequencer: commands from %d, after the last decided: %w", from, err)
+		return err
+	}
+	last := w.machine.Last()
+	from := last + 1
+	switch {
+	case last < 0:
+		from = start // nothing was ever decided here, so nothing is missing that was seen
+	case from < start:
+		return fmt.Errorf("sequencer: commands %d to %d were trimmed before they were decided: %w", from, start-1, eventlog.ErrTrimmed)
+	case from > end:
+		return fmt.Errorf("sequencer: command %d was decided, but the commands end at %d; they are another log's: %w", last, end, eventlog.ErrBeyond)
+	}
+	cursor, err := w.openCursor(eventlog.Commands, from)
+	if err != nil {
+		return fmt.Errorf("sequencer: commands from %d: %w", from, err)
 	}
 	w.commands = newPump(w.ctx, cursor)
 	return nil
@@ -109,13 +110,22 @@ func (w *worker) decideUntilLost() (ended bool, err error) {
 		}
 		if w.drained.Err() != nil {
 			if n, _ := w.machine.InFlight(); n == 0 {
-				return true, w.commit(w.ctx)
+				w.commitLast()
+				return true, nil
 			}
 			continue
 		}
 		if err := w.decidePending(); err != nil {
 			return true, err
 		}
+	}
+}
+
+// commitLast commits what was drained. Whoever comes next reads the log, so a failure
+// costs nothing but accuracy of the group's lag.
+func (w *worker) commitLast() {
+	if err := w.commit(); err != nil && w.ctx.Err() == nil {
+		w.log.Warn("commit failed", "error", err)
 	}
 }
 
@@ -127,9 +137,9 @@ func (w *worker) hasRoom() bool {
 // hear waits for the next thing to happen and hands it to the machine. commands and
 // tick may be nil.
 func (w *worker) hear(commands <-chan batch, tick <-chan time.Time) error {
-	// A drain wakes a turn that only waits for commands.
+	// A drain wakes whoever waits, once.
 	drain := w.drained.Done()
-	if tick == nil || w.drained.Err() != nil {
+	if w.drained.Err() != nil {
 		drain = nil
 	}
 	select {

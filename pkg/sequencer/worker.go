@@ -42,8 +42,15 @@ type worker struct {
 	failures []failure
 	failed   chan struct{}
 
-	committing atomic.Bool
+	// committed is the progress of the last commit that was begun.
+	committed    events.Progress
+	committing   atomic.Bool
+	commitFailed atomic.Bool
+	background   sync.WaitGroup
 }
+
+// errDrained ends the work of a worker that was asked to drain and has nothing to do.
+var errDrained = errors.New("sequencer: drained")
 
 type failure struct {
 	append  Append
@@ -83,7 +90,8 @@ func (w *worker) run() {
 	defer w.role.opts.Metrics.forget(w.partition)
 	defer w.cancel()
 	err := w.work()
-	if err != nil && w.ctx.Err() == nil {
+	w.background.Wait()
+	if err != nil && !errors.Is(err, errDrained) && w.ctx.Err() == nil {
 		w.log.Error("stopped: this program must not decide the partition", "error", err)
 		w.role.fail(fmt.Errorf("partition %d: %w", w.partition, err))
 	}
@@ -93,19 +101,26 @@ func (w *worker) work() (err error) {
 	if w.store, err = w.role.opts.OpenStore(w.partition); err != nil {
 		return fmt.Errorf("sequencer: open the store: %w", err)
 	}
-	defer func() { err = errors.Join(err, w.store.Close()) }()
+	defer func() {
+		if closed := w.store.Close(); closed != nil {
+			err = fmt.Errorf("sequencer: close the store: %w", closed)
+		}
+	}()
 	if err := w.restore(); err != nil {
 		return err
 	}
 	defer w.events.close()
-	for losses := 0; ; {
+	for losses := 0; ; losses++ {
+		last := w.machine.Progress().Last
 		ended, err := w.turn()
 		w.deciding.Store(false)
 		w.role.opts.Metrics.state.WithLabelValues(w.label).Set(0)
 		if ended || err != nil {
 			return err
 		}
-		losses++
+		if w.machine.Progress().Last > last {
+			losses = 0 // that turn got something done
+		}
 		if err := w.mayFenceAgain(losses); err != nil {
 			return err
 		}
@@ -113,35 +128,57 @@ func (w *worker) work() (err error) {
 }
 
 // restore opens the events at the store's progress. A store of another log, or one
-// behind a trimmed log's start, is emptied and built from the beginning.
+// behind a trimmed log's start, is emptied and built from the beginning; a log that
+// does not begin at its beginning can't be built from.
 func (w *worker) restore() error {
-	for range 2 {
-		m, err := NewMachine(Config{
-			Cluster: w.role.opts.Log.Cluster(), Partition: w.partition, Source: w.role.opts.Source,
-			Rules: w.role.opts.Rules, CacheBytes: w.role.opts.CacheBytes,
-		}, w.store)
-		if err != nil {
-			return err
-		}
-		from := m.Progress().Offset
-		cursor, err := w.openCursor(eventlog.Events, from)
-		if err == nil {
-			w.machine, w.events = m, newPump(w.ctx, cursor)
-			w.log.Info("restored", "offset", from)
-			return nil
-		}
-		if from == 0 || !errors.Is(err, eventlog.ErrBeyond) && !errors.Is(err, eventlog.ErrTrimmed) {
-			return fmt.Errorf("sequencer: events from %d: %w", from, err)
-		}
-		w.log.Warn("the stored rows are not of this log's present; building them anew", "offset", from, "error", err)
+	start, end, err := w.bounds(eventlog.Events)
+	if err != nil {
+		return err
+	}
+	p, ok, err := w.store.Progress()
+	if err != nil {
+		return fmt.Errorf("sequencer: store: %w", err)
+	}
+	if ok && (p.Offset < start || p.Offset > end) {
+		w.log.Warn("the stored rows are not of this log's present; building them anew", "offset", p.Offset, "start", start, "end", end)
 		if err := w.store.Reset(); err != nil {
 			return fmt.Errorf("sequencer: reset the store: %w", err)
 		}
+		p = events.Start()
 	}
-	return errors.New("sequencer: an emptied store still has progress")
+	if p.Offset < start {
+		return fmt.Errorf("sequencer: the rows must be built from the log's first record, but it begins at %d: %w", start, eventlog.ErrTrimmed)
+	}
+	w.machine, err = NewMachine(Config{
+		Cluster: w.role.opts.Log.Cluster(), Partition: w.partition, Source: w.role.opts.Source,
+		Rules: w.role.opts.Rules, CacheBytes: w.role.opts.CacheBytes,
+	}, w.store)
+	if err != nil {
+		return err
+	}
+	cursor, err := w.openCursor(eventlog.Events, p.Offset)
+	if err != nil {
+		return err
+	}
+	w.events = newPump(w.ctx, cursor)
+	w.log.Info("restoring", "offset", p.Offset, "end", end)
+	return nil
 }
 
-// openCursor waits out everything but an offset outside the log.
+// bounds waits out everything but a closed log.
+func (w *worker) bounds(t eventlog.Topic) (start, end int64, err error) {
+	for n := 0; ; n++ {
+		start, end, err = w.role.opts.Log.Bounds(w.ctx, t, w.partition)
+		if err == nil || errors.Is(err, eventlog.ErrClosed) {
+			return start, end, err
+		}
+		if err := w.wait(w.role.backoff(n), "cannot learn where a log begins and ends", "topic", t, "error", err); err != nil {
+			return 0, 0, err
+		}
+	}
+}
+
+// openCursor waits out everything but a closed log or an offset outside it.
 func (w *worker) openCursor(t eventlog.Topic, from int64) (eventlog.Cursor, error) {
 	for n := 0; ; n++ {
 		c, err := w.role.opts.Log.Read(w.ctx, t, w.partition, from)
@@ -161,6 +198,8 @@ func (w *worker) wait(d time.Duration, why string, args ...any) error {
 	select {
 	case <-t.C:
 		return nil
+	case <-w.drained.Done():
+		return errDrained
 	case <-w.ctx.Done():
 		return w.ctx.Err()
 	}
@@ -173,10 +212,7 @@ func (w *worker) mayFenceAgain(losses int) error {
 		if err := w.wait(w.role.backoff(n), "turn lost; fencing again after a commit"); err != nil {
 			return err
 		}
-		if w.drained.Err() != nil {
-			return nil
-		}
-		err := w.commit(w.ctx)
+		err := w.commit()
 		if err == nil {
 			return nil
 		}
@@ -184,26 +220,33 @@ func (w *worker) mayFenceAgain(losses int) error {
 	}
 }
 
-func (w *worker) commit(ctx context.Context) error {
+func (w *worker) commit() error {
+	w.background.Wait() // so that no older progress is committed behind this one
 	p := w.machine.Progress()
-	return w.role.membership.Commit(ctx, w.partition, p.Last+1, p.String())
+	w.committed = p
+	return w.role.membership.Commit(w.ctx, w.partition, p.Last+1, p.String())
 }
 
 // commitLater commits without keeping decisions waiting; at most one at a time.
 func (w *worker) commitLater() {
+	p, last := w.machine.Progress(), w.machine.Last()
 	if !w.committing.CompareAndSwap(false, true) {
 		return
 	}
-	p, last := w.machine.Progress(), w.machine.Last()
-	go func() {
+	fresh := p != w.committed || w.commitFailed.Load()
+	w.committed = p
+	w.background.Go(func() {
 		defer w.committing.Store(false)
-		if err := w.role.membership.Commit(w.ctx, w.partition, p.Last+1, p.String()); err != nil && w.ctx.Err() == nil {
-			w.log.Warn("commit failed", "error", err)
+		if fresh {
+			err := w.role.membership.Commit(w.ctx, w.partition, p.Last+1, p.String())
+			if w.commitFailed.Store(err != nil); err != nil && w.ctx.Err() == nil {
+				w.log.Warn("commit failed", "error", err)
+			}
 		}
 		if _, end, err := w.role.opts.Log.Bounds(w.ctx, eventlog.Commands, w.partition); err == nil {
 			w.role.opts.Metrics.lag.WithLabelValues(w.label).Set(float64(max(0, end-last-1)))
 		}
-	}()
+	})
 }
 
 // appendLater appends; what fails is heard of in failures.
@@ -220,24 +263,4 @@ func (w *worker) appendLater(a Append) {
 		default:
 		}
 	})
-}
-
-// quarantine puts a record aside durably before its command is rejected.
-func (w *worker) quarantine(q events.Quarantined) error {
-	rec, err := events.EncodeQuarantined(q, events.Envelope{Source: w.role.opts.Source})
-	if err != nil {
-		return fmt.Errorf("sequencer: %w", err)
-	}
-	w.log.Error("record quarantined", "topic", q.Topic, "offset", q.Offset, "reason", q.Reason, "detail", q.Detail)
-	result := make(chan error, 1)
-	w.role.opts.Log.Append(w.ctx, eventlog.Quarantine, eventlog.ByKey, rec, func(_ int32, _ int64, err error) { result <- err })
-	select {
-	case err := <-result:
-		if err != nil && !errors.Is(err, eventlog.ErrRefused) {
-			return fmt.Errorf("sequencer: quarantine: %w", err)
-		}
-		return nil
-	case <-w.ctx.Done():
-		return w.ctx.Err()
-	}
 }
