@@ -4,12 +4,10 @@
 package gatewaytest
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -155,16 +153,12 @@ func (w *World) Do(c events.Command) (events.Outcome, []byte) {
 	}
 	now := events.Millis(time.Now().UnixMilli())
 	at := session.At{Time: now, ID: events.NewID(now, w.Log.Cluster(), 0, w.offset)}
-	loaded := session.NewLoaded(st)
-	if err := loaded.Load(&c, at); err != nil {
-		panic(err)
-	}
-	o := session.Decide(loaded, &c, at)
+	o := session.Decide(st, &c, at)
 	rec, err := events.EncodeOutcome(o, events.Stamp{Owner: events.Owner{N: 1}, Command: w.offset, Prev: w.offset - 1}, events.Envelope{})
 	if err != nil {
 		panic(err)
 	}
-	for _, write := range session.Evolve(loaded, &o, sha256.Sum256(rec.Value)) {
+	for _, write := range session.Evolve(st, &o, sha256.Sum256(rec.Value)) {
 		if write.Row == nil {
 			delete(st.rows, write.Key)
 		} else {
@@ -183,22 +177,22 @@ func (w *World) Do(c events.Command) (events.Outcome, []byte) {
 	return o, rec.Value
 }
 
-// Get implements session.Source.
-func (s *state) Get(k events.Key) (events.Row, bool, error) {
+// Get implements session.Rows.
+func (s *state) Get(k events.Key) (events.Row, bool) {
 	row, ok := s.rows[k]
-	return row, ok, nil
+	return row, ok
 }
 
-// First implements session.Source.
-func (s *state) First(prefix events.Key, n int) ([]events.Key, error) {
+// First implements session.Rows.
+func (s *state) First(prefix events.Key, n int) []events.Key {
 	var keys []events.Key
-	for k := range maps.Keys(s.rows) {
+	for k := range s.rows {
 		if strings.HasPrefix(string(k), string(prefix)) {
 			keys = append(keys, k)
 		}
 	}
-	slices.SortFunc(keys, cmp.Compare[events.Key])
-	return keys[:min(n, len(keys))], nil
+	slices.Sort(keys)
+	return keys[:min(n, len(keys))]
 }
 
 // errClosed is what feeds of a world that has ended say.

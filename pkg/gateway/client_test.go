@@ -1,0 +1,246 @@
+package gateway_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	clientv1 "annal/gen/annal/client/v1"
+	"annal/pkg/events"
+	"annal/pkg/gateway"
+	"annal/pkg/gateway/auth"
+	"annal/pkg/gateway/gatewaytest"
+	"annal/pkg/gateway/protocol"
+)
+
+// tester is what testing and rapid have in common.
+type tester interface {
+	Helper()
+	Context() context.Context
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Error(args ...any)
+	Errorf(format string, args ...any)
+}
+
+// bench is a gateway on a world, in a synctest bubble.
+type bench struct {
+	t     tester
+	world *gatewaytest.World
+	feed  *gatewaytest.Feed
+	gw    *gateway.Gateway
+	key   auth.Key
+	// stop ends the gateway and waits for it.
+	stop func()
+}
+
+// run calls f with a bench in a bubble, and ends everything after.
+func run(t *testing.T, change func(*gateway.Config), f func(b *bench)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, change)
+		f(b)
+		b.stop()
+	})
+}
+
+func newBench(t tester, change func(*gateway.Config)) *bench {
+	t.Helper()
+	key, err := auth.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := gateway.DefaultConfig()
+	config.Instance, config.Version = "g1", "test"
+	if change != nil {
+		change(&config)
+	}
+	b := &bench{t: t, world: gatewaytest.New(), key: key}
+	b.feed = b.world.NewFeed(config.Instance)
+	b.gw, err = gateway.New(config, gateway.Ports{
+		Log: b.world.Log, View: b.world, Feed: b.feed, Tokens: auth.NewVerifier(key.Public(), time.Now), Now: time.Now,
+		Logger: slog.New(slog.DiscardHandler), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	worldCtx, endWorld := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := b.gw.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("gateway ended with %v", err)
+		}
+	})
+	wg.Go(func() {
+		if err := b.world.Run(worldCtx); err != nil {
+			t.Error(err)
+		}
+	})
+	b.stop = sync.OnceFunc(func() {
+		cancel()
+		synctest.Wait()
+		pass(10 * time.Second) // whatever is bounded has ended
+		endWorld()
+		b.world.Log.Close()
+		wg.Wait()
+	})
+	synctest.Wait()
+	return b
+}
+
+// client is a connection with a transport that keeps what it is sent.
+type client struct {
+	b    *bench
+	conn *gateway.Conn
+
+	mu     sync.Mutex
+	frames []*clientv1.ServerFrame
+	// closed is the code the gateway ended it with.
+	closed events.Code
+}
+
+func (c *client) Send(frame []byte) bool {
+	m, err := protocol.ParseServerJSON(frame)
+	if err != nil {
+		c.b.t.Errorf("gateway sent %s: %v", frame, err)
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed != "" {
+		c.b.t.Errorf("gateway sent %s after it closed with %s", frame, c.closed)
+	}
+	c.frames = append(c.frames, m)
+	return true
+}
+
+func (c *client) HasRoom() bool { return true }
+
+func (c *client) WaitRoom(ctx context.Context) error { return ctx.Err() }
+
+func (c *client) Ping() {}
+
+func (c *client) Close(code events.Code, _ string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed == "" {
+		c.closed = code
+	}
+}
+
+func (c *client) RemoteAddress() string { return "192.0.2.7" }
+
+func (b *bench) connect() *client {
+	c := &client{b: b}
+	if c.conn = b.gw.Connect(c); c.conn == nil {
+		b.t.Fatal("the gateway takes no connection")
+	}
+	return c
+}
+
+func (b *bench) token(id auth.Identity) string {
+	b.t.Helper()
+	if id.Expires.IsZero() {
+		id.Expires = time.Now().Add(24 * time.Hour)
+	}
+	token, err := auth.Issue(b.key, id, time.Now())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return token
+}
+
+// hello connects a user.
+func (b *bench) hello(user events.UserID) *client {
+	b.t.Helper()
+	c := b.connect()
+	c.hello(auth.Identity{User: user})
+	return c
+}
+
+func (c *client) hello(id auth.Identity) {
+	c.b.t.Helper()
+	reply := c.ask(`{"id":"hello","hello":{"token":"` + c.b.token(id) + `","device":"phone","client_version":"1"}}`)
+	if reply.GetWelcome() == nil {
+		c.b.t.Fatalf("hello of %s was answered with %v", id.User, reply)
+	}
+}
+
+// ask sends a frame and gives the last frame with its id once all is quiet.
+func (c *client) ask(frame string) *clientv1.ServerFrame {
+	c.b.t.Helper()
+	m, err := protocol.ParseClientJSON([]byte(frame))
+	id := m.GetId()
+	if err != nil && id == "" {
+		id = "-"
+	}
+	before := len(c.all())
+	c.conn.Receive([]byte(frame))
+	synctest.Wait()
+	for _, f := range c.all()[before:] {
+		if f.GetId() == id || id == "-" && f.GetError() != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// all gives all frames so far.
+func (c *client) all() []*clientv1.ServerFrame {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]*clientv1.ServerFrame(nil), c.frames...)
+}
+
+// take gives the frames since the last take, without replies.
+func (c *client) take() []*clientv1.ServerFrame {
+	synctest.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []*clientv1.ServerFrame
+	for _, f := range c.frames {
+		if f.GetId() == "" {
+			out = append(out, f)
+		}
+	}
+	c.frames = nil
+	return out
+}
+
+func (c *client) code() events.Code {
+	synctest.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}
+
+// leave is the socket's end.
+func (c *client) leave() {
+	c.conn.Gone()
+	synctest.Wait()
+}
+
+// seqs gives the seqs of the event frames, in order.
+func seqs(frames []*clientv1.ServerFrame) []uint64 {
+	var out []uint64
+	for _, f := range frames {
+		if e := f.GetEvent(); e != nil && e.GetSeq() > 0 {
+			out = append(out, e.GetSeq())
+		}
+	}
+	return out
+}
+
+// pass lets fake time pass.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}

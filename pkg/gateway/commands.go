@@ -1,0 +1,164 @@
+package gateway
+
+import (
+	"errors"
+
+	clientv1 "annal/gen/annal/client/v1"
+	logv1 "annal/gen/annal/log/v1"
+	"annal/pkg/eventlog"
+	"annal/pkg/events"
+)
+
+// command passes a command on to the log; its outcome is the reply. Commands of one
+// connection stand in the log in the order they came in.
+func (c *Conn) command(frame *clientv1.ClientFrame) {
+	cmd, err := c.build(frame)
+	if err == nil {
+		err = cmd.Validate()
+	}
+	if err != nil {
+		c.refuse(frame.GetId(), err)
+		return
+	}
+	request, ok := c.gw.wait.open(c, frame.GetId())
+	if !ok {
+		c.refuse(frame.GetId(), &events.Error{Code: events.CodeBusy})
+		return
+	}
+	c.gw.append(request, &cmd)
+}
+
+// appendUnawaited passes on a command that nobody waits for. When too much is under
+// way it is left out: whoever sends such commands comes again.
+func (g *Gateway) appendUnawaited(cmd events.Command) {
+	if err := cmd.Validate(); err != nil {
+		g.log.Error("a command of the gateway's own is not valid", "op", cmd.Op.Name(), "error", err)
+		return
+	}
+	if request, ok := g.wait.open(nil, ""); ok {
+		g.append(request, &cmd)
+	}
+}
+
+func (g *Gateway) append(request uint64, cmd *events.Command) {
+	cmd.ReplyTo = events.ReplyTo{Instance: g.config.Instance, Request: request}
+	rec, err := events.EncodeCommand(*cmd, events.Envelope{Source: "/annal/gateway/" + g.config.Instance})
+	if err != nil {
+		g.wait.appended(request, events.Errorf(events.CodeInvalidArgument, "the command cannot be written: %v", err))
+		return
+	}
+	g.ports.Log.Append(g.ctx, eventlog.Commands, eventlog.ByKey, rec, func(_ int32, _ int64, err error) {
+		switch {
+		case err == nil:
+			g.wait.appended(request, nil)
+		case errors.Is(err, eventlog.ErrRefused):
+			g.wait.appended(request, &events.Error{Code: events.CodeEventTooLarge})
+		default:
+			g.log.Warn("it is not known whether a command was appended", "error", err)
+			g.wait.appended(request, &events.Error{Code: events.CodeOutcomeUnknown})
+		}
+	})
+}
+
+// Answers implements hot.Delivery.
+func (g *Gateway) Answers(values [][]byte) {
+	for _, v := range values {
+		o, err := events.DecodeOutcomeValue(v)
+		if err != nil {
+			g.unreadable(err)
+			continue
+		}
+		if o.ReplyTo.Instance == g.config.Instance {
+			g.wait.answer(&o)
+		}
+	}
+}
+
+// build makes the command of a frame.
+func (c *Conn) build(frame *clientv1.ClientFrame) (events.Command, *events.Error) {
+	user, err := c.actingUser(frame)
+	if err != nil {
+		return events.Command{}, err
+	}
+	cmd := events.Command{
+		Actor: c.actor(user), ClientID: frame.GetClientId(), Client: c.context(), Origin: events.Millis(frame.GetOriginTimeMs()),
+	}
+	if cmd.Origin != 0 && cmd.Actor.Service == "" {
+		return events.Command{}, events.Errorf(events.CodeServiceTokenRequired, "origin_time_ms needs a service token")
+	}
+	switch op := frame.GetOp().(type) {
+	case *clientv1.ClientFrame_Create:
+		return c.buildCreate(cmd, op.Create)
+	case *clientv1.ClientFrame_Add:
+		cmd.Session, cmd.Op = events.SessionID(op.Add.GetSession()), events.Add{Members: newMembers(op.Add.GetMembers())}
+	case *clientv1.ClientFrame_Remove:
+		cmd.Session, cmd.Op = events.SessionID(op.Remove.GetSession()), events.Remove{Users: userIDs(op.Remove.GetUsers())}
+	case *clientv1.ClientFrame_Join:
+		cmd.Session, cmd.Op = events.SessionID(op.Join.GetSession()), events.Join{}
+	case *clientv1.ClientFrame_Leave:
+		cmd.Session, cmd.Op = events.SessionID(op.Leave.GetSession()), events.Leave{}
+	case *clientv1.ClientFrame_Send:
+		cmd.Session, cmd.Op = events.SessionID(op.Send.GetSession()), events.Send{Body: events.TextBody(op.Send.GetText())}
+	case *clientv1.ClientFrame_Revoke:
+		cmd.Session, cmd.Op = events.SessionID(op.Revoke.GetSession()), events.Revoke{Seq: events.Seq(op.Revoke.GetSeq())}
+	case *clientv1.ClientFrame_Override:
+		cmd.Session = events.SessionID(op.Override.GetSession())
+		cmd.Op = events.Override{Seq: events.Seq(op.Override.GetSeq()), Body: events.TextBody(op.Override.GetText())}
+	case *clientv1.ClientFrame_Delete:
+		cmd.Session, cmd.Op = events.SessionID(op.Delete.GetSession()), events.Delete{Seq: events.Seq(op.Delete.GetSeq())}
+	case *clientv1.ClientFrame_MarkRead:
+		cmd.Session, cmd.Op = events.SessionID(op.MarkRead.GetSession()), events.MarkRead{Seq: events.Seq(op.MarkRead.GetSeq())}
+	default:
+		return events.Command{}, &events.Error{Code: events.CodeUnknownOp}
+	}
+	return cmd, nil
+}
+
+func (c *Conn) buildCreate(cmd events.Command, m *clientv1.Create) (events.Command, *events.Error) {
+	if m.GetBase() != 0 && cmd.Actor.Service == "" {
+		return events.Command{}, events.Errorf(events.CodeServiceTokenRequired, "base needs a service token")
+	}
+	op := events.Create{
+		Kind: events.Kind(m.GetKind()), Members: newMembers(m.GetMembers()), Base: events.Seq(m.GetBase()), Title: m.GetName(),
+	}
+	op.Policy = complete(policyOf(m.GetPolicy()), c.gw.config.Policies[op.Kind])
+	cmd.Session, cmd.Op = events.NewSessionID(op, cmd.Actor.User, cmd.ClientID), op
+	if cmd.Session == "" {
+		return events.Command{}, events.Errorf(events.CodeInvalidArgument, "kind and members make no session")
+	}
+	return cmd, nil
+}
+
+func policyOf(m *logv1.Policy) events.Policy {
+	return events.Policy{
+		RevokeWindow: events.Millis(m.GetRevokeWindowMs()), OverrideWindow: events.Millis(m.GetOverrideWindowMs()),
+		History: events.History(m.GetHistory()), MemberLimit: m.GetMemberLimit(), AddRole: events.Role(m.GetAddRole()),
+		WriteRole: events.Role(m.GetWriteRole()), Joining: events.Joining(m.GetJoining()), ReceiptsLimit: m.GetReceiptsLimit(),
+	}
+}
+
+// newMembers gives people without a role that of a member.
+func newMembers(in []*logv1.NewMember) []events.NewMember {
+	out := make([]events.NewMember, len(in))
+	for i, m := range in {
+		out[i] = events.NewMember{User: events.UserID(m.GetUser()), Role: max(events.Role(m.GetRole()), events.RoleMember)}
+	}
+	return out
+}
+
+func userIDs(in []string) []events.UserID {
+	out := make([]events.UserID, len(in))
+	for i, u := range in {
+		out[i] = events.UserID(u)
+	}
+	return out
+}
+
+// opName is a frame's operation in metrics.
+func opName(frame *clientv1.ClientFrame) string {
+	m := frame.ProtoReflect()
+	if field := m.WhichOneof(m.Descriptor().Oneofs().ByName("op")); field != nil {
+		return string(field.Name())
+	}
+	return "none"
+}

@@ -1,0 +1,293 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	clientv1 "annal/gen/annal/client/v1"
+	"annal/pkg/events"
+	"annal/pkg/gateway/auth"
+	"annal/pkg/gateway/protocol"
+)
+
+// Transport is a connection's socket. Its methods may be called by many goroutines;
+// none blocks but WaitRoom.
+type Transport interface {
+	// Send queues a frame, which nobody changes after. It is false, and nothing is
+	// queued, when the queue's bound is reached: then the connection is closed, since
+	// nothing is ever skipped.
+	Send(frame []byte) bool
+	// HasRoom says whether at most half of the queue's bound is taken.
+	HasRoom() bool
+	// WaitRoom waits until HasRoom, or ctx ends with its error.
+	WaitRoom(ctx context.Context) error
+	// Ping asks the other side for a sign of life, which comes as Heard.
+	Ping()
+	// Close ends the connection with the code's close code: at once when it is
+	// TOO_SLOW, else after what is queued. Gone follows within bounded time.
+	Close(code events.Code, reason string)
+	// RemoteAddress is the peer's address without port.
+	RemoteAddress() string
+}
+
+// Conn is a client's connection. Receive and Gone are for the transport's reader.
+type Conn struct {
+	gw        *Gateway
+	transport Transport
+	id        string
+	opened    time.Time
+	// heard is when something last came in, pinged when it was last asked for a sign of
+	// life, in Unix nanoseconds.
+	heard    atomic.Int64
+	pinged   atomic.Int64
+	handling atomic.Bool // a frame is being handled
+	inFlight atomic.Int64
+	closed   atomic.Bool
+	// ctx ends with the connection.
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	mu       sync.Mutex
+	identity auth.Identity
+	user     events.UserID // empty before hello
+	device   string
+	version  string
+	home     *audience // of the user, set by hello
+	subs     map[events.SessionID]*subscription
+}
+
+// Connect takes a new connection in. It is nil while the gateway stops.
+func (g *Gateway) Connect(t Transport) *Conn {
+	ctx, cancel := context.WithCancel(g.ctx)
+	c := &Conn{
+		gw: g, transport: t, id: g.config.Instance + "/" + strconv.FormatUint(g.serial.Add(1), 10),
+		opened: g.ports.Now(), ctx: ctx, cancel: cancel,
+	}
+	c.heard.Store(c.opened.UnixNano())
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.stopping {
+		cancel()
+		return nil
+	}
+	g.conns[c] = struct{}{}
+	g.ports.Metrics.connections.Inc()
+	return c
+}
+
+// Heard notes a sign of life that is no frame, such as a pong.
+func (c *Conn) Heard() { c.heard.Store(c.gw.ports.Now().UnixNano()) }
+
+// Gone forgets the connection: its socket has ended.
+func (c *Conn) Gone() {
+	if !c.closed.Swap(true) {
+		c.gw.ports.Metrics.closed.WithLabelValues("GONE").Inc()
+		c.gw.log.Debug("a connection has ended", "connection", c.id, "user", c.User())
+	}
+	c.cancel()
+	c.gw.mu.Lock()
+	_, there := c.gw.conns[c]
+	delete(c.gw.conns, c)
+	if c.gw.stopping && len(c.gw.conns) == 0 {
+		close(c.gw.empty)
+	}
+	c.gw.mu.Unlock()
+	if !there {
+		return
+	}
+	c.gw.ports.Metrics.connections.Dec()
+	c.mu.Lock()
+	subs, home := c.subs, c.home
+	c.subs, c.home = nil, nil
+	c.mu.Unlock()
+	for _, s := range subs {
+		c.gw.hub.remove(s)
+	}
+	if home != nil {
+		home.remove(c)
+		c.gw.users.release(c.User())
+	}
+}
+
+// Receive handles a frame. It may wait for the view; frames of one connection are
+// handled in order.
+func (c *Conn) Receive(data []byte) {
+	c.handling.Store(true)
+	defer c.handling.Store(false)
+	c.Heard()
+	if c.closed.Load() || c.expired(c.gw.ports.Now()) {
+		return
+	}
+	frame, parseErr := protocol.ParseClientJSON(data)
+	if parseErr != nil {
+		c.gw.ports.Metrics.frames.WithLabelValues("none").Inc()
+		id := ""
+		if frame != nil {
+			id = frame.GetId()
+		}
+		c.refuse(id, parseErr)
+		return
+	}
+	op := opName(frame)
+	c.gw.ports.Metrics.frames.WithLabelValues(op).Inc()
+	if hello := frame.GetHello(); hello != nil {
+		c.hello(frame, hello)
+		return
+	}
+	if c.User() == "" {
+		c.refuse(frame.GetId(), &events.Error{Code: events.CodeHelloRequired})
+		return
+	}
+	c.handle(frame)
+}
+
+// User is whose connection it is; empty before hello.
+func (c *Conn) User() events.UserID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.user
+}
+
+// handle answers a frame of somebody known. Reads come here, commands go to the log.
+func (c *Conn) handle(frame *clientv1.ClientFrame) {
+	reply, err := c.read(frame)
+	switch {
+	case err != nil:
+		c.refuse(frame.GetId(), err)
+	case reply != nil:
+		reply.Id = frame.GetId()
+		c.send(reply)
+	}
+}
+
+// read gives a read's reply; nil when it went out already, or comes later.
+func (c *Conn) read(frame *clientv1.ClientFrame) (*clientv1.ServerFrame, *events.Error) {
+	u, err := c.actingUser(frame)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, c.gw.config.ReadTimeout)
+	defer cancel()
+	switch op := frame.GetOp().(type) {
+	case *clientv1.ClientFrame_Ping:
+		return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Pong{Pong: &clientv1.Pong{TimeMs: c.gw.ports.Now().UnixMilli()}}}, nil
+	case *clientv1.ClientFrame_Subscribe:
+		return nil, c.subscribe(frame.GetId(), u, op.Subscribe)
+	case *clientv1.ClientFrame_Unsubscribe:
+		return c.unsubscribe(op.Unsubscribe)
+	case *clientv1.ClientFrame_Sync:
+		return c.sync(ctx, u, op.Sync)
+	case *clientv1.ClientFrame_History:
+		return c.history(ctx, u, op.History)
+	case *clientv1.ClientFrame_Members:
+		return c.members(ctx, u, op.Members)
+	case *clientv1.ClientFrame_Sessions:
+		return c.sessions(ctx, u, op.Sessions)
+	default:
+		c.command(frame)
+		return nil, nil
+	}
+}
+
+// Kinds of frames in metrics.
+const (
+	kindEvent  = "event"
+	kindNotice = "notice"
+)
+
+func (c *Conn) send(f *clientv1.ServerFrame) {
+	kind := "none"
+	if field := f.ProtoReflect().WhichOneof(f.ProtoReflect().Descriptor().Oneofs().ByName("kind")); field != nil {
+		kind = string(field.Name())
+	}
+	c.sendBytes(kind, protocol.AppendServerJSON(nil, f))
+}
+
+// sendBytes queues an encoded frame; a connection whose queue is full is closed.
+func (c *Conn) sendBytes(kind string, b []byte) {
+	switch {
+	case c.closed.Load():
+	case c.transport.Send(b):
+		c.gw.ports.Metrics.sent.WithLabelValues(kind).Inc()
+	default:
+		c.close(events.CodeTooSlow, "")
+	}
+}
+
+// busyRetry is when a refused client may try again.
+const busyRetry = 200 * time.Millisecond
+
+func (c *Conn) refuse(id string, err *events.Error) {
+	c.gw.ports.Metrics.refused.WithLabelValues(string(err.Code)).Inc()
+	c.send(errorFrame(id, err, false))
+}
+
+func errorFrame(id string, err *events.Error, duplicate bool) *clientv1.ServerFrame {
+	info := err.Code.Info()
+	e := &clientv1.Error{Code: string(err.Code), Message: err.Detail, Retry: string(info.Retry), Seq: uint64(err.Seq), Duplicate: duplicate}
+	if e.Message == "" {
+		e.Message = info.Text
+	}
+	if info.Retry == events.RetryLater {
+		e.RetryAfterMs = busyRetry.Milliseconds()
+	}
+	return &clientv1.ServerFrame{Id: id, Kind: &clientv1.ServerFrame_Error{Error: e}}
+}
+
+// Fail ends the connection for what its transport met: a code of kind close, or the
+// code that says best what was wrong.
+func (c *Conn) Fail(code events.Code, detail string) { c.close(code, detail) }
+
+// close ends the connection. The code is the reason's first word.
+func (c *Conn) close(code events.Code, detail string) {
+	if c.closed.Swap(true) {
+		return
+	}
+	c.gw.ports.Metrics.closed.WithLabelValues(string(code)).Inc()
+	level := slog.LevelInfo
+	if code == events.CodeGoingAway || code == events.CodeTokenExpired {
+		level = slog.LevelDebug
+	}
+	c.gw.log.Log(c.ctx, level, "closing a connection", "connection", c.id, "user", c.User(), "code", code, "detail", detail)
+	reason := string(code)
+	if detail != "" {
+		reason += ": " + detail
+	}
+	c.transport.Close(code, reason)
+	c.cancel()
+}
+
+// expired closes the connection if its token is no longer good.
+func (c *Conn) expired(now time.Time) bool {
+	c.mu.Lock()
+	known, expires := c.user != "", c.identity.Expires
+	c.mu.Unlock()
+	if !known || now.Before(expires) {
+		return false
+	}
+	c.close(events.CodeTokenExpired, "")
+	return true
+}
+
+// enforce closes the connection if it is past a deadline, and asks a silent one for a
+// sign of life. One whose frame is being handled is not silent: it is not listened to.
+func (c *Conn) enforce(now time.Time) {
+	if c.closed.Load() || c.expired(now) {
+		return
+	}
+	silent := now.Sub(time.Unix(0, c.heard.Load()))
+	switch {
+	case c.User() == "" && now.Sub(c.opened) > c.gw.config.HelloTimeout:
+		c.close(events.CodeHelloTimeout, "")
+	case c.handling.Load():
+	case silent > c.gw.config.HeartbeatTimeout:
+		c.close(events.CodeHeartbeatTimeout, "")
+	case silent >= c.gw.config.Heartbeat && now.Sub(time.Unix(0, c.pinged.Load())) >= c.gw.config.Heartbeat:
+		c.pinged.Store(now.UnixNano())
+		c.transport.Ping()
+	}
+}

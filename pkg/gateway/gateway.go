@@ -1,0 +1,197 @@
+// Package gateway is where chat clients come in: it authenticates them, turns their
+// frames into commands, awaits outcomes, and delivers what they may see, in order and
+// without gaps. It decides no rule. Sockets are in pkg/gateway/ws; here a connection is
+// a Transport.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"annal/pkg/eventlog"
+	"annal/pkg/events"
+	"annal/pkg/gateway/auth"
+	"annal/pkg/projections/hot"
+)
+
+// Config bounds what a gateway does.
+type Config struct {
+	// Instance is this process's own name for answers, never reused.
+	Instance string
+	Version  string
+	// Policies are the defaults that create commands are completed with.
+	Policies map[events.Kind]events.Policy
+	// HelloTimeout is how long a connection may be silent before its hello.
+	HelloTimeout time.Duration
+	// Heartbeat is how often a client is to send something; one not heard for
+	// HeartbeatTimeout is closed.
+	Heartbeat        time.Duration
+	HeartbeatTimeout time.Duration
+	// AnswerTimeout is how long an outcome is awaited before OUTCOME_UNKNOWN.
+	AnswerTimeout time.Duration
+	// ReadTimeout bounds one read of the view.
+	ReadTimeout time.Duration
+	// MaxInFlight bounds commands awaited, in the gateway and per connection; BUSY beyond.
+	MaxInFlight           int
+	MaxInFlightConnection int
+	// MaxSubscriptions is per connection.
+	MaxSubscriptions int
+	// MaxFills bounds how many subscriptions read the window at once.
+	MaxFills int
+}
+
+// DefaultConfig is for production; Instance and Version must be set.
+func DefaultConfig() Config {
+	return Config{
+		Policies:     DefaultPolicies(),
+		HelloTimeout: 10 * time.Second, Heartbeat: 20 * time.Second, HeartbeatTimeout: 50 * time.Second,
+		AnswerTimeout: 15 * time.Second, ReadTimeout: 5 * time.Second,
+		MaxInFlight: 100_000, MaxInFlightConnection: 4096, MaxSubscriptions: 2000, MaxFills: 64,
+	}
+}
+
+// Ports are what a gateway works with.
+type Ports struct {
+	Log    eventlog.Log
+	View   hot.View
+	Feed   hot.Feed
+	Tokens *auth.Verifier
+	// Now is the clock, for tokens and heartbeats.
+	Now     func() time.Time
+	Logger  *slog.Logger
+	Metrics *Metrics
+}
+
+// Gateway serves connections. Make one with New and run it.
+type Gateway struct {
+	config Config
+	ports  Ports
+	log    *slog.Logger
+	hub    *hub
+	wait   *waiting
+
+	// ctx is the gateway's life, given by Run.
+	ctx      context.Context
+	cancel   context.CancelFunc
+	mu       sync.Mutex
+	conns    map[*Conn]struct{}
+	users    *channels[events.UserID, *audience]
+	stopping bool
+	empty    chan struct{} // closed when stopping and no connection is left
+	serial   atomic.Uint64
+	fed      atomic.Bool
+}
+
+// New makes a gateway; it serves nobody before Run.
+func New(c Config, p Ports) (*Gateway, error) {
+	if c.Instance == "" || c.HelloTimeout <= 0 || c.Heartbeat <= 0 || c.HeartbeatTimeout <= c.Heartbeat ||
+		c.AnswerTimeout <= 0 || c.ReadTimeout <= 0 || c.MaxInFlight < 1 || c.MaxInFlightConnection < 1 ||
+		c.MaxSubscriptions < 1 || c.MaxFills < 1 {
+		return nil, errors.New("gateway: instance is missing, or a bound is not positive")
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	g := &Gateway{
+		config: c, ports: p, log: p.Logger.With("role", "gateway"), ctx: ctx, cancel: cancel,
+		conns: map[*Conn]struct{}{}, empty: make(chan struct{}),
+	}
+	g.users = newUsers(g)
+	g.hub = newHub(g)
+	g.wait = newWaiting(g)
+	return g, nil
+}
+
+// tick is how often deadlines are looked at; tokens are enforced within it.
+const tick = time.Second
+
+// Run serves until ctx ends. Then connections are told to go elsewhere; commands on
+// their way are awaited for a moment.
+func (g *Gateway) Run(ctx context.Context) error {
+	fed := make(chan error, 1)
+	var background sync.WaitGroup
+	background.Go(func() { fed <- g.ports.Feed.Run(g.ctx, g) })
+	background.Go(func() { g.hub.run(g.ctx) })
+	defer background.Wait()
+	defer g.cancel()
+	g.fed.Store(true)
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			g.enforce()
+		case err := <-fed:
+			g.stop()
+			return fmt.Errorf("gateway: feed: %w", err)
+		case <-ctx.Done():
+			g.stop()
+			return nil
+		}
+	}
+}
+
+const (
+	// drainTime is how long commands on their way are awaited when stopping.
+	drainTime = 2 * time.Second
+	// leaveTime is how long connections told to go elsewhere are awaited.
+	leaveTime = 2 * time.Second
+)
+
+// stop takes nothing new, finishes what is on its way, and sends everybody elsewhere;
+// each for a bounded time.
+func (g *Gateway) stop() {
+	g.mu.Lock()
+	g.stopping = true
+	if len(g.conns) == 0 {
+		close(g.empty)
+	}
+	g.mu.Unlock()
+	g.wait.drain(drainTime)
+	for _, c := range g.connections() {
+		c.close(events.CodeGoingAway, "")
+	}
+	timer := time.NewTimer(leaveTime)
+	defer timer.Stop()
+	select {
+	case <-g.empty:
+	case <-timer.C:
+		g.log.Warn("connections did not leave in time", "left", len(g.connections()))
+	}
+}
+
+// Ready is nil while connections are welcome.
+func (g *Gateway) Ready() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case !g.fed.Load():
+		return errors.New("not started")
+	case g.stopping:
+		return errors.New("stopping")
+	}
+	return nil
+}
+
+func (g *Gateway) connections() []*Conn {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	all := make([]*Conn, 0, len(g.conns))
+	for c := range g.conns {
+		all = append(all, c)
+	}
+	return all
+}
+
+// enforce closes connections that are past a deadline, and answers for outcomes that
+// did not come.
+func (g *Gateway) enforce() {
+	now := g.ports.Now()
+	for _, c := range g.connections() {
+		c.enforce(now)
+	}
+	g.wait.expire(now)
+}

@@ -1,0 +1,119 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"unicode/utf8"
+
+	clientv1 "annal/gen/annal/client/v1"
+	"annal/pkg/events"
+	"annal/pkg/gateway/auth"
+	"annal/pkg/projections/hot"
+)
+
+// hello authenticates the connection, or renews its token.
+func (c *Conn) hello(frame *clientv1.ClientFrame, h *clientv1.Hello) {
+	identity, err := c.gw.ports.Tokens.Verify(h.GetToken())
+	if err != nil {
+		c.send(errorFrame(frame.GetId(), err, false))
+		c.close(err.Code, err.Detail)
+		return
+	}
+	user, err := actingFor(frame, identity, identity.User)
+	if err != nil {
+		c.refuse(frame.GetId(), err)
+		return
+	}
+	if len(h.GetDevice()) > events.MaxNameBytes || len(h.GetClientVersion()) > events.MaxNameBytes ||
+		!utf8.ValidString(h.GetDevice()) || !utf8.ValidString(h.GetClientVersion()) {
+		c.refuse(frame.GetId(), events.Errorf(events.CodeInvalidField, "device or client_version is over %d bytes or not UTF-8", events.MaxNameBytes))
+		return
+	}
+	c.mu.Lock()
+	first := c.user == ""
+	if !first && c.user != user {
+		c.mu.Unlock()
+		c.refuse(frame.GetId(), &events.Error{Code: events.CodeWrongUser})
+		return
+	}
+	c.mu.Unlock()
+	var home *audience
+	if first {
+		if home, err = c.hearUser(user); err != nil {
+			c.refuse(frame.GetId(), err)
+			return
+		}
+	}
+	c.mu.Lock()
+	c.identity, c.user = identity, user
+	c.device, c.version = h.GetDevice(), h.GetClientVersion()
+	if first {
+		c.home = home
+	}
+	c.mu.Unlock()
+	if first {
+		c.createSelf(user)
+	}
+	c.send(&clientv1.ServerFrame{Id: frame.GetId(), Kind: &clientv1.ServerFrame_Welcome{Welcome: &clientv1.Welcome{
+		User: string(user), Connection: c.id, HeartbeatMs: c.gw.config.Heartbeat.Milliseconds(),
+		TokenExpiresMs: identity.Expires.UnixMilli(), ServerVersion: c.gw.config.Version,
+	}}})
+}
+
+// actingFor is the user a frame acts for: with a service token the one it names.
+func actingFor(frame *clientv1.ClientFrame, identity auth.Identity, own events.UserID) (events.UserID, *events.Error) {
+	as := frame.GetAsUser()
+	switch {
+	case as == "" || as == string(own):
+		return own, nil
+	case identity.Service == "":
+		return "", events.Errorf(events.CodeServiceTokenRequired, "as_user needs a service token")
+	case !events.ValidName(as):
+		return "", events.Errorf(events.CodeInvalidField, "as_user is not a user id")
+	}
+	return events.UserID(as), nil
+}
+
+func (c *Conn) actingUser(frame *clientv1.ClientFrame) (events.UserID, *events.Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return actingFor(frame, c.identity, c.user)
+}
+
+// hearUser hears of the user's sessions from now on.
+func (c *Conn) hearUser(user events.UserID) (*audience, *events.Error) {
+	ctx, cancel := context.WithTimeout(c.ctx, c.gw.config.ReadTimeout)
+	defer cancel()
+	home, err := c.gw.users.acquire(ctx, user)
+	if err != nil {
+		c.gw.log.Warn("cannot subscribe a user's channel", "error", err)
+		return nil, &events.Error{Code: events.CodeTryAgain}
+	}
+	home.add(c)
+	return home, nil
+}
+
+// createSelf sees to it that the user has a self session: a repeat is answered, so it
+// does no harm to ask twice. A view being rebuilt says nothing; the next hello asks.
+func (c *Conn) createSelf(user events.UserID) {
+	ctx, cancel := context.WithTimeout(c.ctx, c.gw.config.ReadTimeout)
+	defer cancel()
+	self := events.NewSelfID(user)
+	if _, err := c.gw.ports.View.Person(ctx, self, user); !errors.Is(err, hot.ErrNoSession) {
+		return
+	}
+	op := events.Create{Kind: events.KindSelf, Policy: c.gw.config.Policies[events.KindSelf]}
+	c.gw.appendUnawaited(events.Command{Session: self, Actor: c.actor(user), ClientID: "self", Client: c.context(), Op: op})
+}
+
+func (c *Conn) actor(user events.UserID) events.Actor {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return events.Actor{User: user, Service: c.identity.Service}
+}
+
+func (c *Conn) context() events.ClientContext {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return events.ClientContext{Device: c.device, Version: c.version, Address: events.Address{Plain: c.transport.RemoteAddress()}}
+}

@@ -1,0 +1,49 @@
+package gateway
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics count what a gateway does.
+type Metrics struct {
+	connections   prometheus.Gauge
+	subscriptions prometheus.Gauge
+	inFlight      prometheus.Gauge
+	frames        *prometheus.CounterVec
+	sent          *prometheus.CounterVec
+	refused       *prometheus.CounterVec
+	closed        *prometheus.CounterVec
+	outcomes      *prometheus.CounterVec
+	commands      *prometheus.HistogramVec
+	healed        prometheus.Counter
+	retries       prometheus.Counter
+	unreadable    prometheus.Counter
+}
+
+// NewMetrics registers a gateway's metrics.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	counter := func(name, help string) prometheus.CounterOpts {
+		return prometheus.CounterOpts{Namespace: "annal", Subsystem: "gateway", Name: name, Help: help}
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "annal", Subsystem: "gateway", Name: name, Help: help})
+	}
+	m := &Metrics{
+		connections:   gauge("connections", "Connections open."),
+		subscriptions: gauge("subscriptions", "Subscriptions of sessions, over all connections."),
+		inFlight:      gauge("commands_in_flight", "Commands whose outcome is awaited."),
+		frames:        prometheus.NewCounterVec(counter("frames_in_total", "Frames received, by operation."), []string{"op"}),
+		sent:          prometheus.NewCounterVec(counter("frames_out_total", "Frames sent, by kind."), []string{"kind"}),
+		refused:       prometheus.NewCounterVec(counter("refusals_total", "Frames refused, by code."), []string{"code"}),
+		closed:        prometheus.NewCounterVec(counter("closes_total", "Connections ended, by code; GONE when the client or the network did it."), []string{"code"}),
+		outcomes:      prometheus.NewCounterVec(counter("outcomes_total", "Outcomes of commands, by code; ACCEPTED for those."), []string{"code"}),
+		commands: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "annal", Subsystem: "gateway", Name: "command_seconds",
+			Help:    "From a command's arrival until it is appended, and until its outcome is known.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
+		}, []string{"stage"}),
+		healed:     prometheus.NewCounter(counter("gaps_healed_total", "Gaps in what the feed brought, filled from the window.")),
+		retries:    prometheus.NewCounter(counter("heal_retries_total", "Reads of the window that had to be tried again.")),
+		unreadable: prometheus.NewCounter(counter("unreadable_total", "Stored outcomes that this program cannot read.")),
+	}
+	r.MustRegister(m.connections, m.subscriptions, m.inFlight, m.frames, m.sent, m.refused, m.closed, m.outcomes, m.commands, m.healed, m.retries, m.unreadable)
+	return m
+}

@@ -1,0 +1,122 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+
+	"golang.org/x/sync/errgroup"
+
+	clientv1 "annal/gen/annal/client/v1"
+	logv1 "annal/gen/annal/log/v1"
+	"annal/pkg/events"
+	"annal/pkg/projections/hot"
+)
+
+const (
+	// syncAtOnce is how many sessions of one sync are read at a time.
+	syncAtOnce = 8
+	// previewScan is how many events are looked through for a preview at most.
+	previewScan = 512
+	// previewFirst is how many the first read takes: the newest mostly is one.
+	previewFirst = 4
+)
+
+// sync gives a page of the user's sessions as they now stand for the user.
+func (c *Conn) sync(ctx context.Context, u events.UserID, op *clientv1.Sync) (*clientv1.ServerFrame, *events.Error) {
+	ids, next, refusal := c.sessionIDs(ctx, u, op.GetCursor(), op.GetLimit())
+	if refusal != nil {
+		return nil, refusal
+	}
+	page := &clientv1.SyncPage{Next: next}
+	size := 0
+	for len(ids) > 0 {
+		n := min(syncAtOnce, len(ids))
+		states, err := c.states(ctx, u, ids[:n])
+		if err != nil {
+			return nil, c.gw.readError(err)
+		}
+		for i, s := range states {
+			page.Sessions = append(page.Sessions, s)
+			if size += len(s.GetPreview().GetSent().GetText()); size >= maxPageBytes && (i < n-1 || len(ids) > n) {
+				page.Next = s.GetSession()
+				return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Sync{Sync: page}}, nil
+			}
+		}
+		ids = ids[n:]
+	}
+	return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Sync{Sync: page}}, nil
+}
+
+func (c *Conn) states(ctx context.Context, u events.UserID, ids []events.SessionID) ([]*clientv1.SessionState, error) {
+	states := make([]*clientv1.SessionState, len(ids))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, id := range ids {
+		group.Go(func() error {
+			s, err := c.gw.state(ctx, id, u)
+			states[i] = s
+			return err
+		})
+	}
+	return states, group.Wait()
+}
+
+// state is a session as it stands for a user; for a former member as it stood when
+// they went.
+func (g *Gateway) state(ctx context.Context, id events.SessionID, u events.UserID) (*clientv1.SessionState, error) {
+	p, err := g.ports.View.Person(ctx, id, u)
+	if errors.Is(err, hot.ErrNoSession) {
+		// It was listed: the view is not whole.
+		return nil, hot.ErrRebuilding
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &clientv1.SessionState{
+		Session: string(id), Kind: logv1.Kind(p.Head.Kind), Name: p.Head.Title, Seq: uint64(p.Head.Seq), Index: uint64(p.Head.Index),
+		Marker: uint64(p.Member.Marker), Unread: p.Unread, Role: logv1.Role(p.Member.Role), Members: p.Head.Members,
+		Member: p.Member.In(), Closed: p.Head.Closed,
+	}
+	if n := len(p.Member.Stays); !s.Member && n > 0 {
+		last := p.Member.Stays[n-1]
+		s.Seq, s.Index, s.Members = uint64(last.To), uint64(last.ToIndex), 0
+	}
+	s.Preview, err = g.preview(ctx, &p)
+	return s, err
+}
+
+// preview is the newest message that the person may see and that still has a text;
+// nil when there is none among the newest previewScan events of the window.
+func (g *Gateway) preview(ctx context.Context, p *hot.Person) (*clientv1.Event, error) {
+	spans, left, n := visible(p), previewScan, previewFirst
+	for i := len(spans) - 1; i >= 0; i-- {
+		for to := spans[i].last; to >= spans[i].first && left > 0; {
+			items, err := g.ports.View.Backward(ctx, p.Head.Session, spans[i].first, to, min(n, left))
+			if err != nil {
+				return nil, err
+			}
+			if len(items) == 0 {
+				break
+			}
+			for _, item := range items {
+				if e := g.textOf(p.Head.Session, item); e != nil {
+					return e, nil
+				}
+				to = item.Seq - 1
+			}
+			left -= len(items)
+			n = min(4*n, windowPage)
+		}
+	}
+	return nil, nil
+}
+
+// textOf is the event if it is a message with a text.
+func (g *Gateway) textOf(s events.SessionID, item hot.Item) *clientv1.Event {
+	if hidden(item.State) {
+		return nil
+	}
+	if _, e := g.itemEvent(s, item); e.GetSent().GetText() != "" {
+		return e
+	}
+	return nil
+}

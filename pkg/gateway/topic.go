@@ -1,0 +1,279 @@
+package gateway
+
+import (
+	"sync"
+
+	clientv1 "annal/gen/annal/client/v1"
+	"annal/pkg/events"
+	"annal/pkg/gateway/protocol"
+	"annal/pkg/projections/hot"
+)
+
+// topic is a session that connections here are subscribed to. The feed brings its
+// events, in order but perhaps repeated or with gaps; subscribers get them dense.
+type topic struct {
+	gw      *Gateway
+	session events.SessionID
+
+	mu sync.Mutex
+	// started once the head was read: before, seq, policy and members mean nothing.
+	started bool
+	// seq is how far live subscribers have come; want is the highest seq heard of.
+	// While want is above seq, healing reads what is between from the window.
+	seq, want events.Seq
+	healing   bool
+	policy    events.Policy
+	members   uint32
+	// live subscribers have had everything up to seq, filling ones are behind.
+	live    []*subscription
+	filling map[*subscription]struct{}
+}
+
+// subscription is one connection's of one session.
+type subscription struct {
+	conn *Conn
+	t    *topic
+	user events.UserID
+	// joined is the event that began the user's present stay.
+	joined events.Seq
+
+	// These belong to the topic's lock. seen is the last seq that went out, or that
+	// need not; at is the place among the live, -1 elsewhere.
+	seen  events.Seq
+	at    int
+	ended bool
+}
+
+// message is an event on its way to many connections, encoded once.
+type message struct {
+	seq   events.Seq
+	o     *events.Outcome
+	event events.Event // nil when it cannot be read
+	frame []byte
+	m     *clientv1.Event
+}
+
+func (m *message) bytes() []byte {
+	if m.frame == nil {
+		m.frame = protocol.AppendServerJSON(nil, eventFrame(m.m))
+	}
+	return m.frame
+}
+
+// endsStay says whether nobody of that user may see what comes after.
+func (m *message) endsStay(s *subscription) bool {
+	return m.event != nil && m.seq > s.joined && goes(m.o, m.event, s.user)
+}
+
+// changesMembers says whether the event may end anybody's stay.
+func (m *message) changesMembers() bool {
+	switch m.event.(type) {
+	case events.Removed, events.Left:
+		return true
+	default:
+		return false
+	}
+}
+
+// liveMessage reads a published outcome; false when it is none or cannot be read:
+// then the next one shows a gap, and the window fills it.
+func (g *Gateway) liveMessage(value []byte) (message, bool) {
+	o, err := events.DecodeOutcomeValue(value)
+	if err != nil {
+		g.unreadable(err)
+		return message{}, false
+	}
+	a, ok := o.Result.(events.Accepted)
+	if !ok {
+		return message{}, false
+	}
+	return message{seq: a.Seq, o: &o, event: a.Event, m: clientEvent(&o, hot.State{})}, true
+}
+
+func (g *Gateway) windowMessage(s events.SessionID, item hot.Item) message {
+	o, m := g.itemEvent(s, item)
+	msg := message{seq: item.Seq, o: o, m: m}
+	if a, ok := o.Result.(events.Accepted); ok {
+		msg.event = a.Event
+	}
+	return msg
+}
+
+// deliver takes a batch of the feed.
+func (t *topic) deliver(batch []message) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var run []*message
+	for i := range batch {
+		m := &batch[i]
+		switch {
+		case m.seq == 0:
+			t.dispatch(run)
+			run = nil
+			t.marker(m)
+		case !t.started || t.healing:
+			t.want = max(t.want, m.seq)
+		case m.seq <= t.seq+events.Seq(len(run)):
+			// Seen.
+		case m.seq == t.seq+events.Seq(len(run))+1 && t.want <= t.seq:
+			run = append(run, m)
+		default:
+			t.want = max(t.want, m.seq)
+		}
+	}
+	t.dispatch(run)
+	t.heal()
+}
+
+// dispatch sends messages that follow seq densely to all live subscribers. The lock
+// is held, as in everything below.
+func (t *topic) dispatch(run []*message) {
+	for len(run) > 0 {
+		n := 1
+		for n < len(run) && !run[n-1].changesMembers() {
+			n++
+		}
+		t.send(run[:n])
+		run = run[n:]
+	}
+}
+
+// send sends messages of which only the last may end stays: the devices of who
+// caused them hear first.
+func (t *topic) send(run []*message) {
+	last := run[len(run)-1]
+	for _, own := range []bool{true, false} {
+		for i := len(t.live) - 1; i >= 0; i-- {
+			if s := t.live[i]; caused(run, s.user) == own {
+				t.sendTo(s, run)
+			}
+		}
+	}
+	t.seq = last.seq
+	for _, m := range run {
+		t.count(m)
+	}
+	if last.changesMembers() {
+		for i := len(t.live) - 1; i >= 0; i-- {
+			t.endIfOut(t.live[i], last)
+		}
+	}
+}
+
+func caused(run []*message, u events.UserID) bool {
+	for _, m := range run {
+		if m.o.Actor.User == u {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *topic) sendTo(s *subscription, run []*message) {
+	for _, m := range run {
+		if m.seq > s.seen {
+			s.seen = m.seq
+			s.conn.sendBytes(kindEvent, m.bytes())
+		}
+	}
+}
+
+// count keeps the number of members as it is at seq.
+func (t *topic) count(m *message) {
+	switch e := m.event.(type) {
+	case events.Added:
+		t.members += uint32(len(e.Members))
+	case events.Joined:
+		t.members++
+	case events.Removed:
+		t.members -= min(t.members, uint32(len(e.Users)))
+	case events.Left:
+		t.members -= min(t.members, 1)
+	default:
+	}
+}
+
+// marker sends a read mark to who may see it. Markers have no seq: one that is lost
+// is made up for by the next, or by sync.
+func (t *topic) marker(m *message) {
+	all := receipts(t.policy, t.members)
+	for _, s := range t.live {
+		if t.started && (all || s.user == m.o.Actor.User) {
+			s.conn.sendBytes(kindEvent, m.bytes())
+		}
+	}
+	for s := range t.filling {
+		if all || s.user == m.o.Actor.User {
+			s.conn.sendBytes(kindEvent, m.bytes())
+		}
+	}
+}
+
+// endIfOut ends the subscription of somebody put out by m, which they have had.
+func (t *topic) endIfOut(s *subscription, m *message) bool {
+	if !m.endsStay(s) {
+		return false
+	}
+	t.take(s)
+	s.conn.unsubscribed(s)
+	return true
+}
+
+// take takes a subscription out of the topic, once.
+func (t *topic) take(s *subscription) {
+	if s.ended {
+		return
+	}
+	s.ended = true
+	t.unplace(s)
+	t.gw.ports.Metrics.subscriptions.Dec()
+	t.gw.hub.topics.release(t.session)
+}
+
+func (t *topic) unplace(s *subscription) {
+	delete(t.filling, s)
+	if s.at >= 0 {
+		last := t.live[len(t.live)-1]
+		t.live[s.at], last.at = last, s.at
+		t.live[len(t.live)-1] = nil
+		t.live = t.live[:len(t.live)-1]
+		s.at = -1
+	}
+}
+
+func (t *topic) goLive(s *subscription) {
+	t.unplace(s)
+	s.at = len(t.live)
+	t.live = append(t.live, s)
+}
+
+func (t *topic) startFilling(s *subscription) {
+	t.unplace(s)
+	t.filling[s] = struct{}{}
+	go s.fill()
+}
+
+// attach begins the events above from. head was read after the topic was heard.
+func (t *topic) attach(s *subscription, head hot.Head, from events.Seq) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.started {
+		t.started = true
+		t.seq, t.policy, t.members = head.Seq, head.Policy, head.Members
+	}
+	t.want = max(t.want, head.Seq)
+	s.seen = from
+	if s.seen >= t.seq {
+		t.goLive(s)
+	} else {
+		t.startFilling(s)
+	}
+	t.heal()
+}
+
+// remove ends a subscription without a word.
+func (t *topic) remove(s *subscription) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.take(s)
+}

@@ -1,0 +1,81 @@
+package gateway
+
+import (
+	"slices"
+	"sync"
+
+	clientv1 "annal/gen/annal/client/v1"
+	"annal/pkg/events"
+	"annal/pkg/gateway/protocol"
+)
+
+// audience is a user's connections here.
+type audience struct {
+	mu    sync.Mutex
+	conns map[*Conn]struct{}
+}
+
+func newUsers(g *Gateway) *channels[events.UserID, *audience] {
+	return newChannels(func(events.UserID) *audience {
+		return &audience{conns: map[*Conn]struct{}{}}
+	}, g.ports.Feed.SubscribeUser, g.ports.Feed.UnsubscribeUser)
+}
+
+func (a *audience) add(c *Conn) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.conns[c] = struct{}{}
+}
+
+func (a *audience) remove(c *Conn) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.conns, c)
+}
+
+// tell sends all connections a notice.
+func (a *audience) tell(n *clientv1.Notice) {
+	frame := protocol.AppendServerJSON(nil, &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Notice{Notice: n}})
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for c := range a.conns {
+		c.sendBytes(kindNotice, frame)
+	}
+}
+
+// User implements hot.Delivery: the user's devices hear that the list of sessions changed.
+func (g *Gateway) User(u events.UserID, values [][]byte) {
+	a, ok := g.users.get(u)
+	if !ok {
+		return
+	}
+	for _, v := range values {
+		o, err := events.DecodeOutcomeValue(v)
+		if err != nil {
+			g.unreadable(err)
+			continue
+		}
+		if accepted, ok := o.Result.(events.Accepted); ok {
+			a.tell(&clientv1.Notice{Session: string(o.Session), Seq: uint64(accepted.Seq), Member: !goes(&o, accepted.Event, u)})
+		}
+	}
+}
+
+// tellUsers tells everybody that notices may have been missed: sync again.
+func (g *Gateway) tellUsers() {
+	for _, a := range g.users.all() {
+		a.tell(&clientv1.Notice{})
+	}
+}
+
+// goes says whether the event ends the user's stay.
+func goes(o *events.Outcome, e events.Event, u events.UserID) bool {
+	switch e := e.(type) {
+	case events.Left:
+		return o.Actor.User == u
+	case events.Removed:
+		return slices.Contains(e.Users, u)
+	case events.Created, events.Added, events.Joined, events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read:
+	}
+	return false
+}

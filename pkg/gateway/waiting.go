@@ -1,0 +1,147 @@
+package gateway
+
+import (
+	"sync"
+	"time"
+
+	"annal/pkg/events"
+)
+
+// waiting is the commands whose outcome is awaited, by request number.
+type waiting struct {
+	gw *Gateway
+
+	mu       sync.Mutex
+	last     uint64
+	calls    map[uint64]*call
+	order    []uint64 // by deadline, answered ones still in it
+	draining bool
+	idle     chan struct{} // closed when draining and nothing is awaited
+}
+
+// call is a command on its way.
+type call struct {
+	conn    *Conn // nil when nobody waits
+	id      string
+	started time.Time
+}
+
+func newWaiting(g *Gateway) *waiting {
+	return &waiting{gw: g, calls: map[uint64]*call{}, idle: make(chan struct{})}
+}
+
+// open awaits a command of c under a new number; false when too many are awaited, or
+// the gateway stops. With c nil nobody hears, and only the gateway's bound counts.
+func (w *waiting) open(c *Conn, id string) (uint64, bool) {
+	now := w.gw.ports.Now()
+	if c != nil && c.inFlight.Add(1) > int64(w.gw.config.MaxInFlightConnection) {
+		c.inFlight.Add(-1)
+		return 0, false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.draining || len(w.calls) >= w.gw.config.MaxInFlight {
+		if c != nil {
+			c.inFlight.Add(-1)
+		}
+		return 0, false
+	}
+	w.last++
+	w.calls[w.last] = &call{conn: c, id: id, started: now}
+	w.order = append(w.order, w.last)
+	w.gw.ports.Metrics.inFlight.Inc()
+	return w.last, true
+}
+
+// close stops awaiting; nil when it was no longer awaited.
+func (w *waiting) close(request uint64) *call {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.remove(request)
+}
+
+func (w *waiting) remove(request uint64) *call {
+	k := w.calls[request]
+	if k == nil {
+		return nil
+	}
+	delete(w.calls, request)
+	if k.conn != nil {
+		k.conn.inFlight.Add(-1)
+	}
+	w.gw.ports.Metrics.inFlight.Dec()
+	if w.draining && len(w.calls) == 0 {
+		close(w.idle)
+	}
+	return k
+}
+
+// appended notes that the command is in the log; a failure ends the wait.
+func (w *waiting) appended(request uint64, failure *events.Error) {
+	if failure != nil {
+		if k := w.close(request); k != nil && k.conn != nil {
+			k.conn.refuse(k.id, failure)
+		}
+		return
+	}
+	w.mu.Lock()
+	k := w.calls[request]
+	w.mu.Unlock()
+	if k != nil {
+		w.gw.ports.Metrics.commands.WithLabelValues("appended").Observe(w.gw.ports.Now().Sub(k.started).Seconds())
+	}
+}
+
+// answer gives an outcome to who awaits it; one that nobody awaits is dropped.
+func (w *waiting) answer(o *events.Outcome) {
+	k := w.close(o.ReplyTo.Request)
+	if k == nil {
+		return
+	}
+	w.gw.ports.Metrics.commands.WithLabelValues("answered").Observe(w.gw.ports.Now().Sub(k.started).Seconds())
+	w.gw.ports.Metrics.outcomes.WithLabelValues(outcomeCode(o)).Inc()
+	if k.conn != nil {
+		k.conn.send(answerFrame(k.id, o))
+	}
+}
+
+// expire answers for outcomes that did not come in time.
+func (w *waiting) expire(now time.Time) {
+	var late []*call
+	w.mu.Lock()
+	for len(w.order) > 0 {
+		k := w.calls[w.order[0]]
+		if k != nil && now.Sub(k.started) < w.gw.config.AnswerTimeout {
+			break
+		}
+		if k != nil {
+			late = append(late, w.remove(w.order[0]))
+		}
+		w.order = w.order[1:]
+	}
+	if len(w.calls) == 0 {
+		w.order = nil
+	}
+	w.mu.Unlock()
+	for _, k := range late {
+		if k.conn != nil {
+			k.conn.refuse(k.id, &events.Error{Code: events.CodeOutcomeUnknown})
+		}
+	}
+}
+
+// drain takes no more and waits until nothing is awaited, for d at most.
+func (w *waiting) drain(d time.Duration) {
+	w.mu.Lock()
+	w.draining = true
+	if len(w.calls) == 0 {
+		close(w.idle)
+	}
+	w.mu.Unlock()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-w.idle:
+	case <-timer.C:
+	}
+}
