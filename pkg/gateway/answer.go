@@ -37,7 +37,7 @@ func answeredFrame(id string, s events.SessionID, r events.Answered) *clientv1.S
 		}
 		code = e.Code
 	}
-	ack := &clientv1.Ack{Session: string(s), Seq: uint64(e.Seq), Index: uint64(e.Index), TimeMs: int64(e.Time), Answered: string(code)}
+	ack := &clientv1.Ack{Session: string(s), Seq: uint64(e.Seq), Index: uint64(e.Index), TimeMs: int64(e.Time), Answered: string(code), Duplicate: r.Code == events.CodeDuplicate}
 	if e.ID != (events.ID{}) {
 		ack.MessageId = e.ID.String()
 	}

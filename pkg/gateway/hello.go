@@ -57,6 +57,7 @@ func (c *Conn) hello(frame *clientv1.ClientFrame, h *clientv1.Hello) {
 	c.send(&clientv1.ServerFrame{Id: frame.GetId(), Kind: &clientv1.ServerFrame_Welcome{Welcome: &clientv1.Welcome{
 		User: string(user), Connection: c.id, HeartbeatMs: c.gw.config.Heartbeat.Milliseconds(),
 		TokenExpiresMs: identity.Expires.UnixMilli(), ServerVersion: c.gw.config.Version,
+		MaxInFlight: uint32(c.gw.config.MaxInFlightConnection),
 	}}})
 }
 

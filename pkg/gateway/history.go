@@ -26,7 +26,7 @@ func (c *Conn) history(ctx context.Context, u events.UserID, op *clientv1.Histor
 	if err != nil {
 		return nil, err
 	}
-	if op.GetBefore() > 0 && op.GetAfter() > 0 {
+	if op.GetBefore() > 0 && op.After != nil {
 		return nil, events.Errorf(events.CodeInvalidField, "before and after exclude each other")
 	}
 	p, err := c.person(ctx, session, u)
@@ -38,7 +38,7 @@ func (c *Conn) history(ctx context.Context, u events.UserID, op *clientv1.Histor
 		return nil, &events.Error{Code: events.CodeNotAMember}
 	}
 	w := &walk{gw: c.gw, ctx: ctx, session: session, p: &p, limit: limit, page: &clientv1.HistoryPage{Session: string(session)}}
-	if op.GetAfter() > 0 {
+	if op.After != nil {
 		w.forward(spans, events.Seq(op.GetAfter())+1)
 	} else {
 		to := present(spans).last

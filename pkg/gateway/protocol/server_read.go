@@ -95,6 +95,8 @@ func welcomeField(r *reader, m *clientv1.Welcome, key []byte) fieldSet {
 		m.TokenExpiresMs = r.int64()
 	case "server_version":
 		m.ServerVersion = r.str()
+	case "max_in_flight":
+		m.MaxInFlight = r.uint32()
 	default:
 		return unknownField
 	}
@@ -125,6 +127,8 @@ func ackField(r *reader, m *clientv1.Ack, key []byte) fieldSet {
 		m.Answered = r.str()
 	case "skipped":
 		m.Skipped = list(r, func(r *reader) *logv1.Skipped { return message(r, skippedField) })
+	case "duplicate":
+		m.Duplicate = r.boolean()
 	default:
 		return unknownField
 	}

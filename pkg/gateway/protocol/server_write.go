@@ -83,6 +83,7 @@ func writeWelcome(w *writer, m *clientv1.Welcome) {
 	w.int64("heartbeat_ms", m.GetHeartbeatMs())
 	w.int64("token_expires_ms", m.GetTokenExpiresMs())
 	w.str("server_version", m.GetServerVersion())
+	w.uint32("max_in_flight", m.GetMaxInFlight())
 	w.close()
 }
 
@@ -100,6 +101,7 @@ func writeAck(w *writer, m *clientv1.Ack) {
 		w.str("code", m.GetCode())
 		w.close()
 	})
+	w.boolean("duplicate", m.GetDuplicate())
 	w.close()
 }
 

@@ -1730,8 +1730,10 @@ type Welcome struct {
 	HeartbeatMs    int64  `protobuf:"varint,3,opt,name=heartbeat_ms,json=heartbeatMs,proto3" json:"heartbeat_ms,omitempty"`
 	TokenExpiresMs int64  `protobuf:"varint,4,opt,name=token_expires_ms,json=tokenExpiresMs,proto3" json:"token_expires_ms,omitempty"`
 	ServerVersion  string `protobuf:"bytes,5,opt,name=server_version,json=serverVersion,proto3" json:"server_version,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Commands that may be without an answer at once on this connection; BUSY beyond.
+	MaxInFlight   uint32 `protobuf:"varint,6,opt,name=max_in_flight,json=maxInFlight,proto3" json:"max_in_flight,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Welcome) Reset() {
@@ -1799,6 +1801,13 @@ func (x *Welcome) GetServerVersion() string {
 	return ""
 }
 
+func (x *Welcome) GetMaxInFlight() uint32 {
+	if x != nil {
+		return x.MaxInFlight
+	}
+	return 0
+}
+
 type Pong struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	TimeMs        int64                  `protobuf:"varint,1,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
@@ -1853,8 +1862,10 @@ type Ack struct {
 	TimeMs    int64                  `protobuf:"varint,5,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
 	// Why the command had no effect of its own (DUPLICATE, ALREADY_MEMBER, ...);
 	// empty when accepted.
-	Answered      string        `protobuf:"bytes,6,opt,name=answered,proto3" json:"answered,omitempty"`
-	Skipped       []*v1.Skipped `protobuf:"bytes,7,rep,name=skipped,proto3" json:"skipped,omitempty"`
+	Answered string        `protobuf:"bytes,6,opt,name=answered,proto3" json:"answered,omitempty"`
+	Skipped  []*v1.Skipped `protobuf:"bytes,7,rep,name=skipped,proto3" json:"skipped,omitempty"`
+	// The command was sent before; this is what came of it then.
+	Duplicate     bool `protobuf:"varint,8,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1936,6 +1947,13 @@ func (x *Ack) GetSkipped() []*v1.Skipped {
 		return x.Skipped
 	}
 	return nil
+}
+
+func (x *Ack) GetDuplicate() bool {
+	if x != nil {
+		return x.Duplicate
+	}
+	return false
 }
 
 type Subscribed struct {
@@ -3569,7 +3587,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x05retry\x18\x03 \x01(\tR\x05retry\x12$\n" +
 	"\x0eretry_after_ms\x18\x04 \x01(\x03R\fretryAfterMs\x12\x10\n" +
 	"\x03seq\x18\x05 \x01(\x04R\x03seq\x12\x1c\n" +
-	"\tduplicate\x18\x06 \x01(\bR\tduplicate\"\xb1\x01\n" +
+	"\tduplicate\x18\x06 \x01(\bR\tduplicate\"\xd5\x01\n" +
 	"\aWelcome\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x1e\n" +
 	"\n" +
@@ -3577,9 +3595,10 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"connection\x12!\n" +
 	"\fheartbeat_ms\x18\x03 \x01(\x03R\vheartbeatMs\x12(\n" +
 	"\x10token_expires_ms\x18\x04 \x01(\x03R\x0etokenExpiresMs\x12%\n" +
-	"\x0eserver_version\x18\x05 \x01(\tR\rserverVersion\"\x1f\n" +
+	"\x0eserver_version\x18\x05 \x01(\tR\rserverVersion\x12\"\n" +
+	"\rmax_in_flight\x18\x06 \x01(\rR\vmaxInFlight\"\x1f\n" +
 	"\x04Pong\x12\x17\n" +
-	"\atime_ms\x18\x01 \x01(\x03R\x06timeMs\"\xcc\x01\n" +
+	"\atime_ms\x18\x01 \x01(\x03R\x06timeMs\"\xea\x01\n" +
 	"\x03Ack\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x14\n" +
@@ -3588,7 +3607,8 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"message_id\x18\x04 \x01(\tR\tmessageId\x12\x17\n" +
 	"\atime_ms\x18\x05 \x01(\x03R\x06timeMs\x12\x1a\n" +
 	"\banswered\x18\x06 \x01(\tR\banswered\x12/\n" +
-	"\askipped\x18\a \x03(\v2\x15.annal.log.v1.SkippedR\askipped\"N\n" +
+	"\askipped\x18\a \x03(\v2\x15.annal.log.v1.SkippedR\askipped\x12\x1c\n" +
+	"\tduplicate\x18\b \x01(\bR\tduplicate\"N\n" +
 	"\n" +
 	"Subscribed\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
