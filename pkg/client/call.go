@@ -37,10 +37,14 @@ type call struct {
 	session string
 	// connOnly calls make no sense on another connection, and end with it unanswered.
 	connOnly bool
-	hasSlot  bool
-	done     func(*clientv1.ServerFrame, error)
+	// command is what the gateway's bound on commands in flight counts.
+	command bool
+	hasSlot bool
+	done    func(*clientv1.ServerFrame, error)
 
-	state    callState
+	state callState
+	// on is the connection whose commands in flight the call is one of.
+	on       *conn
 	sent     bool
 	resent   bool
 	refusals int
@@ -82,6 +86,7 @@ func (c *Client) submit(ctx context.Context, m *clientv1.ClientFrame, session st
 		done(nil, false, err)
 		return
 	}
+	k.command = m.GetClientId() != ""
 	select {
 	case c.slots <- struct{}{}:
 		k.hasSlot = true
@@ -121,6 +126,7 @@ func (c *Client) forget(k *call) {
 	if k.elem == nil {
 		return
 	}
+	k.landed()
 	c.pending.Remove(k.elem)
 	k.elem = nil
 	delete(c.byID, k.id)
@@ -172,6 +178,7 @@ func (c *Client) answer(m *clientv1.ServerFrame) {
 
 // later puts a call off. The lock is held.
 func (c *Client) later(k *call, refusal *Error) {
+	k.landed()
 	after := max(refusal.RetryAfter, c.backoff(k.refusals))
 	k.refusals++
 	if k.session != "" {

@@ -28,6 +28,8 @@ import (
 type Options struct {
 	// URL is a gateway's, ws:// or wss://.
 	URL string
+	// Locate gives the URL in its place when set, at every connection: servers move.
+	Locate func(context.Context) (string, error)
 	// Token gives the token to connect with. It is asked again at every connection,
 	// and some time before the token expires.
 	Token func(context.Context) (string, error)
@@ -268,7 +270,7 @@ func (c *Client) down(n *conn) {
 	var stale []*call
 	for e := c.pending.Front(); e != nil; e = e.Next() {
 		k := e.Value.(*call)
-		k.state = waiting
+		k.state, k.on = waiting, nil
 		if k.connOnly {
 			stale = append(stale, k)
 		} else if k.session != "" {

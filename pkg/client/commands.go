@@ -12,11 +12,12 @@ import (
 )
 
 // Ack is a command's outcome: it was accepted, or answered (Answered is not empty)
-// because it had no effect of its own. It is durable.
+// because it had no effect of its own. It is durable. Duplicate: the command was sent
+// before, and this is what came of it then.
 type Ack struct {
 	*clientv1.Ack
 	// Resent: this client sent the command more than once before the answer came, so
-	// an answered DUPLICATE may be its own.
+	// a Duplicate may be its own.
 	Resent bool
 }
 

@@ -200,6 +200,48 @@ func TestInFlightIsBounded(t *testing.T) {
 	}
 }
 
+func TestCommandsStayWithinTheGatewaysBound(t *testing.T) {
+	f := newFake(t)
+	f.most = 3
+	var held []string
+	// Answers none until the bound is reached, and then would refuse what is above it.
+	f.fates = func(m *clientv1.ClientFrame) fate {
+		if m.GetSend() == nil {
+			return serve
+		}
+		held = append(held, m.GetId())
+		return hold
+	}
+	c := f.dial(nil)
+	done := make(chan error, 9)
+	for i := range 9 {
+		c.Go(within(t), Send{"s", fmt.Sprint(i)}, func(_ Ack, err error) { done <- err })
+	}
+	for round := range 3 {
+		f.until("three commands come in", func() bool { return len(held) == 3 })
+		// This goes behind them, so what came before it is all there is.
+		if _, err := c.Sync(within(t), "", 0); err == nil {
+			t.Fatal("the fake has no sync")
+		}
+		f.mu.Lock()
+		if len(held) != 3 {
+			t.Errorf("round %d: %d commands are in flight, want 3", round, len(held))
+		}
+		for n := range f.conns {
+			for _, id := range held {
+				n.say(&clientv1.ServerFrame{Id: id, Kind: &clientv1.ServerFrame_Ack{Ack: &clientv1.Ack{Seq: 1}}})
+			}
+		}
+		held = nil
+		f.mu.Unlock()
+	}
+	for range 9 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestWhatNoGatewayTakesIsRefusedHere(t *testing.T) {
 	c := newFake(t).dial(nil)
 	for _, x := range []struct {

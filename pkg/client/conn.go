@@ -34,9 +34,12 @@ type conn struct {
 	// heard and spoke are when something last came in and went out, in Unix nanoseconds.
 	heard, spoke atomic.Int64
 
-	// queue holds what the writer has not taken yet; it belongs to the client's lock.
-	queue []*call
-	wake  chan struct{}
+	// queue holds what the writer has not taken yet, and flying counts the commands
+	// that have no answer, most at most (0: no bound); they belong to the client's lock.
+	queue  []*call
+	flying int
+	most   int
+	wake   chan struct{}
 }
 
 // start notes what the welcome says.
@@ -48,6 +51,7 @@ func (n *conn) start(w *clientv1.Welcome) {
 	if ms := w.GetTokenExpiresMs(); ms > 0 {
 		n.expires = time.UnixMilli(ms)
 	}
+	n.most = int(w.GetMaxInFlight())
 	now := time.Now().UnixNano()
 	n.heard.Store(now)
 	n.spoke.Store(now)
@@ -56,6 +60,11 @@ func (n *conn) start(w *clientv1.Welcome) {
 // push queues a call for the writer. The client's lock is held.
 func (n *conn) push(k *call) {
 	n.queue = append(n.queue, k)
+	n.rouse()
+}
+
+// rouse wakes the writer.
+func (n *conn) rouse() {
 	select {
 	case n.wake <- struct{}{}:
 	default:
@@ -138,22 +147,43 @@ func (n *conn) write(ctx context.Context, cancel context.CancelCauseFunc) {
 	}
 }
 
-// take gives the queue to the writer, and takes spare in its place.
+// take gives what is queued to the writer, with spare as the next queue. Commands
+// beyond the gateway's bound stay queued.
 func (n *conn) take(spare []*call) []*call {
 	n.client.mu.Lock()
 	defer n.client.mu.Unlock()
-	batch := n.queue
-	n.queue = spare
-	kept := batch[:0]
-	for _, k := range batch {
+	queue := n.queue
+	kept := queue[:0]
+	for _, k := range queue {
 		if k.elem == nil || k.state != queued {
 			continue // abandoned meanwhile
+		}
+		if k.command {
+			if n.most > 0 && n.flying >= n.most {
+				spare = append(spare, k)
+				continue
+			}
+			n.flying++
+			k.on = n
 		}
 		k.resent = k.resent || k.sent
 		k.sent = true
 		kept = append(kept, k)
 	}
+	n.queue = spare
 	return kept
+}
+
+// landed notes that the gateway no longer counts the command. The client's lock is held.
+func (k *call) landed() {
+	if k.on == nil {
+		return
+	}
+	k.on.flying--
+	if len(k.on.queue) > 0 {
+		k.on.rouse()
+	}
+	k.on = nil
 }
 
 func (n *conn) writeAll(batch []*call) error {

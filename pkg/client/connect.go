@@ -30,11 +30,18 @@ const (
 func (c *Client) connect(ctx context.Context) (*conn, *clientv1.Welcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, helloWait)
 	defer cancel()
+	url := c.opts.URL
+	if c.opts.Locate != nil {
+		var err error
+		if url, err = c.opts.Locate(ctx); err != nil {
+			return nil, nil, fmt.Errorf("client: locate: %w", err)
+		}
+	}
 	token, err := c.opts.Token(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("client: token: %w", err)
 	}
-	n, err := c.open(ctx)
+	n, err := c.open(ctx, url)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -54,7 +61,7 @@ func (c *Client) connect(ctx context.Context) (*conn, *clientv1.Welcome, error) 
 }
 
 // open makes the WebSocket connection.
-func (c *Client) open(ctx context.Context) (*conn, error) {
+func (c *Client) open(ctx context.Context, url string) (*conn, error) {
 	n := &conn{client: c, wake: make(chan struct{}, 1)}
 	dialer := websocket.Dialer{
 		Subprotocols: []string{protocol.JSON}, ReadBufferSize: 16 << 10, WriteBufferSize: 4 << 10,
@@ -67,7 +74,7 @@ func (c *Client) open(ctx context.Context) (*conn, error) {
 			return nc, nil
 		},
 	}
-	ws, resp, err := dialer.DialContext(ctx, c.opts.URL, nil)
+	ws, resp, err := dialer.DialContext(ctx, url, nil)
 	if resp != nil {
 		resp.Body.Close()
 	}
@@ -75,7 +82,7 @@ func (c *Client) open(ctx context.Context) (*conn, error) {
 	case errors.Is(err, websocket.ErrBadHandshake) && resp != nil:
 		return nil, &HandshakeError{Status: resp.StatusCode}
 	case err != nil:
-		return nil, fmt.Errorf("client: connect to %s: %w", c.opts.URL, err)
+		return nil, fmt.Errorf("client: connect to %s: %w", url, err)
 	case ws.Subprotocol() != protocol.JSON:
 		ws.Close()
 		return nil, fmt.Errorf("%w: it chose %q", errNoGateway, ws.Subprotocol())

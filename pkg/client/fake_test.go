@@ -30,6 +30,8 @@ const (
 	dropBefore
 	// dropAfter does what was asked, and loses the answer with the connection.
 	dropAfter
+	// hold leaves the frame without an answer.
+	hold
 	// refuse answers BUSY.
 	refuse
 	// mute goes half-open: nothing is read or said on the connection any more.
@@ -45,6 +47,8 @@ type fake struct {
 	mu        sync.Mutex
 	heartbeat time.Duration
 	expires   time.Time
+	// most is what the welcome says of commands in flight; flying counts them.
+	most int
 	// window is the first seq history still has.
 	window uint64
 	hidden []*clientv1.Range
@@ -159,6 +163,8 @@ func (f *fake) take(n *fakeConn, m *clientv1.ClientFrame) bool {
 	case mute:
 		n.muted = true
 		return true
+	case hold:
+		return true
 	case refuse:
 		n.say(&clientv1.ServerFrame{Id: m.GetId(), Kind: &clientv1.ServerFrame_Error{Error: &clientv1.Error{
 			Code: string(events.CodeBusy), Retry: string(events.RetryLater), RetryAfterMs: 1,
@@ -182,7 +188,7 @@ func (f *fake) hello(n *fakeConn, id string, h *clientv1.Hello) bool {
 			return false
 		}
 	}
-	w := &clientv1.Welcome{User: "alice", Connection: "c", HeartbeatMs: f.heartbeat.Milliseconds()}
+	w := &clientv1.Welcome{User: "alice", Connection: "c", HeartbeatMs: f.heartbeat.Milliseconds(), MaxInFlight: uint32(f.most)}
 	if !f.expires.IsZero() {
 		w.TokenExpiresMs = f.expires.UnixMilli()
 	}
