@@ -98,40 +98,31 @@ func (m *Machine) evolve(o *events.Outcome, stored events.Hash) ([]events.Write,
 }
 
 // flush stores the counted steps with the progress they stand at, at once, and takes
-// their rows out of the overlay. Of several writes to a row the last is stored.
+// their rows out of the overlay.
 func (m *Machine) flush() error {
 	p := m.reader.Progress()
 	if p == m.saved {
 		return nil
 	}
-	var rows []StoredRow
-	clear(m.flushed)
-	for i := m.counted - 1; i >= 0; i-- {
+	m.writing = m.writing[:0]
+	for i := range m.steps[:m.counted] {
 		s := &m.steps[i]
-		for j := len(s.writes) - 1; j >= 0; j-- {
-			w := s.writes[j]
-			k := rowKey{s.session, w.Key}
-			if m.flushed[k] {
-				continue
-			}
-			m.flushed[k] = true
+		err := m.overlay.store(s, p.Last, func(w events.Write) error {
 			value, err := encodeRow(w.Row)
-			if err != nil {
-				return err
-			}
-			rows = append(rows, StoredRow{Session: s.session, Key: w.Key, Value: value})
-			m.cache.put(k, w.Row, len(value))
+			m.writing = append(m.writing, StoredRow{Session: s.session, Key: w.Key, Value: value})
+			m.cache.update(rowKey{s.session, w.Key}, w.Row, len(value))
+			return err
+		})
+		if err != nil {
+			return err
 		}
+		delete(m.refused, s.command)
 	}
-	if err := m.store.Apply(p, rows); err != nil {
+	if err := m.store.Apply(p, m.writing); err != nil {
 		return fmt.Errorf("sequencer: store: %w", err)
 	}
 	m.saved = p
-	for i := range m.steps[:m.counted] {
-		s := &m.steps[i]
-		m.overlay.drop(s.session, s.writes, s.command)
-		delete(m.refused, s.command)
-	}
+	clear(m.writing)
 	rest := copy(m.steps, m.steps[m.counted:])
 	clear(m.steps[rest:])
 	m.steps, m.counted = m.steps[:rest], 0

@@ -69,7 +69,7 @@ type Machine struct {
 	// refused says how often the log refused the outcome of a command not yet counted.
 	refused map[int64]int
 	tally   Tally
-	flushed map[rowKey]bool // scratch of flush
+	writing []StoredRow // of flush, kept for its room
 }
 
 // step is an outcome on its way from the decision to the store.
@@ -140,7 +140,7 @@ func NewMachine(c Config, s Store) (*Machine, error) {
 	}
 	return &Machine{
 		config: c, store: s, reader: events.NewReader(p), saved: p, state: Following,
-		cache: newCache(c.CacheBytes), refused: map[int64]int{}, flushed: map[rowKey]bool{},
+		cache: newCache(c.CacheBytes), refused: map[int64]int{},
 	}, nil
 }
 

@@ -12,7 +12,13 @@ import (
 // itself: flush writes the counted steps and takes their rows out of here.
 type overlay struct {
 	sessions map[events.SessionID]map[events.Key]overlayRow
+	// spare are emptied maps, to be used again: sessions come and go with every batch.
+	spare []map[events.Key]overlayRow
 }
+
+// maxSpare bounds the emptied maps that are kept, and maxSpareRows their size, since
+// a map never shrinks.
+const maxSpare, maxSpareRows = 1024, 64
 
 type overlayRow struct {
 	row events.Row // nil: removed
@@ -34,7 +40,11 @@ func (o *overlay) put(s events.SessionID, writes []events.Write, tag int64) {
 	}
 	rows := o.sessions[s]
 	if rows == nil {
-		rows = make(map[events.Key]overlayRow, 2*len(writes))
+		if n := len(o.spare); n > 0 {
+			rows, o.spare = o.spare[n-1], o.spare[:n-1]
+		} else {
+			rows = make(map[events.Key]overlayRow, 2*len(writes))
+		}
 		o.sessions[s] = rows
 	}
 	for _, w := range writes {
@@ -42,17 +52,30 @@ func (o *overlay) put(s events.SessionID, writes []events.Write, tag int64) {
 	}
 }
 
-// drop takes a stored step's rows out, unless a later step wrote them again.
-func (o *overlay) drop(s events.SessionID, writes []events.Write, tag int64) {
-	rows := o.sessions[s]
-	for _, w := range writes {
-		if r, ok := rows[w.Key]; ok && r.tag <= tag {
+// store takes a counted step's rows out, unless a later step wrote them again, and
+// calls f for those that stand when all steps up to last are stored. Of a row written
+// again by a step behind last it can't tell which is the newest up to last, so f may
+// hear of several, in the order of the steps.
+func (o *overlay) store(s *step, last int64, f func(events.Write) error) error {
+	rows := o.sessions[s.session]
+	for _, w := range s.writes {
+		switch r := rows[w.Key]; {
+		case r.tag <= s.command:
 			delete(rows, w.Key)
+		case r.tag <= last:
+			continue
+		}
+		if err := f(w); err != nil {
+			return err
 		}
 	}
-	if len(rows) == 0 {
-		delete(o.sessions, s)
+	if len(rows) == 0 && rows != nil {
+		delete(o.sessions, s.session)
+		if len(o.spare) < maxSpare && len(s.writes) <= maxSpareRows {
+			o.spare = append(o.spare, rows)
+		}
 	}
+	return nil
 }
 
 func (o *overlay) clear() { o.sessions = nil }

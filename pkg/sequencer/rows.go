@@ -133,7 +133,9 @@ func (m *Machine) loadRow(k events.Key) error {
 	if err != nil {
 		return err
 	}
-	m.cache.put(rk, row, size)
+	if row != nil {
+		m.cache.put(rk, row, size)
+	}
 	m.rows.rows[k] = row
 	return nil
 }

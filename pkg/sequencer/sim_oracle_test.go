@@ -198,8 +198,14 @@ func newCheckedStore(o *oracle) *checkedStore {
 }
 
 func (s *checkedStore) Apply(p events.Progress, rows []sequencer.StoredRow) error {
-	for _, r := range rows {
-		if was, _ := s.Get(r.Session, r.Key); was != nil {
+	for i, r := range rows {
+		was, _ := s.Get(r.Session, r.Key)
+		for _, earlier := range rows[:i] {
+			if earlier.Session == r.Session && earlier.Key == r.Key {
+				was = earlier.Value
+			}
+		}
+		if was != nil {
 			s.sum ^= rowSum(r.Session, r.Key, was)
 		}
 		if r.Value != nil {

@@ -11,7 +11,8 @@ type Store interface {
 	Get(s events.SessionID, k events.Key) ([]byte, error)
 	// First gives the first n keys of a session that begin with prefix, ascending.
 	First(s events.SessionID, prefix events.Key, n int) ([]events.Key, error)
-	// Apply writes rows and progress at once, or nothing.
+	// Apply writes rows, in this order, and progress at once, or nothing. It keeps
+	// neither the slice nor the values.
 	Apply(p events.Progress, rows []StoredRow) error
 	// Reset empties the store.
 	Reset() error

@@ -83,8 +83,8 @@ func rowsAndProgress(t *testing.T, open func(int32) sequencer.Store) {
 	s := open(0)
 	defer closeStore(t, s)
 	apply(t, s, progress(1), row("a", "h", "1"), row("b", "h", "2"), row("a", "empty", ""))
-	apply(t, s, progress(2), row("a", "h", "3"))
-	apply(t, s, progress(3)) // no rows, progress only
+	apply(t, s, progress(2), row("a", "h", "2"), row("a", "h", "3")) // the later one stands
+	apply(t, s, progress(3))                                         // no rows, progress only
 	wantProgress(t, s, progress(3), true)
 	wantRow(t, s, "a", "h", []byte("3"))
 	wantRow(t, s, "b", "h", []byte("2"))
