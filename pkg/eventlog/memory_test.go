@@ -51,12 +51,12 @@ func TestMemoryUnderSynctest(t *testing.T) {
 			t.Fatalf("b has %d partitions of 4, want 2", claims.Load())
 		}
 		stopA()
-		time.Sleep(5 * time.Second)
+		<-time.After(5 * time.Second)
 		synctest.Wait()
 		if claims.Load() != 2 {
 			t.Fatalf("5 s after a left b has %d partitions, want 2 still", claims.Load())
 		}
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 		synctest.Wait()
 		if claims.Load() != 4 {
 			t.Fatalf("7 s after a left b has %d partitions, want 4", claims.Load())

@@ -174,7 +174,7 @@ func BenchmarkSteady(b *testing.B) {
 				start, n := time.Now(), 0
 				return func(chan struct{}) {
 					n++
-					time.Sleep(time.Until(start.Add(time.Duration(n) * time.Second / time.Duration(perSecond))))
+					<-time.After(time.Until(start.Add(time.Duration(n) * time.Second / time.Duration(perSecond))))
 				}
 			}
 			through(b, log, 1000, pace(), 0)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -241,11 +240,4 @@ func (m *member) forget(p int32) bool {
 	was := m.assigned[p]
 	delete(m.assigned, p)
 	return was
-}
-
-// partitions gives what is assigned, ascending.
-func (m *member) partitions() []int32 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.Sorted(maps.Keys(m.assigned))
 }

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -60,6 +61,10 @@ func testTopics(t *testing.T, seeds []string) {
 	if _, err := log.admin.CreatePartitions(ctx, 2, log.opts.Prefix+"annal.commands"); err != nil {
 		t.Fatal(err)
 	}
+	await(t, "the added partitions show", func() bool {
+		d, err := log.admin.ListTopics(ctx, log.opts.Prefix+"annal.commands")
+		return err == nil && len(d[log.opts.Prefix+"annal.commands"].Partitions) == 8
+	})
 	wantDifferences(t, log.CheckTopics(ctx, 1), "annal.commands has 8 partitions, ")
 }
 
@@ -71,6 +76,22 @@ func alter(t *testing.T, log *Log, topic, key, value string) {
 	}
 	if err != nil {
 		t.Fatalf("set %s of %s to %s: %v", key, topic, value, err)
+	}
+	await(t, fmt.Sprintf("%s of %s is %s", key, topic, value), func() bool {
+		configs, err := log.admin.DescribeTopicConfigs(t.Context(), log.opts.Prefix+topic)
+		return err == nil && slices.ContainsFunc(configs[0].Configs, func(c kadm.Config) bool { return c.Key == key && c.MaybeValue() == value })
+	})
+}
+
+// await asks until the brokers, who hear of changes one by one, say so.
+func await(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	ctx := within(t)
+	for try := 0; !ok(); try++ {
+		pause(ctx, backoff(try))
+		if ctx.Err() != nil {
+			t.Fatalf("not within 30 s: %s", what)
+		}
 	}
 }
 
