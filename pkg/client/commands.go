@@ -150,7 +150,9 @@ func OriginTime(t time.Time) CommandOption {
 	return func(m *clientv1.ClientFrame) { m.OriginTimeMs = t.UnixMilli() }
 }
 
-func commandFrame(op Op, opts []CommandOption) *clientv1.ClientFrame {
+// Frame is the frame that a command is sent as, without its id: for those who speak
+// the protocol by other means.
+func Frame(op Op, opts ...CommandOption) *clientv1.ClientFrame {
 	m := &clientv1.ClientFrame{}
 	op.frame(m)
 	for _, o := range opts {
@@ -166,7 +168,7 @@ func commandFrame(op Op, opts []CommandOption) *clientv1.ClientFrame {
 // rejected; when ctx ends or the client is closed, the cause, with ErrOutcomeUnknown
 // if the command may have been sent.
 func (c *Client) Do(ctx context.Context, op Op, opts ...CommandOption) (Ack, error) {
-	reply, resent, err := c.do(ctx, commandFrame(op, opts), op.lane())
+	reply, resent, err := c.do(ctx, Frame(op, opts...), op.lane())
 	return ackFrom(reply, resent, err)
 }
 
@@ -174,7 +176,7 @@ func (c *Client) Do(ctx context.Context, op Op, opts ...CommandOption) (Ack, err
 // a goroutine that done must not block. Go itself blocks while too much is in
 // flight. Commands of one session take effect in the order of the calls.
 func (c *Client) Go(ctx context.Context, op Op, done func(Ack, error), opts ...CommandOption) {
-	c.submit(ctx, commandFrame(op, opts), op.lane(), func(m *clientv1.ServerFrame, resent bool, err error) {
+	c.submit(ctx, Frame(op, opts...), op.lane(), func(m *clientv1.ServerFrame, resent bool, err error) {
 		done(ackFrom(m, resent, err))
 	})
 }

@@ -1,0 +1,169 @@
+package importer
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"annal/pkg/events"
+)
+
+const chat = `{"time":"2004-12-25T09:14:00Z","channel":"a","kind":"message","user":"u1","text":"hi"}
+{"time":"2004-12-25T09:14:00Z","channel":"a","kind":"join","user":"u1"}
+{"time":"2004-12-25T09:15:00Z","channel":"b","kind":"join","user":"u2"}
+{"time":"2004-12-25T09:15:00Z","channel":"b","kind":"action","user":"u2","text":"waves"}
+{"time":"2004-12-25T09:15:00Z","channel":"b","kind":"leave","user":"u2"}
+{"time":"2004-12-25T09:15:00Z","channel":"b","kind":"leave","user":"u2"}
+{"time":"2004-12-25T09:15:00Z","channel":"b","kind":"message","user":"u2","text":"back"}
+{"time":"2004-12-25T09:15:00Z","channel":"b","kind":"message","user":"u2","text":""}
+this is not JSON
+{"time":"2004-12-25T09:15:00Z","channel":"b","kind":"dance","user":"u2"}
+{"time":"2004-12-25T09:15:00Z","channel":"b","kind":"message","user":"u2"}
+{"time":"2004-12-25T09:16:00Z","channel":"importers","kind":"message","user":"importer","text":"the owner is in already"}`
+
+func run(t *testing.T, s *server, file string) (Summary, string) {
+	t.Helper()
+	var named bytes.Buffer
+	sum, err := Run(context.Background(), []Conn{s, s}, strings.NewReader(file), Options{Owner: "importer", Log: &named})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := sum.Unaccounted(); n != 0 {
+		t.Errorf("%d lines are not accounted for: %+v", n, sum)
+	}
+	return sum, named.String()
+}
+
+func check(t *testing.T, got, want Summary) {
+	t.Helper()
+	got.Seconds = 0
+	if got.Lines != want.Lines || got.Acked != want.Acked || got.Already != want.Already || got.Answered != want.Answered ||
+		!maps.Equal(got.Rejected, want.Rejected) || got.Channels != want.Channels || got.Joined != want.Joined {
+		t.Errorf("\n got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestLinesBecomeCommands(t *testing.T) {
+	s := newServer()
+	sum, named := run(t, s, chat)
+	check(t, sum, Summary{
+		Lines: 12, Acked: 6, Answered: 2, Channels: 3, Joined: 2,
+		Rejected: map[string]int{"INVALID_TEXT": 1, "MALFORMED": 3},
+	})
+	want := []string{
+		"c_a importer create", "c_a u1 join", "c_a u1 hi",
+		"c_b importer create", "c_b u2 join", "c_b u2 /me waves", "c_b u2 leave", "c_b u2 join", "c_b u2 back",
+		"c_importers importer create", "c_importers importer the owner is in already",
+	}
+	if !slices.Equal(s.log, want) {
+		t.Errorf("the log is\n%s\nwant\n%s", strings.Join(s.log, "\n"), strings.Join(want, "\n"))
+	}
+	for _, number := range []int{8, 9, 10, 11} {
+		if !strings.Contains(named, fmt.Sprintf("line %d: ", number)) {
+			t.Errorf("line %d is not named in:\n%s", number, named)
+		}
+	}
+	said := time.Date(2004, 12, 25, 9, 15, 0, 0, time.UTC).UnixMilli()
+	for _, id := range []string{"u2 L4", "u2 L7-join"} {
+		if got := s.origins[id]; got != said {
+			t.Errorf("%s has origin time %d, want %d", id, got, said)
+		}
+	}
+}
+
+func TestASecondRunAddsNothing(t *testing.T) {
+	s := newServer()
+	run(t, s, chat)
+	before := slices.Clone(s.log)
+	sum, _ := run(t, s, chat)
+	check(t, sum, Summary{Lines: 12, Already: 9, Channels: 3, Joined: 2, Rejected: map[string]int{"MALFORMED": 3}})
+	if !slices.Equal(s.log, before) {
+		t.Errorf("a second run added %v", s.log[len(before):])
+	}
+}
+
+func TestARunGoesOnWhereOneWasCutShort(t *testing.T) {
+	s := newServer()
+	lost := errors.New("the server is gone")
+	s.cut = func(id string) error {
+		if id == "L5" {
+			return lost
+		}
+		return nil
+	}
+	sum, err := Run(context.Background(), []Conn{s}, strings.NewReader(chat), Options{Owner: "importer"})
+	if !errors.Is(err, lost) || !strings.Contains(err.Error(), "line 5") {
+		t.Errorf("got %v; want the loss of line 5", err)
+	}
+	if sum.Unaccounted() != 1 {
+		t.Errorf("%d lines have no outcome, want 1: %+v", sum.Unaccounted(), sum)
+	}
+	s.cut = nil
+	whole := newServer()
+	run(t, whole, chat)
+	sum, _ = run(t, s, chat)
+	check(t, sum, Summary{Lines: 12, Acked: 3, Already: 4, Answered: 1, Channels: 3, Joined: 2, Rejected: map[string]int{"INVALID_TEXT": 1, "MALFORMED": 3}})
+	if !slices.Equal(s.log, whole.log) {
+		t.Errorf("the log is\n%s\nwant\n%s", strings.Join(s.log, "\n"), strings.Join(whole.log, "\n"))
+	}
+}
+
+func TestRepeatsOfThisRunAreNotOfAFormerOne(t *testing.T) {
+	s := newServer()
+	s.resent = func(id string) bool { return strings.HasPrefix(id, "L") }
+	sum, _ := run(t, s, chat)
+	check(t, sum, Summary{
+		Lines: 12, Acked: 6, Answered: 2, Channels: 3, Joined: 2,
+		Rejected: map[string]int{"INVALID_TEXT": 1, "MALFORMED": 3},
+	})
+}
+
+func TestCancelledRun(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := newServer()
+	s.cut = func(id string) error {
+		if id == "L3" {
+			cancel()
+			return ctx.Err()
+		}
+		return nil
+	}
+	if _, err := Run(ctx, []Conn{s}, strings.NewReader(chat), Options{Owner: "importer"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v; want context.Canceled", err)
+	}
+}
+
+func TestLongAndOddLines(t *testing.T) {
+	long := `{"time":"2004-12-25T09:14:00Z","channel":"a","kind":"message","user":"u1","text":"` + strings.Repeat("x", maxLine) + `"}`
+	file := long + "\n\n" + "{\"text\":\"\xff\"}\n" + strings.Split(chat, "\n")[0] + "\n"
+	sum, named := run(t, newServer(), file)
+	check(t, sum, Summary{Lines: 4, Acked: 1, Channels: 1, Joined: 1, Rejected: map[string]int{"MALFORMED": 3}})
+	if !strings.Contains(named, "line 1: MALFORMED: over") {
+		t.Errorf("the long line is not named as such:\n%s", named)
+	}
+}
+
+func TestChannelNames(t *testing.T) {
+	for _, name := range []string{"ubuntu", "#ubuntu de", strings.Repeat("é", 300), "日本"} {
+		if id := channelID(name); !events.ValidName(id) {
+			t.Errorf("channel %.20q gets the client id %q, which is none", name, id)
+		}
+		if got := title(name); len(got) > events.MaxNameBytes || !strings.HasPrefix(name, got) {
+			t.Errorf("channel %.20q gets the title %q", name, got)
+		}
+	}
+}
+
+func TestJSONHasTheseKeys(t *testing.T) {
+	b, err := json.Marshal(Summary{Lines: 1, Rejected: map[string]int{}})
+	if want := `{"lines":1,"acked":0,"already":0,"answered":0,"rejected":{},"seconds":0}`; err != nil || string(b) != want {
+		t.Errorf("got %s (%v), want %s", b, err, want)
+	}
+}
