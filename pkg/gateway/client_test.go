@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -105,6 +106,9 @@ type client struct {
 	frames []*clientv1.ServerFrame
 	// closed is the code the gateway ended it with.
 	closed events.Code
+
+	// tight makes the queue seem more than half full.
+	tight atomic.Bool
 }
 
 func (c *client) Send(frame []byte) bool {
@@ -122,13 +126,13 @@ func (c *client) Send(frame []byte) bool {
 	return true
 }
 
-func (c *client) HasRoom() bool { return true }
+func (c *client) HasRoom() bool { return !c.tight.Load() }
 
 func (c *client) WaitRoom(ctx context.Context) error { return ctx.Err() }
 
 func (c *client) Ping() {}
 
-func (c *client) Close(code events.Code, _ string) {
+func (c *client) Close(code events.Code) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed == "" {

@@ -27,9 +27,10 @@ type Transport interface {
 	WaitRoom(ctx context.Context) error
 	// Ping asks the other side for a sign of life, which comes as Heard.
 	Ping()
-	// Close ends the connection with the code's close code: at once when it is
-	// TOO_SLOW, else after what is queued. Gone follows within bounded time.
-	Close(code events.Code, reason string)
+	// Close ends the connection with the code's close code and the code as reason: at
+	// once when it is TOO_SLOW, else after what is queued. Gone follows within bounded
+	// time.
+	Close(code events.Code)
 	// RemoteAddress is the peer's address without port.
 	RemoteAddress() string
 }
@@ -119,7 +120,8 @@ func (c *Conn) Receive(data []byte) {
 	c.handling.Store(true)
 	defer c.handling.Store(false)
 	c.Heard()
-	if c.closed.Load() || c.expired(c.gw.ports.Now()) {
+	// Who does not take their answers gets no new ones made.
+	if c.transport.WaitRoom(c.ctx) != nil || c.closed.Load() || c.expired(c.gw.ports.Now()) {
 		return
 	}
 	frame, parseErr := protocol.ParseClientJSON(data)
@@ -242,7 +244,7 @@ func errorFrame(id string, err *events.Error, duplicate bool) *clientv1.ServerFr
 // code that says best what was wrong.
 func (c *Conn) Fail(code events.Code, detail string) { c.close(code, detail) }
 
-// close ends the connection. The code is the reason's first word.
+// close ends the connection. The client hears the code; the detail is logged.
 func (c *Conn) close(code events.Code, detail string) {
 	if c.closed.Swap(true) {
 		return
@@ -253,11 +255,7 @@ func (c *Conn) close(code events.Code, detail string) {
 		level = slog.LevelDebug
 	}
 	c.gw.log.Log(c.ctx, level, "closing a connection", "connection", c.id, "user", c.User(), "code", code, "detail", detail)
-	reason := string(code)
-	if detail != "" {
-		reason += ": " + detail
-	}
-	c.transport.Close(code, reason)
+	c.transport.Close(code)
 	c.cancel()
 }
 

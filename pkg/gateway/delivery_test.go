@@ -197,7 +197,10 @@ func TestDelivery(t *testing.T) {
 						m.in[u] = !m.in[u]
 					}
 				},
-				"publish":     m.publish,
+				"publish": m.publish,
+				"tighten": func(t *rapid.T) {
+					rapid.SampledFrom(m.conns).Draw(t, "connection").c.tight.Store(rapid.Bool().Draw(t, "tight"))
+				},
 				"resubscribe": func(*rapid.T) { b.feed.Resubscribe() },
 				"subscribe": func(t *rapid.T) {
 					c := rapid.SampledFrom(m.conns).Draw(t, "connection")
@@ -226,5 +229,46 @@ func TestDelivery(t *testing.T) {
 			})
 			m.settle(r)
 		})
+	})
+}
+
+// TestAGapBeyondTheWindow: who cannot be given what they lack is told to come again.
+func TestAGapBeyondTheWindow(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		s := b.group(nil)
+		c := b.hello("u1")
+		c.ask(fmt.Sprintf(`{"id":"s","subscribe":{"session":%q}}`, s))
+		b.feed.Lose(func(events.SessionID, events.Seq) bool { return true })
+		b.say(s, 20)
+		b.world.Trim(s, 11)
+		b.feed.Lose(nil)
+		b.say(s, 21)
+		if got := seqs(c.take()); len(got) != 0 || c.code() != events.CodeTooSlow {
+			t.Errorf("events 2 to 10 are gone from the window: saw %v, closed with %q; want nothing, TOO_SLOW", got, c.code())
+		}
+	})
+}
+
+// TestHealingWaitsForTheView: what was told of comes, however long the view takes.
+func TestHealingWaitsForTheView(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		s := b.group(nil)
+		c := b.hello("u1")
+		c.ask(fmt.Sprintf(`{"id":"s","subscribe":{"session":%q}}`, s))
+		b.feed.Lose(func(_ events.SessionID, seq events.Seq) bool { return seq < 10 })
+		b.world.Rebuild(true)
+		b.say(s, 10)
+		for range 6 {
+			pass(10 * time.Second)
+			c.conn.Heard()
+		}
+		if got := seqs(c.take()); len(got) != 0 {
+			t.Errorf("while the view is rebuilt: saw %v, want nothing across the gap", got)
+		}
+		b.world.Rebuild(false)
+		pass(10 * time.Second)
+		if got := seqs(c.take()); !slices.Equal(got, span(2, 10)) {
+			t.Errorf("then: saw %v, want 2 to 10", got)
+		}
 	})
 }

@@ -115,6 +115,11 @@ func (t *topic) gap() (first, last events.Seq, u events.UserID, ok bool) {
 	}
 }
 
+// healRun is how many stored bytes go out to everybody at a time while healing.
+const healRun = 64 << 10
+
+// healed sends what was missing. It may be more than a queue takes: who has no room
+// goes on by themselves, at their own pace.
 func (t *topic) healed(items []hot.Item) {
 	messages := make([]message, len(items))
 	for i, item := range items {
@@ -123,15 +128,25 @@ func (t *topic) healed(items []hot.Item) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var run []*message
+	size := 0
 	for i := range messages {
-		if messages[i].seq > t.seq {
-			run = append(run, &messages[i])
+		if messages[i].seq <= t.seq {
+			continue
+		}
+		run = append(run, &messages[i])
+		size += len(items[i].Value)
+		if size >= healRun || i == len(messages)-1 {
+			t.demote()
+			t.dispatch(run)
+			run, size = nil, 0
 		}
 	}
-	t.dispatch(run)
-	// A gap may be longer than a queue: who has not taken half goes on by themselves.
+}
+
+// demote lets live subscribers whose queue is half full fill by themselves.
+func (t *topic) demote() {
 	for i := len(t.live) - 1; i >= 0; i-- {
-		if s := t.live[i]; t.seq < t.want && !s.conn.transport.HasRoom() {
+		if s := t.live[i]; !s.conn.transport.HasRoom() {
 			t.startFilling(s)
 		}
 	}

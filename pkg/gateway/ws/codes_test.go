@@ -1,0 +1,155 @@
+package ws_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"annal/pkg/events"
+	"annal/pkg/gateway"
+	"annal/pkg/gateway/auth"
+	"annal/pkg/gateway/ws"
+)
+
+// asking provokes a refusal on a connection that then lives on.
+func asking(frame func(session string) string) func(*testing.T, events.Code) {
+	return provoke(nil, func(s *server, c *socket, session string) *socket {
+		c.write(websocket.TextMessage, []byte(frame(session)))
+		return c
+	})
+}
+
+// provoke provokes a code: do gives the connection on which it is to come.
+func provoke(change func(*gateway.Config), do func(s *server, c *socket, session string) *socket) func(*testing.T, events.Code) {
+	return func(t *testing.T, want events.Code) {
+		s := serve(t, change, ws.Options{})
+		c := s.hello("u1")
+		got := do(s, c, c.direct())
+		if want.Info().Kind == events.KindClose {
+			got.wantClose(string(want), want.Info().Close, want)
+			return
+		}
+		for {
+			f, closed := got.next()
+			if closed != nil {
+				t.Fatalf("closed with %v, want %s", closed, want)
+			}
+			if e := f.GetError(); e != nil {
+				if e.GetCode() != string(want) || e.GetRetry() != string(want.Info().Retry) {
+					t.Errorf("got %v, want %s", e, want)
+				}
+				break
+			}
+		}
+		if want == events.CodeHelloRequired {
+			return
+		}
+		if f := got.ask(`{"id":"p","ping":{}}`); f.GetPong() == nil {
+			t.Errorf("after %s: got %v, want a pong", want, f)
+		}
+	}
+}
+
+func text(id, session string) []byte {
+	return fmt.Appendf(nil, `{"id":%q,"client_id":%q,"send":{"session":%q,"text":"x"}}`, id, id, session)
+}
+
+// provocations has a way to every code that a gateway gives of its own.
+var provocations = map[events.Code]func(*testing.T, events.Code){
+	events.CodeMalformedFrame: asking(func(string) string { return `{"id":"1",` }),
+	events.CodeUnknownOp:      asking(func(string) string { return `{"id":"1","dance":{}}` }),
+	events.CodeMissingField:   asking(func(string) string { return `{"id":"1","subscribe":{}}` }),
+	events.CodeInvalidField: asking(func(session string) string {
+		return fmt.Sprintf(`{"id":"1","client_id":"1","mark_read":{"session":%q,"seq":9007199254740992}}`, session)
+	}),
+	events.CodeServiceTokenRequired: asking(func(session string) string {
+		return fmt.Sprintf(`{"id":"1","client_id":"1","as_user":"u2","leave":{"session":%q}}`, session)
+	}),
+	events.CodeHelloRequired: provoke(nil, func(s *server, _ *socket, _ string) *socket {
+		c := s.dial()
+		c.write(websocket.TextMessage, []byte(`{"id":"1","ping":{}}`))
+		return c
+	}),
+	events.CodeTooManySubscriptions: provoke(func(c *gateway.Config) { c.MaxSubscriptions = 1 }, func(_ *server, c *socket, session string) *socket {
+		c.ask(fmt.Sprintf(`{"id":"1","subscribe":{"session":%q}}`, session))
+		c.write(websocket.TextMessage, []byte(`{"id":"1","subscribe":{"session":"g_other"}}`))
+		return c
+	}),
+	events.CodeWrongUser: provoke(nil, func(s *server, c *socket, _ string) *socket {
+		c.write(websocket.TextMessage, []byte(`{"id":"1","hello":{"token":"`+s.token("u2", time.Hour)+`"}}`))
+		return c
+	}),
+	events.CodeBusy: provoke(func(c *gateway.Config) { c.MaxInFlightConnection = 1 }, func(s *server, c *socket, session string) *socket {
+		s.t.Cleanup(s.world.Stall())
+		c.write(websocket.TextMessage, text("1", session))
+		c.write(websocket.TextMessage, text("2", session))
+		return c
+	}),
+	events.CodeTryAgain: provoke(nil, func(s *server, c *socket, session string) *socket {
+		s.world.Rebuild(true)
+		c.write(websocket.TextMessage, fmt.Appendf(nil, `{"id":"1","subscribe":{"session":%q}}`, session))
+		return c
+	}),
+	events.CodeOutcomeUnknown: provoke(func(c *gateway.Config) { c.AnswerTimeout = 500 * time.Millisecond }, func(s *server, c *socket, session string) *socket {
+		s.t.Cleanup(s.world.Stall())
+		c.write(websocket.TextMessage, text("1", session))
+		return c
+	}),
+	events.CodeFrameTooLarge: asking(func(string) string { return strings.Repeat(" ", 1<<20+1) }),
+	events.CodeInvalidUTF8:   asking(func(string) string { return "{\"id\":\"\xc3\x28\"}" }),
+	events.CodeBadToken: provoke(nil, func(s *server, _ *socket, _ string) *socket {
+		c := s.dial()
+		c.write(websocket.TextMessage, []byte(`{"id":"1","hello":{"token":"x"}}`))
+		return c
+	}),
+	events.CodeTokenExpired: provoke(nil, func(s *server, _ *socket, _ string) *socket {
+		c := s.dial()
+		token, err := auth.Issue(s.key, auth.Identity{User: "u1", Expires: time.Now().Add(2 * time.Second)}, time.Now())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		c.ask(`{"id":"1","hello":{"token":"` + token + `"}}`)
+		return c
+	}),
+	events.CodeHelloTimeout: provoke(func(c *gateway.Config) { c.HelloTimeout = 500 * time.Millisecond }, func(s *server, _ *socket, _ string) *socket {
+		return s.dial()
+	}),
+	events.CodeHeartbeatTimeout: provoke(func(c *gateway.Config) {
+		c.Heartbeat, c.HeartbeatTimeout = 500*time.Millisecond, time.Second
+	}, func(_ *server, c *socket, _ string) *socket {
+		c.SetPingHandler(func(string) error { return nil })
+		return c
+	}),
+	events.CodeGoingAway: provoke(nil, func(s *server, c *socket, _ string) *socket {
+		go s.stop()
+		return c
+	}),
+	events.CodeTooSlow: provoke(nil, func(s *server, c *socket, session string) *socket {
+		c.ask(fmt.Sprintf(`{"id":"1","subscribe":{"session":%q}}`, session))
+		long := events.Send{Body: events.TextBody(strings.Repeat("x", events.MaxTextBytes))}
+		for i := range 400 {
+			s.world.Must("u1", fmt.Sprint("long", i), events.SessionID(session), long)
+		}
+		return c
+	}),
+}
+
+// TestEveryCode: each code of the table that gateways give comes over a socket, with
+// its close code or its retry, and refusals leave the connection.
+func TestEveryCode(t *testing.T) {
+	events.Codes(func(code events.Code, info events.CodeInfo) {
+		if info.Kind != events.KindRefused && info.Kind != events.KindClose {
+			return
+		}
+		t.Run(string(code), func(t *testing.T) {
+			t.Parallel()
+			if provocations[code] == nil {
+				t.Fatalf("%s is in schemas/errors.yaml, but nothing here provokes it", code)
+			}
+			provocations[code](t, code)
+		})
+	})
+}

@@ -1,0 +1,98 @@
+// Package ws brings WebSocket connections (RFC 6455) to a gateway. It is the only
+// place of the gateway that knows sockets.
+package ws
+
+import (
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"annal/pkg/gateway"
+	"annal/pkg/gateway/protocol"
+)
+
+// Path is where gateways listen.
+const Path = "/v1/ws"
+
+// Options bound what sockets take and cost. The zero value is right for production.
+type Options struct {
+	// Origins are the web pages' origins that may connect, as "https://chat.example".
+	// Empty: any, since a connection is worth nothing without a token. Who sends no
+	// Origin is no browser and may.
+	Origins []string
+	// MaxFrameBytes is the limit of a client's frame; 1 MiB when 0.
+	MaxFrameBytes int
+	// MaxQueueFrames and MaxQueueBytes bound what a connection has yet to take; 4096
+	// and 512 KiB when 0. One frame always fits.
+	MaxQueueFrames int
+	MaxQueueBytes  int
+	// WriteTimeout is how long one write may stall; 10 s when 0.
+	WriteTimeout time.Duration
+	// CloseTimeout is how long a closed peer may take to close too; 2 s when 0.
+	CloseTimeout time.Duration
+}
+
+func (o *Options) setDefaults() {
+	if o.MaxFrameBytes == 0 {
+		o.MaxFrameBytes = 1 << 20
+	}
+	if o.MaxQueueFrames == 0 {
+		o.MaxQueueFrames = 4096
+	}
+	if o.MaxQueueBytes == 0 {
+		o.MaxQueueBytes = 512 << 10
+	}
+	if o.WriteTimeout == 0 {
+		o.WriteTimeout = 10 * time.Second
+	}
+	if o.CloseTimeout == 0 {
+		o.CloseTimeout = 2 * time.Second
+	}
+}
+
+// handshakeTimeout bounds the answer to an upgrade.
+const handshakeTimeout = 5 * time.Second
+
+// Handler upgrades requests and hands the connections to gw. It answers 400 without a
+// subprotocol that both know, 403 to a foreign origin, 503 while gw takes nobody.
+func Handler(gw *gateway.Gateway, o Options) http.Handler {
+	o.setDefaults()
+	upgrader := &websocket.Upgrader{
+		HandshakeTimeout: handshakeTimeout,
+		// Small: an idle connection keeps it. Writing does not go through gorilla.
+		ReadBufferSize: 512, WriteBufferSize: 512, WriteBufferPool: &sync.Pool{},
+		Subprotocols: []string{protocol.JSON},
+		CheckOrigin: func(r *http.Request) bool {
+			origin := r.Header.Get("Origin")
+			return len(o.Origins) == 0 || origin == "" || slices.Contains(o.Origins, origin)
+		},
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := gw.Ready(); err != nil {
+			http.Error(w, "the gateway takes no connections: "+err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		if !slices.Contains(websocket.Subprotocols(r), protocol.JSON) {
+			http.Error(w, "ask for the WebSocket subprotocol "+protocol.JSON, http.StatusBadRequest)
+			return
+		}
+		conn, err := upgrader.Upgrade(w, r, nil)
+		if err != nil {
+			return // Upgrade has answered.
+		}
+		// The handler returns: what the HTTP server holds for the request is freed.
+		go newSocket(conn, &o, remoteAddress(r)).serve(gw)
+	})
+}
+
+func remoteAddress(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}

@@ -1,0 +1,444 @@
+package ws_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus"
+
+	clientv1 "annal/gen/annal/client/v1"
+	"annal/pkg/events"
+	"annal/pkg/gateway"
+	"annal/pkg/gateway/auth"
+	"annal/pkg/gateway/gatewaytest"
+	"annal/pkg/gateway/protocol"
+	"annal/pkg/gateway/ws"
+)
+
+// patience bounds every wait for a socket.
+const patience = 20 * time.Second
+
+type server struct {
+	t     *testing.T
+	world *gatewaytest.World
+	key   auth.Key
+	http  *httptest.Server
+	// stop ends the gateway alone.
+	stop func()
+}
+
+func serve(t *testing.T, change func(*gateway.Config), o ws.Options) *server {
+	t.Helper()
+	key, err := auth.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := gateway.DefaultConfig()
+	config.Instance = "g1"
+	if change != nil {
+		change(&config)
+	}
+	s := &server{t: t, world: gatewaytest.New(), key: key}
+	gw, err := gateway.New(config, gateway.Ports{
+		Log: s.world.Log, View: s.world, Feed: s.world.NewFeed("g1"), Tokens: auth.NewVerifier(key.Public(), time.Now), Now: time.Now,
+		Logger: slog.New(slog.DiscardHandler), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	worldCtx, endWorld := context.WithCancel(context.Background())
+	var wg, world sync.WaitGroup
+	wg.Go(func() {
+		if err := gw.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("gateway ended with %v", err)
+		}
+	})
+	world.Go(func() {
+		if err := s.world.Run(worldCtx); err != nil {
+			t.Error(err)
+		}
+	})
+	s.stop = sync.OnceFunc(func() {
+		cancel()
+		wg.Wait()
+	})
+	s.http = httptest.NewServer(ws.Handler(gw, o))
+	for deadline := time.Now().Add(patience); gw.Ready() != nil; {
+		if time.Now().After(deadline) {
+			t.Fatalf("the gateway is not ready: %v", gw.Ready())
+		}
+		<-time.After(time.Millisecond)
+	}
+	t.Cleanup(func() {
+		s.stop()
+		endWorld()
+		world.Wait()
+		s.world.Log.Close()
+		s.http.Close()
+	})
+	return s
+}
+
+func (s *server) token(user events.UserID, life time.Duration) string {
+	token, err := auth.Issue(s.key, auth.Identity{User: user, Expires: time.Now().Add(life)}, time.Now().Add(min(0, life)))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return token
+}
+
+type socket struct {
+	t *testing.T
+	*websocket.Conn
+}
+
+func (s *server) dial() *socket {
+	s.t.Helper()
+	dialer := websocket.Dialer{Subprotocols: []string{protocol.JSON}}
+	conn, response, err := dialer.Dial("ws"+strings.TrimPrefix(s.http.URL, "http")+"/v1/ws", nil)
+	if err != nil {
+		s.t.Fatalf("dial: %v, %v", err, response)
+	}
+	s.t.Cleanup(func() { _ = conn.Close() })
+	return &socket{t: s.t, Conn: conn}
+}
+
+func (s *server) hello(user events.UserID) *socket {
+	c := s.dial()
+	if f := c.ask(`{"id":"h","hello":{"token":"` + s.token(user, time.Hour) + `","device":"phone"}}`); f.GetWelcome() == nil {
+		s.t.Fatalf("hello was answered with %v", f)
+	}
+	return c
+}
+
+func (c *socket) write(kind int, data []byte) {
+	c.t.Helper()
+	if err := c.WriteMessage(kind, data); err != nil {
+		c.t.Fatalf("write: %v", err)
+	}
+}
+
+// next reads a frame; nil with the close error when the gateway closed.
+func (c *socket) next() (*clientv1.ServerFrame, *websocket.CloseError) {
+	c.t.Helper()
+	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		c.t.Fatal(err)
+	}
+	_, data, err := c.ReadMessage()
+	var closed *websocket.CloseError
+	if errors.As(err, &closed) {
+		return nil, closed
+	}
+	if err != nil {
+		c.t.Fatalf("read: %v", err)
+	}
+	f, parseErr := protocol.ParseServerJSON(data)
+	if parseErr != nil {
+		c.t.Fatalf("gateway sent %s: %v", data, parseErr)
+	}
+	return f, nil
+}
+
+// ask sends a frame and gives the reply: the first frame that is no event or notice.
+func (c *socket) ask(frame string) *clientv1.ServerFrame {
+	c.t.Helper()
+	c.write(websocket.TextMessage, []byte(frame))
+	for {
+		f, closed := c.next()
+		if closed != nil {
+			c.t.Fatalf("%.80s was answered with close %v", frame, closed)
+		}
+		if f.GetEvent() == nil && f.GetNotice() == nil {
+			return f
+		}
+	}
+}
+
+// wantClose reads until the gateway closes, with that code as reason.
+func (c *socket) wantClose(what string, status int, code events.Code) {
+	c.t.Helper()
+	for {
+		_, closed := c.next()
+		if closed == nil {
+			continue
+		}
+		if closed.Code != status || closed.Text != string(code) {
+			c.t.Errorf("%s: closed with %d %q, want %d %s", what, closed.Code, closed.Text, status, code)
+		}
+		return
+	}
+}
+
+func (c *socket) direct() string {
+	ack := c.ask(`{"id":"d","client_id":"d","create":{"kind":"KIND_DIRECT","members":[{"user":"peer"}]}}`).GetAck()
+	if ack == nil {
+		c.t.Fatal("no direct session")
+	}
+	return ack.GetSession()
+}
+
+func TestBadFramesLeaveTheConnection(t *testing.T) {
+	s := serve(t, nil, ws.Options{})
+	fresh := s.dial()
+	c := s.hello("u1")
+	session := c.direct()
+	ask := func(conn *socket, what, frame string, want events.Code) {
+		t.Helper()
+		if got := conn.ask(frame).GetError(); got.GetCode() != string(want) || got.GetRetry() != string(want.Info().Retry) {
+			t.Errorf("%s: got %v, want %s", what, got, want)
+		}
+	}
+	ask(fresh, "before hello", `{"id":"1","ping":{}}`, events.CodeHelloRequired)
+	text := func(text string) string {
+		return fmt.Sprintf(`{"id":"1","client_id":"1","send":{"session":%q,"text":%q}}`, session, text)
+	}
+	for _, test := range []struct {
+		what, frame string
+		want        events.Code
+	}{
+		{"not JSON", `{"id":`, events.CodeMalformedFrame},
+		{"empty", ``, events.CodeMalformedFrame},
+		{"lone surrogate", `{"id":"1","client_id":"1","send":{"session":"s","text":"\ud800"}}`, events.CodeMalformedFrame},
+		{"unknown op", `{"id":"1","dance":{}}`, events.CodeUnknownOp},
+		{"no session", `{"id":"1","client_id":"1","send":{"text":"x"}}`, events.CodeMissingField},
+		{"no client id", fmt.Sprintf(`{"id":"1","send":{"session":%q,"text":"x"}}`, session), events.CodeMissingField},
+		{"2^53 as a number", fmt.Sprintf(`{"id":"1","client_id":"1","mark_read":{"session":%q,"seq":9007199254740992}}`, session), events.CodeInvalidField},
+		{"negative", fmt.Sprintf(`{"id":"1","client_id":"1","mark_read":{"session":%q,"seq":-1}}`, session), events.CodeInvalidField},
+		{"2^53 as a string, past the end", fmt.Sprintf(`{"id":"1","client_id":"m","mark_read":{"session":%q,"seq":"9007199254740993"}}`, session), events.CodeOutOfRange},
+		{"over-long text", text(strings.Repeat("x", events.MaxTextBytes+1)), events.CodeTextTooLong},
+		{"NUL", fmt.Sprintf(`{"id":"1","client_id":"1","send":{"session":%q,"text":"a\u0000b"}}`, session), events.CodeInvalidText},
+		{"unknown session", `{"id":"1","client_id":"1","send":{"session":"g_none","text":"x"}}`, events.CodeNoSuchSession},
+		{"as another", fmt.Sprintf(`{"id":"1","client_id":"1","as_user":"u2","send":{"session":%q,"text":"x"}}`, session), events.CodeServiceTokenRequired},
+	} {
+		ask(c, test.what, test.frame, test.want)
+	}
+	if f := c.ask(text("the next valid text")); f.GetAck().GetSeq() != 2 {
+		t.Errorf("after all that: got %v, want seq 2", f)
+	}
+}
+
+// F14: hostile texts come back byte for byte.
+func TestTextsSurvive(t *testing.T) {
+	s := serve(t, nil, ws.Options{})
+	c, peer := s.hello("u1"), s.hello("peer")
+	session := c.direct()
+	peer.ask(fmt.Sprintf(`{"id":"s","subscribe":{"session":%q}}`, session))
+	for i, text := range []string{
+		"👨‍👩‍👧‍👦🇨🇳👋🏽", "\u202eabc", "سلام hello", "\u200b\u2800", strings.Repeat("字", 21845) + "x", "\u2028</script>\x7f\x01",
+	} {
+		m := &clientv1.ClientFrame{Id: "t", ClientId: fmt.Sprint("t", i), Op: &clientv1.ClientFrame_Send{Send: &clientv1.Send{Session: session, Text: text}}}
+		if f := c.ask(string(protocol.AppendClientJSON(nil, m))); f.GetAck() == nil {
+			t.Errorf("text %d: got %v", i, f)
+		}
+		for {
+			f, closed := peer.next()
+			if closed != nil {
+				t.Fatalf("the peer was closed: %v", closed)
+			}
+			if sent := f.GetEvent().GetSent(); sent != nil {
+				if sent.GetText() != text {
+					t.Errorf("text %d arrived as %.60q, want %.60q", i, sent.GetText(), text)
+				}
+				break
+			}
+		}
+	}
+}
+
+func TestBadBytesCloseTheirSocketOnly(t *testing.T) {
+	s := serve(t, nil, ws.Options{})
+	peer := s.hello("peer")
+	session := s.hello("u1").direct()
+	commands := len(s.world.Commands())
+	frame := func(text string) []byte {
+		return []byte(`{"id":"1","client_id":"1","send":{"session":"` + session + `","text":"` + text + `"}}`)
+	}
+	for _, test := range []struct {
+		what   string
+		kind   int
+		data   []byte
+		status int
+		code   events.Code
+	}{
+		{"C3 28", websocket.TextMessage, frame("\xc3\x28"), websocket.CloseInvalidFramePayloadData, events.CodeInvalidUTF8},
+		{"ED A0 80", websocket.TextMessage, frame("\xed\xa0\x80"), websocket.CloseInvalidFramePayloadData, events.CodeInvalidUTF8},
+		{"binary", websocket.BinaryMessage, frame("x"), websocket.CloseUnsupportedData, events.CodeMalformedFrame},
+		{"over 1 MiB", websocket.TextMessage, frame(strings.Repeat("x", 1<<20)), websocket.CloseMessageTooBig, events.CodeFrameTooLarge},
+	} {
+		c := s.hello("u1")
+		c.write(test.kind, test.data)
+		c.wantClose(test.what, test.status, test.code)
+	}
+	if got := s.world.Commands(); len(got) != commands {
+		t.Errorf("%d commands were appended", len(got)-commands)
+	}
+	if f := peer.ask(`{"id":"p","ping":{}}`); f.GetPong() == nil {
+		t.Errorf("the peer: got %v, want a pong", f)
+	}
+}
+
+func TestAFrameOf1MiBPasses(t *testing.T) {
+	s := serve(t, nil, ws.Options{})
+	c := s.hello("u1")
+	frame := `{"id":"1","ping":{}}`
+	if f := c.ask(frame + strings.Repeat(" ", 1<<20-len(frame))); f.GetPong() == nil {
+		t.Errorf("got %v, want a pong", f)
+	}
+}
+
+func TestTokensClose(t *testing.T) {
+	s := serve(t, nil, ws.Options{})
+	for _, test := range []struct {
+		token  string
+		status int
+		code   events.Code
+	}{
+		{"nonsense", 4001, events.CodeBadToken},
+		{s.token("u1", -time.Minute), 4002, events.CodeTokenExpired},
+	} {
+		c := s.dial()
+		c.write(websocket.TextMessage, []byte(`{"id":"1","hello":{"token":"`+test.token+`"}}`))
+		c.wantClose(test.token, test.status, test.code)
+	}
+}
+
+func TestTimeoutsClose(t *testing.T) {
+	s := serve(t, func(c *gateway.Config) {
+		c.HelloTimeout, c.Heartbeat, c.HeartbeatTimeout = 100*time.Millisecond, 10*time.Second, 20*time.Second
+	}, ws.Options{})
+	s.dial().wantClose("no hello", 4003, events.CodeHelloTimeout)
+	s = serve(t, func(c *gateway.Config) { c.Heartbeat, c.HeartbeatTimeout = 100*time.Millisecond, 300*time.Millisecond }, ws.Options{})
+	c := s.hello("u1")
+	c.SetPingHandler(func(string) error { return nil })
+	c.wantClose("no pong", 4005, events.CodeHeartbeatTimeout)
+}
+
+func TestPongsAreLife(t *testing.T) {
+	s := serve(t, func(c *gateway.Config) { c.Heartbeat, c.HeartbeatTimeout = time.Second, 3*time.Second }, ws.Options{})
+	c := s.hello("u1")
+	pings := make(chan struct{}, 100)
+	c.SetPingHandler(func(data string) error {
+		pings <- struct{}{}
+		return c.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(time.Second))
+	})
+	go func() {
+		for {
+			if _, _, err := c.ReadMessage(); err != nil {
+				close(pings)
+				return
+			}
+		}
+	}()
+	for range 3 {
+		select {
+		case _, ok := <-pings:
+			if !ok {
+				t.Fatal("a client that answers pings was closed")
+			}
+		case <-time.After(patience):
+			t.Fatal("no ping came")
+		}
+	}
+}
+
+func TestStopSaysSo(t *testing.T) {
+	s := serve(t, nil, ws.Options{})
+	c := s.hello("u1")
+	go s.stop()
+	c.wantClose("stop", 4006, events.CodeGoingAway)
+	s.stop()
+	if _, response, err := (&websocket.Dialer{Subprotocols: []string{protocol.JSON}}).Dial("ws"+strings.TrimPrefix(s.http.URL, "http")+"/v1/ws", nil); err == nil || response.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("a stopped gateway answered %v, %v; want 503", response, err)
+	}
+}
+
+func TestHandshake(t *testing.T) {
+	s := serve(t, nil, ws.Options{Origins: []string{"https://chat.example"}})
+	url := "ws" + strings.TrimPrefix(s.http.URL, "http") + "/v1/ws"
+	for _, test := range []struct {
+		what, subprotocol, origin string
+		status                    int
+	}{
+		{"no subprotocol", "", "", http.StatusBadRequest},
+		{"unknown subprotocol", "soap", "", http.StatusBadRequest},
+		{"foreign origin", protocol.JSON, "https://evil.example", http.StatusForbidden},
+		{"own origin", protocol.JSON, "https://chat.example", http.StatusSwitchingProtocols},
+		{"no origin: not a browser", protocol.JSON, "", http.StatusSwitchingProtocols},
+	} {
+		header := http.Header{}
+		if test.origin != "" {
+			header.Set("Origin", test.origin)
+		}
+		dialer := websocket.Dialer{}
+		if test.subprotocol != "" {
+			dialer.Subprotocols = []string{test.subprotocol}
+		}
+		conn, response, err := dialer.Dial(url, header)
+		if response == nil || response.StatusCode != test.status {
+			t.Errorf("%s: got %v, %v; want %d", test.what, response, err, test.status)
+		}
+		if conn != nil {
+			_ = conn.Close()
+		}
+	}
+}
+
+// F16: one that does not read is closed with TOO_SLOW; what it was sent before is in
+// order, and its neighbour hears everything.
+func TestASlowReaderIsClosed(t *testing.T) {
+	s := serve(t, nil, ws.Options{})
+	slow, sender := s.dial(), s.hello("u1")
+	session := sender.direct()
+	slow.ask(`{"id":"h","hello":{"token":"` + s.token("peer", time.Hour) + `"}}`)
+	slow.ask(fmt.Sprintf(`{"id":"s","subscribe":{"session":%q}}`, session))
+	sender.ask(fmt.Sprintf(`{"id":"s","subscribe":{"session":%q}}`, session))
+	text := strings.Repeat("x", 60_000)
+	const texts = 400
+	heard := map[uint64]bool{}
+	for i := range texts {
+		sender.write(websocket.TextMessage, fmt.Appendf(nil, `{"id":"m","client_id":"m%d","send":{"session":%q,"text":%q}}`, i, session, text))
+		for acked := false; !acked; {
+			f, closed := sender.next()
+			if closed != nil {
+				t.Fatalf("the neighbour was closed: %v", closed)
+			}
+			heard[f.GetEvent().GetSeq()] = true
+			acked = f.GetAck() != nil
+		}
+	}
+	next := uint64(2)
+	for {
+		f, closed := slow.next()
+		if closed != nil {
+			if closed.Code != 4004 || closed.Text != string(events.CodeTooSlow) {
+				t.Errorf("closed with %v, want 4004 TOO_SLOW", closed)
+			}
+			break
+		}
+		if e := f.GetEvent(); e.GetSeq() > 0 {
+			if e.GetSeq() != next {
+				t.Fatalf("the slow one saw seq %d, want %d", e.GetSeq(), next)
+			}
+			next++
+		}
+	}
+	for len(heard) < texts+1 {
+		f, closed := sender.next()
+		if closed != nil {
+			t.Fatalf("the neighbour was closed: %v", closed)
+		}
+		heard[f.GetEvent().GetSeq()] = true
+	}
+	t.Logf("closed after %d of %d texts", next-2, texts)
+}
