@@ -1,0 +1,214 @@
+// Package chat is the terminal's side of a conversation: lines in, events out. Own
+// lines appear, with their seq, when they come back as events; what is shown is
+// marked as read.
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	clientv1 "annal/gen/annal/client/v1"
+	"annal/pkg/client"
+)
+
+// Conn is what a chat needs of a connection; Connect makes one of a client.
+type Conn interface {
+	Do(ctx context.Context, op client.Op, opts ...client.CommandOption) (client.Ack, error)
+	Go(ctx context.Context, op client.Op, done func(client.Ack, error), opts ...client.CommandOption)
+	Sync(ctx context.Context, cursor string, limit uint32) (*clientv1.SyncPage, error)
+	History(ctx context.Context, session string, w client.Walk, limit uint32) (*clientv1.HistoryPage, error)
+	Members(ctx context.Context, session, cursor string, limit uint32) (*clientv1.MembersPage, error)
+	Subscribe(ctx context.Context, session string, after uint64) (Stream, error)
+}
+
+// Stream is a session's events in order.
+type Stream interface {
+	Next(ctx context.Context) (client.Item, error)
+}
+
+// Connect makes a Conn of a client.
+func Connect(c *client.Client) Conn { return live{c} }
+
+type live struct{ *client.Client }
+
+func (l live) Subscribe(ctx context.Context, session string, after uint64) (Stream, error) {
+	return l.Client.Subscribe(ctx, session, after)
+}
+
+// Screen is where a person types and reads. Print may be called while ReadLine waits.
+type Screen interface {
+	// ReadLine gives the next line without its end; io.EOF after the last.
+	ReadLine() (string, error)
+	// Print shows a line.
+	Print(line string)
+}
+
+const (
+	// shownAtFirst is how many events are shown at the beginning, and by /history.
+	shownAtFirst = 20
+	// farewell is how long leaving waits for what was typed to be answered and shown.
+	farewell = 10 * time.Second
+)
+
+// Chat is a conversation in a terminal.
+type Chat struct {
+	conn    Conn
+	screen  Screen
+	session string
+	me      string
+	zone    *time.Location
+
+	mu sync.Mutex
+	// shown is the last seq on the screen, oldest the first.
+	shown, oldest uint64
+	// mine is the seq of the last message of one's own.
+	mine uint64
+	// acked is the last seq a command of one's own got.
+	acked   uint64
+	unsent  int
+	changed chan struct{}
+	marks   map[string]uint64
+	marked  uint64
+	marking bool
+	lost    bool
+}
+
+// New makes a chat of the user me in a session. Times are shown in zone.
+func New(conn Conn, screen Screen, session, me string, zone *time.Location) *Chat {
+	return &Chat{conn: conn, screen: screen, session: session, me: me, zone: zone, changed: make(chan struct{}, 1), marks: map[string]uint64{}}
+}
+
+// errQuit: the person is done.
+var errQuit = errors.New("chat: quit")
+
+// Run chats until the person quits or the input ends, the user is no longer a member,
+// or ctx ends. A ReadLine that still waits then is left waiting.
+func (c *Chat) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := c.begin(ctx)
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 2)
+	go func() { ended <- c.show(ctx, stream) }()
+	go func() { ended <- c.read(ctx) }()
+	switch err := <-ended; {
+	case errors.Is(err, errQuit):
+		c.takeLeave(ctx)
+		return nil
+	case errors.Is(err, io.EOF):
+		c.screen.Print("* you are no longer a member here")
+		return nil
+	case ctx.Err() != nil:
+		return nil // interrupted
+	default:
+		return err
+	}
+}
+
+// begin shows the newest events, and opens the stream of those after them.
+func (c *Chat) begin(ctx context.Context) (Stream, error) {
+	page, err := c.conn.History(ctx, c.session, client.Newest{}, shownAtFirst)
+	if err != nil {
+		return nil, fmt.Errorf("chat: history: %w", err)
+	}
+	c.showPage(page)
+	c.showMarks(ctx)
+	stream, err := c.conn.Subscribe(ctx, c.session, c.lastOf(page))
+	if err != nil {
+		return nil, fmt.Errorf("chat: subscribe: %w", err)
+	}
+	return stream, nil
+}
+
+// lastOf is the seq up to which a newest page tells all.
+func (c *Chat) lastOf(page *clientv1.HistoryPage) uint64 {
+	var last uint64
+	for _, e := range page.GetEvents() {
+		last = max(last, e.GetSeq())
+	}
+	for _, r := range page.GetHidden() {
+		last = max(last, r.GetLast())
+	}
+	return last
+}
+
+// show prints what comes.
+func (c *Chat) show(ctx context.Context, stream Stream) error {
+	for {
+		item, err := stream.Next(ctx)
+		if err != nil {
+			return err
+		}
+		switch item := item.(type) {
+		case client.Gap:
+			c.screen.Print(fmt.Sprintf("* #%d to #%d are no longer at hand", item.First, item.Last))
+			c.seen(item.Last)
+		case client.Event:
+			c.event(ctx, item.Event)
+		}
+	}
+}
+
+func (c *Chat) event(ctx context.Context, e *clientv1.Event) {
+	if r := e.GetRead(); r != nil {
+		c.mark(e.GetUser(), r.GetMarker())
+		return
+	}
+	c.screen.Print(line(e, c.me, c.zone))
+	c.mu.Lock()
+	if e.GetSent() != nil && e.GetUser() == c.me {
+		c.mine = e.GetSeq()
+	}
+	if c.oldest == 0 {
+		c.oldest = e.GetSeq()
+	}
+	c.mu.Unlock()
+	c.seen(e.GetSeq())
+	if e.GetUser() != c.me {
+		c.markRead(ctx, e.GetSeq())
+	}
+}
+
+// seen notes that everything up to seq is on the screen.
+func (c *Chat) seen(seq uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.shown = max(c.shown, seq)
+	c.signal()
+}
+
+// signal wakes whoever waits for a change. The lock is held.
+func (c *Chat) signal() {
+	select {
+	case c.changed <- struct{}{}:
+	default:
+	}
+}
+
+// takeLeave waits for what was typed to be answered, and shown.
+func (c *Chat) takeLeave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, farewell)
+	defer cancel()
+	for {
+		c.mu.Lock()
+		unsent, done := c.unsent, c.unsent == 0 && c.shown >= c.acked
+		c.mu.Unlock()
+		if done {
+			return
+		}
+		select {
+		case <-c.changed:
+		case <-ctx.Done():
+			if unsent > 0 {
+				c.screen.Print(fmt.Sprintf("* %d lines have no answer: they may or may not have been sent", unsent))
+			}
+			return
+		}
+	}
+}

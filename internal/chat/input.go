@@ -1,0 +1,164 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	clientv1 "annal/gen/annal/client/v1"
+	"annal/pkg/client"
+)
+
+const help = `  text              say it
+  /edit [SEQ] TEXT  change a message, your last one unless told otherwise
+  /revoke [SEQ]     take a message back
+  /delete SEQ       delete a message for all
+  /read             mark all as read, and show who has read how far
+  /history          show what came before
+  /who              show who is here
+  /quit             leave the chat (not the conversation)`
+
+// read takes what the person types until there is no more.
+func (c *Chat) read(ctx context.Context) error {
+	for {
+		typed, err := c.screen.ReadLine()
+		switch {
+		case errors.Is(err, io.EOF):
+			return errQuit
+		case err != nil:
+			return fmt.Errorf("chat: input: %w", err)
+		}
+		if err := c.line(ctx, typed); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *Chat) line(ctx context.Context, typed string) error {
+	command, rest, _ := strings.Cut(strings.TrimSpace(typed), " ")
+	rest = strings.TrimSpace(rest)
+	switch command {
+	case "":
+	case "/quit":
+		return errQuit
+	case "/help":
+		c.screen.Print(help)
+	case "/edit":
+		seq, text := c.target(rest)
+		if seq == 0 || text == "" {
+			c.screen.Print("* /edit [SEQ] TEXT: there is nothing to edit, or no text")
+			return nil
+		}
+		c.send(ctx, client.Override{Session: c.session, Seq: seq, Text: text}, fmt.Sprintf("#%d is not edited", seq))
+	case "/revoke":
+		seq, more := c.target(rest)
+		if seq == 0 || more != "" {
+			c.screen.Print("* /revoke [SEQ]: there is nothing to revoke")
+			return nil
+		}
+		c.send(ctx, client.Revoke{Session: c.session, Seq: seq}, fmt.Sprintf("#%d is not revoked", seq))
+	case "/delete":
+		seq, more := c.target(rest)
+		if rest == "" || seq == 0 || more != "" {
+			c.screen.Print("* /delete SEQ")
+			return nil
+		}
+		c.send(ctx, client.Delete{Session: c.session, Seq: seq}, fmt.Sprintf("#%d is not deleted", seq))
+	case "/read":
+		c.readAll(ctx)
+	case "/history":
+		c.history(ctx)
+	case "/who":
+		c.who(ctx)
+	default:
+		if strings.HasPrefix(command, "/") && command != "/me" {
+			c.screen.Print("* no such command; /help names them all")
+			return nil
+		}
+		c.send(ctx, client.Send{Session: c.session, Text: typed}, "not sent: "+clean(typed))
+	}
+	return nil
+}
+
+// target reads an optional seq before the rest; without it, one's own last message.
+func (c *Chat) target(rest string) (uint64, string) {
+	first, more, _ := strings.Cut(rest, " ")
+	if seq, err := strconv.ParseUint(strings.TrimPrefix(first, "#"), 10, 64); err == nil {
+		return seq, strings.TrimSpace(more)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mine, rest
+}
+
+// send asks for something, and says when it came to nothing.
+func (c *Chat) send(ctx context.Context, op client.Op, otherwise string) {
+	c.mu.Lock()
+	c.unsent++
+	c.mu.Unlock()
+	c.conn.Go(ctx, op, func(a client.Ack, err error) {
+		var refusal *client.Error
+		switch {
+		case errors.As(err, &refusal):
+			c.screen.Print(fmt.Sprintf("! %s: %v", otherwise, refusal))
+		case err != nil && ctx.Err() == nil:
+			c.screen.Print(fmt.Sprintf("! %s: %v", otherwise, err))
+		case err == nil && a.GetAnswered() != "" && !a.GetDuplicate():
+			c.screen.Print(fmt.Sprintf("* nothing to do: %s", a.GetAnswered()))
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.unsent--
+		c.acked = max(c.acked, a.GetSeq())
+		c.signal()
+	})
+}
+
+// history shows the page before the oldest event on the screen.
+func (c *Chat) history(ctx context.Context) {
+	c.mu.Lock()
+	oldest := c.oldest
+	c.mu.Unlock()
+	if oldest <= 1 {
+		c.screen.Print("* this is the beginning")
+		return
+	}
+	page, err := c.conn.History(ctx, c.session, client.Before(oldest), shownAtFirst)
+	if err != nil {
+		c.screen.Print(fmt.Sprintf("! no history: %v", err))
+		return
+	}
+	c.showPage(page)
+	if len(page.GetEvents()) == 0 {
+		c.screen.Print("* there is nothing before")
+	}
+}
+
+// showPage shows a page as things stand now: messages with their present text.
+func (c *Chat) showPage(page *clientv1.HistoryPage) {
+	for _, e := range page.GetEvents() {
+		switch e.GetEvent().(type) {
+		case *clientv1.Event_Revoked, *clientv1.Event_Overridden, *clientv1.Event_Deleted, *clientv1.Event_Read:
+			continue // the messages show it
+		}
+		c.screen.Print(line(e, c.me, c.zone))
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range page.GetEvents() {
+		if c.oldest == 0 || e.GetSeq() < c.oldest {
+			c.oldest = e.GetSeq()
+		}
+		if e.GetSent() != nil && e.GetUser() == c.me {
+			c.mine = max(c.mine, e.GetSeq())
+		}
+		c.shown = max(c.shown, e.GetSeq())
+	}
+	c.signal()
+	if page.GetWindowEnd() {
+		c.screen.Print("* what came before is in the archive")
+	}
+}

@@ -1,0 +1,115 @@
+package chat
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	clientv1 "annal/gen/annal/client/v1"
+)
+
+// line says an event in a line: its time, its seq, and what happened.
+func line(e *clientv1.Event, me string, zone *time.Location) string {
+	at := time.UnixMilli(e.GetTimeMs()).In(zone).Format("15:04:05")
+	return fmt.Sprintf("%s #%d %s", at, e.GetSeq(), what(e, me))
+}
+
+func what(e *clientv1.Event, me string) string {
+	who := name(e.GetUser(), me)
+	switch kind := e.GetEvent().(type) {
+	case *clientv1.Event_Created:
+		return fmt.Sprintf("* %s opened this with %s", who, people(kind.Created, me))
+	case *clientv1.Event_Added:
+		var users []string
+		for _, m := range kind.Added.GetMembers() {
+			users = append(users, name(m.GetUser(), me))
+		}
+		return fmt.Sprintf("* %s added %s", who, strings.Join(users, ", "))
+	case *clientv1.Event_Removed:
+		var users []string
+		for _, u := range kind.Removed.GetUsers() {
+			users = append(users, name(u, me))
+		}
+		return fmt.Sprintf("* %s removed %s", who, strings.Join(users, ", ")) + promoted(kind.Removed.GetPromoted(), me)
+	case *clientv1.Event_Joined:
+		return fmt.Sprintf("* %s joined", who)
+	case *clientv1.Event_Left:
+		return fmt.Sprintf("* %s left", who) + promoted(kind.Left.GetPromoted(), me)
+	case *clientv1.Event_Sent:
+		return sent(who, kind.Sent)
+	case *clientv1.Event_Revoked:
+		return fmt.Sprintf("* %s revoked #%d", who, kind.Revoked.GetTarget())
+	case *clientv1.Event_Overridden:
+		return fmt.Sprintf("* %s edited #%d: %s", who, kind.Overridden.GetTarget(), clean(kind.Overridden.GetText()))
+	case *clientv1.Event_Deleted:
+		return fmt.Sprintf("* %s deleted #%d", who, kind.Deleted.GetTarget())
+	}
+	return fmt.Sprintf("* %s did something this program does not know", who)
+}
+
+func sent(who string, m *clientv1.Sent) string {
+	switch {
+	case m.GetRevoked() > 0:
+		return fmt.Sprintf("%s: (revoked)", who)
+	case m.GetDeleted() > 0:
+		return fmt.Sprintf("%s: (deleted)", who)
+	}
+	text := clean(m.GetText())
+	if doing, ok := strings.CutPrefix(text, "/me "); ok {
+		text = fmt.Sprintf("* %s %s", who, doing)
+	} else {
+		text = fmt.Sprintf("%s: %s", who, text)
+	}
+	if m.GetOverridden() > 0 {
+		text += " (edited)"
+	}
+	return text
+}
+
+func people(m *clientv1.Created, me string) string {
+	var users []string
+	for _, u := range m.GetMembers() {
+		users = append(users, name(u.GetUser(), me))
+	}
+	if len(users) > 5 {
+		return fmt.Sprintf("%s and %d more", strings.Join(users[:5], ", "), len(users)-5)
+	}
+	if len(users) == 0 {
+		return "nobody else"
+	}
+	return strings.Join(users, ", ")
+}
+
+func promoted(user, me string) string {
+	if user == "" {
+		return ""
+	}
+	return fmt.Sprintf("; %s owns this now", name(user, me))
+}
+
+func name(user, me string) string {
+	if user == me {
+		return "you"
+	}
+	return clean(user)
+}
+
+// clean keeps others' texts from steering the terminal: control characters become
+// visible, and further lines are set in.
+func clean(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case r == '\n':
+			b.WriteString("\n    ")
+		case r == '\t':
+			b.WriteByte(' ')
+		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r):
+			b.WriteRune('\uFFFD')
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
