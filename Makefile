@@ -24,7 +24,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Build, then run all of Annal in one process
@@ -76,6 +76,10 @@ check-gen: $(BIN)/buf $(BIN)/protoc-gen-go
 .PHONY: engines
 engines: ## Install what tests need: redis-server (as root) and Apache Kafka's jars
 	@engines/install $(CACHE)
+
+.PHONY: bench-core
+bench-core: build engines ## Measure sends on embedded and real engines, into bench/core.json
+	./bin/annal bench core --out bench/core.json
 
 .PHONY: clean
 clean: ## Remove what was built and the data of `make run`, but not .cache

@@ -97,3 +97,10 @@ var spawner = sync.OnceValue(func() chan<- func() {
 	go runSpawner(work)
 	return work
 })
+
+// Start starts cmd in a process group of its own, so that it dies with this process, however this one ends. The caller
+// waits for it, as after cmd.Start.
+func Start(cmd *exec.Cmd) error { return startBound(cmd) }
+
+// LogTail is the end of a child's log, formatted to follow an error's text; empty if there is none.
+func LogTail(path string) string { return logTail(path) }

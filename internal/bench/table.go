@@ -1,0 +1,26 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+)
+
+// Print writes the report as a table for people.
+func (r Report) Print(w io.Writer) error {
+	m := r.Machine
+	fmt.Fprintf(w, "commit %s, %s; %d cores of %s, %d GiB, %s, %s; the generator shares them\n",
+		r.Commit, r.Time.Format("2006-01-02 15:04 MST"), m.Cores, m.CPU, m.MemGiB, m.OS, m.Go)
+	for _, run := range r.Runs {
+		fmt.Fprintf(w, "\nengines: %s\n", run.Engines)
+		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+		fmt.Fprintln(t, "per second\tp50 ms\tp99 ms\tmax ms\t \t")
+		for _, l := range run.Results {
+			fmt.Fprintf(t, "%.0f\t%.2f\t%.2f\t%.2f\t\t%s\n", l.PerSecond, l.P50MS, l.P99MS, l.MaxMS, l.Name)
+		}
+		if err := t.Flush(); err != nil {
+			return fmt.Errorf("bench: %w", err)
+		}
+	}
+	return nil
+}
