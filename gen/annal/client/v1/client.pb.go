@@ -2576,8 +2576,9 @@ func (x *SessionsPage) GetNext() string {
 // Notice tells a user's devices that the list of sessions changed: subscribe, or
 // forget. Connections get it without asking.
 type Notice struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty when notices may have been missed: sync again.
+	Session string `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	// The membership event.
 	Seq           uint64 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
 	Member        bool   `protobuf:"varint,3,opt,name=member,proto3" json:"member,omitempty"`
