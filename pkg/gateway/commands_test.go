@@ -68,7 +68,7 @@ func TestARepeatGetsTheSameAnswer(t *testing.T) {
 		c.ask(revoke("r2", 2))
 		answered := c.ask(revoke("r3", 2)).GetAck()
 		same := c.ask(revoke("r3", 2)).GetAck()
-		if answered.GetAnswered() != string(events.CodeAlreadyRevoked) || same.GetSeq() != answered.GetSeq() || same == nil {
+		if answered.GetAnswered() != string(events.CodeAlreadyRevoked) || same.GetAnswered() != answered.GetAnswered() || same.GetSeq() != answered.GetSeq() {
 			t.Errorf("second revoke: got %v, then %v", answered, same)
 		}
 	})

@@ -122,9 +122,9 @@ func putsOut(o *events.Outcome, u events.UserID) bool {
 		return slices.Contains(e.Users, u)
 	case events.Left:
 		return o.Actor.User == u
-	default:
-		return false
+	case events.Created, events.Added, events.Joined, events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read:
 	}
+	return false
 }
 
 func (m *deliveryMachine) subscribe(t *rapid.T, c *model) {
@@ -269,6 +269,52 @@ func TestHealingWaitsForTheView(t *testing.T) {
 		pass(10 * time.Second)
 		if got := seqs(c.take()); !slices.Equal(got, span(2, 10)) {
 			t.Errorf("then: saw %v, want 2 to 10", got)
+		}
+	})
+}
+
+// TestAnOldRemovalEndsNoNewStay: where all is shown, events of before the present stay
+// come too, the user's own removal among them.
+func TestAnOldRemovalEndsNoNewStay(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		s := b.group(func(p *events.Policy) { p.History = events.HistoryAll }, "u2")
+		b.say(s, 4)
+		b.remove(s, "u2")
+		b.say(s, 8)
+		b.add(s, "u2")
+		c := b.hello("u2")
+		c.ask(fmt.Sprintf(`{"id":"s","subscribe":{"session":%q,"after":"1"}}`, s))
+		b.say(s, 12)
+		if got := seqs(c.take()); !slices.Equal(got, span(2, 12)) {
+			t.Errorf("saw %v, want 2 to 12", got)
+		}
+	})
+}
+
+// TestASubscribersHeadHealsTheOthers: the head that one reads tells of what the feed lost.
+func TestASubscribersHeadHealsTheOthers(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		s := b.group(nil, "u2")
+		first, second := b.hello("u1"), b.hello("u2")
+		frame := fmt.Sprintf(`{"id":"s","subscribe":{"session":%q}}`, s)
+		first.ask(frame)
+		b.feed.Lose(func(events.SessionID, events.Seq) bool { return true })
+		b.say(s, 5)
+		second.ask(frame)
+		if got := seqs(first.take()); !slices.Equal(got, span(2, 5)) {
+			t.Errorf("the first subscriber saw %v, want 2 to 5", got)
+		}
+	})
+}
+
+// TestAfterResubscribingUsersSync: notices may have been lost too.
+func TestAfterResubscribingUsersSync(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		c := b.hello("u1")
+		c.take()
+		b.feed.Resubscribe()
+		if got := c.take(); len(got) != 1 || got[0].GetNotice() == nil || got[0].GetNotice().GetSession() != "" {
+			t.Errorf("got %v, want one notice without a session", got)
 		}
 	})
 }

@@ -130,9 +130,6 @@ func (t *topic) healed(items []hot.Item) {
 	var run []*message
 	size := 0
 	for i := range messages {
-		if messages[i].seq <= t.seq {
-			continue
-		}
 		run = append(run, &messages[i])
 		size += len(items[i].Value)
 		if size >= healRun || i == len(messages)-1 {

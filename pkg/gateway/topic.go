@@ -70,9 +70,9 @@ func (m *message) changesMembers() bool {
 	switch m.event.(type) {
 	case events.Removed, events.Left:
 		return true
-	default:
-		return false
+	case events.Created, events.Added, events.Joined, events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read:
 	}
+	return false
 }
 
 // liveMessage reads a published outcome; false when it is none or cannot be read:
@@ -189,7 +189,7 @@ func (t *topic) count(m *message) {
 		t.members -= min(t.members, uint32(len(e.Users)))
 	case events.Left:
 		t.members -= min(t.members, 1)
-	default:
+	case events.Created, events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read:
 	}
 }
 

@@ -288,6 +288,20 @@ func TestBadBytesCloseTheirSocketOnly(t *testing.T) {
 	}
 }
 
+// TestTheCodeArrivesWhateverIsUnread: closing a socket with something unread resets
+// it, which can take the close frame from the peer.
+func TestTheCodeArrivesWhateverIsUnread(t *testing.T) {
+	s := serve(t, nil, ws.Options{})
+	for range 20 {
+		c := s.hello("u1")
+		c.write(websocket.TextMessage, []byte("\xc3\x28"))
+		for range 50 {
+			c.write(websocket.TextMessage, []byte(`{"id":"1","ping":{}}`+strings.Repeat(" ", 10_000)))
+		}
+		c.wantClose("bad bytes, then more", websocket.CloseInvalidFramePayloadData, events.CodeInvalidUTF8)
+	}
+}
+
 func TestAFrameOf1MiBPasses(t *testing.T) {
 	s := serve(t, nil, ws.Options{})
 	c := s.hello("u1")
