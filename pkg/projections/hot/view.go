@@ -1,3 +1,6 @@
+// Package hot keeps the newest part of every session where it is read fast: it plans
+// what counted outcomes change (pure), applies that to a store, and then tells gateways.
+// The store, the readers and the notifications are ports; pkg/connectors/redis has them.
 package hot
 
 import (

@@ -1,0 +1,28 @@
+-- Reads timeline events of the window with what became of their messages.
+-- KEYS: head, window, states. ARGV: f(orward)|b(ackward), first, last, limit.
+local view = redis.call('HGET', KEYS[1], 'view')
+if not view then return {} end
+local entries
+if ARGV[1] == 'f' then
+  entries = redis.call('XRANGE', KEYS[2], ARGV[2] .. '-0', ARGV[3] .. '-0', 'COUNT', ARGV[4])
+else
+  entries = redis.call('XREVRANGE', KEYS[2], ARGV[3] .. '-0', ARGV[2] .. '-0', 'COUNT', ARGV[4])
+end
+local out = {view}
+for _, e in ipairs(entries) do
+  local seq = string.match(e[1], '^%d+')
+  local value, target = e[2][2], e[2][4]
+  if target == '' then target = seq end
+  local state = redis.call('HGET', KEYS[3], target) or ''
+  local body = ''
+  local r, d, o = string.match(state, '^(%S+) (%S+) (%S+)$')
+  if o and o ~= '0' and r == '0' and d == '0' then
+    local over = redis.call('XRANGE', KEYS[2], o .. '-0', o .. '-0')
+    if over[1] then body = over[1][2][2] end
+  end
+  out[#out + 1] = seq
+  out[#out + 1] = value
+  out[#out + 1] = state
+  out[#out + 1] = body
+end
+return out

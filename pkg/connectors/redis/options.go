@@ -1,0 +1,164 @@
+// Package redis keeps the hot view in Redis: its store, its readers, and the
+// notifications to gateways. Keys of one session share a hash tag, so the same code
+// serves a cluster.
+package redis
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"annal/pkg/eventlog"
+	"annal/pkg/events"
+)
+
+// Options say how to reach Redis and within what bounds.
+type Options struct {
+	// Addr is host:port.
+	Addr string
+	// Prefix goes before all keys and channels.
+	Prefix string
+	// Partitions is the events topic's count: a session's partition says which view it is of.
+	Partitions int32
+	// Window is how many timeline events of a session are kept.
+	Window int
+	// Embedded engines have no sharded pub/sub and no configuration to check.
+	Embedded bool
+	// Instance is the gateway's own name for answers (Feed only).
+	Instance string
+	// Connections bounds how many of them write at once.
+	Connections int
+	Timeout     time.Duration
+	Log         *slog.Logger
+}
+
+// Defaults are the bounds for production.
+func Defaults() Options {
+	return Options{Window: 1000, Connections: 4, Timeout: 5 * time.Second}
+}
+
+// Errors of Open.
+var (
+	ErrBounds   = errors.New("redis: address, partitions, window, connections and timeout must be set")
+	ErrEviction = errors.New("redis: maxmemory-policy must be noeviction: an evicted key would be a hole in the view")
+)
+
+// Redis is a connection pool to one Redis.
+type Redis struct {
+	opts   Options
+	client *redis.Client
+}
+
+var (
+	//go:embed apply.lua
+	applySource string
+	//go:embed person.lua
+	personSource string
+	//go:embed items.lua
+	itemsSource string
+	//go:embed members.lua
+	membersSource string
+
+	applyScript   = redis.NewScript(applySource)
+	personScript  = redis.NewScript(personSource)
+	itemsScript   = redis.NewScript(itemsSource)
+	membersScript = redis.NewScript(membersSource)
+)
+
+// Open connects and checks that Redis keeps what it is given.
+func Open(ctx context.Context, o Options) (*Redis, error) {
+	if o.Addr == "" || o.Partitions < 1 || o.Window < 1 || o.Connections < 1 || o.Timeout <= 0 || o.Log == nil {
+		return nil, ErrBounds
+	}
+	client := redis.NewClient(&redis.Options{
+		Addr: o.Addr, PoolSize: 4 * o.Connections, MaxRetries: 1,
+		DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout,
+		// Pings of the connection's name and library say nothing to us.
+		DisableIdentity: true,
+	})
+	r := &Redis{opts: o, client: client}
+	if err := r.check(ctx); err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	return r, nil
+}
+
+func (r *Redis) check(ctx context.Context) error {
+	if err := r.client.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("redis: no answer from %s: %w", r.opts.Addr, err)
+	}
+	if err := r.loadScripts(ctx); err != nil {
+		return err
+	}
+	if r.opts.Embedded {
+		return nil
+	}
+	policy, err := r.client.ConfigGet(ctx, "maxmemory-policy").Result()
+	if err != nil {
+		return fmt.Errorf("redis: cannot read maxmemory-policy: %w", err)
+	}
+	if got := policy["maxmemory-policy"]; got != "noeviction" {
+		return fmt.Errorf("%w; it is %q", ErrEviction, got)
+	}
+	return nil
+}
+
+func (r *Redis) loadScripts(ctx context.Context) error {
+	for _, s := range []*redis.Script{applyScript, personScript, itemsScript, membersScript} {
+		if err := s.Load(ctx, r.client).Err(); err != nil {
+			return fmt.Errorf("redis: load a script: %w", err)
+		}
+	}
+	return nil
+}
+
+// Close closes the connections.
+func (r *Redis) Close() error {
+	if err := r.client.Close(); err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+	return nil
+}
+
+// isUnknownScript: Redis was restarted or its scripts were flushed.
+func isUnknownScript(err error) bool {
+	return err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT")
+}
+
+// Keys.
+
+func (r *Redis) sessionKey(s events.SessionID, part string) string {
+	return r.opts.Prefix + "annal:{" + string(s) + "}:" + part
+}
+
+func (r *Redis) userKey(u events.UserID) string {
+	return r.opts.Prefix + "annal:{u:" + string(u) + "}:sessions"
+}
+
+func (r *Redis) viewKey(partition int32) string {
+	return fmt.Sprintf("%sannal:{view:%d}", r.opts.Prefix, partition)
+}
+
+func (r *Redis) viewKeyOf(s events.SessionID) string {
+	return r.viewKey(eventlog.KeyPartition([]byte(s), r.opts.Partitions))
+}
+
+// Channels.
+
+func (r *Redis) sessionChannel(s events.SessionID) string {
+	return r.opts.Prefix + "annal:{" + string(s) + "}:events"
+}
+
+func (r *Redis) userChannel(u events.UserID) string {
+	return r.opts.Prefix + "annal:{u:" + string(u) + "}:events"
+}
+
+func (r *Redis) answerChannel(instance string) string {
+	return r.opts.Prefix + "annal:{gw:" + instance + "}:answers"
+}

@@ -1,0 +1,14 @@
+-- Reads a session's head, a user's membership, and how many messages after the marker are gone.
+-- KEYS: head, members, gone. ARGV: user.
+local h = redis.call('HMGET', KEYS[1], 'view', 'seq', 'index', 'kind', 'title', 'base', 'policy', 'closed', 'first', 'roster')
+if not h[1] then return {} end
+local m = redis.call('HGET', KEYS[2], ARGV[1])
+local gone = 0
+local function pad(n) return string.rep('0', 20 - #n) .. n end
+if m then
+  local marker_index, stays = string.match(m, '^%S+ %S+ (%S+) (.*)$')
+  -- Unread ends with the stay.
+  local upper = string.match(stays, ',(%d+);$') or h[3]
+  gone = redis.call('ZLEXCOUNT', KEYS[3], '(' .. pad(marker_index), '[' .. pad(upper))
+end
+return {h, m, gone}

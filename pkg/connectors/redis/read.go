@@ -1,0 +1,186 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+
+	"annal/pkg/events"
+	"annal/pkg/projections/hot"
+)
+
+// Reader is the read side of the view.
+type Reader struct{ r *Redis }
+
+var _ hot.View = Reader{}
+
+// Reader reads the view.
+func (r *Redis) Reader() Reader { return Reader{r} }
+
+// ask runs a reading script together with a look at the partition's view, so that a
+// session that is missing or of an older view is told from one that is not there.
+func (r *Redis) ask(ctx context.Context, s events.SessionID, script *redis.Script, parts []string, args ...any) ([]any, error) {
+	keys := make([]string, len(parts))
+	for i, part := range parts {
+		keys[i] = r.sessionKey(s, part)
+	}
+	for try := 0; ; try++ {
+		pipe := r.client.Pipeline()
+		view := pipe.HMGet(ctx, r.viewKeyOf(s), "id", "whole")
+		answer := script.EvalSha(ctx, pipe, keys, args...)
+		_, err := pipe.Exec(ctx)
+		if isUnknownScript(err) && try == 0 {
+			if err := r.loadScripts(ctx); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("redis: read %s: %w", s, err)
+		}
+		got, err := answer.Slice()
+		if err != nil {
+			return nil, fmt.Errorf("redis: read %s: %w", s, err)
+		}
+		return got, judge(viewState(view.Val()), got)
+	}
+}
+
+// judge says whether what was read can be shown.
+func judge(v hot.ViewState, got []any) error {
+	switch {
+	case len(got) == 0 && v.Whole:
+		return hot.ErrNoSession
+	case len(got) == 0:
+		return hot.ErrRebuilding
+	}
+	of, _ := got[0].(string)
+	if head, ok := got[0].([]any); ok {
+		of, _ = head[0].(string)
+	}
+	if of != v.ID || !v.Whole {
+		return hot.ErrRebuilding
+	}
+	return nil
+}
+
+// Person implements hot.View.
+func (v Reader) Person(ctx context.Context, s events.SessionID, u events.UserID) (hot.Person, error) {
+	got, err := v.r.ask(ctx, s, personScript, []string{"head", "members", "gone"}, string(u))
+	if err != nil {
+		return hot.Person{}, err
+	}
+	head, _ := got[0].([]any)
+	h := make([]string, len(head))
+	for i := range head {
+		h[i], _ = head[i].(string)
+	}
+	p := hot.Person{}
+	if p.Head, err = decodeHead(s, h); err != nil {
+		return hot.Person{}, err
+	}
+	member, ok := got[1].(string)
+	if !ok {
+		return p, nil
+	}
+	if p.Member, err = decodeMember(member); err != nil {
+		return hot.Person{}, err
+	}
+	upper := p.Head.Index
+	if !p.Member.In() {
+		upper = p.Member.Stays[len(p.Member.Stays)-1].ToIndex
+	}
+	gone, _ := got[2].(int64)
+	if upper > p.Member.MarkerIndex {
+		p.Unread = uint64(upper-p.Member.MarkerIndex) - uint64(gone)
+	}
+	return p, nil
+}
+
+func decodeHead(s events.SessionID, h []string) (hot.Head, error) {
+	if len(h) != 10 {
+		return hot.Head{}, fmt.Errorf("redis: head of %s has %d fields", s, len(h))
+	}
+	policy, err := decodePolicy(h[6])
+	if err != nil {
+		return hot.Head{}, err
+	}
+	var f fields
+	head := hot.Head{
+		Session: s, Seq: events.Seq(f.number(h[1])), Index: events.Index(f.number(h[2])), Kind: events.Kind(f.number(h[3])),
+		Title: h[4], Base: events.Seq(f.number(h[5])), Policy: policy, Closed: h[7] == "1",
+		WindowStart: events.Seq(f.number(h[8])), Members: uint32(f.number(h[9])),
+	}
+	return head, f.err
+}
+
+// Forward implements hot.View.
+func (v Reader) Forward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]hot.Item, error) {
+	return v.items(ctx, s, "f", first, last, limit)
+}
+
+// Backward implements hot.View.
+func (v Reader) Backward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]hot.Item, error) {
+	return v.items(ctx, s, "b", first, last, limit)
+}
+
+func (v Reader) items(ctx context.Context, s events.SessionID, way string, first, last events.Seq, limit int) ([]hot.Item, error) {
+	got, err := v.r.ask(ctx, s, itemsScript, []string{"head", "window", "states"}, way, decimal(first), decimal(last), limit)
+	if err != nil {
+		return nil, err
+	}
+	var items []hot.Item
+	for rest := got[1:]; len(rest) >= 4; rest = rest[4:] {
+		seq, _ := rest[0].(string)
+		value, _ := rest[1].(string)
+		state, _ := rest[2].(string)
+		body, _ := rest[3].(string)
+		var f fields
+		item := hot.Item{Seq: events.Seq(f.number(seq)), Value: []byte(value)}
+		if f.err != nil {
+			return nil, f.err
+		}
+		if item.State, err = decodeState(state, body); err != nil {
+			return nil, err
+		}
+		items = append(items, item)
+	}
+	return items, nil
+}
+
+// Members implements hot.View.
+func (v Reader) Members(ctx context.Context, s events.SessionID, after events.UserID, limit int) ([]hot.MemberEntry, error) {
+	got, err := v.r.ask(ctx, s, membersScript, []string{"head", "members", "roster"}, string(after), limit)
+	if err != nil {
+		return nil, err
+	}
+	var entries []hot.MemberEntry
+	for rest := got[1:]; len(rest) >= 2; rest = rest[2:] {
+		user, _ := rest[0].(string)
+		text, _ := rest[1].(string)
+		m, err := decodeMember(text)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, hot.MemberEntry{User: events.UserID(user), Member: m})
+	}
+	return entries, nil
+}
+
+// Sessions implements hot.View.
+func (v Reader) Sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) ([]events.SessionID, error) {
+	from := "-"
+	if after != "" {
+		from = "(" + string(after)
+	}
+	got, err := v.r.client.ZRangeByLex(ctx, v.r.userKey(u), &redis.ZRangeBy{Min: from, Max: "+", Count: int64(limit)}).Result()
+	if err != nil {
+		return nil, fmt.Errorf("redis: sessions of %s: %w", u, err)
+	}
+	sessions := make([]events.SessionID, len(got))
+	for i, s := range got {
+		sessions[i] = events.SessionID(s)
+	}
+	return sessions, nil
+}

@@ -1,0 +1,88 @@
+package hot
+
+import (
+	"annal/pkg/events"
+)
+
+// counted is an outcome that counts, as read.
+type counted struct {
+	outcome events.Outcome
+	value   []byte
+	// tell is false for what was told before.
+	tell bool
+}
+
+// plan is what a poll's outcomes come to.
+type plan struct {
+	sessions []SessionChanges
+	users    map[events.UserID][]events.SessionID
+	round    Round
+}
+
+// planOf is pure: the same outcomes give the same plan.
+func planOf(outcomes []counted) plan {
+	p := plan{
+		users: map[events.UserID][]events.SessionID{},
+		round: Round{Sessions: map[events.SessionID][][]byte{}, Users: map[events.UserID][][]byte{}, Answers: map[string][][]byte{}},
+	}
+	at := map[events.SessionID]int{}
+	for i := range outcomes {
+		c := &outcomes[i]
+		o := &c.outcome
+		if c.tell && o.ReplyTo.Instance != "" {
+			p.round.Answers[o.ReplyTo.Instance] = append(p.round.Answers[o.ReplyTo.Instance], c.value)
+		}
+		a, ok := o.Result.(events.Accepted)
+		if !ok {
+			continue
+		}
+		k, ok := at[o.Session]
+		if !ok {
+			k = len(p.sessions)
+			at[o.Session] = k
+			p.sessions = append(p.sessions, SessionChanges{Session: o.Session})
+		}
+		change := changeOf(o, a, c.value)
+		p.sessions[k].Changes = append(p.sessions[k].Changes, change)
+		for _, m := range change.In {
+			p.users[m.User] = append(p.users[m.User], o.Session)
+		}
+		if c.tell {
+			p.round.Sessions[o.Session] = append(p.round.Sessions[o.Session], c.value)
+			for _, m := range change.In {
+				p.round.Users[m.User] = append(p.round.Users[m.User], c.value)
+			}
+			for _, u := range change.Out {
+				p.round.Users[u] = append(p.round.Users[u], c.value)
+			}
+		}
+	}
+	return p
+}
+
+func changeOf(o *events.Outcome, a events.Accepted, value []byte) Change {
+	c := Change{Seq: a.Seq, Value: value}
+	switch e := a.Event.(type) {
+	case events.Created:
+		c.Created, c.In = &e, e.Members
+	case events.Added:
+		c.In = e.Members
+	case events.Removed:
+		c.Out, c.Promoted, c.Closed = e.Users, e.Promoted, e.Closed
+	case events.Joined:
+		c.In = []events.NewMember{{User: o.Actor.User, Role: events.RoleMember}}
+	case events.Left:
+		c.Out, c.Promoted, c.Closed = []events.UserID{o.Actor.User}, e.Promoted, e.Closed
+	case events.Sent:
+		c.Index, c.Sender = e.Index, o.Actor.User
+	case events.Revoked:
+		c.Became, c.Target, c.TargetIndex = BecameRevoked, e.Target, e.TargetIndex
+	case events.Deleted:
+		c.Became, c.Target, c.TargetIndex = BecameDeleted, e.Target, e.TargetIndex
+	case events.Overridden:
+		c.Became, c.Target, c.TargetIndex = BecameOverridden, e.Target, e.TargetIndex
+	case events.Read:
+		c.Reader, c.Marker, c.MarkerIndex = o.Actor.User, e.Marker, e.MarkerIndex
+	}
+	return c
+}

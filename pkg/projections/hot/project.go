@@ -1,0 +1,121 @@
+package hot
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"annal/pkg/eventlog"
+	"annal/pkg/events"
+)
+
+// project applies what a poll brought, then tells it: an answer means that it can be read.
+func (w *worker) project(records []eventlog.Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	outcomes, err := w.count(records)
+	if err != nil {
+		return err
+	}
+	p := planOf(outcomes)
+	start := time.Now()
+	if len(p.sessions) > 0 {
+		if err := w.patiently("apply", func() error { return w.opts.Store.Apply(w.ctx, w.view, p.sessions) }); err != nil {
+			return err
+		}
+	}
+	if len(p.users) > 0 {
+		if err := w.patiently("note users' sessions", func() error { return w.opts.Store.AddSessions(w.ctx, p.users) }); err != nil {
+			return err
+		}
+	}
+	applied := time.Now()
+	w.opts.Metrics.apply.Observe(applied.Sub(start).Seconds())
+	if len(p.round.Sessions)+len(p.round.Answers) > 0 {
+		if err := w.patiently("publish", func() error { return w.opts.Notifier.Publish(w.ctx, p.round) }); err != nil {
+			return err
+		}
+		w.opts.Metrics.publish.Observe(time.Since(applied).Seconds())
+	}
+	return nil
+}
+
+// count picks the outcomes that count; poison is put aside and passed.
+func (w *worker) count(records []eventlog.Record) ([]counted, error) {
+	outcomes := make([]counted, 0, len(records))
+	var seen [events.Poison + 1]int
+	for i := range records {
+		rec := &records[i]
+		verdict, _, err := w.reader.Read(rec.Offset, rec.Record)
+		if verdict == 0 {
+			return nil, fmt.Errorf("hot: %w", err)
+		}
+		seen[verdict]++
+		switch verdict {
+		case events.Counted:
+			o, err := events.DecodeOutcome(rec.Record)
+			if err != nil {
+				if err := w.quarantine(rec, reasonOf(err), err); err != nil {
+					return nil, err
+				}
+				continue
+			}
+			outcomes = append(outcomes, counted{outcome: o, value: rec.Value, tell: rec.Offset >= w.told})
+		case events.Poison:
+			var poison *events.PoisonError
+			reason := events.PoisonHeaders
+			if errors.As(err, &poison) {
+				reason = poison.Reason
+			}
+			if err := w.quarantine(rec, reason, err); err != nil {
+				return nil, err
+			}
+		case events.Fenced, events.Late, events.Broken:
+		}
+	}
+	for v, n := range seen {
+		if n > 0 {
+			w.opts.Metrics.records.WithLabelValues(events.Verdict(v).String()).Add(float64(n))
+		}
+	}
+	return outcomes, nil
+}
+
+func reasonOf(err error) events.PoisonReason {
+	var version *events.VersionError
+	if errors.As(err, &version) {
+		return events.PoisonVersion
+	}
+	return events.PoisonValue
+}
+
+// quarantine puts a record aside durably. A rebuilding passes it again in silence:
+// it was put aside when it was first met.
+func (w *worker) quarantine(rec *eventlog.Record, reason events.PoisonReason, cause error) error {
+	if rec.Offset < w.told {
+		return nil
+	}
+	w.opts.Metrics.poison.WithLabelValues(string(reason)).Inc()
+	w.log.Error("record quarantined", "offset", rec.Offset, "reason", reason, "error", cause)
+	q, err := events.EncodeQuarantined(events.Quarantined{
+		Topic: string(rec.Topic), Partition: rec.Partition, Offset: rec.Offset, Reason: reason, Detail: cause.Error(), Record: rec.Record,
+	}, events.Envelope{Source: w.opts.Source})
+	if err != nil {
+		return fmt.Errorf("hot: %w", err)
+	}
+	return w.patiently("quarantine a record", func() error {
+		result := make(chan error, 1)
+		w.opts.Log.Append(w.ctx, eventlog.Quarantine, eventlog.ByKey, q, func(_ int32, _ int64, err error) { result <- err })
+		select {
+		case err := <-result:
+			if errors.Is(err, eventlog.ErrRefused) {
+				w.log.Error("the quarantine takes no such record; only the log has it", "offset", rec.Offset, "error", err)
+				return nil
+			}
+			return err
+		case <-w.ctx.Done():
+			return w.ctx.Err()
+		}
+	})
+}

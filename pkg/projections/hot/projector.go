@@ -1,0 +1,130 @@
+package hot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"annal/pkg/eventlog"
+)
+
+// Group is the projectors' consumer group on the events topic.
+const Group = "annal.hot"
+
+// Options say how the projector works.
+type Options struct {
+	Log      eventlog.Log
+	Store    Store
+	Notifier Notifier
+	// Instance is the static member id, kept over restarts; empty: dynamic.
+	Instance string
+	// Source is the CloudEvents source of what it quarantines.
+	Source string
+	// NewViewID gives an id greater than old, for a new building of a view.
+	NewViewID func(old string) string
+	// CommitEvery is how often progress is committed and the view looked at.
+	CommitEvery time.Duration
+	Logger      *slog.Logger
+	Metrics     *Metrics
+}
+
+// Projector keeps the view of the partitions that the group gives it.
+type Projector struct {
+	opts       Options
+	membership eventlog.Membership
+
+	mu      sync.Mutex
+	workers map[int32]*worker
+	joined  bool
+	fatal   chan error
+}
+
+// New joins the group; nothing is written before Run.
+func New(ctx context.Context, opts Options) (*Projector, error) {
+	if opts.CommitEvery <= 0 {
+		return nil, errors.New("hot: CommitEvery must be positive")
+	}
+	m, err := opts.Log.Join(ctx, Group, eventlog.Events, opts.Instance)
+	if err != nil {
+		return nil, fmt.Errorf("hot: %w", err)
+	}
+	return &Projector{opts: opts, membership: m, workers: map[int32]*worker{}, fatal: make(chan error, 1)}, nil
+}
+
+// Run projects until ctx ends, then finishes what it read and commits. It waits out
+// outages of the store; it returns an error when the log does not reach back far enough.
+func (p *Projector) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	left := make(chan error, 1)
+	go func() { left <- p.membership.Run(ctx, p) }()
+	var err error
+	select {
+	case err = <-p.fatal:
+		cancel()
+		err = errors.Join(err, <-left)
+	case err = <-left:
+	}
+	p.mu.Lock()
+	workers := p.workers
+	p.workers = map[int32]*worker{}
+	p.mu.Unlock()
+	for _, w := range workers {
+		w.stop()
+	}
+	return err
+}
+
+// Ready is nil once the views of all partitions that the group gave are whole.
+func (p *Projector) Ready() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.joined {
+		return errors.New("has no partitions yet")
+	}
+	for n, w := range p.workers {
+		if !w.whole.Load() {
+			return fmt.Errorf("the view of partition %d is being built", n)
+		}
+	}
+	return nil
+}
+
+// Claimed implements eventlog.Handler.
+func (p *Projector) Claimed(c eventlog.Claim) {
+	w := newWorker(p, c)
+	p.mu.Lock()
+	old := p.workers[c.Partition]
+	p.workers[c.Partition] = w
+	p.joined = true
+	p.mu.Unlock()
+	if old != nil {
+		old.stop()
+	}
+	go w.run()
+}
+
+// Released implements eventlog.Handler: what was read is finished and committed.
+func (p *Projector) Released(ctx context.Context, partition int32) {
+	if w := p.take(partition); w != nil {
+		w.drain(ctx)
+	}
+}
+
+// Lost implements eventlog.Handler.
+func (p *Projector) Lost(partition int32) {
+	if w := p.take(partition); w != nil {
+		w.stop()
+	}
+}
+
+func (p *Projector) take(partition int32) *worker {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := p.workers[partition]
+	delete(p.workers, partition)
+	return w
+}

@@ -1,0 +1,81 @@
+package hot
+
+import (
+	"context"
+	"errors"
+
+	"annal/pkg/events"
+)
+
+// ViewState says of a partition's part of the view which building of it this is. An
+// id is greater than those before it; sessions carry the id they were built under.
+type ViewState struct {
+	ID string
+	// Whole: everything up to the log's end was applied once; what is missing now is not there.
+	Whole bool
+}
+
+// Change is what one accepted event does to its session's part of the view.
+type Change struct {
+	// Seq is the event's, 0 for a marker.
+	Seq events.Seq
+	// Value is the outcome's stored bytes.
+	Value []byte
+	// Created is set for the event that opens the session.
+	Created *events.Created
+	// Index and Sender are set for a message.
+	Index  events.Index
+	Sender events.UserID
+	// In are those who come in, Out those who go.
+	In  []events.NewMember
+	Out []events.UserID
+	// Promoted became owner, empty if nobody.
+	Promoted events.UserID
+	Closed   bool
+	// Became says what became of the message Target.
+	Became      Became
+	Target      events.Seq
+	TargetIndex events.Index
+	// Reader moved a marker to Marker, for marker events.
+	Reader      events.UserID
+	Marker      events.Seq
+	MarkerIndex events.Index
+}
+
+// Became is what an event did to a message.
+type Became string
+
+// What an event did to a message.
+const (
+	BecameNothing    Became = ""
+	BecameRevoked    Became = "r"
+	BecameDeleted    Became = "d"
+	BecameOverridden Became = "o"
+)
+
+// SessionChanges are consecutive changes of one session, in log order.
+type SessionChanges struct {
+	Session events.SessionID
+	Changes []Change
+}
+
+// Errors of a store's Apply. All else is an outage, to be waited out.
+var (
+	// ErrGap: the session's changes don't follow on what the store has, or what it has
+	// is not whole (a key was evicted). The partition must be built anew.
+	ErrGap = errors.New("hot: the view lacks something")
+	// ErrSuperseded: a newer building of the view is there; this one must stop.
+	ErrSuperseded = errors.New("hot: a newer view is being built")
+)
+
+// Store is the write side of the view. Every method may be repeated.
+type Store interface {
+	// View gives the partition's state, the zero value when there is none.
+	View(ctx context.Context, partition int32) (ViewState, error)
+	SetView(ctx context.Context, partition int32, v ViewState) error
+	// Apply applies changes under the view id. Those the store has are passed over,
+	// so a repeat changes nothing. A session left from an older view is begun anew.
+	Apply(ctx context.Context, view string, sessions []SessionChanges) error
+	// AddSessions notes sessions that users are or were in.
+	AddSessions(ctx context.Context, users map[events.UserID][]events.SessionID) error
+}
