@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -50,8 +51,8 @@ type Screen interface {
 const (
 	// shownAtFirst is how many events are shown at the beginning, and by /history.
 	shownAtFirst = 20
-	// farewell is how long leaving waits for what was typed to be answered and shown.
-	farewell = 10 * time.Second
+	// patience is how long to wait for what was typed to be answered and shown.
+	patience = 10 * time.Second
 )
 
 // Chat is a conversation in a terminal.
@@ -119,6 +120,12 @@ func (c *Chat) begin(ctx context.Context) (Stream, error) {
 	}
 	c.showPage(page)
 	c.showMarks(ctx)
+	for _, e := range slices.Backward(page.GetEvents()) {
+		if e.GetUser() != c.me {
+			c.markRead(ctx, e.GetSeq())
+			break
+		}
+	}
 	stream, err := c.conn.Subscribe(ctx, c.session, c.lastOf(page))
 	if err != nil {
 		return nil, fmt.Errorf("chat: subscribe: %w", err)
@@ -193,11 +200,22 @@ func (c *Chat) signal() {
 
 // takeLeave waits for what was typed to be answered, and shown.
 func (c *Chat) takeLeave(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, farewell)
+	c.settle(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unsent > 0 {
+		c.screen.Print(fmt.Sprintf("* %d lines have no answer: they may or may not have been sent", c.unsent))
+	}
+}
+
+// settle waits, for a while at most, until all that was typed is answered and shown.
+// One goroutine at a time may call it.
+func (c *Chat) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		c.mu.Lock()
-		unsent, done := c.unsent, c.unsent == 0 && c.shown >= c.acked
+		done := c.unsent == 0 && c.shown >= c.acked
 		c.mu.Unlock()
 		if done {
 			return
@@ -205,9 +223,6 @@ func (c *Chat) takeLeave(ctx context.Context) {
 		select {
 		case <-c.changed:
 		case <-ctx.Done():
-			if unsent > 0 {
-				c.screen.Print(fmt.Sprintf("* %d lines have no answer: they may or may not have been sent", unsent))
-			}
 			return
 		}
 	}

@@ -47,21 +47,21 @@ func (c *Chat) line(ctx context.Context, typed string) error {
 	case "/help":
 		c.screen.Print(help)
 	case "/edit":
-		seq, text := c.target(rest)
+		seq, text := c.target(ctx, rest)
 		if seq == 0 || text == "" {
 			c.screen.Print("* /edit [SEQ] TEXT: there is nothing to edit, or no text")
 			return nil
 		}
 		c.send(ctx, client.Override{Session: c.session, Seq: seq, Text: text}, fmt.Sprintf("#%d is not edited", seq))
 	case "/revoke":
-		seq, more := c.target(rest)
+		seq, more := c.target(ctx, rest)
 		if seq == 0 || more != "" {
 			c.screen.Print("* /revoke [SEQ]: there is nothing to revoke")
 			return nil
 		}
 		c.send(ctx, client.Revoke{Session: c.session, Seq: seq}, fmt.Sprintf("#%d is not revoked", seq))
 	case "/delete":
-		seq, more := c.target(rest)
+		seq, more := c.target(ctx, rest)
 		if rest == "" || seq == 0 || more != "" {
 			c.screen.Print("* /delete SEQ")
 			return nil
@@ -83,12 +83,14 @@ func (c *Chat) line(ctx context.Context, typed string) error {
 	return nil
 }
 
-// target reads an optional seq before the rest; without it, one's own last message.
-func (c *Chat) target(rest string) (uint64, string) {
+// target reads an optional seq before the rest; without it, one's own last message,
+// also when it was only just typed.
+func (c *Chat) target(ctx context.Context, rest string) (uint64, string) {
 	first, more, _ := strings.Cut(rest, " ")
 	if seq, err := strconv.ParseUint(strings.TrimPrefix(first, "#"), 10, 64); err == nil {
 		return seq, strings.TrimSpace(more)
 	}
+	c.settle(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.mine, rest

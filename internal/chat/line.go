@@ -19,7 +19,7 @@ func what(e *clientv1.Event, me string) string {
 	who := name(e.GetUser(), me)
 	switch kind := e.GetEvent().(type) {
 	case *clientv1.Event_Created:
-		return fmt.Sprintf("* %s opened this with %s", who, people(kind.Created, me))
+		return fmt.Sprintf("* %s opened this with %s", who, people(kind.Created, e.GetUser(), me))
 	case *clientv1.Event_Added:
 		var users []string
 		for _, m := range kind.Added.GetMembers() {
@@ -67,10 +67,12 @@ func sent(who string, m *clientv1.Sent) string {
 	return text
 }
 
-func people(m *clientv1.Created, me string) string {
+func people(m *clientv1.Created, creator, me string) string {
 	var users []string
 	for _, u := range m.GetMembers() {
-		users = append(users, name(u.GetUser(), me))
+		if u.GetUser() != creator {
+			users = append(users, name(u.GetUser(), me))
+		}
 	}
 	if len(users) > 5 {
 		return fmt.Sprintf("%s and %d more", strings.Join(users[:5], ", "), len(users)-5)
@@ -85,7 +87,7 @@ func promoted(user, me string) string {
 	if user == "" {
 		return ""
 	}
-	return fmt.Sprintf("; %s owns this now", name(user, me))
+	return fmt.Sprintf("; the owner is %s now", name(user, me))
 }
 
 func name(user, me string) string {

@@ -98,9 +98,10 @@ func repeated(o outcome) outcome {
 		e.Duplicate = true
 		return outcome{err: &e}
 	}
-	a := &clientv1.Ack{Session: o.ack.Session, Seq: o.ack.Seq, TimeMs: o.ack.TimeMs, Answered: o.ack.Answered, Duplicate: true}
+	// A repeat of what had no effect names no time.
+	a := &clientv1.Ack{Session: o.ack.Session, Seq: o.ack.Seq, Answered: o.ack.Answered, Duplicate: true}
 	if a.Answered == "" {
-		a.Answered = string(events.CodeDuplicate)
+		a.Answered, a.TimeMs = string(events.CodeDuplicate), o.ack.TimeMs
 	}
 	return outcome{ack: a}
 }

@@ -76,6 +76,9 @@ type importing struct {
 type channel struct {
 	conn    Conn
 	session string
+	// former: a former run created it. In a channel of this run nothing can be
+	// another's, so repeats there are what the client sent again.
+	former bool
 	// in are the people in at this point of the file.
 	in map[string]bool
 }
@@ -130,7 +133,7 @@ func (im *importing) channel(ctx context.Context, name string) (*channel, error)
 	if err != nil {
 		return nil, err
 	}
-	ch.session = ack.GetSession()
+	ch.session, ch.former = ack.GetSession(), im.tally.repeats(ack)
 	im.channels[name] = ch
 	return ch, nil
 }
@@ -176,7 +179,7 @@ func (im *importing) line(ctx context.Context, ch *channel, l line) {
 		}
 		op = client.Send{Session: ch.session, Text: l.text}
 	}
-	im.send(ctx, ch, l, id, op, func(a client.Ack, err error) { im.tally.line(number, a, err) })
+	im.send(ctx, ch, l, id, op, func(a client.Ack, err error) { im.tally.line(number, ch.former, a, err) })
 }
 
 func (im *importing) send(ctx context.Context, ch *channel, l line, id string, op client.Op, done func(client.Ack, error)) {

@@ -83,14 +83,15 @@ func (t *tally) malformed(e *malformedError) {
 	t.name(e.number, malformed+": "+e.err.Error())
 }
 
-// line counts what came of a line's own command.
-func (t *tally) line(number int, a client.Ack, err error) {
+// line counts what came of a line's own command. former: the channel was there
+// before this run.
+func (t *tally) line(number int, former bool, a client.Ack, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var e *client.Error
 	switch {
 	case errors.As(err, &e):
-		if e.Duplicate && !e.Resent {
+		if former && e.Duplicate {
 			t.summary.Already++
 			return
 		}
@@ -98,7 +99,7 @@ func (t *tally) line(number int, a client.Ack, err error) {
 		t.name(number, e.Error())
 	case err != nil:
 		t.fail(fmt.Errorf("importer: line %d: %w", number, err))
-	case t.ofFormerRun(a):
+	case former && t.repeats(a):
 		t.summary.Already++
 	case a.GetAnswered() == "" || a.GetAnswered() == string(events.CodeDuplicate):
 		t.summary.Acked++
@@ -107,11 +108,10 @@ func (t *tally) line(number int, a client.Ack, err error) {
 	}
 }
 
-// ofFormerRun tells a repeat of a former run from one of this run, sent again over
-// another connection: the latter is not older than the run.
-func (t *tally) ofFormerRun(a client.Ack) bool {
-	repeat := a.GetDuplicate() || a.GetAnswered() == string(events.CodeDuplicate)
-	return repeat && !(a.Resent && a.GetTimeMs() >= t.start)
+// repeats tells what was sent by a former run from what this run sent twice, over
+// one connection and another: the latter is not older than the run.
+func (t *tally) repeats(a client.Ack) bool {
+	return a.GetDuplicate() && !(a.Resent && a.GetTimeMs() >= t.start)
 }
 
 // joined counts somebody let in before speaking.

@@ -1,0 +1,237 @@
+package chat
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"annal/pkg/client"
+	"annal/pkg/client/clienttest"
+)
+
+// terminal is a person at a pipe.
+type terminal struct {
+	t     *testing.T
+	who   string
+	in    *io.PipeWriter
+	done  chan error
+	mu    sync.Mutex
+	lines []string
+	more  chan struct{}
+	at    int
+}
+
+// open starts a chat of who with whom.
+func open(t *testing.T, s *clienttest.Server, who string, p Place) *terminal {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	states := make(chan client.State, 64)
+	opts := s.Options(who)
+	opts.OnState = func(s client.State) { states <- s }
+	c := s.Dial(opts)
+	session, err := Open(ctx, Connect(c), p)
+	if err != nil {
+		t.Fatalf("%s: %v", who, err)
+	}
+	in, write := io.Pipe()
+	read, out := io.Pipe()
+	screen, restore, err := OpenScreen(in, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	term := &terminal{t: t, who: who, in: write, done: make(chan error, 1), more: make(chan struct{}, 1)}
+	var gone sync.WaitGroup
+	gone.Go(func() { term.watch(read) })
+	chat := New(Connect(c), screen, session, c.User(), time.UTC)
+	gone.Go(func() {
+		for {
+			select {
+			case s := <-states:
+				chat.State(ctx, s)
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	gone.Go(func() {
+		term.done <- chat.Run(ctx)
+		restore()
+	})
+	t.Cleanup(func() {
+		cancel()
+		write.Close()
+		c.Close()
+		out.Close()
+		gone.Wait()
+	})
+	return term
+}
+
+func (x *terminal) watch(r io.Reader) {
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		x.mu.Lock()
+		x.lines = append(x.lines, lines.Text())
+		x.mu.Unlock()
+		select {
+		case x.more <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (x *terminal) types(lines ...string) {
+	x.t.Helper()
+	for _, l := range lines {
+		if _, err := fmt.Fprintln(x.in, l); err != nil {
+			x.t.Fatal(err)
+		}
+	}
+}
+
+// sees waits for lines that contain these, in this order, after what was seen before.
+func (x *terminal) sees(want ...string) {
+	x.t.Helper()
+	for _, w := range want {
+		x.wait(w)
+	}
+}
+
+func (x *terminal) wait(want string) {
+	x.t.Helper()
+	deadline := time.NewTimer(20 * time.Second)
+	defer deadline.Stop()
+	for {
+		x.mu.Lock()
+		for x.at < len(x.lines) {
+			found := strings.Contains(x.lines[x.at], want)
+			x.at++
+			if found {
+				x.mu.Unlock()
+				return
+			}
+		}
+		all := strings.Join(x.lines, "\n")
+		x.mu.Unlock()
+		select {
+		case <-x.more:
+		case <-deadline.C:
+			x.t.Fatalf("%s does not see %q after what was seen before; all of it:\n%s", x.who, want, all)
+		}
+	}
+}
+
+// count says how many lines contain what.
+func (x *terminal) count(what string) int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n := 0
+	for _, l := range x.lines {
+		if strings.Contains(l, what) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestTwoTerminals(t *testing.T) {
+	s := clienttest.Serve(t)
+	alice := open(t, s, "alice", Place{With: []string{"bob"}})
+	bob := open(t, s, "bob", Place{With: []string{"alice"}})
+	alice.types("hello bob")
+	alice.sees("#2 you: hello bob", "✓ read by bob up to #2")
+	bob.sees("#2 alice: hello bob")
+	bob.types("hi", "/edit hi alice")
+	alice.sees("#3 bob: hi", "#4 * bob edited #3: hi alice")
+	bob.sees("#3 you: hi", "#4 * you edited #3: hi alice", "✓ read by alice up to #4")
+	alice.types("/revoke 2")
+	bob.sees("#5 * alice revoked #2")
+	alice.sees("* you revoked #2")
+	alice.types("/edit too late")
+	alice.sees("! #2 is not edited: MESSAGE_REVOKED")
+	alice.types("/who", "/nonsense", "/read")
+	alice.sees("  you, member since", "  bob, member since", "* no such command", "bob has read up to #")
+	bob.types("/quit")
+	if err := <-bob.done; err != nil {
+		t.Errorf("bob's chat ends with %v", err)
+	}
+}
+
+func TestChatGoesOnAfterTheServerIsKilled(t *testing.T) {
+	s := clienttest.Serve(t)
+	alice := open(t, s, "alice", Place{With: []string{"bob"}})
+	bob := open(t, s, "bob", Place{With: []string{"alice"}})
+	alice.types("before")
+	bob.sees("#2 alice: before")
+	s.Kill()
+	alice.sees("* reconnecting…")
+	bob.sees("* reconnecting…")
+	alice.types("while it is away 1", "while it is away 2")
+	s.Start()
+	alice.sees("#3 you: while it is away 1", "#4 you: while it is away 2")
+	bob.sees("#3 alice: while it is away 1", "#4 alice: while it is away 2")
+	bob.types("after")
+	alice.sees("#5 bob: after")
+	for _, x := range []*terminal{alice, bob} {
+		if n := x.count("while it is away"); n != 2 {
+			t.Errorf("%s sees %d of the two lines", x.who, n)
+		}
+		if x.count("* connected again") == 0 {
+			t.Errorf("%s is not told that the connection is back", x.who)
+		}
+	}
+}
+
+func TestLinesOfAPipeAreSentBeforeItEnds(t *testing.T) {
+	s := clienttest.Serve(t)
+	alice := open(t, s, "alice", Place{Group: "friends", With: []string{"bob", "carol"}})
+	alice.types("one", "two", "three")
+	alice.in.Close()
+	if err := <-alice.done; err != nil {
+		t.Fatal(err)
+	}
+	alice.sees("#2 you: one", "#3 you: two", "#4 you: three")
+	carol := open(t, s, "carol", Place{Group: "friends"})
+	carol.sees("#1 * alice opened this", "#2 alice: one", "#4 alice: three")
+	alice2 := open(t, s, "alice", Place{Group: "friends", With: []string{"dave"}})
+	alice2.sees("#4 you: three")
+}
+
+func TestRemovedFromTheGroup(t *testing.T) {
+	s := clienttest.Serve(t)
+	open(t, s, "alice", Place{Group: "friends", With: []string{"bob"}})
+	bob := open(t, s, "bob", Place{Group: "friends"})
+	bob.sees("#1 * alice opened this")
+	admin := s.Dial(s.Options("alice"))
+	session, err := Open(t.Context(), Connect(admin), Place{Group: "friends"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.Remove(t.Context(), session, []string{"bob"}); err != nil {
+		t.Fatal(err)
+	}
+	bob.sees("* you are no longer a member here")
+	if err := <-bob.done; err != nil {
+		t.Errorf("bob's chat ends with %v", err)
+	}
+}
+
+func TestHistory(t *testing.T) {
+	s := clienttest.Serve(t)
+	alice := open(t, s, "alice", Place{With: []string{"bob"}})
+	for i := range 50 {
+		alice.types(fmt.Sprintf("line %d.", i))
+	}
+	alice.sees("line 49.")
+	bob := open(t, s, "bob", Place{With: []string{"alice"}})
+	bob.sees("#32 alice: line 30.", "#51 alice: line 49.")
+	bob.types("/history")
+	bob.sees("#12 alice: line 10.", "#31 alice: line 29.")
+	bob.types("/history", "/history")
+	bob.sees("#1 * alice opened this", "#11 alice: line 9.", "* this is the beginning")
+}
