@@ -1,0 +1,97 @@
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// terminal is an `annal chat` on pipes.
+type terminal struct {
+	*process
+	typing io.Writer
+}
+
+func chat(t *testing.T, s *server, me, other string) *terminal {
+	t.Helper()
+	in, typing, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		typing.Close()
+	})
+	return &terminal{start(t, "chat-"+me, in, "chat", "--endpoints", s.file, "--as", me, "--with", other), typing}
+}
+
+func (c *terminal) types(line string) {
+	c.t.Helper()
+	if _, err := fmt.Fprintln(c.typing, line); err != nil {
+		c.t.Fatalf("type %q: %v", line, err)
+	}
+}
+
+// sees waits for a line that matches and gives its first group.
+func (c *terminal) sees(pattern string) string {
+	c.t.Helper()
+	re := regexp.MustCompile("(?m)" + pattern)
+	var found []string
+	eventually(c.t, patience, func() error {
+		if found = re.FindStringSubmatch(string(c.output())); found == nil {
+			return fmt.Errorf("%s shows no line like %q", c.name, pattern)
+		}
+		return nil
+	})
+	return found[len(found)-1]
+}
+
+// count counts the lines that end in text.
+func (c *terminal) count(text string) int {
+	c.t.Helper()
+	n := 0
+	for line := range strings.Lines(string(c.output())) {
+		if strings.HasSuffix(strings.TrimSpace(line), text) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestTwoTerminals(t *testing.T) {
+	s := dev(t, "embedded")
+	alice, bob := chat(t, s, "alice", "bob"), chat(t, s, "bob", "alice")
+	alice.sees(`^\* you are alice`)
+	bob.sees(`^\* you are bob`)
+
+	alice.types("hello bob")
+	hello := bob.sees(`#(\d+) alice: hello bob$`)
+	alice.sees(`✓ read by bob up to #` + hello + `$`)
+	alice.types("/edit hello, bob")
+	bob.sees(`alice edited #` + hello + `: hello, bob$`)
+	bob.types("hello alice")
+	answer := alice.sees(`#(\d+) bob: hello alice$`)
+	bob.sees(`✓ read by alice up to #` + answer + `$`)
+	bob.types("/revoke")
+	alice.sees(`bob revoked #` + answer + `$`)
+
+	s.kill()
+	alice.sees(`^\* reconnecting`)
+	alice.types("said while it was down")
+	s.up(t, s.name)
+	bob.sees(`alice: said while it was down$`)
+	bob.types("still here")
+	last := alice.sees(`#(\d+) bob: still here$`)
+	bob.sees(`✓ read by alice up to #` + last + `$`)
+	for _, said := range []string{"alice: hello bob", "alice: said while it was down"} {
+		if n := bob.count(said); n != 1 {
+			t.Errorf("bob's terminal shows %q %d times, want once", said, n)
+		}
+	}
+	alice.types("/quit")
+	alice.wait(patience)
+	verify(t, s.file)
+}
