@@ -64,9 +64,9 @@ func open(t *testing.T, s *clienttest.Server, who string, p Place) *terminal {
 	})
 	t.Cleanup(func() {
 		cancel()
-		write.Close()
+		_ = write.Close()
 		c.Close()
-		out.Close()
+		_ = out.Close()
 		gone.Wait()
 	})
 	return term
@@ -191,7 +191,9 @@ func TestLinesOfAPipeAreSentBeforeItEnds(t *testing.T) {
 	s := clienttest.Serve(t)
 	alice := open(t, s, "alice", Place{Group: "friends", With: []string{"bob", "carol"}})
 	alice.types("one", "two", "three")
-	alice.in.Close()
+	if err := alice.in.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if err := <-alice.done; err != nil {
 		t.Fatal(err)
 	}

@@ -381,6 +381,6 @@ func nowhere(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	return "ws://" + l.Addr().String()
 }

@@ -126,7 +126,9 @@ func (s *Server) Start() {
 		}
 	})
 	s.kill = sync.OnceFunc(func() {
-		web.Close()
+		if err := web.Close(); err != nil {
+			s.t.Errorf("web server: %v", err)
+		}
 		l.cut()
 		cancel()
 		gone.Wait()
