@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protojson"
+
 	clientv1 "annal/gen/annal/client/v1"
 )
 
@@ -43,6 +45,29 @@ func BenchmarkParseEvent(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := ParseServerJSON(frame); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// The same by reflection, for comparison within one run.
+
+func BenchmarkParseSendByReflection(b *testing.B) {
+	frame := AppendClientJSON(nil, benchSend)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := protojson.Unmarshal(frame, &clientv1.ClientFrame{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkAppendEventByReflection(b *testing.B) {
+	var buf []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		var err error
+		if buf, err = byName.MarshalAppend(buf[:0], benchEvent); err != nil {
 			b.Fatal(err)
 		}
 	}

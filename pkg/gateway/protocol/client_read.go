@@ -14,10 +14,10 @@ import (
 // MALFORMED_FRAME (not JSON, a value of another type, a lone surrogate),
 // UNKNOWN_OP, MISSING_FIELD, INVALID_FIELD. Commands have a client id.
 func ParseClientJSON(b []byte) (*clientv1.ClientFrame, *events.Error) {
-	r := reader{}
-	r.jx.ResetBytes(b)
+	r := takeReader(b, false)
+	defer r.release()
 	m := &clientv1.ClientFrame{}
-	seen := object(&r, m, clientField)
+	seen := object(r, m, clientField)
 	r.end()
 	if !r.failed() {
 		switch {

@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"sync"
+
 	"github.com/go-faster/jx"
 
 	"annal/pkg/events"
@@ -12,6 +14,22 @@ type reader struct {
 	jx      jx.Decoder
 	lenient bool
 	err     *events.Error
+}
+
+var readers = sync.Pool{New: func() any { return new(reader) }}
+
+// takeReader gives a reader of b; release it.
+func takeReader(b []byte, lenient bool) *reader {
+	r := readers.Get().(*reader)
+	r.jx.ResetBytes(b)
+	r.lenient = lenient
+	return r
+}
+
+func (r *reader) release() {
+	r.jx.ResetBytes(nil)
+	r.err = nil
+	readers.Put(r)
 }
 
 func (r *reader) failed() bool { return r.err != nil }

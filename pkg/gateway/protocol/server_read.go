@@ -10,10 +10,10 @@ import (
 // ParseServerJSON reads a server's frame. Fields and kinds of frame that this
 // program does not know are passed over; the frame then has no kind.
 func ParseServerJSON(b []byte) (*clientv1.ServerFrame, error) {
-	r := reader{lenient: true}
-	r.jx.ResetBytes(b)
+	r := takeReader(b, true)
+	defer r.release()
 	m := &clientv1.ServerFrame{}
-	object(&r, m, serverField)
+	object(r, m, serverField)
 	r.end()
 	if r.failed() {
 		return nil, fmt.Errorf("protocol: server frame: %w", r.err)
