@@ -9,7 +9,11 @@ import (
 // letIn opens a stay. The marker starts at the joining event, so nothing older is
 // unread; stays of before are kept, MaxStays in all.
 func (e *evolution) letIn(u events.UserID, role events.Role) {
-	m := memberOf(e.rows, u)
+	e.stay(u, role, memberOf(e.rows, u))
+}
+
+// stay opens a stay of somebody whose row is m so far.
+func (e *evolution) stay(u events.UserID, role events.Role, m events.Member) {
 	kept := m.Stays[max(0, len(m.Stays)-(events.MaxStays-1)):]
 	stays := make([]events.Stay, 0, len(kept)+1)
 	m.Stays = append(append(stays, kept...), events.Stay{From: e.seq, FromIndex: e.head.Index})

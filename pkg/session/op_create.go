@@ -49,6 +49,6 @@ func (f created) evolve(e *evolution) {
 		Kind: f.Kind, Base: f.Base, Policy: f.Policy, Title: f.Title, Created: e.o.Time,
 	}
 	for _, m := range f.Members {
-		e.letIn(m.User, m.Role)
+		e.stay(m.User, m.Role, events.Member{}) // nobody was here before, so no row is read
 	}
 }
