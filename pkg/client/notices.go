@@ -29,6 +29,10 @@ type noticeQueue struct {
 func newNoticeQueue() *noticeQueue { return &noticeQueue{wake: make(chan struct{}, 1)} }
 
 func (q *noticeQueue) put(m *clientv1.Notice) {
+	if m.GetSession() == "" {
+		q.resync()
+		return
+	}
 	q.add(Notice{Session: m.GetSession(), Seq: m.GetSeq(), Member: m.GetMember()})
 }
 

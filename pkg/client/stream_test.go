@@ -230,6 +230,14 @@ func TestNoticesAndResync(t *testing.T) {
 	if n, err := c.NextNotice(within(t)); err != nil || n != (Notice{Session: "g", Seq: 3, Member: true}) {
 		t.Errorf("got %v, %v; want the notice of g", n, err)
 	}
+	f.mu.Lock()
+	for n := range f.conns {
+		n.say(&clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Notice{Notice: &clientv1.Notice{}}})
+	}
+	f.mu.Unlock()
+	if n, err := c.NextNotice(within(t)); err != nil || n != (Notice{Resync: true}) {
+		t.Errorf("got %v, %v; want a resync when the gateway may have missed notices", n, err)
+	}
 	f.dropAll()
 	if n, err := c.NextNotice(within(t)); err != nil || n != (Notice{Resync: true}) {
 		t.Errorf("got %v, %v; want a resync after the connection was lost", n, err)
