@@ -29,7 +29,7 @@ import (
 const patience = 20 * time.Second
 
 type server struct {
-	t     *testing.T
+	t     testing.TB
 	world *gatewaytest.World
 	key   auth.Key
 	http  *httptest.Server
@@ -37,7 +37,7 @@ type server struct {
 	stop func()
 }
 
-func serve(t *testing.T, change func(*gateway.Config), o ws.Options) *server {
+func serve(t testing.TB, change func(*gateway.Config), o ws.Options) *server {
 	t.Helper()
 	key, err := auth.GenerateKey(rand.Reader)
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *server) token(user events.UserID, life time.Duration) string {
 }
 
 type socket struct {
-	t *testing.T
+	t testing.TB
 	*websocket.Conn
 }
 
