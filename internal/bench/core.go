@@ -55,10 +55,21 @@ func (o Options) run(ctx context.Context, engines string, report func(Result)) (
 		return err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	if err := o.sends(ctx, s, report); err != nil {
-		return fmt.Errorf("%w%s", err, s.tail())
+	// A server that ends by itself ends the measurement.
+	ctx, gone := context.WithCancelCause(ctx)
+	defer gone(nil)
+	go func() {
+		<-s.done
+		gone(errors.New("the server has ended"))
+	}()
+	err = o.sends(ctx, s, report)
+	if err == nil {
+		err = floor(ctx, s.at.Kafka, o.Span, report)
 	}
-	return floor(ctx, s.at.Kafka, o.Span, report)
+	if err != nil {
+		return fmt.Errorf("%w%s", errors.Join(err, context.Cause(ctx)), s.tail())
+	}
+	return nil
 }
 
 // setUpTimeout bounds making the sessions.
