@@ -147,8 +147,6 @@ func TestWhatIsInvalidNeverReachesTheLog(t *testing.T) {
 			frame string
 			code  events.Code
 		}{
-			"NUL":               {fmt.Sprintf(`{"id":"1","client_id":"1","send":{"session":%q,"text":"a\u0000b"}}`, s), events.CodeInvalidText},
-			"empty":             {send("1", s, ""), events.CodeInvalidText},
 			"a byte too long":   {send("1", s, strings.Repeat("x", events.MaxTextBytes+1)), events.CodeTextTooLong},
 			"bad client id":     {send("a b", s, "x"), events.CodeInvalidArgument},
 			"direct with three": {`{"id":"1","client_id":"1","create":{"kind":"KIND_DIRECT","members":[{"user":"u2"},{"user":"u3"}]}}`, events.CodeInvalidArgument},
@@ -160,6 +158,24 @@ func TestWhatIsInvalidNeverReachesTheLog(t *testing.T) {
 		}
 		if ack := c.ask(send("2", s, strings.Repeat("x", events.MaxTextBytes))).GetAck(); ack.GetSeq() != 2 {
 			t.Errorf("the longest text: got %v", ack)
+		}
+	})
+}
+
+func TestARepeatedInvalidTextIsKnown(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		c := b.hello("u1")
+		s := direct(t, c)
+		for what, frame := range map[string]string{
+			"NUL":   fmt.Sprintf(`{"id":"1","client_id":"1","send":{"session":%q,"text":"a\u0000b"}}`, s),
+			"empty": send("2", s, ""),
+		} {
+			if e := wantError(t, what, c.ask(frame), events.CodeInvalidText); e.GetDuplicate() {
+				t.Errorf("%s: got %v, want no repeat", what, e)
+			}
+			if e := wantError(t, what+" again", c.ask(frame), events.CodeInvalidText); !e.GetDuplicate() {
+				t.Errorf("%s again: got %v, want a repeat", what, e)
+			}
 		}
 	})
 }

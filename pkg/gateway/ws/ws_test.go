@@ -217,7 +217,7 @@ func TestBadFramesLeaveTheConnection(t *testing.T) {
 		{"negative", fmt.Sprintf(`{"id":"1","client_id":"1","mark_read":{"session":%q,"seq":-1}}`, session), events.CodeInvalidField},
 		{"2^53 as a string, past the end", fmt.Sprintf(`{"id":"1","client_id":"m","mark_read":{"session":%q,"seq":"9007199254740993"}}`, session), events.CodeOutOfRange},
 		{"over-long text", text(strings.Repeat("x", events.MaxTextBytes+1)), events.CodeTextTooLong},
-		{"NUL", fmt.Sprintf(`{"id":"1","client_id":"1","send":{"session":%q,"text":"a\u0000b"}}`, session), events.CodeInvalidText},
+		{"NUL", fmt.Sprintf(`{"id":"1","client_id":"nul","send":{"session":%q,"text":"a\u0000b"}}`, session), events.CodeInvalidText},
 		{"unknown session", `{"id":"1","client_id":"1","send":{"session":"g_none","text":"x"}}`, events.CodeNoSuchSession},
 		{"as another", fmt.Sprintf(`{"id":"1","client_id":"1","as_user":"u2","send":{"session":%q,"text":"x"}}`, session), events.CodeServiceTokenRequired},
 	} {
