@@ -152,21 +152,22 @@ func serve(t *testing.T, name string, args ...string) *server {
 
 func (s *server) up(t *testing.T, name string) {
 	t.Helper()
-	s.process = start(t, name, nil, s.args...)
+	p := start(t, name, nil, s.args...)
+	s.process = p
 	ctx, cancel := context.WithTimeout(t.Context(), startTime)
 	defer cancel()
 	ctx, gone := context.WithCancelCause(ctx)
 	defer gone(nil)
 	go func() {
 		select {
-		case <-s.done:
-			gone(fmt.Errorf("it has ended: %w", s.err))
+		case <-p.done:
+			gone(fmt.Errorf("it has ended: %w", p.err))
 		case <-ctx.Done():
 		}
 	}()
-	at, err := endpoints.Await(ctx, s.file, s.cmd.Process.Pid)
+	at, err := endpoints.Await(ctx, s.file, p.cmd.Process.Pid)
 	if err != nil {
-		t.Fatalf("%s is not ready: %v%s", name, err, devstack.LogTail(s.log))
+		t.Fatalf("%s is not ready: %v%s", name, err, devstack.LogTail(p.log))
 	}
 	s.at = at
 }
