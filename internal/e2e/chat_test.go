@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,8 +23,9 @@ func chat(t *testing.T, s *server, me, other string) *terminal {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		in.Close()
-		typing.Close()
+		if err := errors.Join(in.Close(), typing.Close()); err != nil {
+			t.Errorf("close the pipe of %s: %v", me, err)
+		}
 	})
 	return &terminal{start(t, "chat-"+me, in, "chat", "--endpoints", s.file, "--as", me, "--with", other), typing}
 }
