@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"annal/internal/app"
+	"annal/internal/bench"
+)
+
+func benchCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "bench", Short: "Measure Annal on this machine"}
+	cmd.AddCommand(benchCoreCommand())
+	return cmd
+}
+
+func benchCoreCommand() *cobra.Command {
+	var engines []string
+	var seconds int
+	var out string
+	cmd := &cobra.Command{
+		Use:   "core",
+		Short: "Measure sends, from a client's socket to the ack",
+		Long: "Start `annal dev` in a process of its own for each kind of engines, and measure acked sends of\n" +
+			"WebSocket clients in this process: closed loops with 1, 64 and 1024 in flight, open loops at\n" +
+			"1,000 and 5,000 a second, one big channel. Two plain hops through the same Kafka follow, the\n" +
+			"least that any system of this shape pays. It takes about 12 × (seconds + 2) for each kind.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if seconds < 1 || seconds > 600 {
+				return fmt.Errorf("--seconds is 1 to 600")
+			}
+			executable, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			report, err := bench.Core(cmd.Context(), bench.Options{
+				Executable: executable, Engines: engines, Span: time.Duration(seconds) * time.Second, Commit: version,
+				Progress: func(engines string, r bench.Result) {
+					fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s: %.0f/s\n", engines, r.Name, r.PerSecond)
+				},
+			})
+			if err != nil {
+				return err
+			}
+			if err := report.Print(cmd.OutOrStdout()); err != nil {
+				return err
+			}
+			if out == "" {
+				return nil
+			}
+			return report.Write(out)
+		},
+	}
+	f := cmd.Flags()
+	f.StringSliceVar(&engines, "engines", []string{app.EnginesEmbedded, app.EnginesReal}, "kinds of engines, one after the other")
+	f.IntVar(&seconds, "seconds", 5, "how long each measurement takes")
+	f.StringVar(&out, "out", "", "write the report to this file (JSON)")
+	return cmd
+}
