@@ -82,7 +82,7 @@ func (r *Role) Run(ctx context.Context) error {
 	select {
 	case err = <-r.fatal:
 		cancel()
-		<-left
+		err = errors.Join(err, <-left)
 	case err = <-left:
 	}
 	r.mu.Lock()

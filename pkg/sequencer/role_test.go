@@ -61,7 +61,7 @@ type running struct {
 	log    eventlog.Log
 	role   *sequencer.Role
 	cancel context.CancelFunc
-	ended  chan error
+	ended  chan error // of one error, then closed
 }
 
 func (c *cluster) run(instance string, d *disk) *running {
@@ -77,7 +77,7 @@ func (c *cluster) run(instance string, d *disk) *running {
 	ctx, cancel := context.WithCancel(c.ctx)
 	r := &running{log: opts.Log, role: role, cancel: cancel, ended: make(chan error, 1)}
 	go func() { r.ended <- role.Run(ctx); close(r.ended) }()
-	c.t.Cleanup(func() { cancel(); <-r.ended; r.log.Close() })
+	c.t.Cleanup(func() { cancel(); r.wait(); r.log.Close() })
 	return r
 }
 
@@ -90,10 +90,16 @@ func (r *running) stop(t *testing.T) {
 	}
 }
 
+// wait waits for its end, whatever that was.
+func (r *running) wait() {
+	for range r.ended {
+	}
+}
+
 // crash takes the log away from under it, with everything in flight.
 func (r *running) crash() {
 	r.log.Close()
-	<-r.ended
+	r.wait()
 	r.cancel()
 }
 
@@ -268,7 +274,9 @@ func TestRoleDrainsAndCommits(t *testing.T) {
 	go func() { ended <- m.Run(ctx, h) }()
 	claim := <-h.got
 	cancel()
-	<-ended
+	if err := <-ended; err != nil {
+		t.Errorf("Run = %v, want nil", err)
+	}
 	p, err := events.ParseProgress(claim.Metadata)
 	if err != nil || claim.Offset != 800 || p.Last != 799 {
 		t.Errorf("committed %d with %q (%v), want 800 and a progress whose last is 799", claim.Offset, claim.Metadata, err)
@@ -322,8 +330,7 @@ func TestRoleStops(t *testing.T) {
 				c.send(0, 1)
 				r := c.run("first", newDisk())
 				c.outcomes()
-				r.cancel()
-				<-r.ended
+				r.stop(c.t)
 				c.send(1, 1)
 				c.memory.Trim(eventlog.Commands, 0, 6)
 			},

@@ -3,6 +3,7 @@ package sequencer_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -180,8 +181,10 @@ func (r sessionRows) sum(s events.SessionID, k events.Key) uint64 {
 // rowSum is a row's part in the sum over all rows, which is their exclusive or.
 func rowSum(s events.SessionID, k events.Key, value []byte) uint64 {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%q %q ", s, k)
-	h.Write(value)
+	for _, part := range [][]byte{[]byte(s), []byte(k), value} {
+		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(part))))
+		h.Write(part)
+	}
 	return h.Sum64()
 }
 

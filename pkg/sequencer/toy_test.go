@@ -65,7 +65,7 @@ func (r toyRules) Decide(rows session.Rows, c *events.Command, at session.At) ev
 		if !in {
 			o.Result = events.Answered{Code: events.CodeAlreadyOut}
 		}
-	default:
+	case events.Add, events.Remove, events.Revoke, events.Override, events.Delete, events.MarkRead:
 		o.Result = reject(events.CodeInvalidArgument)
 	}
 	if _, ok := c.Op.(events.Create); !ok && !created {
@@ -125,6 +125,7 @@ func (toyRules) Evolve(rows session.Rows, o *events.Outcome, stored events.Hash)
 			last.To = accepted.Seq
 			writes = append(writes, events.Write{Key: me, Row: m},
 				events.Write{Key: events.StandingKey(events.RoleMember, last.From, o.Actor.User)})
+		case events.Created, events.Added, events.Removed, events.Revoked, events.Overridden, events.Deleted, events.Read:
 		}
 	}
 	if _, duplicate := o.Result.(events.Answered); !duplicate && o.ClientID != "" && id.Code != events.CodeClientIDConflict {
