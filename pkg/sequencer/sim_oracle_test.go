@@ -44,7 +44,8 @@ type oracle struct {
 	// weak says that the rule is not the real one: then only what it lets count is
 	// checked, since stores and other readers go by the real one.
 	weak     bool
-	versions map[events.Owner]toyRules // who decided
+	evolve   sequencer.Rules                  // of all versions alike
+	versions map[events.Owner]sequencer.Rules // who decided
 	commands *[]eventlog.Record
 	refusing map[int64]bool // commands whose outcome the log refuses
 	fold     mapRows
@@ -57,9 +58,9 @@ type oracle struct {
 	time     events.Millis
 }
 
-func newOracle(rule countingRule, commands *[]eventlog.Record) *oracle {
+func newOracle(rule countingRule, evolve sequencer.Rules, commands *[]eventlog.Record) *oracle {
 	return &oracle{
-		cluster: simCluster, rule: rule, versions: map[events.Owner]toyRules{}, commands: commands, refusing: map[int64]bool{},
+		cluster: simCluster, rule: rule, evolve: evolve, versions: map[events.Owner]sequencer.Rules{}, commands: commands, refusing: map[int64]bool{},
 		fold: mapRows{}, progress: []events.Progress{rule.Progress()}, rows: []uint64{0}, counted: map[int64]int64{}, last: -1,
 	}
 }
@@ -98,7 +99,7 @@ func (o *oracle) count(rec eventlog.Record, stamp events.Stamp) uint64 {
 	o.time = out.Time
 	var sum uint64
 	rows := o.fold.of(out.Session)
-	for _, w := range (toyRules{}).Evolve(rows, &out, sha256.Sum256(rec.Value)) {
+	for _, w := range o.evolve.Evolve(rows, &out, sha256.Sum256(rec.Value)) {
 		sum ^= rows.sum(out.Session, w.Key)
 		rows.write(w)
 		sum ^= rows.sum(out.Session, w.Key)

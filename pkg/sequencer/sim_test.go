@@ -1,7 +1,6 @@
 package sequencer_test
 
 import (
-	"fmt"
 	"math/rand/v2"
 
 	"annal/pkg/eventlog"
@@ -34,6 +33,7 @@ func drawFaults(r *rand.Rand) faults {
 // readers, run step by step in an order that follows from the seed.
 type world struct {
 	rng      *rand.Rand
+	game     game
 	faults   faults
 	commands []eventlog.Record
 	events   []eventlog.Record
@@ -51,10 +51,10 @@ type world struct {
 }
 
 // newWorld makes a world in which that rule is held to be what counts.
-func newWorld(seed uint64, rule countingRule) *world {
-	w := &world{rng: rand.New(rand.NewPCG(seed, 1)), answers: map[int64]string{}, clock: 1_600_000_000_000}
+func newWorld(seed uint64, rule countingRule, g game) *world {
+	w := &world{rng: rand.New(rand.NewPCG(seed, 1)), game: g, answers: map[int64]string{}, clock: 1_600_000_000_000}
 	w.faults = drawFaults(w.rng)
-	w.oracle = newOracle(rule, &w.commands)
+	w.oracle = newOracle(rule, g.versions[0], &w.commands)
 	_, real := rule.(*events.Reader)
 	w.oracle.weak = !real
 	for range 2 + w.rng.IntN(3) {
@@ -150,19 +150,10 @@ func (w *world) answer(command int64, value []byte) {
 	w.answers[command] = string(value)
 }
 
-// ask appends a command: few sessions, people and client ids, so that they meet.
+// ask appends a command of the game.
 func (w *world) ask() {
-	s := events.SessionID([]string{"g_a", "g_b"}[w.rng.IntN(2)])
-	c := events.Command{
-		Session: s, Actor: events.Actor{User: events.UserID([]string{"ann", "bob", "cy"}[w.rng.IntN(3)])},
-		ClientID: fmt.Sprint("c", w.rng.IntN(1+len(w.commands))),
-		ReplyTo:  events.ReplyTo{Instance: "gw", Request: uint64(len(w.commands))},
-	}
-	ops := []events.Op{
-		events.Create{Kind: events.KindGroup}, events.Send{Body: events.TextBody(fmt.Sprint("text ", w.rng.IntN(3)))},
-		events.Send{Body: events.TextBody("hello")}, events.Join{}, events.Join{}, events.Leave{}, events.MarkRead{Seq: 1},
-	}
-	c.Op = ops[w.rng.IntN(len(ops))]
+	c := w.game.command(w.rng, len(w.commands))
+	c.ReplyTo = events.ReplyTo{Instance: "gw", Request: uint64(len(w.commands))}
 	rec, err := events.EncodeCommand(c, events.Envelope{})
 	if err != nil {
 		panic(err)
@@ -237,7 +228,7 @@ func (r *simReader) readTo(end int) {
 // proc is a process that believes to own the partition, with its way to the log.
 type proc struct {
 	world   *world
-	rules   toyRules
+	rules   sequencer.Rules
 	store   *checkedStore
 	machine *sequencer.Machine
 	// wire are appends on the way, oldest first; unheard are failures to be told.
@@ -257,7 +248,7 @@ type heard struct {
 }
 
 func newProc(w *world, id int) *proc {
-	p := &proc{world: w, rules: toyRules{picky: uint64(id % 3)}}
+	p := &proc{world: w, rules: w.game.versions[id%len(w.game.versions)]}
 	p.start()
 	return p
 }
@@ -266,7 +257,7 @@ func newProc(w *world, id int) *proc {
 func (p *proc) start() {
 	w := p.world
 	if w.chance(w.faults.versions) {
-		p.rules.picky = w.rng.Uint64N(3)
+		p.rules = w.game.versions[w.rng.IntN(len(w.game.versions))]
 	}
 	if p.store == nil || w.chance(w.faults.loseStore) {
 		p.store = newCheckedStore(w.oracle)

@@ -31,15 +31,21 @@ func numberFrom(t *testing.T, name string, otherwise uint64) uint64 {
 // fences, appends, stores and processes failing in every way, on the production
 // Machine and Reader. SEEDS=100000 runs more; SEED=n runs that one alone.
 func TestZombies(t *testing.T) {
-	first, n := uint64(0), numberFrom(t, "SEEDS", 2000)
+	n := numberFrom(t, "SEEDS", 2000)
+	t.Run("toy rules", func(t *testing.T) { zombies(t, toyGame, n) })
+	t.Run("real rules", func(t *testing.T) { zombies(t, realGame, (n+1)/2) })
+}
+
+func zombies(t *testing.T, g game, n uint64) {
+	first := uint64(0)
 	if os.Getenv("SEED") != "" {
 		first, n = numberFrom(t, "SEED", 0), 1
 	}
 	var sum struct{ commands, events, counted, fences, late, broken, refused uint64 }
 	for seed := first; seed < first+n; seed++ {
-		w := newWorld(seed, realRule())
+		w := newWorld(seed, realRule(), g)
 		if v := w.run(); v != nil {
-			t.Fatalf("%v\nrun it again: SEED=%d go test -run '^TestZombies$' ./pkg/sequencer", v, seed)
+			t.Fatalf("%v\nrun it again: SEED=%d go test -run '%s' ./pkg/sequencer", v, seed, t.Name())
 		}
 		sum.commands += uint64(len(w.commands))
 		sum.events += uint64(len(w.events))
@@ -78,7 +84,7 @@ func TestZombiesFellWeakerRules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(500) {
-				w := newWorld(seed, rule())
+				w := newWorld(seed, rule(), toyGame)
 				w.faults = twins
 				v := w.run()
 				if v != nil && (v.kind == "twice" || v.kind == "history") {
@@ -95,7 +101,7 @@ func TestZombiesFellWeakerRules(t *testing.T) {
 // tells clients of outcomes that readers ignore.
 func TestZombiesCatchEarlyAnswers(t *testing.T) {
 	for seed := range uint64(500) {
-		w := newWorld(seed, realRule())
+		w := newWorld(seed, realRule(), toyGame)
 		w.ackAnswers = true
 		if v := w.run(); v != nil && v.kind == "answer" {
 			t.Logf("seed %d: %.200s", seed, v)
