@@ -23,6 +23,10 @@ type File struct {
 	// Data is the server's data directory, where `annal token` finds the development key.
 	Data string `json:"data,omitempty"`
 	PID  int    `json:"pid"`
+	// Cluster is the log's id where the engine's own does not tell; Embedded says that
+	// the engines are those of annal dev.
+	Cluster  string `json:"cluster,omitempty"`
+	Embedded bool   `json:"embedded,omitempty"`
 }
 
 // Write replaces the file at once: a reader sees the old or the new one. It is for

@@ -1,0 +1,73 @@
+// Command annal is the whole product in one binary: servers, chat, import and the
+// tools of operators and auditors.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// version is set by the Makefile from git.
+var version = "unknown"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := rootCommand().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "annal:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "annal",
+		Short: "An instant-messaging core in which the log is the product",
+		Long: "Annal keeps every send, revoke, override, read receipt and membership change as an immutable\n" +
+			"event in Kafka. Start with `annal dev`, then `annal chat --as alice --with bob`.\n\n" +
+			"Every flag can be given in the environment: --log-level as ANNAL_LOG_LEVEL.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return fromEnvironment(cmd.Flags())
+		},
+	}
+	root.AddCommand(devCommand(), serveCommand(), chatCommand(), importCommand(), logCommand(), topicsCommand(),
+		tokenCommand(), verifyCommand(), benchCommand(), versionCommand())
+	return root
+}
+
+// fromEnvironment sets flags that were not given from ANNAL_… variables.
+func fromEnvironment(flags *pflag.FlagSet) error {
+	var failed error
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := "ANNAL_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value, ok := os.LookupEnv(name)
+		if !ok || f.Changed || failed != nil {
+			return
+		}
+		if err := flags.Set(f.Name, value); err != nil {
+			failed = fmt.Errorf("%s: %w", name, err)
+		}
+	})
+	return failed
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		Run: func(cmd *cobra.Command, _ []string) {
+			fmt.Fprintln(cmd.OutOrStdout(), "annal", version)
+		},
+	}
+}

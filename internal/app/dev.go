@@ -1,0 +1,79 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"annal/pkg/connectors/kafka"
+	"annal/pkg/gateway/auth"
+)
+
+// Dev runs all roles and their engines in this process until ctx ends, and tells w
+// where to go next.
+func Dev(ctx context.Context, c Config, e Engines, w io.Writer) (err error) {
+	if err := os.MkdirAll(c.Data, 0o755); err != nil {
+		return fmt.Errorf("app: %w", err)
+	}
+	if c.EndpointsFile == "" {
+		c.EndpointsFile = filepath.Join(c.Data, "endpoints.json")
+	}
+	key, keyFile, err := devKey(c.Data)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	request := TokenRequest{User: "dev", Service: "dev", TTL: devTokenTTL}
+	if c.token, err = auth.Issue(key, identity(request, now), now); err != nil {
+		return fmt.Errorf("app: %w", err)
+	}
+	running, err := startEngines(ctx, e, c.Data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, running.stop()) }()
+	c.Roles, c.Kafka, c.Redis, c.AuthKeys = Roles(), running.kafka, running.redis, keyFile
+	c.clusterID, c.embedded, c.minISR, c.announce = running.clusterID, running.embedded, 1, func(url string) { welcome(w, url, c.EndpointsFile, e.Kind) }
+	if err := c.createTopics(ctx, e.Partitions); err != nil {
+		return err
+	}
+	return Serve(ctx, c)
+}
+
+// createTopics makes the topics of a one-broker deployment.
+func (c Config) createTopics(ctx context.Context, partitions int32) error {
+	log, err := openLog(ctx, Target{Kafka: c.Kafka, Prefix: c.Prefix})
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	spec := kafka.DefaultSpec()
+	if c.embedded {
+		spec = kafka.EmbeddedSpec()
+	}
+	spec.Partitions, spec.Replication, spec.MinISR = partitions, 1, 1
+	return log.CreateTopics(ctx, spec)
+}
+
+func welcome(w io.Writer, url, endpoints, engines string) {
+	flag := ""
+	if endpoints != filepath.Join("data", "endpoints.json") {
+		flag = " --endpoints " + endpoints
+	}
+	fmt.Fprintf(w, `
+Annal is up on %s, on %s engines. Endpoints and a token: %s
+
+Chat, in two more terminals:
+    annal chat%[4]s --as alice --with bob
+    annal chat%[4]s --as bob --with alice
+See the log:          annal log tail%[4]s -f
+Bring in real chat:   annal import%[4]s examples/ubuntu-irc-sample.jsonl.gz
+Metrics:              %[1]s/metrics
+Ctrl-C stops it; kill -9 loses nothing.
+
+`, url, engines, endpoints, flag)
+}

@@ -1,0 +1,107 @@
+package app
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"annal/pkg/events"
+	"annal/pkg/gateway/auth"
+)
+
+// devKeyFile holds the key that `annal dev` makes, private part included.
+const devKeyFile = "dev-key.json"
+
+// devTokenTTL is how long a development token lasts.
+const devTokenTTL = 30 * 24 * time.Hour
+
+// devKey gives the data directory's key, made the first time.
+func devKey(data string) (auth.Key, string, error) {
+	path := filepath.Join(data, devKeyFile)
+	content, err := os.ReadFile(path)
+	switch {
+	case err == nil:
+		key, err := auth.ParseKey(content)
+		if err != nil {
+			return auth.Key{}, "", fmt.Errorf("app: %s: %w", path, err)
+		}
+		return key, path, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return auth.Key{}, "", fmt.Errorf("app: %w", err)
+	}
+	key, err := auth.GenerateKey(rand.Reader)
+	if err != nil {
+		return auth.Key{}, "", fmt.Errorf("app: %w", err)
+	}
+	if content, err = auth.MarshalKey(key); err != nil {
+		return auth.Key{}, "", fmt.Errorf("app: %w", err)
+	}
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		return auth.Key{}, "", fmt.Errorf("app: %w", err)
+	}
+	return key, path, nil
+}
+
+// TokenRequest is what IssueToken is asked.
+type TokenRequest struct {
+	// KeyFile is the signer's key; empty: the development key under Data.
+	KeyFile string
+	Data    string
+	// User the token is for; a service token may act for others too.
+	User string
+	// Service, when set, makes it a service token of that name.
+	Service string
+	TTL     time.Duration
+}
+
+// IssueToken signs a token.
+func IssueToken(r TokenRequest) (string, error) {
+	if r.KeyFile == "" {
+		r.KeyFile = filepath.Join(r.Data, devKeyFile)
+	}
+	content, err := os.ReadFile(r.KeyFile)
+	if err != nil {
+		return "", fmt.Errorf("app: the signing key: %w (annal dev makes one)", err)
+	}
+	key, err := auth.ParseKey(content)
+	if err != nil {
+		return "", fmt.Errorf("app: %s: %w", r.KeyFile, err)
+	}
+	now := time.Now()
+	token, err := auth.Issue(key, identity(r, now), now)
+	if err != nil {
+		return "", fmt.Errorf("app: %w", err)
+	}
+	return token, nil
+}
+
+func identity(r TokenRequest, now time.Time) auth.Identity {
+	return auth.Identity{User: events.UserID(r.User), Service: r.Service, Expires: now.Add(r.TTL)}
+}
+
+// NewKey writes a fresh signing key to path; it must not exist.
+func NewKey(path string) error {
+	key, err := auth.GenerateKey(rand.Reader)
+	if err != nil {
+		return fmt.Errorf("app: %w", err)
+	}
+	content, err := auth.MarshalKey(key)
+	if err != nil {
+		return fmt.Errorf("app: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("app: %w", err)
+	}
+	if _, err := f.Write(content); err != nil {
+		return errors.Join(fmt.Errorf("app: %w", err), f.Close())
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("app: %w", err)
+	}
+	return nil
+}

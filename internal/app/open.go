@@ -1,0 +1,73 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"annal/pkg/connectors/kafka"
+	"annal/pkg/connectors/redis"
+	"annal/pkg/eventlog"
+	"annal/pkg/projections/hot"
+)
+
+// Target is a deployment as a tool reaches it.
+type Target struct {
+	Kafka  []string
+	Redis  string
+	Prefix string
+	// Cluster replaces the log's own id where that does not tell.
+	Cluster  string
+	Embedded bool
+}
+
+// Opened is a deployment opened for reading.
+type Opened struct {
+	Log eventlog.Log
+	// View is nil when the target names no Redis.
+	View  hot.View
+	close []func()
+}
+
+// Close gives everything back.
+func (o Opened) Close() {
+	for _, c := range o.close {
+		c()
+	}
+}
+
+// Open opens a deployment for a tool.
+func Open(ctx context.Context, t Target) (Opened, error) {
+	log, err := openLog(ctx, t)
+	if err != nil {
+		return Opened{}, err
+	}
+	o := Opened{Log: log, close: []func(){log.Close}}
+	if t.Redis == "" {
+		return o, nil
+	}
+	partitions, err := log.Partitions(ctx, eventlog.Events)
+	if err != nil {
+		o.Close()
+		return Opened{}, err
+	}
+	opts := redis.Defaults()
+	opts.Addr, opts.Prefix, opts.Partitions, opts.Embedded = t.Redis, t.Prefix, partitions, t.Embedded
+	opts.Log = slog.New(slog.DiscardHandler)
+	r, err := redis.Open(ctx, opts)
+	if err != nil {
+		o.Close()
+		return Opened{}, err
+	}
+	o.View = r.Reader()
+	o.close = append(o.close, func() { _ = r.Close() }) // read only: nothing can be lost
+	return o, nil
+}
+
+func openLog(ctx context.Context, t Target) (*kafka.Log, error) {
+	return kafka.Open(ctx, kafka.Options{
+		Seeds: t.Kafka, Prefix: t.Prefix, ClusterID: t.Cluster, ClientID: "annal-tool",
+		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
+	})
+}

@@ -1,0 +1,324 @@
+package app
+
+import (
+	"context"
+	crypto "crypto/rand"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"annal/internal/endpoints"
+	"annal/internal/obs"
+	"annal/pkg/connectors/kafka"
+	"annal/pkg/connectors/pebble"
+	"annal/pkg/connectors/redis"
+	"annal/pkg/eventlog"
+	"annal/pkg/gateway"
+	"annal/pkg/gateway/auth"
+	"annal/pkg/gateway/ws"
+	"annal/pkg/projections/hot"
+	"annal/pkg/sequencer"
+)
+
+// Serve runs the configured roles until ctx ends, then stops them in the order in
+// which messages flow. A role that must not go on ends the process with its error.
+func Serve(ctx context.Context, c Config) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.Data, 0o755); err != nil {
+		return fmt.Errorf("app: %w", err)
+	}
+	p := &process{config: c, metrics: obs.NewRegistry(c.Version), ready: &obs.Readiness{}, instance: randomID()}
+	listener, err := net.Listen("tcp", c.HTTP)
+	if err != nil {
+		return fmt.Errorf("app: --http: %w", err)
+	}
+	if err := p.open(ctx); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer p.close()
+	return p.run(ctx, listener)
+}
+
+// process is one server process: its roles and what they share.
+type process struct {
+	config   Config
+	metrics  *prometheus.Registry
+	ready    *obs.Readiness
+	instance string
+	log      *kafka.Log
+	// closers run last to first.
+	closers []func() error
+	// roles run in order of the messages' way, and stop in it.
+	roles []role
+	ws    http.Handler
+}
+
+type role struct {
+	name string
+	run  func(context.Context) error
+}
+
+func (p *process) close() {
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		if err := p.closers[i](); err != nil {
+			p.config.Log.Error("close failed", "error", err)
+		}
+	}
+}
+
+func (p *process) open(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil {
+			p.close()
+			p.closers = nil
+		}
+	}()
+	if err := p.openLog(ctx); err != nil {
+		return err
+	}
+	for _, open := range []struct {
+		role string
+		call func(context.Context) error
+	}{{RoleGateway, p.openGateway}, {RoleSequencer, p.openSequencer}, {RoleHot, p.openHot}} {
+		if !p.config.has(open.role) {
+			continue
+		}
+		if err := open.call(ctx); err != nil {
+			return fmt.Errorf("role %s: %w", open.role, err)
+		}
+	}
+	return nil
+}
+
+func (p *process) openLog(ctx context.Context) error {
+	c := p.config
+	log, err := kafka.Open(ctx, kafka.Options{
+		Seeds: c.Kafka, Prefix: c.Prefix, ClusterID: c.clusterID, ClientID: "annal-" + p.instance, Log: c.Log, Metrics: p.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	p.log = log
+	p.closers = append(p.closers, func() error { log.Close(); return nil })
+	return log.CheckTopics(ctx, max(c.minISR, 1))
+}
+
+// member is the static group member id of a role: it stays the same for a data
+// directory, so that a restart moves no partition.
+func (p *process) member(role string) (string, error) {
+	id, err := namedID(filepath.Join(p.config.Data, "instance-id"))
+	return role + "-" + id, err
+}
+
+func (p *process) source(role string) string { return "annal/" + role + "/" + p.instance }
+
+func (p *process) openRedis(ctx context.Context) (*redis.Redis, error) {
+	partitions, err := p.log.Partitions(ctx, eventlog.Events)
+	if err != nil {
+		return nil, err
+	}
+	opts := redis.Defaults()
+	opts.Addr, opts.Prefix, opts.Partitions = p.config.Redis, p.config.Prefix, partitions
+	opts.Embedded, opts.Instance, opts.Log = p.config.embedded, p.instance, p.config.Log
+	r, err := redis.Open(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	p.closers = append(p.closers, r.Close)
+	return r, nil
+}
+
+func (p *process) openGateway(ctx context.Context) error {
+	content, err := os.ReadFile(p.config.AuthKeys)
+	if err != nil {
+		return fmt.Errorf("--auth-keys: %w", err)
+	}
+	keys, err := auth.ParseKeys(content)
+	if err != nil {
+		return fmt.Errorf("--auth-keys: %w", err)
+	}
+	r, err := p.openRedis(ctx)
+	if err != nil {
+		return err
+	}
+	feed, err := r.NewFeed(ctx)
+	if err != nil {
+		return err
+	}
+	c := gateway.DefaultConfig()
+	c.Instance, c.Version = p.instance, p.config.Version
+	gw, err := gateway.New(c, gateway.Ports{
+		Log: p.log, View: r.Reader(), Feed: feed, Tokens: auth.NewVerifier(keys, time.Now), Now: time.Now,
+		Logger: p.config.Log, Metrics: gateway.NewMetrics(p.metrics),
+	})
+	if err != nil {
+		return err
+	}
+	p.ws = ws.Handler(gw, ws.Options{})
+	p.ready.Add(RoleGateway, gw.Ready)
+	p.roles = append(p.roles, role{RoleGateway, gw.Run})
+	return nil
+}
+
+func (p *process) openSequencer(ctx context.Context) error {
+	db, err := pebble.Open(filepath.Join(p.config.Data, "rows"), p.log.Cluster(), p.config.Log)
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, db.Close)
+	member, err := p.member(RoleSequencer)
+	if err != nil {
+		return err
+	}
+	var seed [32]byte
+	_, _ = crypto.Read(seed[:]) // never fails
+	opts := sequencer.Defaults()
+	opts.Log, opts.Rules, opts.OpenStore, opts.Instance = p.log, sequencer.SessionRules{}, db.Store, member
+	opts.Source, opts.Random = p.source(RoleSequencer), rand.NewChaCha8(seed)
+	opts.Logger, opts.Metrics = p.config.Log, sequencer.NewMetrics(p.metrics)
+	r, err := sequencer.New(ctx, opts)
+	if err != nil {
+		return err
+	}
+	p.ready.Add(RoleSequencer, r.Ready)
+	p.roles = append(p.roles, role{RoleSequencer, r.Run})
+	return nil
+}
+
+func (p *process) openHot(ctx context.Context) error {
+	r, err := p.openRedis(ctx)
+	if err != nil {
+		return err
+	}
+	member, err := p.member(RoleHot)
+	if err != nil {
+		return err
+	}
+	projector, err := hot.New(ctx, hot.Options{
+		Log: p.log, Store: r, Notifier: r, Instance: member, Source: p.source(RoleHot),
+		NewViewID: newViewID, CommitEvery: time.Second, Logger: p.config.Log, Metrics: hot.NewMetrics(p.metrics),
+	})
+	if err != nil {
+		return err
+	}
+	p.ready.Add(RoleHot, projector.Ready)
+	p.roles = append(p.roles, role{RoleHot, projector.Run})
+	return nil
+}
+
+// newViewID is a number above the old id's, and chance, so that two builders differ.
+func newViewID(old string) string {
+	var n uint64
+	if len(old) >= viewDigits {
+		if _, err := fmt.Sscanf(old[:viewDigits], "%d", &n); err != nil {
+			n = 0
+		}
+	}
+	return fmt.Sprintf("%0*d-%s", viewDigits, n+1, randomID()[:8])
+}
+
+const viewDigits = 10
+
+// run serves HTTP and the roles. When ctx ends the roles stop one after the other,
+// so that what one has taken the next still carries on.
+func (p *process) run(ctx context.Context, listener net.Listener) error {
+	mux := http.NewServeMux()
+	obs.Mount(mux, p.ready, p.metrics)
+	if p.ws != nil {
+		mux.Handle(ws.Path, p.ws)
+	}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10}
+	group, groupCtx := errgroup.WithContext(context.WithoutCancel(ctx))
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("app: http: %w", err)
+		}
+		return nil
+	})
+	stopping := ctx
+	for _, r := range p.roles {
+		stopped, done := context.WithCancel(context.WithoutCancel(ctx))
+		until := stopping
+		group.Go(func() error {
+			defer done()
+			if err := p.runRole(groupCtx, until, r); err != nil {
+				return fmt.Errorf("role %s: %w", r.name, err)
+			}
+			return nil
+		})
+		stopping = stopped
+	}
+	group.Go(func() error { return p.announceWhenReady(groupCtx, ctx, listener) })
+	group.Go(func() error {
+		select {
+		case <-stopping.Done():
+		case <-groupCtx.Done():
+		}
+		// Health stays up until the last role has stopped.
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		return errors.Join(server.Shutdown(closing), nil)
+	})
+	return group.Wait()
+}
+
+// runRole runs a role until `until` ends or another role failed.
+func (p *process) runRole(group, until context.Context, r role) error {
+	ctx, cancel := context.WithCancel(group)
+	defer cancel()
+	defer context.AfterFunc(until, cancel)()
+	err := r.run(ctx)
+	if err == nil && ctx.Err() == nil {
+		err = errors.New("ended by itself")
+	}
+	p.config.Log.Info("role stopped", "role", r.name)
+	return err
+}
+
+// announceWhenReady waits for readiness, writes the endpoints file and tells Dev.
+func (p *process) announceWhenReady(group, ctx context.Context, listener net.Listener) error {
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for p.ready.Check() != nil {
+		select {
+		case <-ticker.C:
+		case <-group.Done():
+			return nil
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	c := p.config
+	http := "http://" + listener.Addr().String()
+	p.config.Log.Info("ready", "http", http, "roles", c.Roles)
+	if c.EndpointsFile != "" {
+		data, err := filepath.Abs(c.Data)
+		if err != nil {
+			return fmt.Errorf("app: %w", err)
+		}
+		file := endpoints.File{
+			HTTP: http, Kafka: c.Kafka, Redis: c.Redis, Token: c.token, Prefix: c.Prefix, Cluster: c.clusterID,
+			Embedded: c.embedded, Data: data, PID: os.Getpid(),
+		}
+		if p.ws != nil {
+			file.WS = "ws://" + listener.Addr().String() + ws.Path
+		}
+		if err := endpoints.Write(c.EndpointsFile, file); err != nil {
+			return err
+		}
+	}
+	if c.announce != nil {
+		c.announce(http)
+	}
+	return nil
+}

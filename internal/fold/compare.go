@@ -1,0 +1,169 @@
+package fold
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"annal/pkg/events"
+	"annal/pkg/projections/hot"
+)
+
+// page is how many entries are read at once.
+const page = 200
+
+// Compare holds the view against the folded sessions: heads, every member's stays,
+// marker and unread, the roster, and the window byte for byte with what became of its
+// messages. The log must be at rest.
+func Compare(ctx context.Context, view hot.View, sessions map[events.SessionID]*Session, report *Report) error {
+	ids := make([]events.SessionID, 0, len(sessions))
+	for id := range sessions {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		s := sessions[id]
+		if err := comparePeople(ctx, view, s, report); err != nil {
+			return err
+		}
+		if err := compareRoster(ctx, view, s, report); err != nil {
+			return err
+		}
+		if err := compareWindow(ctx, view, s, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxPeople bounds how many people of a session are read one by one.
+const maxPeople = 2000
+
+func comparePeople(ctx context.Context, view hot.View, s *Session, report *Report) error {
+	users := make([]events.UserID, 0, len(s.Members))
+	for u := range s.Members {
+		users = append(users, u)
+	}
+	slices.Sort(users)
+	for _, u := range users[:min(len(users), maxPeople)] {
+		got, err := view.Person(ctx, s.ID, u)
+		if err != nil {
+			report.problem("%s: reading %s: %v", s.ID, u, err)
+			return ctx.Err()
+		}
+		report.Compared++
+		want := s.Head
+		want.WindowStart = got.Head.WindowStart
+		if got.Head != want {
+			report.problem("%s: head is %+v, must be %+v", s.ID, got.Head, want)
+		}
+		if !reflect.DeepEqual(got.Member, *s.Members[u]) {
+			report.problem("%s: %s is %+v, must be %+v", s.ID, u, got.Member, *s.Members[u])
+		}
+		if n := s.Unread(u); got.Unread != n {
+			report.problem("%s: %s has %d unread, must be %d", s.ID, u, got.Unread, n)
+		}
+		if err := inList(ctx, view, s.ID, u, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inList looks whether the user's list of sessions has this one.
+func inList(ctx context.Context, view hot.View, id events.SessionID, u events.UserID, report *Report) error {
+	var after events.SessionID
+	for {
+		ids, err := view.Sessions(ctx, u, after, page)
+		if err != nil {
+			return fmt.Errorf("fold: sessions of %s: %w", u, err)
+		}
+		if slices.Contains(ids, id) {
+			return nil
+		}
+		if len(ids) < page {
+			report.problem("%s: not in the list of %s", id, u)
+			return nil
+		}
+		after = ids[len(ids)-1]
+	}
+}
+
+func compareRoster(ctx context.Context, view hot.View, s *Session, report *Report) error {
+	var want []events.UserID
+	for u, m := range s.Members {
+		if m.In() {
+			want = append(want, u)
+		}
+	}
+	slices.Sort(want)
+	var got []events.UserID
+	var after events.UserID
+	for {
+		entries, err := view.Members(ctx, s.ID, after, page)
+		if err != nil {
+			report.problem("%s: reading members: %v", s.ID, err)
+			return ctx.Err()
+		}
+		for _, e := range entries {
+			got = append(got, e.User)
+			if m := s.Members[e.User]; m == nil || !reflect.DeepEqual(e.Member, *m) {
+				report.problem("%s: member %s is %+v, must be %+v", s.ID, e.User, e.Member, m)
+			}
+		}
+		if len(entries) < page {
+			break
+		}
+		after = entries[len(entries)-1].User
+	}
+	if !slices.Equal(got, want) {
+		report.problem("%s: %d members listed, must be %d", s.ID, len(got), len(want))
+	}
+	return nil
+}
+
+func compareWindow(ctx context.Context, view hot.View, s *Session, report *Report) error {
+	next := events.Seq(0)
+	for at := events.Seq(1); at <= s.Head.Seq; {
+		items, err := view.Forward(ctx, s.ID, at, s.Head.Seq, page)
+		if err != nil {
+			report.problem("%s: reading from %d: %v", s.ID, at, err)
+			return ctx.Err()
+		}
+		if len(items) == 0 {
+			break
+		}
+		for _, item := range items {
+			if next != 0 && item.Seq != next {
+				report.problem("%s: window has %d after %d", s.ID, item.Seq, next-1)
+			}
+			next = item.Seq + 1
+			compareItem(s, item, report)
+		}
+		at = next
+	}
+	if next != s.Head.Seq+1 {
+		report.problem("%s: the window ends below %d, must reach %d", s.ID, next, s.Head.Seq)
+	}
+	return nil
+}
+
+func compareItem(s *Session, item hot.Item, report *Report) {
+	if !bytes.Equal(item.Value, s.Timeline[item.Seq]) {
+		report.problem("%s: seq %d is not byte for byte the log's", s.ID, item.Seq)
+	}
+	m := s.Messages[item.Seq]
+	if m == nil {
+		return
+	}
+	want := m.State
+	if want.Revoked != 0 || want.Deleted != 0 {
+		// Nobody is to be shown the newest body then.
+		want.Body, item.State.Body = events.Body{}, events.Body{}
+	}
+	if !reflect.DeepEqual(item.State, want) {
+		report.problem("%s: message %d became %+v, must be %+v", s.ID, item.Seq, item.State, want)
+	}
+}
