@@ -58,7 +58,7 @@ func (fl *importFlags) run(ctx context.Context, path string, out, log io.Writer)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // opened for reading: closing can lose nothing
 	info, err := file.Stat()
 	if err != nil {
 		return err

@@ -145,5 +145,5 @@ func kind(r events.Result) string {
 	return "none"
 }
 
-// ErrProblems: the log or the view is not as it must be.
+// ErrProblems says that the log or the view is not as it must be.
 var ErrProblems = errors.New("fold: the log or the view is not as it must be")

@@ -174,7 +174,9 @@ func (v Reader) Sessions(ctx context.Context, u events.UserID, after events.Sess
 	if after != "" {
 		from = "(" + string(after)
 	}
-	got, err := v.r.client.ZRangeByLex(ctx, v.r.userKey(u), &redis.ZRangeBy{Min: from, Max: "+", Count: int64(limit)}).Result()
+	got, err := v.r.client.ZRangeArgs(ctx, redis.ZRangeArgs{
+		Key: v.r.userKey(u), Start: from, Stop: "+", ByLex: true, Count: int64(limit),
+	}).Result()
 	if err != nil {
 		return nil, fmt.Errorf("redis: sessions of %s: %w", u, err)
 	}
