@@ -44,7 +44,7 @@ func verify(ctx context.Context, o app.Opened, w io.Writer) error {
 		return err
 	}
 	if o.View != nil {
-		if err := fold.Compare(ctx, o.View, sessions, &report); err != nil {
+		if err := fold.Compare(ctx, o.View, o.Window, sessions, &report); err != nil {
 			return err
 		}
 	}

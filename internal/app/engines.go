@@ -73,7 +73,11 @@ func startEmbedded(e Engines, data string) (engines, error) {
 }
 
 func startReal(ctx context.Context, data string) (engines, error) {
-	kafka, err := devstack.StartKafka(ctx, devstack.KafkaOptions{Dir: filepath.Join(data, "kafka")})
+	kafka, err := devstack.StartKafka(ctx, devstack.KafkaOptions{
+		Dir: filepath.Join(data, "kafka"),
+		// devstack's own choice is a quick start; this one runs for longer.
+		JVMFlags: []string{"-XX:TieredStopAtLevel=4"},
+	})
 	if err != nil {
 		return engines{}, err
 	}

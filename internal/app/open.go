@@ -26,8 +26,10 @@ type Target struct {
 type Opened struct {
 	Log eventlog.Log
 	// View is nil when the target names no Redis.
-	View  hot.View
-	close []func()
+	View hot.View
+	// Window is how many timeline events of a session the view holds.
+	Window int
+	close  []func()
 }
 
 // Close gives everything back.
@@ -60,7 +62,7 @@ func Open(ctx context.Context, t Target) (Opened, error) {
 		o.Close()
 		return Opened{}, err
 	}
-	o.View = r.Reader()
+	o.View, o.Window = r.Reader(), opts.Window
 	o.close = append(o.close, func() { _ = r.Close() }) // read only: nothing can be lost
 	return o, nil
 }

@@ -17,7 +17,8 @@ const page = 200
 // Compare holds the view against the folded sessions: heads, every member's stays,
 // marker and unread, the roster, and the window byte for byte with what became of its
 // messages. The log must be at rest.
-func Compare(ctx context.Context, view hot.View, sessions map[events.SessionID]*Session, report *Report) error {
+// window is how many timeline events it is to hold.
+func Compare(ctx context.Context, view hot.View, window int, sessions map[events.SessionID]*Session, report *Report) error {
 	ids := make([]events.SessionID, 0, len(sessions))
 	for id := range sessions {
 		ids = append(ids, id)
@@ -25,6 +26,7 @@ func Compare(ctx context.Context, view hot.View, sessions map[events.SessionID]*
 	slices.Sort(ids)
 	for _, id := range ids {
 		s := sessions[id]
+		s.Head.WindowStart = max(s.Head.Base+1, s.Head.Seq-min(s.Head.Seq, events.Seq(window))+1)
 		if err := comparePeople(ctx, view, s, report); err != nil {
 			return err
 		}
@@ -38,26 +40,21 @@ func Compare(ctx context.Context, view hot.View, sessions map[events.SessionID]*
 	return nil
 }
 
-// maxPeople bounds how many people of a session are read one by one.
-const maxPeople = 2000
-
 func comparePeople(ctx context.Context, view hot.View, s *Session, report *Report) error {
 	users := make([]events.UserID, 0, len(s.Members))
 	for u := range s.Members {
 		users = append(users, u)
 	}
 	slices.Sort(users)
-	for _, u := range users[:min(len(users), maxPeople)] {
+	for _, u := range users {
 		got, err := view.Person(ctx, s.ID, u)
 		if err != nil {
 			report.problem("%s: reading %s: %v", s.ID, u, err)
 			return ctx.Err()
 		}
 		report.Compared++
-		want := s.Head
-		want.WindowStart = got.Head.WindowStart
-		if got.Head != want {
-			report.problem("%s: head is %+v, must be %+v", s.ID, got.Head, want)
+		if got.Head != s.Head {
+			report.problem("%s: head is %+v, must be %+v", s.ID, got.Head, s.Head)
 		}
 		if !reflect.DeepEqual(got.Member, *s.Members[u]) {
 			report.problem("%s: %s is %+v, must be %+v", s.ID, u, got.Member, *s.Members[u])
@@ -125,8 +122,8 @@ func compareRoster(ctx context.Context, view hot.View, s *Session, report *Repor
 }
 
 func compareWindow(ctx context.Context, view hot.View, s *Session, report *Report) error {
-	next := events.Seq(0)
-	for at := events.Seq(1); at <= s.Head.Seq; {
+	next := s.Head.WindowStart
+	for at := next; at <= s.Head.Seq; {
 		items, err := view.Forward(ctx, s.ID, at, s.Head.Seq, page)
 		if err != nil {
 			report.problem("%s: reading from %d: %v", s.ID, at, err)
@@ -136,7 +133,7 @@ func compareWindow(ctx context.Context, view hot.View, s *Session, report *Repor
 			break
 		}
 		for _, item := range items {
-			if next != 0 && item.Seq != next {
+			if item.Seq != next {
 				report.problem("%s: window has %d after %d", s.ID, item.Seq, next-1)
 			}
 			next = item.Seq + 1

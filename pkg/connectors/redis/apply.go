@@ -17,17 +17,21 @@ var _ hot.Store = (*Redis)(nil)
 
 // View implements hot.Store.
 func (r *Redis) View(ctx context.Context, partition int32) (hot.ViewState, error) {
-	v, err := r.client.HMGet(ctx, r.viewKey(partition), "id", "whole").Result()
+	v, err := r.client.HMGet(ctx, r.viewKey(partition), viewFields...).Result()
 	if err != nil {
 		return hot.ViewState{}, fmt.Errorf("redis: %w", err)
 	}
 	return viewState(v), nil
 }
 
+// viewFields are those of a partition's view.
+var viewFields = []string{"id", "whole", "lost"}
+
 func viewState(v []any) hot.ViewState {
 	id, _ := v[0].(string)
 	whole, _ := v[1].(string)
-	return hot.ViewState{ID: id, Whole: whole == "1"}
+	lost, _ := v[2].(string)
+	return hot.ViewState{ID: id, Whole: whole == "1", Lost: lost != ""}
 }
 
 // SetView implements hot.Store.
@@ -36,7 +40,13 @@ func (r *Redis) SetView(ctx context.Context, partition int32, v hot.ViewState) e
 	if v.Whole {
 		whole = "1"
 	}
-	if err := r.client.HSet(ctx, r.viewKey(partition), "id", v.ID, "whole", whole).Err(); err != nil {
+	pipe := r.client.TxPipeline()
+	pipe.HSet(ctx, r.viewKey(partition), "id", v.ID, "whole", whole)
+	if !v.Whole {
+		// A new building makes good whatever was lost.
+		pipe.HDel(ctx, r.viewKey(partition), "lost")
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}
 	return nil
@@ -127,6 +137,10 @@ func (r *Redis) arguments(view string, changes []hot.Change) []any {
 	args = append(args, view, r.opts.Window)
 	for i := range changes {
 		c := &changes[i]
+		if c.Hole {
+			args = append(args, "H")
+			continue
+		}
 		if c.Seq == 0 {
 			args = append(args, "M", string(c.Reader), decimal(c.Marker), decimal(c.MarkerIndex))
 			continue

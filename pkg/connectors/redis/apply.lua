@@ -13,12 +13,12 @@ local function less(a, b)
 end
 local function pad(n) return string.rep('0', 20 - #n) .. n end
 
-local h = redis.call('HMGET', head, 'view', 'seq', 'index', 'members', 'roster', 'gone', 'window', 'states')
-local there, seq, index = h[1], h[2], h[3]
+local h = redis.call('HMGET', head, 'view', 'seq', 'index', 'members', 'roster', 'gone', 'window', 'states', 'hole')
+local there, seq, index, hole = h[1], h[2], h[3], h[9] == '1'
 if there and there ~= view then
   if there > view then return 'SUPERSEDED' end
   redis.call('DEL', head, window, states, members, roster, gone)
-  there = false
+  there, hole = false, false
 end
 if there then
   if redis.call('HLEN', members) ~= tonumber(h[4]) or redis.call('ZCARD', roster) ~= tonumber(h[5])
@@ -67,7 +67,14 @@ end
 local result, i, changed = 'OK', 3, false
 while i <= #ARGV do
   local kind = ARGV[i]
-  if kind == 'M' then
+  if kind == 'H' then
+    -- An outcome that counts and cannot be read stands here: it may have taken the next seq.
+    if there then
+      hole = true
+      redis.call('HSET', head, 'hole', '1')
+    end
+    i = i + 1
+  elseif kind == 'M' then
     -- M, user, marker, marker_index
     if not there then result = 'GAP' break end
     mark(ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
@@ -91,7 +98,11 @@ while i <= #ARGV do
       break
     end
     if less(seq, new) then
-      if ARGV[i + 2] ~= seq then result = 'GAP' break end
+      if ARGV[i + 2] ~= seq and not (hole and less(seq, ARGV[i + 2])) then result = 'GAP' break end
+      if hole then
+        hole = false
+        redis.call('HDEL', head, 'hole')
+      end
       seq, changed = new, true
       local target = ARGV[i + 7]
       redis.call('XADD', window, seq .. '-0', 'v', ARGV[i + 3], 't', target)

@@ -15,10 +15,10 @@ import (
 
 // Feed is a gateway's subscription, over one connection that is made again when it breaks.
 type Feed struct {
-	r      *Redis
-	pubsub *redis.PubSub
+	r *Redis
 
-	mu sync.Mutex
+	mu     sync.Mutex
+	pubsub *redis.PubSub
 	// channels are those wanted.
 	channels map[string]*channel
 	// unconfirmed are those a broken connection had, not confirmed on the new one yet.
@@ -42,38 +42,54 @@ func (r *Redis) NewFeed(ctx context.Context) (*Feed, error) {
 		return nil, errors.New("redis: a feed needs the gateway's instance")
 	}
 	f := &Feed{r: r, channels: map[string]*channel{}, unconfirmed: map[string]bool{}}
-	if r.opts.Embedded {
-		f.pubsub = r.client.Subscribe(ctx)
-	} else {
-		f.pubsub = r.client.SSubscribe(ctx)
-	}
+	f.pubsub = f.connect(ctx)
 	return f, nil
+}
+
+func (f *Feed) connect(ctx context.Context, names ...string) *redis.PubSub {
+	if f.r.opts.Embedded {
+		return f.r.client.Subscribe(ctx, names...)
+	}
+	// One call may name channels of one slot only, in a cluster.
+	p := f.r.client.SSubscribe(ctx)
+	for _, name := range names {
+		if err := p.SSubscribe(ctx, name); err != nil {
+			break // The connection is broken already; receiving says so.
+		}
+	}
+	return p
+}
+
+func (f *Feed) current() *redis.PubSub {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.pubsub
 }
 
 // Run implements hot.Feed.
 func (f *Feed) Run(ctx context.Context, d hot.Delivery) error {
-	stop := context.AfterFunc(ctx, func() { _ = f.pubsub.Close() })
-	defer stop()
+	defer context.AfterFunc(ctx, func() { _ = f.current().Close() })()
 	answers := f.r.answerChannel(f.r.opts.Instance)
 	if err := f.want(ctx, answers, hot.Delivery.Answers, false); err != nil {
 		return err
 	}
-	for wait := minWait; ; {
-		message, err := f.pubsub.ReceiveTimeout(ctx, pingEvery)
-		if ctx.Err() != nil {
+	wait, pinged := minWait, false
+	for {
+		message, err := f.current().ReceiveTimeout(ctx, pingEvery)
+		switch {
+		case ctx.Err() != nil:
 			return nil
-		}
-		if err != nil {
-			if isTimeout(err) && f.pubsub.Ping(ctx) == nil {
-				continue
-			}
-			f.lost(err)
+		case err == nil:
+			wait, pinged = minWait, false
+			f.heard(d, message)
+		case isTimeout(err) && !pinged && f.current().Ping(ctx) == nil:
+			// Written is not heard: silence after it means a connection that only looks open.
+			pinged = true
+		default:
+			f.lost(ctx, err)
 			pause(ctx, wait)
-			wait = min(2*wait, maxWait)
-			continue
+			wait, pinged = min(2*wait, maxWait), false
 		}
-		wait = minWait
-		f.heard(d, message)
 	}
 }
 
@@ -98,18 +114,22 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// lost notes that the connection broke: go-redis makes a new one and subscribes all
-// again; when all are confirmed, what was missed can be asked for.
-func (f *Feed) lost(err error) {
+// lost gives up a broken connection and subscribes all wanted channels on a new one;
+// when all are confirmed, what was missed can be asked for.
+func (f *Feed) lost(ctx context.Context, cause error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.broken {
-		f.r.opts.Log.Warn("subscriptions broken", "error", err)
+		f.r.opts.Log.Warn("subscriptions broken", "error", cause)
 	}
 	f.broken = true
+	names := make([]string, 0, len(f.channels))
 	for name := range f.channels {
 		f.unconfirmed[name] = true
+		names = append(names, name)
 	}
+	_ = f.pubsub.Close() // it is broken
+	f.pubsub = f.connect(ctx, names...)
 }
 
 func (f *Feed) heard(d hot.Delivery, message any) {
@@ -162,13 +182,14 @@ func (f *Feed) want(ctx context.Context, name string, deliver func(hot.Delivery,
 		c = &channel{deliver: deliver, confirmed: make(chan struct{})}
 		f.channels[name] = c
 	}
-	f.mu.Unlock()
 	if fresh {
+		// Under the lock, so that a drop of the same channel can't come in between.
 		if err := f.subscribe(ctx, name); err != nil {
 			// The connection is broken; when it is back all wanted channels are subscribed.
 			f.r.opts.Log.Debug("subscribing later", "channel", name, "error", err)
 		}
 	}
+	f.mu.Unlock()
 	if !wait {
 		return nil
 	}
@@ -189,9 +210,9 @@ func (f *Feed) subscribe(ctx context.Context, name string) error {
 
 func (f *Feed) drop(name string) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	delete(f.channels, name)
 	delete(f.unconfirmed, name)
-	f.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), f.r.opts.Timeout)
 	defer cancel()
 	var err error

@@ -27,7 +27,7 @@ func (r *Redis) ask(ctx context.Context, s events.SessionID, script *redis.Scrip
 	}
 	for try := 0; ; try++ {
 		pipe := r.client.Pipeline()
-		view := pipe.HMGet(ctx, r.viewKeyOf(s), "id", "whole")
+		view := pipe.HMGet(ctx, r.viewKeyOf(s), viewFields...)
 		answer := script.EvalSha(ctx, pipe, keys, args...)
 		_, err := pipe.Exec(ctx)
 		if isUnknownScript(err) && try == 0 {
@@ -43,8 +43,21 @@ func (r *Redis) ask(ctx context.Context, s events.SessionID, script *redis.Scrip
 		if err != nil {
 			return nil, fmt.Errorf("redis: read %s: %w", s, err)
 		}
+		if len(got) == 1 && got[0] == "LOST" {
+			return nil, r.reportLoss(ctx, s)
+		}
 		return got, judge(viewState(view.Val()), got)
 	}
+}
+
+// reportLoss asks the projector to build the view anew: nothing else would tell it
+// before the session's next event.
+func (r *Redis) reportLoss(ctx context.Context, s events.SessionID) error {
+	r.opts.Log.Error("keys of a session were lost", "session", s)
+	if err := r.client.HSet(ctx, r.viewKeyOf(s), "lost", string(s)).Err(); err != nil {
+		return fmt.Errorf("redis: report a loss: %w", err)
+	}
+	return hot.ErrRebuilding
 }
 
 // judge says whether what was read can be shown.
@@ -99,7 +112,7 @@ func (v Reader) Person(ctx context.Context, s events.SessionID, u events.UserID)
 }
 
 func decodeHead(s events.SessionID, h []string) (hot.Head, error) {
-	if len(h) != 10 {
+	if len(h) != 12 {
 		return hot.Head{}, fmt.Errorf("redis: head of %s has %d fields", s, len(h))
 	}
 	policy, err := decodePolicy(h[6])
@@ -170,6 +183,9 @@ func (v Reader) Members(ctx context.Context, s events.SessionID, after events.Us
 
 // Sessions implements hot.View.
 func (v Reader) Sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) ([]events.SessionID, error) {
+	if err := v.allWhole(ctx); err != nil {
+		return nil, err
+	}
 	from := "-"
 	if after != "" {
 		from = "(" + string(after)
@@ -185,4 +201,23 @@ func (v Reader) Sessions(ctx context.Context, u events.UserID, after events.Sess
 		sessions[i] = events.SessionID(s)
 	}
 	return sessions, nil
+}
+
+// allWhole is ErrRebuilding unless all partitions' views are whole: a user's sessions
+// may be in any.
+func (v Reader) allWhole(ctx context.Context) error {
+	pipe := v.r.client.Pipeline()
+	states := make([]*redis.SliceCmd, v.r.opts.Partitions)
+	for p := range v.r.opts.Partitions {
+		states[p] = pipe.HMGet(ctx, v.r.viewKey(p), viewFields...)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return fmt.Errorf("redis: views: %w", err)
+	}
+	for _, s := range states {
+		if !viewState(s.Val()).Whole {
+			return hot.ErrRebuilding
+		}
+	}
+	return nil
 }

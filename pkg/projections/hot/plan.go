@@ -10,25 +10,33 @@ type counted struct {
 	value   []byte
 	// tell is false for what was told before.
 	tell bool
+	// hole is the session of an outcome that cannot be read; the rest is zero then.
+	hole events.SessionID
 }
 
 // plan is what a poll's outcomes come to.
 type plan struct {
 	sessions []SessionChanges
-	users    map[events.UserID][]events.SessionID
-	round    Round
+	// at says where in sessions one is.
+	at    map[events.SessionID]int
+	users map[events.UserID][]events.SessionID
+	round Round
 }
 
 // planOf is pure: the same outcomes give the same plan.
 func planOf(outcomes []counted) plan {
 	p := plan{
+		at:    map[events.SessionID]int{},
 		users: map[events.UserID][]events.SessionID{},
 		round: Round{Sessions: map[events.SessionID][][]byte{}, Users: map[events.UserID][][]byte{}, Answers: map[string][][]byte{}},
 	}
-	at := map[events.SessionID]int{}
 	for i := range outcomes {
 		c := &outcomes[i]
 		o := &c.outcome
+		if c.hole != "" {
+			p.change(c.hole, Change{Hole: true})
+			continue
+		}
 		if c.tell && o.ReplyTo.Instance != "" {
 			p.round.Answers[o.ReplyTo.Instance] = append(p.round.Answers[o.ReplyTo.Instance], c.value)
 		}
@@ -36,14 +44,8 @@ func planOf(outcomes []counted) plan {
 		if !ok {
 			continue
 		}
-		k, ok := at[o.Session]
-		if !ok {
-			k = len(p.sessions)
-			at[o.Session] = k
-			p.sessions = append(p.sessions, SessionChanges{Session: o.Session})
-		}
 		change := changeOf(o, a, c.value)
-		p.sessions[k].Changes = append(p.sessions[k].Changes, change)
+		p.change(o.Session, change)
 		for _, m := range change.In {
 			p.users[m.User] = append(p.users[m.User], o.Session)
 		}
@@ -58,6 +60,16 @@ func planOf(outcomes []counted) plan {
 		}
 	}
 	return p
+}
+
+func (p *plan) change(s events.SessionID, c Change) {
+	k, ok := p.at[s]
+	if !ok {
+		k = len(p.sessions)
+		p.at[s] = k
+		p.sessions = append(p.sessions, SessionChanges{Session: s})
+	}
+	p.sessions[k].Changes = append(p.sessions[k].Changes, c)
 }
 
 func changeOf(o *events.Outcome, a events.Accepted, value []byte) Change {

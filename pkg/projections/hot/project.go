@@ -59,6 +59,7 @@ func (w *worker) count(records []eventlog.Record) ([]counted, error) {
 				if err := w.quarantine(rec, reasonOf(err), err); err != nil {
 					return nil, err
 				}
+				outcomes = append(outcomes, counted{hole: events.SessionID(rec.Key)})
 				continue
 			}
 			outcomes = append(outcomes, counted{outcome: o, value: rec.Value, tell: rec.Offset >= w.told})
@@ -93,7 +94,7 @@ func reasonOf(err error) events.PoisonReason {
 // quarantine puts a record aside durably. A rebuilding passes it again in silence:
 // it was put aside when it was first met.
 func (w *worker) quarantine(rec *eventlog.Record, reason events.PoisonReason, cause error) error {
-	if rec.Offset < w.told {
+	if rec.Offset < max(w.told, w.quarantined) {
 		return nil
 	}
 	w.opts.Metrics.poison.WithLabelValues(string(reason)).Inc()
@@ -104,6 +105,7 @@ func (w *worker) quarantine(rec *eventlog.Record, reason events.PoisonReason, ca
 	if err != nil {
 		return fmt.Errorf("hot: %w", err)
 	}
+	w.quarantined = rec.Offset + 1
 	return w.patiently("quarantine a record", func() error {
 		result := make(chan error, 1)
 		w.opts.Log.Append(w.ctx, eventlog.Quarantine, eventlog.ByKey, q, func(_ int32, _ int64, err error) { result <- err })

@@ -13,10 +13,15 @@ type ViewState struct {
 	ID string
 	// Whole: everything up to the log's end was applied once; what is missing now is not there.
 	Whole bool
+	// Lost: a reader found that keys are missing; the view must be built anew.
+	Lost bool
 }
 
 // Change is what one accepted event does to its session's part of the view.
 type Change struct {
+	// Hole stands for a counted outcome that this program cannot read: the session's
+	// next event may skip the seq it took. All else is zero.
+	Hole bool
 	// Seq is the event's, 0 for a marker.
 	Seq events.Seq
 	// Value is the outcome's stored bytes.

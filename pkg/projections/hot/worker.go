@@ -34,10 +34,12 @@ type worker struct {
 	told int64
 	// finished is the offset below which everything was applied and told.
 	finished int64
-	claim    eventlog.Claim
-	view     string
-	reader   events.Reader
-	commits  time.Time
+	// quarantined is the offset below which poison was put aside.
+	quarantined int64
+	claim       eventlog.Claim
+	view        string
+	reader      events.Reader
+	commits     time.Time
 }
 
 func newWorker(p *Projector, c eventlog.Claim) *worker {
@@ -86,7 +88,7 @@ func (w *worker) work() error {
 	if err != nil {
 		return err
 	}
-	for {
+	for losses := 0; ; losses++ {
 		if reason != "" {
 			if err := w.begin(reason); err != nil {
 				return err
@@ -95,19 +97,53 @@ func (w *worker) work() error {
 		err := w.follow()
 		switch {
 		case err == nil:
-			return w.commit(w.ctx)
+			w.commitOrSay()
+			return nil
 		case errors.Is(err, ErrGap):
 			reason = "gap"
 		case errors.Is(err, errViewGone):
 			reason = "view_gone"
+		case errors.Is(err, ErrSuperseded):
+			reason = "superseded"
 		default:
 			return err
 		}
 		w.whole.Store(false)
+		if ours, err := w.stillOurs(losses); err != nil || !ours {
+			return err
+		}
 		w.log.Warn("the view must be built anew", "reason", reason, "error", err)
 		// What was applied was told; the rebuilding tells nothing again.
 		w.told = max(w.told, w.finished)
 	}
+}
+
+// Waits between buildings, so that what keeps going wrong, or two builders that don't
+// know of each other yet, do not chase each other.
+const (
+	minRebuildWait = 100 * time.Millisecond
+	maxRebuildWait = 30 * time.Second
+)
+
+// stillOurs waits a while and says whether the group still gives us the partition: a
+// commit succeeds only then. It makes the next claim build the view anew as well.
+func (w *worker) stillOurs(losses int) (bool, error) {
+	wait := min(minRebuildWait<<min(losses, 10), maxRebuildWait)
+	select {
+	case <-time.After(wait):
+	case <-w.reading.Done():
+		return false, nil
+	}
+	ours := true
+	err := w.patiently("commit before building anew", func() error {
+		err := w.projector.membership.Commit(w.ctx, w.partition, max(w.told, w.finished), "rebuilding")
+		if errors.Is(err, eventlog.ErrNotAssigned) {
+			ours = false
+			return nil
+		}
+		return err
+	})
+	return ours, err
 }
 
 // resume takes up the view where the commit says, or says why it must be built anew.
@@ -126,7 +162,7 @@ func (w *worker) resume() (reason string, err error) {
 		return "first", nil
 	case !ok || parseErr != nil || progress.Offset != w.claim.Offset:
 		return "commit_unreadable", nil
-	case v.ID != id || !v.Whole:
+	case v.ID != id || !v.Whole || v.Lost:
 		return "view_gone", nil
 	}
 	w.view, w.reader = v.ID, events.NewReader(progress)
@@ -232,7 +268,8 @@ func (w *worker) becomeWhole(end int64) error {
 	}
 	w.whole.Store(true)
 	w.log.Info("the view is whole", "offset", end)
-	return w.commit(w.ctx)
+	w.commitOrSay()
+	return nil
 }
 
 // checkpoint commits and makes sure, once in a while, that the view is still there.
@@ -241,7 +278,7 @@ func (w *worker) checkpoint() error {
 		return nil
 	}
 	w.commits = time.Now()
-	if v, err := w.opts.Store.View(w.ctx, w.partition); err == nil && v.ID != w.view {
+	if v, err := w.opts.Store.View(w.ctx, w.partition); err == nil && (v.ID != w.view || v.Lost) {
 		if v.ID > w.view {
 			return fmt.Errorf("%w: %s after %s", ErrSuperseded, v.ID, w.view)
 		}
@@ -250,13 +287,16 @@ func (w *worker) checkpoint() error {
 	if _, end, err := w.opts.Log.Bounds(w.ctx, eventlog.Events, w.partition); err == nil {
 		w.opts.Metrics.behind.WithLabelValues(w.label).Set(float64(max(0, end-w.reader.Progress().Offset)))
 	}
-	if !w.whole.Load() {
-		return nil
-	}
-	if err := w.commit(w.ctx); err != nil {
+	w.commitOrSay()
+	return nil
+}
+
+// commitOrSay commits a whole view's progress. A commit that fails costs no more than
+// a repeat: the next one is soon, and a claim that begins earlier changes nothing.
+func (w *worker) commitOrSay() {
+	if err := w.commit(w.ctx); err != nil && w.ctx.Err() == nil {
 		w.log.Warn("commit failed", "error", err)
 	}
-	return nil
 }
 
 func (w *worker) commit(ctx context.Context) error {
