@@ -77,6 +77,12 @@ check-gen: $(BIN)/buf $(BIN)/protoc-gen-go
 engines: ## Install what tests need: redis-server (as root) and Apache Kafka's jars
 	@engines/install $(CACHE)
 
+SEEDS ?= 10000
+
+.PHONY: sim
+sim: ## Simulate zombies, SEEDS=10000 histories of them
+	SEEDS=$(SEEDS) go test -count=1 -timeout 60m -run Zombies -v ./pkg/sequencer
+
 .PHONY: bench-core
 bench-core: build engines ## Measure sends on embedded and real engines, into bench/core.json
 	./bin/annal bench core --out bench/core.json
