@@ -39,7 +39,8 @@ func (c *Conn) history(ctx context.Context, u events.UserID, op *clientv1.Histor
 	}
 	w := &walk{gw: c.gw, ctx: ctx, session: session, p: &p, limit: limit, page: &clientv1.HistoryPage{Session: string(session)}}
 	if op.After != nil {
-		w.forward(spans, events.Seq(op.GetAfter())+1)
+		// After the head there is nothing, however far after.
+		w.forward(spans, min(events.Seq(op.GetAfter()), p.Head.Seq)+1)
 	} else {
 		to := present(spans).last
 		if before := events.Seq(op.GetBefore()); before > 0 {
