@@ -15,8 +15,9 @@ type waiting struct {
 	last     uint64
 	calls    map[uint64]*call
 	order    []uint64 // by deadline, answered ones still in it
+	replying int      // answers taken out of calls and not queued yet
 	draining bool
-	idle     chan struct{} // closed when draining and nothing is awaited
+	idle     chan struct{} // closed when draining and nothing is awaited or replied
 }
 
 // call is a command on its way.
@@ -53,11 +54,26 @@ func (w *waiting) open(c *Conn, id string) (uint64, bool) {
 	return w.last, true
 }
 
-// close stops awaiting; nil when it was no longer awaited.
+// close stops awaiting; nil when it was no longer awaited. Otherwise replied must
+// follow once the reply is queued: a stopping gateway waits for that.
 func (w *waiting) close(request uint64) *call {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.remove(request)
+	k := w.remove(request)
+	if k != nil {
+		w.replying++
+	}
+	return k
+}
+
+// replied says that the replies of n closed calls are queued.
+func (w *waiting) replied(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.replying -= n
+	if n > 0 && w.draining && len(w.calls) == 0 && w.replying == 0 {
+		close(w.idle)
+	}
 }
 
 func (w *waiting) remove(request uint64) *call {
@@ -70,17 +86,17 @@ func (w *waiting) remove(request uint64) *call {
 		k.conn.inFlight.Add(-1)
 	}
 	w.gw.ports.Metrics.inFlight.Dec()
-	if w.draining && len(w.calls) == 0 {
-		close(w.idle)
-	}
 	return k
 }
 
 // appended notes that the command is in the log; a failure ends the wait.
 func (w *waiting) appended(request uint64, failure *events.Error) {
 	if failure != nil {
-		if k := w.close(request); k != nil && k.conn != nil {
-			k.conn.refuse(k.id, failure)
+		if k := w.close(request); k != nil {
+			defer w.replied(1)
+			if k.conn != nil {
+				k.conn.refuse(k.id, failure)
+			}
 		}
 		return
 	}
@@ -98,6 +114,7 @@ func (w *waiting) answer(o *events.Outcome) {
 	if k == nil {
 		return
 	}
+	defer w.replied(1)
 	w.gw.ports.Metrics.commands.WithLabelValues("answered").Observe(w.gw.ports.Now().Sub(k.started).Seconds())
 	w.gw.ports.Metrics.outcomes.WithLabelValues(outcomeCode(o)).Inc()
 	if k.conn != nil {
@@ -122,7 +139,9 @@ func (w *waiting) expire(now time.Time) {
 	if len(w.calls) == 0 {
 		w.order = nil
 	}
+	w.replying += len(late)
 	w.mu.Unlock()
+	defer w.replied(len(late))
 	for _, k := range late {
 		if k.conn != nil {
 			k.conn.refuse(k.id, &events.Error{Code: events.CodeOutcomeUnknown})
@@ -134,7 +153,7 @@ func (w *waiting) expire(now time.Time) {
 func (w *waiting) drain(d time.Duration) {
 	w.mu.Lock()
 	w.draining = true
-	if len(w.calls) == 0 {
+	if len(w.calls) == 0 && w.replying == 0 {
 		close(w.idle)
 	}
 	w.mu.Unlock()
