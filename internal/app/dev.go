@@ -68,12 +68,15 @@ func welcome(w io.Writer, url, endpoints, engines string) {
 Annal is up on %s, on %s engines. Endpoints and a token: %s
 
 Chat, in two more terminals:
-    annal chat%[4]s --as alice --with bob
-    annal chat%[4]s --as bob --with alice
-See the log:          annal log tail%[4]s -f
-Bring in real chat:   annal import%[4]s examples/ubuntu-irc-sample.jsonl.gz
-Metrics:              %[1]s/metrics
+    %[5]s chat%[4]s --as alice --with bob
+    %[5]s chat%[4]s --as bob --with alice
+See the log:
+    %[5]s log tail%[4]s -f
+Bring in real chat, and hold the view against the log:
+    %[5]s import%[4]s examples/ubuntu-irc-sample.jsonl.gz
+    %[5]s verify%[4]s
+Metrics: %[1]s/metrics
 Ctrl-C stops it; kill -9 loses nothing.
 
-`, url, engines, endpoints, flag)
+`, url, engines, endpoints, flag, os.Args[0])
 }
