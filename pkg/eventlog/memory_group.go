@@ -168,10 +168,19 @@ func (g *memoryGroup) replace(old, m *memoryMember) {
 	}
 }
 
+// push adds an event unless it is the last the member will hear of that partition
+// anyway. One further up is not enough: claimed, lost, claimed ends with the partition.
 func (m *memoryMember) push(e memberEvent) {
-	if !slices.Contains(m.events, e) {
-		m.events = append(m.events, e)
+	for _, last := range slices.Backward(m.events) {
+		if last.partition != e.partition {
+			continue
+		}
+		if last == e {
+			return
+		}
+		break
 	}
+	m.events = append(m.events, e)
 	m.wake()
 }
 

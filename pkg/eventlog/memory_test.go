@@ -116,3 +116,41 @@ func TestMemoryExpel(t *testing.T) {
 		}
 	})
 }
+
+// slowLoss holds one partition or none, and hears of a loss for as long as let says.
+type slowLoss struct {
+	countClaims
+	let chan struct{}
+}
+
+func (s *slowLoss) Lost(partition int32) {
+	<-s.let
+	s.countClaims.Lost(partition)
+}
+
+// TestMemoryExpelTwice: a member expelled again while it hears of the first time ends
+// with its partition, which nobody else has.
+func TestMemoryExpelTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := eventlog.NewMemory(eventlog.MemoryOptions{Partitions: 1})
+		defer m.Close()
+		a, _ := m.Join(t.Context(), "g", eventlog.Events, "a")
+		ctx, stop := context.WithCancel(t.Context())
+		h := &slowLoss{let: make(chan struct{})}
+		ended := make(chan error, 1)
+		go func() { ended <- a.Run(ctx, h) }()
+		synctest.Wait()
+		m.Expel("g", eventlog.Events, "a")
+		synctest.Wait()
+		m.Expel("g", eventlog.Events, "a")
+		close(h.let)
+		synctest.Wait()
+		if err := a.Commit(t.Context(), 0, 1, ""); err != nil || h.Load() != 1 {
+			t.Errorf("it has %d partitions of 1, commit: %v", h.Load(), err)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+	})
+}
