@@ -27,6 +27,10 @@ func Decide(rows Rows, c *events.Command, at At) events.Outcome {
 	s.head, s.created = headOf(rows)
 	o := outcomeOf(c, at)
 	o.PrevHash = s.head.Hash
+	if !named(c) {
+		// Nothing is remembered under an id that was not looked up.
+		o.ClientID = ""
+	}
 	o.Result = s.result(o.Digest)
 	if r, ok := o.Result.(events.Rejected); ok {
 		r.Command = c

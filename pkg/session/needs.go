@@ -31,9 +31,6 @@ func EvolveNeeds(_ Rows, o *events.Outcome) []Need {
 	return needs
 }
 
-// MalformedNeeds names the rows that Malformed looks at.
-func MalformedNeeds() []Need { return []Need{{Key: events.HeadKey}} }
-
 // named says whether the command can have a client id row at all: who asked what
 // under which id is known.
 func named(c *events.Command) bool {

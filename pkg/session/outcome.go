@@ -15,7 +15,8 @@ const (
 )
 
 // Malformed is the outcome of a record that cannot be decoded as a command,
-// rejected under the record's key. Load MalformedNeeds first.
+// rejected under the record's key. It looks at the head only
+// (events.HeadKey).
 func Malformed(rows Rows, key events.SessionID, at At, detail string) events.Outcome {
 	head, _ := headOf(rows)
 	return events.Outcome{

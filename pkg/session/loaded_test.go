@@ -45,8 +45,10 @@ func (l *Loaded) LoadOutcome(o *events.Outcome) error {
 	return l.settle(func() []Need { return EvolveNeeds(l, o) })
 }
 
-// LoadMalformed loads what Malformed and Evolve of it look at.
-func (l *Loaded) LoadMalformed() error { return l.settle(MalformedNeeds) }
+// LoadHead loads what Malformed and Evolve of it look at.
+func (l *Loaded) LoadHead() error {
+	return l.settle(func() []Need { return []Need{{Key: events.HeadKey}} })
+}
 
 func (l *Loaded) settle(needs func() []Need) error {
 	l.strict = false
