@@ -119,17 +119,10 @@ func (s *script) line(line string) (events.Outcome, error) {
 
 // malformed takes in a record that nobody can decode, under the last session's key.
 func (s *script) malformed() (events.Outcome, error) {
-	id := s.labels[s.last]
-	rows := NewLoaded(s.world.table(id))
-	if err := rows.LoadHead(); err != nil {
+	if err := s.world.malformed(s.labels[s.last], "no message at all"); err != nil {
 		return events.Outcome{}, err
 	}
-	at := s.world.next()
-	o := Malformed(rows, id, at, "no message at all")
-	if err := wellFormed(&o, s.world.table(id), at); err != nil {
-		return o, err
-	}
-	return o, s.world.take(rows, o)
+	return s.world.log[len(s.world.log)-1].outcome, nil
 }
 
 func split(words []string) (args []string, options map[string]string) {

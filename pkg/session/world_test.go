@@ -102,6 +102,20 @@ func (w *world) run(c events.Command) (events.Outcome, error) {
 	return o, w.take(rows, o)
 }
 
+// malformed takes in a record that cannot be decoded.
+func (w *world) malformed(key events.SessionID, detail string) error {
+	at := w.next()
+	rows := NewLoaded(w.table(key))
+	if err := rows.LoadHead(); err != nil {
+		return err
+	}
+	o := Malformed(rows, key, at, detail)
+	if err := wellFormed(&o, w.table(key), at); err != nil {
+		return err
+	}
+	return w.take(rows, o)
+}
+
 func (w *world) next() At {
 	return At{Time: w.now, ID: events.NewID(w.now, "test", 0, int64(len(w.log)+1))}
 }

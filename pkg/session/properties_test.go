@@ -1,0 +1,267 @@
+package session
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"annal/pkg/events"
+)
+
+var people = []events.UserID{"u1", "u2", "u3", "u4", "u5"}
+
+// TestHistories: whatever is asked in whatever order, what must hold of a session
+// holds after every outcome, and the log gives the same rows when replayed.
+func TestHistories(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := history{world: newWorld(), accepted: map[string]events.Outcome{}}
+		sessions := h.open(t)
+		for range rapid.IntRange(1, 60).Draw(t, "commands") {
+			h.world.now += events.Millis(rapid.SampledFrom([]int{0, 0, 1, 60_000, 121_000, 90_000_000}).Draw(t, "wait"))
+			c := events.Command{
+				Session:  rapid.SampledFrom(sessions).Draw(t, "session"),
+				Actor:    events.Actor{User: rapid.SampledFrom(people).Draw(t, "actor")},
+				ClientID: h.clientID(t),
+			}
+			c.Op = drawOp(t, h.world.table(c.Session).head().Seq)
+			if err := h.step(c); err != nil {
+				t.Fatalf("%s %s %#v: %v\nrows:\n%s", c.Actor.User, c.ClientID, c.Op, err, printRows(h.world.table(c.Session)))
+			}
+		}
+		if err := h.world.checkReplay(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+type history struct {
+	world *world
+	// accepted outcomes by session, user and client id.
+	accepted map[string]events.Outcome
+	fresh    int
+}
+
+// open makes a session of each kind; the group holds four at most.
+func (h *history) open(t *rapid.T) []events.SessionID {
+	policy := testPolicy()
+	policy.AddRole = rapid.SampledFrom([]events.Role{events.RoleMember, events.RoleAdmin}).Draw(t, "add role")
+	policy.WriteRole = rapid.SampledFrom([]events.Role{events.RoleMember, events.RoleAdmin}).Draw(t, "write role")
+	policy.Joining = rapid.SampledFrom([]events.Joining{events.JoiningOpen, events.JoiningClosed}).Draw(t, "joining")
+	policy.History = rapid.SampledFrom([]events.History{events.HistoryStay, events.HistoryAll}).Draw(t, "history")
+	policy.MemberLimit = 4
+	base := events.Seq(rapid.SampledFrom([]int{0, 7}).Draw(t, "base"))
+	creates := []events.Create{
+		{Kind: events.KindGroup, Members: []events.NewMember{{User: "u2", Role: events.RoleAdmin}}, Policy: policy, Base: base},
+		{Kind: events.KindChannel, Policy: policy},
+		{Kind: events.KindDirect, Members: []events.NewMember{{User: "u2", Role: events.RoleMember}}, Policy: policy},
+		{Kind: events.KindSelf, Policy: policy},
+	}
+	ids := []events.SessionID{events.NewSelfID("nobody")}
+	for _, op := range creates {
+		c := events.Command{Actor: events.Actor{User: "u1", Service: "import"}, ClientID: "create", Op: op}
+		c.Session = events.NewSessionID(op, "u1", c.ClientID)
+		if err := h.step(c); err != nil {
+			t.Fatalf("create: %v", err)
+		}
+		ids = append(ids, c.Session)
+	}
+	return ids
+}
+
+// clientID is often one used before.
+func (h *history) clientID(t *rapid.T) string {
+	if rapid.IntRange(0, 2).Draw(t, "resend") == 0 {
+		return rapid.SampledFrom([]string{"a", "b", "create"}).Draw(t, "client id")
+	}
+	h.fresh++
+	return "fresh-" + strconv.Itoa(h.fresh)
+}
+
+func drawOp(t *rapid.T, head events.Seq) events.Op {
+	seq := events.Seq(rapid.Uint64Range(0, uint64(head)+2).Draw(t, "seq"))
+	text := func() events.Body { return events.TextBody(rapid.SampledFrom([]string{"x", "y", ""}).Draw(t, "text")) }
+	some := func() []events.UserID { return rapid.SliceOfN(rapid.SampledFrom(people), 1, 4).Draw(t, "people") }
+	switch rapid.IntRange(0, 11).Draw(t, "op") {
+	case 0, 1:
+		var op events.Add
+		for _, u := range some() {
+			role := rapid.SampledFrom([]events.Role{events.RoleMember, events.RoleAdmin}).Draw(t, "role")
+			op.Members = append(op.Members, events.NewMember{User: u, Role: role})
+		}
+		return op
+	case 2:
+		return events.Remove{Users: some()}
+	case 3:
+		return events.Join{}
+	case 4:
+		return events.Leave{}
+	case 5, 6:
+		return events.Send{Body: text()}
+	case 7:
+		return events.Revoke{Seq: seq}
+	case 8:
+		return events.Override{Seq: seq, Body: text()}
+	case 9:
+		return events.Delete{Seq: seq}
+	case 10:
+		return events.Create{Kind: events.KindSelf, Policy: testPolicy()}
+	default:
+		return events.MarkRead{Seq: seq}
+	}
+}
+
+func (h *history) step(c events.Command) error {
+	before := h.world.table(c.Session).head()
+	markers := markersOf(h.world.table(c.Session))
+	o, err := h.world.run(c)
+	if err != nil {
+		return err
+	}
+	t := h.world.table(c.Session)
+	if err := h.once(o); err != nil {
+		return err
+	}
+	if err := dense(o, before, t.head()); err != nil {
+		return err
+	}
+	for u, m := range markersOf(t) {
+		if m < markers[u] || m > t.head().Seq {
+			return fmt.Errorf("marker of %s went from %d to %d, the head is at %d", u, markers[u], m, t.head().Seq)
+		}
+	}
+	if len(t) == 0 {
+		return nil
+	}
+	if err := timelineRows(t); err != nil {
+		return err
+	}
+	return membership(t)
+}
+
+// once checks that a client id takes effect once, and that a repeat of what took
+// effect, for ever, is answered with that event.
+func (h *history) once(o events.Outcome) error {
+	key := string(o.Session) + " " + string(o.Actor.User) + " " + o.ClientID
+	first, known := h.accepted[key]
+	switch r := o.Result.(type) {
+	case events.Accepted:
+		if known {
+			return fmt.Errorf("took effect again; first was %+v", first)
+		}
+		h.accepted[key] = o
+	case events.Answered:
+		if known && first.Digest == o.Digest && r.Code != events.CodeSessionExists {
+			a := first.Result.(events.Accepted)
+			want := events.Earlier{Seq: a.Seq, ID: first.ID, Time: first.Time}
+			if s, ok := a.Event.(events.Sent); ok {
+				want.Index = s.Index
+			}
+			if r.Code != events.CodeDuplicate || !reflect.DeepEqual(r.Earlier, want) {
+				return fmt.Errorf("a repeat was answered %+v, not %+v", r, want)
+			}
+		}
+	case events.Rejected:
+		if known && first.Digest == o.Digest {
+			return fmt.Errorf("a repeat of what was accepted was rejected %s", r.Code)
+		}
+	}
+	return nil
+}
+
+// dense checks the numbers that an outcome took.
+func dense(o events.Outcome, before, after events.Head) error {
+	seq, index := before.Seq, before.Index
+	if a, ok := o.Result.(events.Accepted); ok {
+		if e, ok := a.Event.(events.Created); ok {
+			seq = e.Base
+		}
+		if e, ok := a.Event.(events.Sent); ok {
+			index++
+			if e.Index != index {
+				return fmt.Errorf("message %d after %d", e.Index, before.Index)
+			}
+		}
+		if _, ok := a.Event.(events.Read); ok {
+			seq = 0
+		} else {
+			seq++
+		}
+		if a.Seq != seq {
+			return fmt.Errorf("seq %d, not %d", a.Seq, seq)
+		}
+		seq = max(seq, before.Seq)
+	}
+	if after.Seq != seq || after.Index != index {
+		return fmt.Errorf("head at %d (%d), not %d (%d)", after.Seq, after.Index, seq, index)
+	}
+	return nil
+}
+
+// timelineRows checks that every seq has one row, with the right index.
+func timelineRows(t table) error {
+	var index events.Index
+	for s := t.head().Base + 1; s <= t.head().Seq; s++ {
+		m, isMessage := t[events.MessageKey(s)].(events.Message)
+		p, isPlace := t[events.PlaceKey(s)].(events.Place)
+		if isMessage == isPlace {
+			return fmt.Errorf("seq %d: message %v, place %v", s, isMessage, isPlace)
+		}
+		if isMessage {
+			index++
+		}
+		if got := max(m.Index, p.Index); got != index {
+			return fmt.Errorf("seq %d has index %d, not %d", s, got, index)
+		}
+	}
+	return nil
+}
+
+// membership checks members, their standing and the owner.
+func membership(t table) error {
+	h := t.head()
+	var in, owners uint32
+	standing := 0
+	for k, r := range t {
+		switch r := r.(type) {
+		case events.Standing:
+			standing++
+		case events.Member:
+			u := events.UserID(k[1:])
+			if !r.In() {
+				if r.Role != 0 {
+					return fmt.Errorf("%s is out with role %d", u, r.Role)
+				}
+				continue
+			}
+			in++
+			if r.Role == events.RoleOwner {
+				owners++
+			}
+			if _, ok := t[standingOf(u, r)]; !ok {
+				return fmt.Errorf("%s is in without standing", u)
+			}
+		case events.Head, events.Message, events.Place, events.ClientID:
+		}
+	}
+	wantOwners := uint32(1)
+	if h.Closed || h.Kind == events.KindDirect {
+		wantOwners = 0
+	}
+	if in != h.Members || standing != int(in) || owners != wantOwners || h.Closed != (in == 0) || in > h.Policy.MemberLimit {
+		return fmt.Errorf("%d in, the head says %d of %d, closed %v; %d standing, %d owners", in, h.Members, h.Policy.MemberLimit, h.Closed, standing, owners)
+	}
+	return nil
+}
+
+func markersOf(t table) map[events.UserID]events.Seq {
+	out := map[events.UserID]events.Seq{}
+	for k, r := range t {
+		if m, ok := r.(events.Member); ok {
+			out[events.UserID(k[1:])] = m.Marker
+		}
+	}
+	return out
+}
