@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
-	"hash"
 	"strconv"
 )
 
@@ -13,18 +12,15 @@ var idEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadd
 // hashOf is a SHA-256 over length-prefixed parts, so that no two lists of parts
 // give the same bytes.
 func hashOf(parts ...string) Hash {
-	h := sha256.New()
+	b := make([]byte, 0, 256)
 	for _, p := range parts {
-		writePart(h, p)
+		b = appendPart(b, p)
 	}
-	return Hash(h.Sum(nil))
+	return sha256.Sum256(b)
 }
 
-func writePart(h hash.Hash, p string) {
-	var n [8]byte
-	binary.BigEndian.PutUint64(n[:], uint64(len(p)))
-	h.Write(n[:])
-	h.Write([]byte(p))
+func appendPart(b []byte, p string) []byte {
+	return append(binary.BigEndian.AppendUint64(b, uint64(len(p))), p...)
 }
 
 func sessionID(prefix string, parts ...string) SessionID {
