@@ -130,7 +130,11 @@ func (w *world) take(rows *Loaded, o events.Outcome) error {
 		return fmt.Errorf("outcome has %d bytes", len(rec.Value))
 	}
 	hash := events.Hash(sha256.Sum256(rec.Value))
+	unchanged := printRows(t)
 	writes := Evolve(rows, &o, hash)
+	if got := printRows(t); got != unchanged {
+		return fmt.Errorf("rows are values, but evolving changed loaded ones\nbefore:\n%safter:\n%s", unchanged, got)
+	}
 
 	decoded, err := events.DecodeOutcomeValue(rec.Value)
 	if err != nil {
