@@ -128,6 +128,7 @@ func (s *Session) come(people []events.NewMember) {
 		}
 		m.Role, m.Marker, m.MarkerIndex = p.Role, s.Head.Seq, s.Head.Index
 		m.Stays = append(m.Stays, events.Stay{From: s.Head.Seq, FromIndex: s.Head.Index})
+		m.Stays = m.Stays[max(0, len(m.Stays)-events.MaxStays):]
 		s.Head.Members++
 	}
 }
@@ -141,6 +142,7 @@ func (s *Session) leave(users []events.UserID, promoted events.UserID, closed bo
 		}
 		last := &m.Stays[len(m.Stays)-1]
 		last.To, last.ToIndex = s.Head.Seq, s.Head.Index
+		m.Role = 0
 		s.Head.Members--
 	}
 	if promoted != "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
 
 	"github.com/redis/go-redis/v9"
@@ -40,16 +41,24 @@ func (r *Redis) SetView(ctx context.Context, partition int32, v hot.ViewState) e
 	if v.Whole {
 		whole = "1"
 	}
-	pipe := r.client.TxPipeline()
-	pipe.HSet(ctx, r.viewKey(partition), "id", v.ID, "whole", whole)
-	if !v.Whole {
-		// A new building makes good whatever was lost.
-		pipe.HDel(ctx, r.viewKey(partition), "lost")
-	}
-	if _, err := pipe.Exec(ctx); err != nil {
+	answer, err := viewScript.Run(ctx, r.client, []string{r.viewKey(partition)}, v.ID, whole).Text()
+	if err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}
-	return nil
+	return verdict(answer)
+}
+
+// verdict is what a writing script's answer means.
+func verdict(answer any) error {
+	switch answer {
+	case "OK":
+		return nil
+	case "GAP":
+		return hot.ErrGap
+	case "SUPERSEDED":
+		return hot.ErrSuperseded
+	}
+	return fmt.Errorf("redis: unexpected answer %v", answer)
 }
 
 // Bounds of one script call, so that Redis answers others in between.
@@ -70,17 +79,29 @@ func (r *Redis) Apply(ctx context.Context, view string, sessions []hot.SessionCh
 		lanes[n] = append(lanes[n], s)
 	}
 	var group errgroup.Group
-	for _, lane := range lanes {
+	broken := make([][]events.SessionID, len(lanes))
+	for n, lane := range lanes {
 		if len(lane) > 0 {
-			group.Go(func() error { return r.applyLane(ctx, view, lane) })
+			group.Go(func() (err error) {
+				broken[n], err = r.applyLane(ctx, view, lane)
+				return err
+			})
 		}
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if all := slices.Concat(broken...); len(all) > 0 {
+		return &hot.BrokenError{Sessions: all}
+	}
+	return nil
 }
 
-func (r *Redis) applyLane(ctx context.Context, view string, lane []hot.SessionChanges) error {
+// applyLane gives the sessions that were put aside.
+func (r *Redis) applyLane(ctx context.Context, view string, lane []hot.SessionChanges) ([]events.SessionID, error) {
 	pipe := r.client.Pipeline()
 	var calls []*redis.Cmd
+	var of []events.SessionID
 	for _, s := range lane {
 		keys := make([]string, len(sessionParts))
 		for i, part := range sessionParts {
@@ -88,31 +109,31 @@ func (r *Redis) applyLane(ctx context.Context, view string, lane []hot.SessionCh
 		}
 		for rest := s.Changes; len(rest) > 0; {
 			n := callSize(rest)
-			calls = append(calls, applyScript.EvalSha(ctx, pipe, keys, r.arguments(view, rest[:n])...))
+			calls = append(calls, applyScript.EvalSha(ctx, pipe, keys, r.arguments(view, s.Building, rest[:n])...))
+			of = append(of, s.Session)
 			rest = rest[n:]
 		}
 	}
 	_, err := pipe.Exec(ctx)
 	if isUnknownScript(err) {
 		if err := r.loadScripts(ctx); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("redis: apply: %w", err)
+		return nil, fmt.Errorf("redis: apply: %w", err)
 	}
-	for _, c := range calls {
-		switch c.Val() {
-		case "OK":
-		case "GAP":
-			return hot.ErrGap
-		case "SUPERSEDED":
-			return hot.ErrSuperseded
-		default:
-			return fmt.Errorf("redis: apply: unexpected answer %v", c.Val())
+	var broken []events.SessionID
+	for i, c := range calls {
+		if c.Val() == "BROKEN" {
+			broken = append(broken, of[i])
+			continue
+		}
+		if err := verdict(c.Val()); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return broken, nil
 }
 
 // sessionParts are the keys of apply.lua, in its order.
@@ -132,13 +153,13 @@ func callSize(changes []hot.Change) int {
 }
 
 // arguments lays changes out as apply.lua reads them.
-func (r *Redis) arguments(view string, changes []hot.Change) []any {
-	args := make([]any, 0, 2+16*len(changes))
-	args = append(args, view, r.opts.Window)
+func (r *Redis) arguments(view string, building bool, changes []hot.Change) []any {
+	args := make([]any, 0, 4+16*len(changes))
+	args = append(args, view, r.opts.Window, events.MaxStays, building)
 	for i := range changes {
 		c := &changes[i]
 		if c.Hole {
-			args = append(args, "H")
+			args = append(args, "H", c.Offset)
 			continue
 		}
 		if c.Seq == 0 {

@@ -17,8 +17,14 @@ import (
 type Feed struct {
 	r *Redis
 
+	// sending is held while commands are written, so that they stand on the wire in the
+	// order of the calls. Who hears never waits for it.
+	sending sync.Mutex
+
 	mu     sync.Mutex
 	pubsub *redis.PubSub
+	// awaited counts the confirmations that the present connection still owes, by name.
+	awaited map[string]int
 	// channels are those wanted.
 	channels map[string]*channel
 	// unconfirmed are those a broken connection had, not confirmed on the new one yet.
@@ -41,7 +47,7 @@ func (r *Redis) NewFeed(ctx context.Context) (*Feed, error) {
 	if r.opts.Instance == "" {
 		return nil, errors.New("redis: a feed needs the gateway's instance")
 	}
-	f := &Feed{r: r, channels: map[string]*channel{}, unconfirmed: map[string]bool{}}
+	f := &Feed{r: r, channels: map[string]*channel{}, unconfirmed: map[string]bool{}, awaited: map[string]int{}}
 	f.pubsub = f.connect(ctx)
 	return f, nil
 }
@@ -75,6 +81,10 @@ func (f *Feed) Run(ctx context.Context, d hot.Delivery) error {
 	}
 	wait, pinged := minWait, false
 	for {
+		if f.back() {
+			f.r.opts.Log.Info("subscriptions are back")
+			d.Resubscribed()
+		}
 		message, err := f.current().ReceiveTimeout(ctx, pingEvery)
 		switch {
 		case ctx.Err() != nil:
@@ -117,28 +127,43 @@ func pause(ctx context.Context, d time.Duration) {
 // lost gives up a broken connection and subscribes all wanted channels on a new one;
 // when all are confirmed, what was missed can be asked for.
 func (f *Feed) lost(ctx context.Context, cause error) {
+	f.sending.Lock()
+	defer f.sending.Unlock()
+	_ = f.current().Close() // it is broken
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	if !f.broken {
 		f.r.opts.Log.Warn("subscriptions broken", "error", cause)
 	}
 	f.broken = true
+	clear(f.awaited)
 	names := make([]string, 0, len(f.channels))
 	for name := range f.channels {
 		f.unconfirmed[name] = true
+		f.awaited[name] = 1
 		names = append(names, name)
 	}
-	_ = f.pubsub.Close() // it is broken
-	f.pubsub = f.connect(ctx, names...)
+	f.mu.Unlock()
+	fresh := f.connect(ctx, names...)
+	f.mu.Lock()
+	f.pubsub = fresh
+	f.mu.Unlock()
+}
+
+// back is true once when everything is subscribed again after a break.
+func (f *Feed) back() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.broken || len(f.unconfirmed) > 0 {
+		return false
+	}
+	f.broken = false
+	return true
 }
 
 func (f *Feed) heard(d hot.Delivery, message any) {
 	switch m := message.(type) {
 	case *redis.Subscription:
-		if f.confirmed(m) {
-			f.r.opts.Log.Info("subscriptions are back")
-			d.Resubscribed()
-		}
+		f.confirmed(m)
 	case *redis.Message:
 		f.mu.Lock()
 		c := f.channels[m.Channel]
@@ -155,41 +180,27 @@ func (f *Feed) heard(d hot.Delivery, message any) {
 	}
 }
 
-// confirmed is true when this confirmation was the last one after a break.
-func (f *Feed) confirmed(m *redis.Subscription) bool {
+// confirmed takes a confirmation. Of a channel dropped and wanted again only the last
+// one counts: between the earlier one and that, nothing is heard.
+func (f *Feed) confirmed(m *redis.Subscription) {
 	if m.Kind != "subscribe" && m.Kind != "ssubscribe" {
-		return false
+		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.awaited[m.Channel]--; f.awaited[m.Channel] > 0 {
+		return
+	}
+	delete(f.awaited, m.Channel)
+	delete(f.unconfirmed, m.Channel)
 	if c := f.channels[m.Channel]; c != nil {
 		c.once.Do(func() { close(c.confirmed) })
 	}
-	delete(f.unconfirmed, m.Channel)
-	if !f.broken || len(f.unconfirmed) > 0 {
-		return false
-	}
-	f.broken = false
-	return true
 }
 
 // want subscribes a channel; with wait it returns once that is confirmed.
 func (f *Feed) want(ctx context.Context, name string, deliver func(hot.Delivery, [][]byte), wait bool) error {
-	f.mu.Lock()
-	c := f.channels[name]
-	fresh := c == nil
-	if fresh {
-		c = &channel{deliver: deliver, confirmed: make(chan struct{})}
-		f.channels[name] = c
-	}
-	if fresh {
-		// Under the lock, so that a drop of the same channel can't come in between.
-		if err := f.subscribe(ctx, name); err != nil {
-			// The connection is broken; when it is back all wanted channels are subscribed.
-			f.r.opts.Log.Debug("subscribing later", "channel", name, "error", err)
-		}
-	}
-	f.mu.Unlock()
+	c := f.enter(name, deliver)
 	if !wait {
 		return nil
 	}
@@ -201,29 +212,51 @@ func (f *Feed) want(ctx context.Context, name string, deliver func(hot.Delivery,
 	}
 }
 
-func (f *Feed) subscribe(ctx context.Context, name string) error {
-	if f.r.opts.Embedded {
-		return f.pubsub.Subscribe(ctx, name)
+// enter gives the channel of that name, and subscribes it if it was not wanted so far.
+func (f *Feed) enter(name string, deliver func(hot.Delivery, [][]byte)) *channel {
+	f.sending.Lock()
+	defer f.sending.Unlock()
+	f.mu.Lock()
+	c := f.channels[name]
+	if c != nil {
+		f.mu.Unlock()
+		return c
 	}
-	return f.pubsub.SSubscribe(ctx, name)
+	c = &channel{deliver: deliver, confirmed: make(chan struct{})}
+	f.channels[name] = c
+	f.awaited[name]++
+	f.mu.Unlock()
+	if f.r.opts.Embedded {
+		f.send(name, (*redis.PubSub).Subscribe)
+	} else {
+		f.send(name, (*redis.PubSub).SSubscribe)
+	}
+	return c
 }
 
 func (f *Feed) drop(name string) {
+	f.sending.Lock()
+	defer f.sending.Unlock()
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	delete(f.channels, name)
 	delete(f.unconfirmed, name)
+	f.mu.Unlock()
+	if f.r.opts.Embedded {
+		f.send(name, (*redis.PubSub).Unsubscribe)
+	} else {
+		f.send(name, (*redis.PubSub).SUnsubscribe)
+	}
+}
+
+// send writes a command; the caller holds sending. When that fails the connection is
+// given up, so that who receives notices too: a new one has all wanted channels.
+func (f *Feed) send(name string, command func(*redis.PubSub, context.Context, ...string) error) {
 	ctx, cancel := context.WithTimeout(context.Background(), f.r.opts.Timeout)
 	defer cancel()
-	var err error
-	if f.r.opts.Embedded {
-		err = f.pubsub.Unsubscribe(ctx, name)
-	} else {
-		err = f.pubsub.SUnsubscribe(ctx, name)
-	}
-	if err != nil {
-		// A broken connection has forgotten the channel by itself.
-		f.r.opts.Log.Debug("unsubscribe failed", "channel", name, "error", err)
+	pubsub := f.current()
+	if err := command(pubsub, ctx, name); err != nil {
+		f.r.opts.Log.Debug("a subscription's command failed", "channel", name, "error", err)
+		_ = pubsub.Close() // it is broken
 	}
 }
 

@@ -64,11 +64,14 @@ var (
 	itemsSource string
 	//go:embed members.lua
 	membersSource string
+	//go:embed view.lua
+	viewSource string
 
 	applyScript   = redis.NewScript(applySource)
 	personScript  = redis.NewScript(personSource)
 	itemsScript   = redis.NewScript(itemsSource)
 	membersScript = redis.NewScript(membersSource)
+	viewScript    = redis.NewScript(viewSource)
 )
 
 // Open connects and checks that Redis keeps what it is given.
@@ -110,7 +113,7 @@ func (r *Redis) check(ctx context.Context) error {
 }
 
 func (r *Redis) loadScripts(ctx context.Context) error {
-	for _, s := range []*redis.Script{applyScript, personScript, itemsScript, membersScript} {
+	for _, s := range []*redis.Script{applyScript, personScript, itemsScript, membersScript, viewScript} {
 		if err := s.Load(ctx, r.client).Err(); err != nil {
 			return fmt.Errorf("redis: load a script: %w", err)
 		}

@@ -46,7 +46,7 @@ func (r *Redis) ask(ctx context.Context, s events.SessionID, script *redis.Scrip
 		if len(got) == 1 && got[0] == "LOST" {
 			return nil, r.reportLoss(ctx, s)
 		}
-		return got, judge(viewState(view.Val()), got)
+		return got, r.judge(ctx, s, viewState(view.Val()), got)
 	}
 }
 
@@ -60,19 +60,28 @@ func (r *Redis) reportLoss(ctx context.Context, s events.SessionID) error {
 	return hot.ErrRebuilding
 }
 
-// judge says whether what was read can be shown.
-func judge(v hot.ViewState, got []any) error {
-	switch {
-	case len(got) == 0 && v.Whole:
-		return hot.ErrNoSession
-	case len(got) == 0:
+// judge says whether what was read can be shown; v was read before it. A whole view
+// never becomes otherwise: a new one takes its place. So what is of v is right; what is
+// missing is not there only if v is the view still, or it was emptied in between.
+func (r *Redis) judge(ctx context.Context, s events.SessionID, v hot.ViewState, got []any) error {
+	if !v.Whole {
 		return hot.ErrRebuilding
+	}
+	if len(got) == 0 {
+		again, err := r.client.HMGet(ctx, r.viewKeyOf(s), viewFields...).Result()
+		switch {
+		case err != nil:
+			return fmt.Errorf("redis: read %s: %w", s, err)
+		case viewState(again) != v:
+			return hot.ErrRebuilding
+		}
+		return hot.ErrNoSession
 	}
 	of, _ := got[0].(string)
 	if head, ok := got[0].([]any); ok {
 		of, _ = head[0].(string)
 	}
-	if of != v.ID || !v.Whole {
+	if of != v.ID {
 		return hot.ErrRebuilding
 	}
 	return nil

@@ -11,6 +11,8 @@ type Metrics struct {
 	outages  prometheus.Counter
 	rebuilds *prometheus.CounterVec
 	poison   *prometheus.CounterVec
+	broken   prometheus.Counter
+	commits  prometheus.Counter
 }
 
 // NewMetrics registers the projector's metrics.
@@ -38,7 +40,13 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		poison: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "annal_hot_quarantined_total", Help: "Records put aside, by reason.",
 		}, []string{"reason"}),
+		broken: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "annal_hot_broken_sessions_total", Help: "Sessions put aside because the log's own events of them don't follow on each other.",
+		}),
+		commits: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "annal_hot_commit_failures_total", Help: "Commits of progress that failed; the next one covers them.",
+		}),
 	}
-	r.MustRegister(m.records, m.apply, m.publish, m.behind, m.outages, m.rebuilds, m.poison)
+	r.MustRegister(m.records, m.apply, m.publish, m.behind, m.outages, m.rebuilds, m.poison, m.broken, m.commits)
 	return m
 }

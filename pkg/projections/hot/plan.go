@@ -11,11 +11,14 @@ type counted struct {
 	// tell is false for what was told before.
 	tell bool
 	// hole is the session of an outcome that cannot be read; the rest is zero then.
-	hole events.SessionID
+	hole   events.SessionID
+	offset int64
 }
 
 // plan is what a poll's outcomes come to.
 type plan struct {
+	// building: see SessionChanges.
+	building bool
 	sessions []SessionChanges
 	// at says where in sessions one is.
 	at    map[events.SessionID]int
@@ -24,8 +27,10 @@ type plan struct {
 }
 
 // planOf is pure: the same outcomes give the same plan.
-func planOf(outcomes []counted) plan {
+func planOf(outcomes []counted, building bool) plan {
 	p := plan{
+		building: building,
+
 		at:    map[events.SessionID]int{},
 		users: map[events.UserID][]events.SessionID{},
 		round: Round{Sessions: map[events.SessionID][][]byte{}, Users: map[events.UserID][][]byte{}, Answers: map[string][][]byte{}},
@@ -34,7 +39,7 @@ func planOf(outcomes []counted) plan {
 		c := &outcomes[i]
 		o := &c.outcome
 		if c.hole != "" {
-			p.change(c.hole, Change{Hole: true})
+			p.change(c.hole, Change{Hole: true, Offset: c.offset})
 			continue
 		}
 		if c.tell && o.ReplyTo.Instance != "" {
@@ -67,7 +72,7 @@ func (p *plan) change(s events.SessionID, c Change) {
 	if !ok {
 		k = len(p.sessions)
 		p.at[s] = k
-		p.sessions = append(p.sessions, SessionChanges{Session: s})
+		p.sessions = append(p.sessions, SessionChanges{Session: s, Building: p.building})
 	}
 	p.sessions[k].Changes = append(p.sessions[k].Changes, c)
 }

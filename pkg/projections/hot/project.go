@@ -18,10 +18,10 @@ func (w *worker) project(records []eventlog.Record) error {
 	if err != nil {
 		return err
 	}
-	p := planOf(outcomes)
+	p := planOf(outcomes, !w.whole.Load())
 	start := time.Now()
 	if len(p.sessions) > 0 {
-		if err := w.patiently("apply", func() error { return w.opts.Store.Apply(w.ctx, w.view, p.sessions) }); err != nil {
+		if err := w.patiently("apply", func() error { return w.apply(p.sessions) }); err != nil {
 			return err
 		}
 	}
@@ -39,6 +39,18 @@ func (w *worker) project(records []eventlog.Record) error {
 		w.opts.Metrics.publish.Observe(time.Since(applied).Seconds())
 	}
 	return nil
+}
+
+// apply writes the changes; sessions that the log itself leaves broken are named, not waited for.
+func (w *worker) apply(sessions []SessionChanges) error {
+	err := w.opts.Store.Apply(w.ctx, w.view, sessions)
+	var broken *BrokenError
+	if errors.As(err, &broken) {
+		w.opts.Metrics.broken.Add(float64(len(broken.Sessions)))
+		w.log.Error("sessions put aside", "sessions", broken.Sessions, "error", broken)
+		return nil
+	}
+	return err
 }
 
 // count picks the outcomes that count; poison is put aside and passed.
@@ -59,7 +71,9 @@ func (w *worker) count(records []eventlog.Record) ([]counted, error) {
 				if err := w.quarantine(rec, reasonOf(err), err); err != nil {
 					return nil, err
 				}
-				outcomes = append(outcomes, counted{hole: events.SessionID(rec.Key)})
+				if mayHaveSeq(rec) {
+					outcomes = append(outcomes, counted{hole: events.SessionID(rec.Key), offset: rec.Offset})
+				}
 				continue
 			}
 			outcomes = append(outcomes, counted{outcome: o, value: rec.Value, tell: rec.Offset >= w.told})
@@ -81,6 +95,17 @@ func (w *worker) count(records []eventlog.Record) ([]counted, error) {
 		}
 	}
 	return outcomes, nil
+}
+
+// mayHaveSeq says of an unreadable outcome, by its type, whether it may stand in a
+// timeline. Refusals, answers and markers don't; events of types not known here may.
+func mayHaveSeq(rec *eventlog.Record) bool {
+	typ, _ := rec.Header(events.HeaderType)
+	switch typ {
+	case events.TypeRejected, events.TypeAnswered, events.TypeEventPrefix + events.Read{}.Name():
+		return false
+	}
+	return true
 }
 
 func reasonOf(err error) events.PoisonReason {

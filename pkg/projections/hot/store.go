@@ -3,6 +3,7 @@ package hot
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"annal/pkg/events"
 )
@@ -20,8 +21,10 @@ type ViewState struct {
 // Change is what one accepted event does to its session's part of the view.
 type Change struct {
 	// Hole stands for a counted outcome that this program cannot read: the session's
-	// next event may skip the seq it took. All else is zero.
-	Hole bool
+	// next event may skip the seq it took, which no header tells. The place between is
+	// an item without value then. All but Offset, the record's, is zero.
+	Hole   bool
+	Offset int64
 	// Seq is the event's, 0 for a marker.
 	Seq events.Seq
 	// Value is the outcome's stored bytes.
@@ -62,6 +65,10 @@ const (
 type SessionChanges struct {
 	Session events.SessionID
 	Changes []Change
+	// Building: the changes come from the log's start, so nothing before them can be
+	// missing here. If they don't follow on each other all the same, the log itself is at
+	// fault, and building again would not help: see BrokenError.
+	Building bool
 }
 
 // Errors of a store's Apply. All else is an outage, to be waited out.
@@ -73,13 +80,25 @@ var (
 	ErrSuperseded = errors.New("hot: a newer view is being built")
 )
 
+// BrokenError names sessions whose own events don't follow on each other, or whose
+// beginning cannot be read. They are put aside: further changes are passed over and
+// readers get ErrRebuilding. All other sessions were applied.
+type BrokenError struct{ Sessions []events.SessionID }
+
+func (e *BrokenError) Error() string {
+	return fmt.Sprintf("hot: the log's events of %d sessions don't follow on each other, of %s first", len(e.Sessions), e.Sessions[0])
+}
+
 // Store is the write side of the view. Every method may be repeated.
 type Store interface {
 	// View gives the partition's state, the zero value when there is none.
 	View(ctx context.Context, partition int32) (ViewState, error)
+	// SetView opens a view, or declares the open one whole. ErrSuperseded when a newer
+	// one is there; ErrGap when the one to be declared whole is there no more.
 	SetView(ctx context.Context, partition int32, v ViewState) error
 	// Apply applies changes under the view id. Those the store has are passed over,
 	// so a repeat changes nothing. A session left from an older view is begun anew.
+	// Errors: ErrGap, ErrSuperseded, *BrokenError.
 	Apply(ctx context.Context, view string, sessions []SessionChanges) error
 	// AddSessions notes sessions that users are or were in.
 	AddSessions(ctx context.Context, users map[events.UserID][]events.SessionID) error

@@ -125,8 +125,10 @@ const (
 	maxRebuildWait = 30 * time.Second
 )
 
-// stillOurs waits a while and says whether the group still gives us the partition: a
-// commit succeeds only then. It makes the next claim build the view anew as well.
+// stillOurs waits a while, and then for a commit to succeed: it does only while the
+// group gives us the partition, so a woken zombie wipes nobody's view. It makes the next
+// claim build the view anew as well. A commit is also refused for a moment while the
+// group rebalances, so only release or loss of the partition ends the wait with false.
 func (w *worker) stillOurs(losses int) (bool, error) {
 	wait := min(minRebuildWait<<min(losses, 10), maxRebuildWait)
 	select {
@@ -136,12 +138,10 @@ func (w *worker) stillOurs(losses int) (bool, error) {
 	}
 	ours := true
 	err := w.patiently("commit before building anew", func() error {
-		err := w.projector.membership.Commit(w.ctx, w.partition, max(w.told, w.finished), "rebuilding")
-		if errors.Is(err, eventlog.ErrNotAssigned) {
-			ours = false
+		if ours = w.reading.Err() == nil; !ours {
 			return nil
 		}
-		return err
+		return w.projector.membership.Commit(w.ctx, w.partition, max(w.told, w.finished), "rebuilding")
 	})
 	return ours, err
 }
@@ -295,6 +295,7 @@ func (w *worker) checkpoint() error {
 // a repeat: the next one is soon, and a claim that begins earlier changes nothing.
 func (w *worker) commitOrSay() {
 	if err := w.commit(w.ctx); err != nil && w.ctx.Err() == nil {
+		w.opts.Metrics.commits.Inc()
 		w.log.Warn("commit failed", "error", err)
 	}
 }

@@ -1,0 +1,13 @@
+-- Opens a partition's view, or declares it whole. KEYS: view. ARGV: id, 1 when whole.
+-- Returns OK, GAP (the view to be declared whole is there no more), or SUPERSEDED (a newer one is there).
+local id = redis.call('HGET', KEYS[1], 'id')
+if id and id > ARGV[1] then return 'SUPERSEDED' end
+if ARGV[2] == '1' then
+  if id ~= ARGV[1] then return 'GAP' end
+  redis.call('HSET', KEYS[1], 'whole', '1')
+else
+  -- A new building makes good whatever was lost.
+  redis.call('UNLINK', KEYS[1])
+  redis.call('HSET', KEYS[1], 'id', ARGV[1], 'whole', '0')
+end
+return 'OK'
