@@ -154,7 +154,7 @@ func callSize(changes []hot.Change) int {
 
 // arguments lays changes out as apply.lua reads them.
 func (r *Redis) arguments(view string, building bool, changes []hot.Change) []any {
-	args := make([]any, 0, 4+16*len(changes))
+	args := make([]any, 0, 4+8*len(changes))
 	args = append(args, view, r.opts.Window, events.MaxStays, building)
 	for i := range changes {
 		c := &changes[i]
@@ -166,21 +166,22 @@ func (r *Redis) arguments(view string, building bool, changes []hot.Change) []an
 			args = append(args, "M", string(c.Reader), decimal(c.Marker), decimal(c.MarkerIndex))
 			continue
 		}
+		if c.Index != 0 {
+			args = append(args, "S", decimal(c.Seq), decimal(c.Seq-1), c.Value, string(c.Sender), decimal(c.Index))
+			continue
+		}
 		kind := "E"
 		if c.Created != nil {
 			kind = "C"
 		}
-		index, target, targetIndex, closed := "", "", "", "0"
-		if c.Index != 0 {
-			index = decimal(c.Index)
-		}
+		target, targetIndex, closed := "", "", "0"
 		if c.Became != hot.BecameNothing {
 			target, targetIndex = decimal(c.Target), decimal(c.TargetIndex)
 		}
 		if c.Closed {
 			closed = "1"
 		}
-		args = append(args, kind, decimal(c.Seq), decimal(c.Seq-1), c.Value, string(c.Sender), index,
+		args = append(args, kind, decimal(c.Seq), decimal(c.Seq-1), c.Value,
 			string(c.Became), target, targetIndex, string(c.Promoted), closed, len(c.In))
 		for _, m := range c.In {
 			args = append(args, string(m.User), int(m.Role))

@@ -9,6 +9,8 @@
 local head, window, states, members, roster, gone = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local view, length, most_stays, building = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
 
+local call = redis.call
+
 local function less(a, b)
   if #a ~= #b then return #a < #b end
   return a < b
@@ -22,33 +24,36 @@ local function after_of(n)
   return string.sub(rest, 1, -2) .. string.char(string.byte(rest, -1) + 1) .. string.rep('0', nines)
 end
 
-local h = redis.call('HMGET', head, 'view', 'seq', 'index', 'members', 'roster', 'gone', 'window', 'states', 'holes', 'hole_at', 'first', 'broken')
+local h = call('HMGET', head, 'view', 'seq', 'index', 'members', 'roster', 'gone', 'window', 'states', 'holes', 'hole_at', 'first', 'broken')
 local there, seq, index, first = h[1], h[2], h[3], h[11]
 local holes, hole_at = tonumber(h[9] or '0'), h[10] or '0'
 if h[12] then there = h[12] end
 if there and there ~= view then
   if there > view then return 'SUPERSEDED' end
-  redis.call('UNLINK', head, window, states, members, roster, gone)
+  call('UNLINK', head, window, states, members, roster, gone)
   there, holes, hole_at, first = false, 0, '0', false
 elseif h[12] then
   return 'OK'
 end
+-- How much each key holds; the head keeps it too, so that a lost key is noticed.
+local n_members, n_roster, n_gone, n_window, n_states = 0, 0, 0, 0, 0
 if there then
-  if redis.call('HLEN', members) ~= tonumber(h[4]) or redis.call('ZCARD', roster) ~= tonumber(h[5])
-    or redis.call('ZCARD', gone) ~= tonumber(h[6]) or redis.call('XLEN', window) ~= tonumber(h[7])
-    or redis.call('HLEN', states) ~= tonumber(h[8]) then
+  n_members, n_roster, n_gone, n_window, n_states = tonumber(h[4]), tonumber(h[5]), tonumber(h[6]), tonumber(h[7]), tonumber(h[8])
+  if call('HLEN', members) ~= n_members or call('ZCARD', roster) ~= n_roster
+    or call('ZCARD', gone) ~= n_gone or call('XLEN', window) ~= n_window
+    or call('HLEN', states) ~= n_states then
     return 'GAP'
   end
-elseif redis.call('EXISTS', window, states, members, roster, gone) > 0 then
+elseif call('EXISTS', window, states, members, roster, gone) > 0 then
   -- Left over from an evicted head.
   if not building then return 'GAP' end
-  redis.call('UNLINK', window, states, members, roster, gone)
+  call('UNLINK', window, states, members, roster, gone)
 end
 
 -- Readers take the session for one of another view: TRY_AGAIN, never something short.
 local function put_aside()
-  redis.call('UNLINK', head, window, states, members, roster, gone)
-  redis.call('HSET', head, 'view', '', 'broken', view, 'members', 0, 'roster', 0, 'gone', 0, 'window', 0, 'states', 0)
+  call('UNLINK', head, window, states, members, roster, gone)
+  call('HSET', head, 'view', '', 'broken', view, 'members', 0, 'roster', 0, 'gone', 0, 'window', 0, 'states', 0)
   return 'BROKEN'
 end
 -- While building nothing before the changes can be missing here: a gap is the log's own.
@@ -57,66 +62,91 @@ local function gap()
   return 'GAP'
 end
 
--- A member is "role marker marker_index stays", role 0 for who is out, stays "from,from_index,to,to_index;…",
--- the last one "from,from_index," while in.
+-- A member is "role marker marker_index n stays": role 0 for who is out, n stays "from,from_index,to,to_index;…",
+-- the last one "from,from_index," while in. Plain finds, since the stays may be long.
+local function parts(was)
+  local a = string.find(was, ' ', 1, true)
+  local b = string.find(was, ' ', a + 1, true)
+  local c = string.find(was, ' ', b + 1, true)
+  return string.sub(was, 1, a - 1), string.sub(was, a + 1, b - 1), string.sub(was, b + 1, c - 1), string.sub(was, c + 1)
+end
 local function come(user, role)
-  local was = redis.call('HGET', members, user)
-  local stays = was and string.match(was, '^%S+ %S+ %S+ (.*)$') or ''
-  local _, n = string.gsub(stays, ';', '')
-  for _ = most_stays, n do stays = string.match(stays, '^[^;]*;(.*)$') end
-  redis.call('HSET', members, user, role .. ' ' .. seq .. ' ' .. index .. ' ' .. stays .. seq .. ',' .. index .. ',')
-  redis.call('ZADD', roster, 0, user)
+  local was = call('HGET', members, user)
+  local n, stays = 0, ''
+  if was then
+    local _, _, _, rest = parts(was)
+    local space = string.find(rest, ' ', 1, true)
+    n, stays = tonumber(string.sub(rest, 1, space - 1)), string.sub(rest, space + 1)
+  end
+  if n >= most_stays then
+    n, stays = n - 1, string.sub(stays, string.find(stays, ';', 1, true) + 1)
+  end
+  local row = role .. ' ' .. seq .. ' ' .. index .. ' ' .. (n + 1) .. ' ' .. stays .. seq .. ',' .. index .. ','
+  n_members = n_members + call('HSET', members, user, row)
+  n_roster = n_roster + call('ZADD', roster, 0, user)
 end
 local function go(user)
-  local was = redis.call('HGET', members, user)
-  if was then redis.call('HSET', members, user, '0' .. string.sub(was, 2) .. seq .. ',' .. index .. ';') end
-  redis.call('ZREM', roster, user)
+  local was = call('HGET', members, user)
+  if was then call('HSET', members, user, '0' .. string.sub(was, 2) .. seq .. ',' .. index .. ';') end
+  n_roster = n_roster - call('ZREM', roster, user)
 end
 local function promote(user)
-  local was = redis.call('HGET', members, user)
-  if was then redis.call('HSET', members, user, '3' .. string.sub(was, 2)) end
+  local was = call('HGET', members, user)
+  if was then call('HSET', members, user, '3' .. string.sub(was, 2)) end
 end
 local function mark(user, marker, marker_index)
-  local was = redis.call('HGET', members, user)
+  local was = call('HGET', members, user)
   if not was then return end
-  local role, old, stays = string.match(was, '^(%S+) (%S+) %S+ (.*)$')
+  local role, old, _, rest = parts(was)
   if less(old, marker) then
-    redis.call('HSET', members, user, role .. ' ' .. marker .. ' ' .. marker_index .. ' ' .. stays)
+    call('HSET', members, user, role .. ' ' .. marker .. ' ' .. marker_index .. ' ' .. rest)
   end
 end
 local function became(what, target, target_index)
-  local was = redis.call('HGET', states, target) or '0 0 0'
+  local was = call('HGET', states, target) or '0 0 0'
   local r, d, o = string.match(was, '^(%S+) (%S+) (%S+)$')
   if what == 'r' then r = seq elseif what == 'd' then d = seq else o = seq end
-  redis.call('HSET', states, target, r .. ' ' .. d .. ' ' .. o)
-  if what ~= 'o' then redis.call('ZADD', gone, 0, pad(target_index)) end
+  n_states = n_states + call('HSET', states, target, r .. ' ' .. d .. ' ' .. o)
+  if what ~= 'o' then n_gone = n_gone + call('ZADD', gone, 0, pad(target_index)) end
 end
 
-local result, i, changed = 'OK', 5, false
+local result, i, changed = nil, 5, false
+local function add(value, target)
+  call('XADD', window, seq .. '-0', 'v', value, 't', target)
+  n_window, changed = n_window + 1, true
+end
 -- What nobody can read is shown by its seq alone, up to before.
 local function fill(before)
   while holes > 0 and less(seq, before) do
     seq, holes = after_of(seq), holes - 1
-    redis.call('XADD', window, seq .. '-0', 'v', '', 't', '')
-    changed = true
+    add('', '')
   end
   holes = 0
-  redis.call('HSET', head, 'holes', 0)
+  call('HSET', head, 'holes', 0)
+end
+-- Takes the event's place. Nil when it took it; 'SEEN', or the answer that ends the call.
+local function place(new, prev, value, target)
+  if not there then return gap() end
+  if not less(seq, new) then return 'SEEN' end
+  if holes > 0 then fill(prev) end
+  if prev ~= seq then return gap() end
+  if not first then first = new end
+  seq = new
+  add(value, target)
 end
 -- A message's state stays for as long as the window holds the message or what became of it.
 local function trim()
-  local excess = redis.call('XLEN', window) - length
-  if excess > 0 then
-    local going = redis.call('HLEN', states) > 0 and redis.call('XRANGE', window, '-', '+', 'COUNT', excess) or {}
-    redis.call('XTRIM', window, 'MAXLEN', length)
-    first = string.match(redis.call('XRANGE', window, '-', '+', 'COUNT', 1)[1][1], '^%d+')
-    for _, e in ipairs(going) do
-      local target = e[2][4]
-      if target == '' then target = string.match(e[1], '^%d+') end
-      local r, d, o = string.match(redis.call('HGET', states, target) or '', '^(%S+) (%S+) (%S+)$')
-      if r and less(target, first) and less(r, first) and less(d, first) and less(o, first) then
-        redis.call('HDEL', states, target)
-      end
+  local excess = n_window - length
+  if excess <= 0 then return end
+  local going = n_states > 0 and call('XRANGE', window, '-', '+', 'COUNT', excess) or {}
+  n_window = n_window - call('XTRIM', window, 'MAXLEN', length)
+  first = string.match(call('XRANGE', window, '-', '+', 'COUNT', 1)[1][1], '^%d+')
+  for _, e in ipairs(going) do
+    local target = e[2][4]
+    if target == '' then target = string.match(e[1], '^%d+') end
+    local r, d, o = string.match(call('HGET', states, target) or '', '^(%S+) (%S+) (%S+)$')
+    if r and less(target, first) and less(r, first) and less(d, first) and less(o, first) then
+      n_states = n_states - call('HDEL', states, target)
     end
   end
 end
@@ -128,7 +158,7 @@ while i <= #ARGV do
     if not there then return put_aside() end
     if less(hole_at, ARGV[i + 1]) then
       holes, hole_at = holes + 1, ARGV[i + 1]
-      redis.call('HSET', head, 'holes', holes, 'hole_at', hole_at)
+      call('HSET', head, 'holes', holes, 'hole_at', hole_at)
     end
     i = i + 2
   elseif kind == 'M' then
@@ -136,51 +166,49 @@ while i <= #ARGV do
     if not there then return gap() end
     mark(ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
     i = i + 4
+  elseif kind == 'S' then
+    -- S, seq, prev, value, sender, index: a message
+    result = place(ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], '')
+    if not result then
+      index = ARGV[i + 5]
+      mark(ARGV[i + 4], seq, index)
+    elseif result ~= 'SEEN' then
+      break
+    end
+    i = i + 6
   else
-    -- C|E, seq, prev, value, sender, index, became, target, target_index, promoted, closed,
+    -- C|E, seq, prev, value, became, target, target_index, promoted, closed,
     -- number of comers, (user, role)…, number of goers, user…, and for C: kind, title, base, policy
-    local new = ARGV[i + 1]
-    local comers = tonumber(ARGV[i + 11])
-    local goers_at = i + 12 + 2 * comers
+    local comers = tonumber(ARGV[i + 9])
+    local goers_at = i + 10 + 2 * comers
     local goers = tonumber(ARGV[goers_at])
     local after = goers_at + 1 + goers
     if kind == 'C' then
       if not there then
         there, seq, index = true, ARGV[i + 2], '0'
-        redis.call('HSET', head, 'view', view, 'kind', ARGV[after], 'title', ARGV[after + 1], 'base', ARGV[after + 2], 'policy', ARGV[after + 3], 'closed', '0')
+        call('HSET', head, 'view', view, 'kind', ARGV[after], 'title', ARGV[after + 1], 'base', ARGV[after + 2], 'policy', ARGV[after + 3], 'closed', '0')
       end
       after = after + 4
-    elseif not there then
-      return gap()
     end
-    if less(seq, new) then
-      if holes > 0 then fill(ARGV[i + 2]) end
-      if ARGV[i + 2] ~= seq then
-        result = gap()
-        if result == 'BROKEN' then return result end
-        break
-      end
-      if not first then first = new end
-      seq, changed = new, true
-      local target = ARGV[i + 7]
-      redis.call('XADD', window, seq .. '-0', 'v', ARGV[i + 3], 't', target)
-      for k = 0, comers - 1 do come(ARGV[i + 12 + 2 * k], ARGV[i + 13 + 2 * k]) end
+    local target = ARGV[i + 5]
+    result = place(ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], target)
+    if not result then
+      for k = 0, comers - 1 do come(ARGV[i + 10 + 2 * k], ARGV[i + 11 + 2 * k]) end
       for k = 1, goers do go(ARGV[goers_at + k]) end
-      if ARGV[i + 5] ~= '' then
-        index = ARGV[i + 5]
-        mark(ARGV[i + 4], seq, index)
-      end
-      if ARGV[i + 6] ~= '' then became(ARGV[i + 6], target, ARGV[i + 8]) end
-      if ARGV[i + 9] ~= '' then promote(ARGV[i + 9]) end
-      if ARGV[i + 10] == '1' then redis.call('HSET', head, 'closed', '1') end
+      if ARGV[i + 4] ~= '' then became(ARGV[i + 4], target, ARGV[i + 6]) end
+      if ARGV[i + 7] ~= '' then promote(ARGV[i + 7]) end
+      if ARGV[i + 8] == '1' then call('HSET', head, 'closed', '1') end
+    elseif result ~= 'SEEN' then
+      break
     end
     i = after
   end
 end
+if result == 'BROKEN' then return result end
 if changed then
   trim()
-  redis.call('HSET', head, 'seq', seq, 'index', index, 'first', first,
-    'members', redis.call('HLEN', members), 'roster', redis.call('ZCARD', roster), 'gone', redis.call('ZCARD', gone),
-    'window', redis.call('XLEN', window), 'states', redis.call('HLEN', states))
+  call('HSET', head, 'seq', seq, 'index', index, 'first', first,
+    'members', n_members, 'roster', n_roster, 'gone', n_gone, 'window', n_window, 'states', n_states)
 end
-return result
+if result == 'GAP' then return result end
+return 'OK'

@@ -11,9 +11,9 @@ local m = redis.call('HGET', KEYS[2], ARGV[1])
 local gone = 0
 local function pad(n) return string.rep('0', 20 - #n) .. n end
 if m then
-  local marker_index, stays = string.match(m, '^%S+ %S+ (%S+) (.*)$')
+  local marker_index = string.match(m, '^%S+ %S+ (%S+) ')
   -- Unread ends with the stay.
-  local upper = string.match(stays, ',(%d+);$') or h[3]
+  local upper = string.match(string.sub(m, -22), ',(%d+);$') or h[3]
   gone = redis.call('ZLEXCOUNT', KEYS[3], '(' .. pad(marker_index), '[' .. pad(upper))
 end
 return {h, m, gone}

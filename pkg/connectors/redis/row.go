@@ -37,17 +37,17 @@ func (f *fields) number(s string) uint64 {
 	return n
 }
 
-// decodeMember reads "role marker marker_index stays" as apply.lua writes it.
+// decodeMember reads "role marker marker_index n stays" as apply.lua writes it.
 func decodeMember(s string) (events.Member, error) {
-	parts := strings.SplitN(s, " ", 4)
-	if len(parts) != 4 {
+	parts := strings.SplitN(s, " ", 5)
+	if len(parts) != 5 {
 		return events.Member{}, fmt.Errorf("redis: member %q", s)
 	}
 	var f fields
 	m := events.Member{
 		Role: events.Role(f.number(parts[0])), Marker: events.Seq(f.number(parts[1])), MarkerIndex: events.Index(f.number(parts[2])),
 	}
-	for text := range strings.SplitSeq(strings.TrimSuffix(parts[3], ";"), ";") {
+	for text := range strings.SplitSeq(strings.TrimSuffix(parts[4], ";"), ";") {
 		n := strings.Split(strings.TrimSuffix(text, ","), ",")
 		if len(n) != 2 && len(n) != 4 {
 			return events.Member{}, fmt.Errorf("redis: stay %q", text)
