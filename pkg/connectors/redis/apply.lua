@@ -24,42 +24,25 @@ local function after_of(n)
   return string.sub(rest, 1, -2) .. string.char(string.byte(rest, -1) + 1) .. string.rep('0', nines)
 end
 
-local h = call('HMGET', head, 'view', 'seq', 'index', 'members', 'roster', 'gone', 'window', 'states', 'holes', 'hole_at', 'first', 'broken')
-local there, seq, index, first = h[1], h[2], h[3], h[11]
-local holes, hole_at = tonumber(h[9] or '0'), h[10] or '0'
-if h[12] then there = h[12] end
+local h = call('HMGET', head, 'view', 'seq', 'index', 'counts', 'first', 'holes', 'broken')
+local there, seq, index, first = h[7] or h[1], h[2], h[3], h[5]
+local holes = tonumber(h[6] or '0')
 if there and there ~= view then
   if there > view then return 'SUPERSEDED' end
   call('UNLINK', head, window, states, members, roster, gone)
-  there, holes, hole_at, first = false, 0, '0', false
-elseif h[12] then
+  there, holes, first = false, 0, false
+elseif h[7] then
   return 'OK'
 end
--- How much each key holds; the head keeps it too, so that a lost key is noticed.
+-- How much each key holds: the head has "members roster gone window states", so that a lost key is noticed.
 local n_members, n_roster, n_gone, n_window, n_states = 0, 0, 0, 0, 0
 if there then
-  n_members, n_roster, n_gone, n_window, n_states = tonumber(h[4]), tonumber(h[5]), tonumber(h[6]), tonumber(h[7]), tonumber(h[8])
-  if call('HLEN', members) ~= n_members or call('ZCARD', roster) ~= n_roster
-    or call('ZCARD', gone) ~= n_gone or call('XLEN', window) ~= n_window
-    or call('HLEN', states) ~= n_states then
-    return 'GAP'
-  end
+  n_members, n_roster, n_gone, n_window, n_states = call('HLEN', members), call('ZCARD', roster), call('ZCARD', gone), call('XLEN', window), call('HLEN', states)
+  if h[4] ~= n_members .. ' ' .. n_roster .. ' ' .. n_gone .. ' ' .. n_window .. ' ' .. n_states then return 'GAP' end
 elseif call('EXISTS', window, states, members, roster, gone) > 0 then
   -- Left over from an evicted head.
   if not building then return 'GAP' end
   call('UNLINK', window, states, members, roster, gone)
-end
-
--- Readers take the session for one of another view: TRY_AGAIN, never something short.
-local function put_aside()
-  call('UNLINK', head, window, states, members, roster, gone)
-  call('HSET', head, 'view', '', 'broken', view, 'members', 0, 'roster', 0, 'gone', 0, 'window', 0, 'states', 0)
-  return 'BROKEN'
-end
--- While building nothing before the changes can be missing here: a gap is the log's own.
-local function gap()
-  if building then return put_aside() end
-  return 'GAP'
 end
 
 -- A member is "role marker marker_index n stays": role 0 for who is out, n stays "from,from_index,to,to_index;…",
@@ -70,6 +53,45 @@ local function parts(was)
   local c = string.find(was, ' ', b + 1, true)
   return string.sub(was, 1, a - 1), string.sub(was, a + 1, b - 1), string.sub(was, b + 1, c - 1), string.sub(was, c + 1)
 end
+local function mark(user, marker, marker_index)
+  local was = call('HGET', members, user)
+  if not was then return end
+  local role, old, _, rest = parts(was)
+  if less(old, marker) then
+    call('HSET', members, user, role .. ' ' .. marker .. ' ' .. marker_index .. ' ' .. rest)
+  end
+end
+local result, i, changed = nil, 5, false
+-- Nearly all there is are messages that simply follow: done before anything else is set up.
+while there and ARGV[i] == 'S' and ARGV[i + 2] == seq and holes == 0 and (n_states == 0 or n_window < length) do
+  seq, index = ARGV[i + 1], ARGV[i + 5]
+  call('XADD', window, seq .. '-0', 'v', ARGV[i + 3], 't', '')
+  n_window, changed = n_window + 1, true
+  mark(ARGV[i + 4], seq, index)
+  i = i + 6
+end
+if i > #ARGV then
+  if n_window > length then
+    n_window = n_window - call('XTRIM', window, 'MAXLEN', length)
+    call('HSET', head, 'first', (string.match(call('XRANGE', window, '-', '+', 'COUNT', 1)[1][1], '^%d+')))
+  end
+  call('HSET', head, 'seq', seq, 'index', index,
+    'counts', n_members .. ' ' .. n_roster .. ' ' .. n_gone .. ' ' .. n_window .. ' ' .. n_states)
+  return 'OK'
+end
+
+-- Readers take the session for one of another view: TRY_AGAIN, never something short.
+local function put_aside()
+  call('UNLINK', head, window, states, members, roster, gone)
+  call('HSET', head, 'view', '', 'broken', view, 'counts', '0 0 0 0 0')
+  return 'BROKEN'
+end
+-- While building nothing before the changes can be missing here: a gap is the log's own.
+local function gap()
+  if building then return put_aside() end
+  return 'GAP'
+end
+
 local function come(user, role)
   local was = call('HGET', members, user)
   local n, stays = 0, ''
@@ -94,14 +116,6 @@ local function promote(user)
   local was = call('HGET', members, user)
   if was then call('HSET', members, user, '3' .. string.sub(was, 2)) end
 end
-local function mark(user, marker, marker_index)
-  local was = call('HGET', members, user)
-  if not was then return end
-  local role, old, _, rest = parts(was)
-  if less(old, marker) then
-    call('HSET', members, user, role .. ' ' .. marker .. ' ' .. marker_index .. ' ' .. rest)
-  end
-end
 local function became(what, target, target_index)
   local was = call('HGET', states, target) or '0 0 0'
   local r, d, o = string.match(was, '^(%S+) (%S+) (%S+)$')
@@ -110,7 +124,6 @@ local function became(what, target, target_index)
   if what ~= 'o' then n_gone = n_gone + call('ZADD', gone, 0, pad(target_index)) end
 end
 
-local result, i, changed = nil, 5, false
 local function add(value, target)
   call('XADD', window, seq .. '-0', 'v', value, 't', target)
   n_window, changed = n_window + 1, true
@@ -156,9 +169,9 @@ while i <= #ARGV do
   if kind == 'H' then
     -- H, offset: an outcome that counts and cannot be read stands here. It may have taken the next seq.
     if not there then return put_aside() end
-    if less(hole_at, ARGV[i + 1]) then
-      holes, hole_at = holes + 1, ARGV[i + 1]
-      call('HSET', head, 'holes', holes, 'hole_at', hole_at)
+    if less(call('HGET', head, 'hole_at') or '0', ARGV[i + 1]) then
+      holes = holes + 1
+      call('HSET', head, 'holes', holes, 'hole_at', ARGV[i + 1])
     end
     i = i + 2
   elseif kind == 'M' then
@@ -208,7 +221,7 @@ if result == 'BROKEN' then return result end
 if changed then
   trim()
   call('HSET', head, 'seq', seq, 'index', index, 'first', first,
-    'members', n_members, 'roster', n_roster, 'gone', n_gone, 'window', n_window, 'states', n_states)
+    'counts', n_members .. ' ' .. n_roster .. ' ' .. n_gone .. ' ' .. n_window .. ' ' .. n_states)
 end
 if result == 'GAP' then return result end
 return 'OK'

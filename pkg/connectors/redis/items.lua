@@ -1,13 +1,13 @@
 -- Reads timeline events of the window with what became of their messages.
 -- KEYS: head, window, states. ARGV: f(orward)|b(ackward), first, last, limit.
 -- {} when there is no such session, {'LOST'} when a key of it was lost.
-local h = redis.call('HMGET', KEYS[1], 'view', 'window', 'states')
+local h = redis.call('HMGET', KEYS[1], 'view', 'counts')
 local view = h[1]
 if not view then
   if redis.call('EXISTS', KEYS[2]) == 1 then return {'LOST'} end
   return {}
 end
-if redis.call('XLEN', KEYS[2]) ~= tonumber(h[2]) or redis.call('HLEN', KEYS[3]) ~= tonumber(h[3]) then return {'LOST'} end
+if redis.call('XLEN', KEYS[2]) .. ' ' .. redis.call('HLEN', KEYS[3]) ~= string.match(h[2], '%d+ %d+$') then return {'LOST'} end
 local entries
 if ARGV[1] == 'f' then
   entries = redis.call('XRANGE', KEYS[2], ARGV[2] .. '-0', ARGV[3] .. '-0', 'COUNT', ARGV[4])

@@ -1,12 +1,12 @@
 -- Reads a page of present members. KEYS: head, members, roster. ARGV: after (or empty), limit.
 -- {} when there is no such session, {'LOST'} when a key of it was lost.
-local h = redis.call('HMGET', KEYS[1], 'view', 'members', 'roster')
+local h = redis.call('HMGET', KEYS[1], 'view', 'counts')
 local view = h[1]
 if not view then
   if redis.call('EXISTS', KEYS[2]) == 1 then return {'LOST'} end
   return {}
 end
-if redis.call('HLEN', KEYS[2]) ~= tonumber(h[2]) or redis.call('ZCARD', KEYS[3]) ~= tonumber(h[3]) then return {'LOST'} end
+if redis.call('HLEN', KEYS[2]) .. ' ' .. redis.call('ZCARD', KEYS[3]) ~= string.match(h[2], '^%d+ %d+') then return {'LOST'} end
 local from = '-'
 if ARGV[1] ~= '' then from = '(' .. ARGV[1] end
 local users = redis.call('ZRANGEBYLEX', KEYS[3], from, '+', 'LIMIT', 0, ARGV[2])

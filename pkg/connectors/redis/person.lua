@@ -1,12 +1,14 @@
 -- Reads a session's head, a user's membership, and how many messages after the marker are gone.
 -- KEYS: head, members, gone. ARGV: user.
 -- {} when there is no such session, {'LOST'} when a key of it was lost: the head counts its siblings.
-local h = redis.call('HMGET', KEYS[1], 'view', 'seq', 'index', 'kind', 'title', 'base', 'policy', 'closed', 'first', 'roster', 'members', 'gone')
+local h = redis.call('HMGET', KEYS[1], 'view', 'seq', 'index', 'kind', 'title', 'base', 'policy', 'closed', 'first', 'counts')
 if not h[1] then
   if redis.call('EXISTS', KEYS[2]) == 1 then return {'LOST'} end
   return {}
 end
-if redis.call('HLEN', KEYS[2]) ~= tonumber(h[11]) or redis.call('ZCARD', KEYS[3]) ~= tonumber(h[12]) then return {'LOST'} end
+local n_members, n_roster, n_gone = string.match(h[10], '^(%d+) (%d+) (%d+)')
+if redis.call('HLEN', KEYS[2]) ~= tonumber(n_members) or redis.call('ZCARD', KEYS[3]) ~= tonumber(n_gone) then return {'LOST'} end
+h[10] = n_roster
 local m = redis.call('HGET', KEYS[2], ARGV[1])
 local gone = 0
 local function pad(n) return string.rep('0', 20 - #n) .. n end

@@ -121,7 +121,7 @@ func (v Reader) Person(ctx context.Context, s events.SessionID, u events.UserID)
 }
 
 func decodeHead(s events.SessionID, h []string) (hot.Head, error) {
-	if len(h) != 12 {
+	if len(h) != 10 {
 		return hot.Head{}, fmt.Errorf("redis: head of %s has %d fields", s, len(h))
 	}
 	policy, err := decodePolicy(h[6])
