@@ -96,7 +96,7 @@ func TestStatesAreBounded(t *testing.T) {
 	o := options(t, devstack.RedisForTest(t).Addr(), false)
 	r := open(t, o)
 	admin := goredis.NewClient(&goredis.Options{Addr: o.Addr})
-	defer admin.Close()
+	t.Cleanup(func() { _ = admin.Close() })
 	log := eventlog.NewMemory(eventlog.MemoryOptions{Partitions: 1})
 	defer log.Close()
 	chat := hottest.NewChat(t, log)

@@ -262,7 +262,7 @@ func TestProjectorMakesLostKeysGood(t *testing.T) {
 	w.converse(3, 5)
 	w.wantTold("answers gw", 18)
 	admin := goredis.NewClient(&goredis.Options{Addr: w.redis.Addr()})
-	defer admin.Close()
+	t.Cleanup(func() { _ = admin.Close() })
 	for _, part := range []string{"head", "window", "members", "roster"} {
 		key := w.opts.Prefix + "annal:{" + string(session(1)) + "}:" + part
 		if n, err := admin.Del(w.ctx, key).Result(); err != nil || n != 1 {

@@ -26,7 +26,7 @@ func startProxy(t testing.TB, to string) *proxy {
 	var running sync.WaitGroup
 	running.Go(func() { p.accept(&running) })
 	t.Cleanup(func() {
-		l.Close()
+		_ = l.Close() // accept ends by it
 		p.cut()
 		running.Wait()
 	})

@@ -26,7 +26,7 @@ func testBuilding(t *testing.T, f Fixture) {
 		_, err = b.View.Members(b.ctx, s, "", 9)
 		b.wantErr("members "+when, err, want)
 		_, err = b.View.Sessions(b.ctx, "ann", "", 9)
-		if want == hot.ErrNoSession {
+		if errors.Is(want, hot.ErrNoSession) {
 			want = nil
 		}
 		b.wantErr("sessions "+when, err, want)
