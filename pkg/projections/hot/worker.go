@@ -89,16 +89,18 @@ func (w *worker) work() error {
 		return err
 	}
 	for losses := 0; ; losses++ {
+		var err error
 		if reason != "" {
-			if err := w.begin(reason); err != nil {
-				return err
+			err = w.begin(reason)
+		}
+		if err == nil {
+			err = w.follow()
+			if err == nil {
+				w.commitOrSay()
+				return nil
 			}
 		}
-		err := w.follow()
 		switch {
-		case err == nil:
-			w.commitOrSay()
-			return nil
 		case errors.Is(err, ErrGap):
 			reason = "gap"
 		case errors.Is(err, errViewGone):

@@ -1,0 +1,323 @@
+package hot_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"annal/pkg/eventlog"
+	"annal/pkg/events"
+	"annal/pkg/projections/hot"
+	"annal/pkg/projections/hot/hottest"
+)
+
+// script is a store and a notifier that note what they are asked, one word each, and
+// answer what a test planned.
+type script struct {
+	mu    sync.Mutex
+	view  hot.ViewState
+	calls []string
+	// refuse gives the answer to the next call of that name, once.
+	refuse map[string]error
+	// applied and told count outcomes.
+	applied, told int
+}
+
+func (s *script) call(name string) error {
+	s.calls = append(s.calls, name)
+	err := s.refuse[name]
+	delete(s.refuse, name)
+	return err
+}
+
+func (s *script) View(context.Context, int32) (hot.ViewState, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.view, nil
+}
+
+func (s *script) SetView(_ context.Context, _ int32, v hot.ViewState) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := "open"
+	if v.Whole {
+		name = "whole"
+	}
+	if err := s.call(name); err != nil {
+		return err
+	}
+	if v.ID < s.view.ID {
+		return hot.ErrSuperseded
+	}
+	s.view = v
+	return nil
+}
+
+func (s *script) Apply(_ context.Context, _ string, sessions []hot.SessionChanges) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.call("apply"); err != nil {
+		return err
+	}
+	for _, c := range sessions {
+		s.applied += len(c.Changes)
+	}
+	return nil
+}
+
+func (s *script) AddSessions(context.Context, map[events.UserID][]events.SessionID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.call("users")
+}
+
+func (s *script) Publish(_ context.Context, r hot.Round) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.call("tell"); err != nil {
+		return err
+	}
+	for _, values := range r.Sessions {
+		s.told += len(values)
+	}
+	return nil
+}
+
+// plan makes the next call of that name answer err.
+func (s *script) plan(name string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refuse[name] = err
+}
+
+// forget gives the calls so far, and forgets them.
+func (s *script) forget() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	calls := s.calls
+	s.calls = nil
+	return calls
+}
+
+const group = "g_script"
+
+// stage is a projector over one partition and a script.
+type stage struct {
+	*testing.T
+	*script
+	ctx  context.Context
+	log  *eventlog.Memory
+	chat *hottest.Chat
+	said int
+	ids  int
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	t.Cleanup(cancel)
+	log := eventlog.NewMemory(eventlog.MemoryOptions{Partitions: 1})
+	t.Cleanup(log.Close)
+	return &stage{T: t, script: &script{refuse: map[string]error{}}, ctx: ctx, log: log, chat: hottest.NewChat(t, log)}
+}
+
+// say writes outcomes, in a session that the first of them opens.
+func (s *stage) say(n int) {
+	s.Helper()
+	for range n {
+		if s.said++; s.said == 1 {
+			s.chat.Accept(group, "ann", events.Created{Kind: events.KindGroup, Members: []events.NewMember{{User: "ann", Role: events.RoleOwner}}})
+			continue
+		}
+		s.chat.Accept(group, "ann", events.Sent{Body: events.TextBody("hello")})
+	}
+	s.chat.Wait()
+}
+
+// run starts a projector. ended gives what Run returned; stop waits for it.
+func (s *stage) run() (p *hot.Projector, stop func(), ended chan error) {
+	s.Helper()
+	p, err := hot.New(s.ctx, hot.Options{
+		Log: s.log.Client(), Store: s.script, Notifier: s.script, Source: "urn:test", CommitEvery: 5 * time.Millisecond,
+		NewViewID: func(string) string {
+			s.ids++
+			return fmt.Sprintf("%04d", s.ids)
+		},
+		Logger: slog.New(slog.DiscardHandler), Metrics: hot.NewMetrics(prometheus.NewRegistry()),
+	})
+	if err != nil {
+		s.Fatalf("new projector: %v", err)
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	done := make(chan struct{})
+	ended = make(chan error, 1)
+	go func() {
+		defer close(done)
+		ended <- p.Run(ctx)
+	}()
+	stop = func() {
+		cancel()
+		<-done
+	}
+	s.Cleanup(stop)
+	return p, stop, ended
+}
+
+// until waits for what the projector's goroutines do.
+func (s *stage) until(what string, ok func() bool, ended <-chan error) {
+	s.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case err := <-ended:
+			s.Fatalf("the projector ended with %v before %s", err, what)
+		case <-s.ctx.Done():
+			s.Fatalf("never came: %s; calls %v", what, s.forget())
+		}
+	}
+}
+
+func (s *stage) ready(p *hot.Projector, ended <-chan error) {
+	s.Helper()
+	s.until("it was ready", func() bool { return p.Ready() == nil }, ended)
+}
+
+// wantTold waits until all that was said was told, and no more than that.
+func (s *stage) wantTold(want int, ended <-chan error) {
+	s.Helper()
+	count := func() int {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.told
+	}
+	s.until(fmt.Sprintf("%d were told", want), func() bool { return count() >= want }, ended)
+	if got := count(); got != want {
+		s.Errorf("%d outcomes were told, want %d", got, want)
+	}
+}
+
+// TestTellsAfterWriting: head, then users' sessions, then the world.
+func TestTellsAfterWriting(t *testing.T) {
+	s := newStage(t)
+	p, stop, ended := s.run()
+	s.ready(p, ended)
+	s.plan("apply", errors.New("an outage"))
+	s.plan("users", errors.New("an outage"))
+	s.plan("tell", errors.New("an outage"))
+	s.say(1)
+	s.wantTold(1, ended)
+	stop()
+	want := []string{"open", "whole", "apply", "apply", "users", "users", "tell", "tell"}
+	if got := s.forget(); !slices.Equal(got, want) {
+		t.Errorf("calls are %v, want %v", got, want)
+	}
+}
+
+// TestResumes: a whole view is taken up; anything else is built from the start, in silence.
+func TestResumes(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*hot.ViewState)
+		opens  bool
+	}{
+		"as it was left": {func(*hot.ViewState) {}, false},
+		"emptied":        {func(v *hot.ViewState) { *v = hot.ViewState{} }, true},
+		"another view":   {func(v *hot.ViewState) { v.ID = "0001-other" }, true},
+		"not whole":      {func(v *hot.ViewState) { v.Whole = false }, true},
+		"lost":           {func(v *hot.ViewState) { v.Lost = true }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			p, stop, ended := s.run()
+			s.ready(p, ended)
+			s.say(5)
+			s.wantTold(5, ended)
+			stop()
+			s.forget()
+			c.change(&s.view)
+			applied := s.applied
+			p, stop, ended = s.run()
+			s.ready(p, ended)
+			s.say(2)
+			s.wantTold(7, ended)
+			stop()
+			if got := slices.Contains(s.forget(), "open"); got != c.opens {
+				t.Errorf("a view was opened: %t, want %t", got, c.opens)
+			}
+			want := 2
+			if c.opens {
+				want = 7
+			}
+			if got := s.applied - applied; got != want {
+				t.Errorf("%d changes applied by the second projector, want %d", got, want)
+			}
+		})
+	}
+}
+
+// TestBuildsAnew: what the store says of the view leads to another one, and nothing is
+// told twice. Losing a race to open a view is no reason to end.
+func TestBuildsAnew(t *testing.T) {
+	for _, c := range []struct {
+		call string
+		err  error
+	}{{"apply", hot.ErrGap}, {"apply", hot.ErrSuperseded}, {"whole", hot.ErrGap}, {"whole", hot.ErrSuperseded}, {"open", hot.ErrSuperseded}} {
+		t.Run(fmt.Sprintf("%s says %v", c.call, c.err), func(t *testing.T) {
+			s := newStage(t)
+			s.say(4)
+			s.plan(c.call, c.err)
+			p, stop, ended := s.run()
+			s.ready(p, ended)
+			s.say(3)
+			s.wantTold(7, ended)
+			stop()
+			opened := 0
+			for _, call := range s.forget() {
+				if call == "open" {
+					opened++
+				}
+			}
+			if opened != 2 {
+				t.Errorf("%d views were opened, want 2", opened)
+			}
+		})
+	}
+}
+
+// TestPutAside: a session that is broken in the log itself ends nothing.
+func TestPutAside(t *testing.T) {
+	s := newStage(t)
+	s.plan("apply", &hot.BrokenError{Sessions: []events.SessionID{"g_x"}})
+	s.say(4)
+	p, _, ended := s.run()
+	s.ready(p, ended)
+	s.say(1)
+	s.wantTold(5, ended)
+	if got := s.forget(); slices.Index(got, "open") != 0 || slices.Contains(got[1:], "open") {
+		t.Errorf("calls are %v, want one view opened", got)
+	}
+}
+
+// TestTrimmedLogEnds: a view without its beginning would be wrong.
+func TestTrimmedLogEnds(t *testing.T) {
+	s := newStage(t)
+	s.say(4)
+	s.log.Trim(eventlog.Events, 0, 2)
+	_, _, ended := s.run()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, eventlog.ErrTrimmed) {
+			t.Errorf("over a trimmed log the projector ends with %v, want %v", err, eventlog.ErrTrimmed)
+		}
+	case <-s.ctx.Done():
+		t.Fatal("the projector goes on over a trimmed log, want it to end")
+	}
+}
