@@ -19,6 +19,8 @@ type Session struct {
 	Members  map[events.UserID]*events.Member
 	Timeline map[events.Seq][]byte
 	Messages map[events.Seq]*Message
+	// about are the messages that revokes, deletes and overrides name, by their own seqs.
+	about map[events.Seq]*Message
 	// gone are indices of messages revoked or deleted.
 	gone map[events.Index]bool
 	// Faults are what no sound log holds.
@@ -34,7 +36,7 @@ type Message struct {
 func newSession(id events.SessionID) *Session {
 	return &Session{
 		ID: id, Members: map[events.UserID]*events.Member{}, Timeline: map[events.Seq][]byte{},
-		Messages: map[events.Seq]*Message{}, gone: map[events.Index]bool{},
+		Messages: map[events.Seq]*Message{}, about: map[events.Seq]*Message{}, gone: map[events.Index]bool{},
 	}
 }
 
@@ -113,6 +115,7 @@ func (s *Session) message(target events.Seq, index events.Index) *Message {
 		s.fault("an event names a message %d with index %d that is not there", target, index)
 		return &Message{}
 	}
+	s.about[s.Head.Seq] = m
 	return m
 }
 
