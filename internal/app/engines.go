@@ -73,11 +73,7 @@ func startEmbedded(e Engines, data string) (engines, error) {
 }
 
 func startReal(ctx context.Context, data string) (engines, error) {
-	kafka, err := devstack.StartKafka(ctx, devstack.KafkaOptions{
-		Dir: filepath.Join(data, "kafka"),
-		// devstack's own choice is a quick start; this one runs for longer.
-		JVMFlags: []string{"-XX:TieredStopAtLevel=4"},
-	})
+	kafka, err := devstack.StartKafka(ctx, devstack.KafkaOptions{Dir: filepath.Join(data, "kafka")})
 	if err != nil {
 		return engines{}, err
 	}
