@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,16 +13,26 @@ import (
 func tokenCommand() *cobra.Command {
 	var r app.TokenRequest
 	var newKey string
+	var public bool
 	cmd := &cobra.Command{
 		Use:   "token",
 		Short: "Issue a token for a user or a service",
 		Long: "Sign a token (EdDSA JWT) with the development key under --data, or with --key.\n" +
 			"With --service the token may act for any user. --new-key makes a signing key and ends;\n" +
-			"the same file serves a gateway as --auth-keys.",
+			"--public prints what gateways check its tokens with (--auth-keys), and ends: they need not hold\n" +
+			"the key itself.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if newKey != "" {
 				return app.NewKey(newKey)
+			}
+			if public {
+				keys, err := app.PublicKeys(r)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintln(cmd.OutOrStdout(), strings.TrimSpace(string(keys)))
+				return nil
 			}
 			token, err := app.IssueToken(r)
 			if err != nil {
@@ -37,6 +48,7 @@ func tokenCommand() *cobra.Command {
 	f.DurationVar(&r.TTL, "ttl", 24*time.Hour, "how long it is good")
 	f.StringVar(&r.KeyFile, "key", "", "the signing key's file (default: the development key)")
 	f.StringVar(&r.Data, "data", "data", "the server's data directory")
+	f.BoolVar(&public, "public", false, "print the key's public part for gateways and end")
 	f.StringVar(&newKey, "new-key", "", "write a new signing key to this file and end")
 	return cmd
 }

@@ -61,6 +61,10 @@ func TestDevKeyIsMadeOnceAndSigns(t *testing.T) {
 	if err != nil || strings.Count(token, ".") != 2 {
 		t.Errorf("token %q, %v", token, err)
 	}
+	public, err := PublicKeys(TokenRequest{KeyFile: path})
+	if err != nil || strings.Contains(string(public), `"d"`) || !strings.Contains(string(public), `"x"`) {
+		t.Errorf("public keys %s, %v: want x and no private part", public, err)
+	}
 	if err := NewKey(path); err == nil {
 		t.Error("a key file was written over")
 	}

@@ -60,16 +60,9 @@ type TokenRequest struct {
 
 // IssueToken signs a token.
 func IssueToken(r TokenRequest) (string, error) {
-	if r.KeyFile == "" {
-		r.KeyFile = filepath.Join(r.Data, devKeyFile)
-	}
-	content, err := os.ReadFile(r.KeyFile)
+	key, err := r.key()
 	if err != nil {
-		return "", fmt.Errorf("app: the signing key: %w (annal dev makes one)", err)
-	}
-	key, err := auth.ParseKey(content)
-	if err != nil {
-		return "", fmt.Errorf("app: %s: %w", r.KeyFile, err)
+		return "", err
 	}
 	now := time.Now()
 	token, err := auth.Issue(key, identity(r, now), now)
@@ -81,6 +74,37 @@ func IssueToken(r TokenRequest) (string, error) {
 
 func identity(r TokenRequest, now time.Time) auth.Identity {
 	return auth.Identity{User: events.UserID(r.User), Service: r.Service, Expires: now.Add(r.TTL)}
+}
+
+// key reads the signer's key.
+func (r TokenRequest) key() (auth.Key, error) {
+	path := r.KeyFile
+	if path == "" {
+		path = filepath.Join(r.Data, devKeyFile)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return auth.Key{}, fmt.Errorf("app: the signing key: %w (annal dev makes one)", err)
+	}
+	key, err := auth.ParseKey(content)
+	if err != nil {
+		return auth.Key{}, fmt.Errorf("app: %s: %w", path, err)
+	}
+	return key, nil
+}
+
+// PublicKeys is what gateways check tokens with (--auth-keys): the signer's key
+// without its private part, as a JWK Set.
+func PublicKeys(r TokenRequest) ([]byte, error) {
+	key, err := r.key()
+	if err != nil {
+		return nil, err
+	}
+	content, err := auth.MarshalKeys(key.Public())
+	if err != nil {
+		return nil, fmt.Errorf("app: %w", err)
+	}
+	return content, nil
 }
 
 // NewKey writes a fresh signing key to path; it must not exist.

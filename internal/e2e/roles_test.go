@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -24,9 +25,14 @@ func deploy(t *testing.T) *deployment {
 	d := &deployment{roles: map[string]*server{}, key: filepath.Join(t.TempDir(), "key.json")}
 	run(t, "topics", "create", "--kafka", kafka, "--prefix", prefix, "--partitions", "4", "--replication", "1", "--min-insync-replicas", "1")
 	run(t, "token", "--new-key", d.key)
+	// As in production: the gateway holds public keys only.
+	public := filepath.Join(t.TempDir(), "keys.json")
+	if err := os.WriteFile(public, []byte(run(t, "token", "--key", d.key, "--public")), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, role := range []string{"sequencer", "hot", "gateway"} {
 		d.roles[role] = serve(t, role, "serve", "--roles", role, "--kafka", kafka, "--redis", redis, "--prefix", prefix,
-			"--auth-keys", d.key, "--data", filepath.Join(t.TempDir(), role))
+			"--auth-keys", public, "--data", filepath.Join(t.TempDir(), role))
 	}
 	return d
 }

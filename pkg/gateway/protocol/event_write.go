@@ -5,15 +5,6 @@ import (
 	logv1 "annal/gen/annal/log/v1"
 )
 
-// AppendEventJSON appends an event as it stands in a frame, so that a gateway can
-// encode it once for all its readers.
-func AppendEventJSON(b []byte, m *clientv1.Event) []byte {
-	w := writer{}
-	w.jx.Buf = b
-	writeEvent(&w, m)
-	return w.jx.Buf
-}
-
 func writeEvent(w *writer, m *clientv1.Event) {
 	w.jx.ObjStart()
 	w.str("session", m.GetSession())
