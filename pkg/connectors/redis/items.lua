@@ -1,7 +1,7 @@
 -- Reads timeline events of the window with what became of their messages.
 -- KEYS: head, window, states. ARGV: f(orward)|b(ackward), first, last, limit.
 -- {} when there is no such session, {'LOST'} when a key of it was lost.
-local h = redis.call('HMGET', KEYS[1], 'view', 'counts')
+local h = redis.call('HMGET', KEYS[1], 'view', 'counts', 'first')
 local view = h[1]
 if not view then
   if redis.call('EXISTS', KEYS[2]) == 1 then return {'LOST'} end
@@ -14,15 +14,21 @@ if ARGV[1] == 'f' then
 else
   entries = redis.call('XREVRANGE', KEYS[2], ARGV[3] .. '-0', ARGV[2] .. '-0', 'COUNT', ARGV[4])
 end
+-- What lies below the window is not told: whether it is still known depends on when the window was cut.
+local function told(event)
+  if not event or event == '0' or #event < #h[3] or #event == #h[3] and event < h[3] then return '0' end
+  return event
+end
 local out = {view}
 for _, e in ipairs(entries) do
   local seq = string.match(e[1], '^%d+')
   local value, target = e[2][2], e[2][4]
   if target == '' then target = seq end
-  local state = redis.call('HGET', KEYS[3], target) or ''
-  local body = ''
+  local state, body = redis.call('HGET', KEYS[3], target) or '', ''
   local r, d, o = string.match(state, '^(%S+) (%S+) (%S+)$')
-  if o and o ~= '0' and r == '0' and d == '0' then
+  r, d, o = told(r), told(d), told(o)
+  if state ~= '' then state = r .. ' ' .. d .. ' ' .. o end
+  if o ~= '0' and r == '0' and d == '0' then
     local over = redis.call('XRANGE', KEYS[2], o .. '-0', o .. '-0')
     if over[1] then body = over[1][2][2] end
   end

@@ -57,7 +57,9 @@ type Item struct {
 	Seq events.Seq
 	// Value is the outcome's stored bytes (events.DecodeOutcomeValue).
 	Value []byte
-	// State is of the message: the event itself for a send, its target for an override.
+	// State is of the message: the event itself for a send, its target for a revoke, a
+	// delete or an override. Events below the window's start are left out of it: nothing
+	// in the window can show what they hid, since what hides a text comes after the text.
 	State State
 }
 
