@@ -66,8 +66,13 @@ type running struct {
 
 func (c *cluster) run(instance string, d *disk) *running {
 	c.t.Helper()
+	return c.runOn(c.memory.Client(), instance, d)
+}
+
+func (c *cluster) runOn(log eventlog.Log, instance string, d *disk) *running {
+	c.t.Helper()
 	opts := sequencer.Defaults()
-	opts.Log, opts.Rules, opts.OpenStore, opts.Instance, opts.Source = c.memory.Client(), toyRules{}, d.open, instance, "/sequencer/"+instance
+	opts.Log, opts.Rules, opts.OpenStore, opts.Instance, opts.Source = log, toyRules{}, d.open, instance, "/sequencer/"+instance
 	opts.Random, opts.Logger = rand.NewPCG(uint64(len(instance)), 7), slog.New(slog.DiscardHandler)
 	opts.Metrics = sequencer.NewMetrics(prometheus.NewRegistry())
 	role, err := sequencer.New(c.ctx, opts)
@@ -391,4 +396,100 @@ func setHeader(rec *events.Record, name, value string) {
 			rec.Headers[i].Value = []byte(value)
 		}
 	}
+}
+
+// watched is a log that notes who reads events, and may tell wrong offsets.
+type watched struct {
+	eventlog.Log
+	wrong bool
+
+	mu           sync.Mutex
+	opened, open int // cursors over events, ever and now
+}
+
+func (l *watched) Read(ctx context.Context, topic eventlog.Topic, partition int32, from int64) (eventlog.Cursor, error) {
+	c, err := l.Log.Read(ctx, topic, partition, from)
+	if err != nil || topic != eventlog.Events {
+		return c, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.opened++
+	l.open++
+	return &watchedCursor{c, l}, nil
+}
+
+type watchedCursor struct {
+	eventlog.Cursor
+	log *watched
+}
+
+func (c *watchedCursor) Close() {
+	c.Cursor.Close()
+	c.log.mu.Lock()
+	defer c.log.mu.Unlock()
+	c.log.open--
+}
+
+func (l *watched) Append(ctx context.Context, topic eventlog.Topic, partition int32, rec events.Record, done func(int32, int64, error)) {
+	l.Log.Append(ctx, topic, partition, rec, func(p int32, o int64, err error) {
+		if l.wrong && topic == eventlog.Events && err == nil {
+			o = 0
+		}
+		done(p, o, err)
+	})
+}
+
+func (l *watched) cursors() (opened, open int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.opened, l.open
+}
+
+// TestRoleReadsOnlyWhatOthersWrote: what it appended itself it knows from the answers.
+func TestRoleReadsOnlyWhatOthersWrote(t *testing.T) {
+	c := newCluster(t, eventlog.MemoryOptions{Partitions: 1})
+	log := &watched{Log: c.memory.Client()}
+	r := c.runOn(log, "a", newDisk())
+	c.send(0, 100)
+	kinds, owners := c.outcomes()
+	expect(t, kinds, map[string]int{created: 4, sent: 396})
+	if opened, open := log.cursors(); opened != 0 || open != 0 {
+		t.Errorf("%d cursors over the events were opened, and %d are open, want none", opened, open)
+	}
+	// Somebody else fences. Nothing is asked of us, yet we notice and fence again.
+	foreign, err := events.EncodeFence(events.Fence{Owner: events.Owner{N: owners[0].N + 1}, After: owners[0]}, events.Envelope{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, offset := c.append(eventlog.Events, 0, foreign)
+	cursor, err := c.memory.Read(c.ctx, eventlog.Events, 0, offset+1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cursor.Close()
+	records, err := cursor.Next(c.ctx)
+	if err != nil {
+		t.Fatalf("nobody wrote behind the foreign fence: %v", err)
+	}
+	if fence, err := events.DecodeFence(records[0].Record); err != nil || fence.After.N != owners[0].N+1 {
+		t.Errorf("behind the foreign fence stands %v (%v), want our next fence", fence, err)
+	}
+	c.send(100, 50)
+	kinds, _ = c.outcomes()
+	expect(t, kinds, map[string]int{created: 4, sent: 596})
+	r.stop(t)
+	if opened, open := log.cursors(); opened == 0 || open != 0 {
+		t.Errorf("%d cursors over the events were opened, and %d are open, want some and none", opened, open)
+	}
+}
+
+// TestRoleBelievesTheLog: when the answers to appends can't be right, it reads.
+func TestRoleBelievesTheLog(t *testing.T) {
+	c := newCluster(t, eventlog.MemoryOptions{Partitions: 1})
+	r := c.runOn(&watched{Log: c.memory.Client(), wrong: true}, "a", newDisk())
+	c.send(0, 100)
+	kinds, _ := c.outcomes()
+	expect(t, kinds, map[string]int{created: 4, sent: 396})
+	r.stop(t) // drains, so that all that was decided counted
 }

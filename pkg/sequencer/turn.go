@@ -44,6 +44,9 @@ func (w *worker) catchUp() error {
 	if err != nil {
 		return err
 	}
+	if err := w.readUpTo(end); err != nil {
+		return err
+	}
 	for w.machine.Progress().Offset < end {
 		if err := w.hear(nil, nil); err != nil {
 			return err
@@ -92,8 +95,12 @@ func (w *worker) decideUntilLost() (ended bool, err error) {
 	for {
 		// What came back first: it frees room, and tells of a lost turn soonest.
 		select {
-		case batch := <-w.events.batches:
+		case batch := <-w.read():
 			if err := w.heard(batch); err != nil {
+				return true, err
+			}
+		case <-w.answered:
+			if err := w.heardAnswers(); err != nil {
 				return true, err
 			}
 		default:
@@ -107,6 +114,9 @@ func (w *worker) decideUntilLost() (ended bool, err error) {
 		}
 		if w.machine.State() != Deciding {
 			return false, nil
+		}
+		if w.machine.Progress().Offset >= w.known {
+			w.stopReading()
 		}
 		if w.drained.Err() != nil {
 			if n, _ := w.machine.InFlight(); n == 0 {
@@ -143,13 +153,17 @@ func (w *worker) hear(commands <-chan batch, tick <-chan time.Time) error {
 		drain = nil
 	}
 	select {
-	case b := <-w.events.batches:
+	case b := <-w.read():
 		return w.heard(b)
 	case b := <-commands:
 		w.pending = b.records
 		return b.err
-	case <-w.failed:
-		w.heardFailures()
+	case <-w.answered:
+		return w.heardAnswers()
+	case end := <-w.ends:
+		if w.unanswered == 0 {
+			return w.readUpTo(end) // somebody else wrote
+		}
 	case <-tick:
 		w.commitLater()
 	case <-drain:
@@ -157,25 +171,6 @@ func (w *worker) hear(commands <-chan batch, tick <-chan time.Time) error {
 		return w.ctx.Err()
 	}
 	return nil
-}
-
-func (w *worker) heard(b batch) error {
-	if b.err != nil {
-		return fmt.Errorf("sequencer: events: %w", b.err)
-	}
-	t, err := w.machine.Events(b.records)
-	w.tell(t)
-	return err
-}
-
-func (w *worker) heardFailures() {
-	w.failMu.Lock()
-	failures := w.failures
-	w.failures = nil
-	w.failMu.Unlock()
-	for _, f := range failures {
-		w.tell(w.machine.Failed(f.append, f.refused))
-	}
 }
 
 func (w *worker) tell(t Tally) {

@@ -14,8 +14,8 @@ import (
 	"annal/pkg/events"
 )
 
-// worker runs the turns of one partition: one goroutine owns the machine; two pumps
-// bring it records, and the log's callbacks bring it failures.
+// worker runs the turns of one partition: one goroutine owns the machine; pumps bring
+// it records, and the log's callbacks what became of its own.
 type worker struct {
 	role      *Role
 	partition int32
@@ -29,33 +29,35 @@ type worker struct {
 	done     chan struct{}
 	deciding atomic.Bool
 
-	store    Store
-	machine  *Machine
-	events   *pump
+	store   Store
+	machine *Machine
+	// events is nil while the answers to the own appends tell all that is in the log.
+	events *pump
+	// known is an offset below which the log is known to hold records.
+	known    int64
 	commands *pump
 	// pending are commands read and not decided yet.
 	pending []eventlog.Record
 	// decided counts commands, so that one in sixteen is timed.
 	decided uint64
 
-	failMu   sync.Mutex
-	failures []failure
-	failed   chan struct{}
+	answerMu sync.Mutex
+	answers  []answer
+	answered chan struct{}
+	// unanswered appends are on their way.
+	unanswered int
 
 	// committed is the progress of the last commit that was begun.
-	committed    events.Progress
-	committing   atomic.Bool
+	committed  events.Progress
+	committing atomic.Bool
+	// ends has the end of the events as it was seen with the last commit.
+	ends         chan int64
 	commitFailed atomic.Bool
 	background   sync.WaitGroup
 }
 
 // errDrained ends the work of a worker that was asked to drain and has nothing to do.
 var errDrained = errors.New("sequencer: drained")
-
-type failure struct {
-	append  Append
-	refused bool
-}
 
 func newWorker(r *Role, partition int32) *worker {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -64,7 +66,7 @@ func newWorker(r *Role, partition int32) *worker {
 		role: r, partition: partition, label: strconv.Itoa(int(partition)),
 		log: r.opts.Logger.With("role", "sequencer", "partition", partition),
 		ctx: ctx, cancel: cancel, drained: drained, askDrain: askDrain,
-		done: make(chan struct{}), failed: make(chan struct{}, 1),
+		done: make(chan struct{}), answered: make(chan struct{}, 1), ends: make(chan int64, 1),
 	}
 }
 
@@ -109,7 +111,7 @@ func (w *worker) work() (err error) {
 	if err := w.restore(); err != nil {
 		return err
 	}
-	defer w.events.close()
+	defer w.stopReading()
 	for losses := 0; ; losses++ {
 		last := w.machine.Progress().Last
 		ended, err := w.turn()
@@ -127,7 +129,7 @@ func (w *worker) work() (err error) {
 	}
 }
 
-// restore opens the events at the store's progress. A store of another log, or one
+// restore makes the machine from what is stored. A store of another log, or one
 // behind a trimmed log's start, is emptied and built from the beginning; a log that
 // does not begin at its beginning can't be built from.
 func (w *worker) restore() error {
@@ -156,11 +158,6 @@ func (w *worker) restore() error {
 	if err != nil {
 		return err
 	}
-	cursor, err := w.openCursor(eventlog.Events, p.Offset)
-	if err != nil {
-		return err
-	}
-	w.events = newPump(w.ctx, cursor)
 	w.log.Info("restoring", "offset", p.Offset, "end", end)
 	return nil
 }
@@ -246,21 +243,11 @@ func (w *worker) commitLater() {
 		if _, end, err := w.role.opts.Log.Bounds(w.ctx, eventlog.Commands, w.partition); err == nil {
 			w.role.opts.Metrics.lag.WithLabelValues(w.label).Set(float64(max(0, end-last-1)))
 		}
-	})
-}
-
-// appendLater appends; what fails is heard of in failures.
-func (w *worker) appendLater(a Append) {
-	w.role.opts.Log.Append(w.ctx, eventlog.Events, w.partition, a.Record, func(_ int32, _ int64, err error) {
-		if err == nil {
-			return
-		}
-		w.failMu.Lock()
-		w.failures = append(w.failures, failure{a, errors.Is(err, eventlog.ErrRefused)})
-		w.failMu.Unlock()
-		select {
-		case w.failed <- struct{}{}:
-		default:
+		if _, end, err := w.role.opts.Log.Bounds(w.ctx, eventlog.Events, w.partition); err == nil {
+			select {
+			case w.ends <- end:
+			default:
+			}
 		}
 	})
 }

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -68,25 +69,32 @@ const (
 	maxCallBytes   = 1 << 20
 )
 
-// Apply implements hot.Store: sessions spread over a few connections, each a pipeline,
-// so that calls for one session stay in order.
+// laneChanges is from how many changes on a lane of its own pays.
+const laneChanges = 128
+
+// Apply implements hot.Store. A few changes go together with those of other partitions;
+// many are spread over connections, each a pipeline, so that calls for one session stay
+// in order.
 func (r *Redis) Apply(ctx context.Context, view string, sessions []hot.SessionChanges) error {
-	lanes := make([][]hot.SessionChanges, r.opts.Connections)
-	for _, s := range sessions {
-		h := fnv.New32a()
-		_, _ = h.Write([]byte(s.Session)) // never fails
-		n := h.Sum32() % uint32(len(lanes))
-		lanes[n] = append(lanes[n], s)
+	changes := 0
+	for i := range sessions {
+		changes += len(sessions[i].Changes)
 	}
+	lanes := r.lanes(sessions, min(1+changes/laneChanges, r.opts.Connections))
 	var group errgroup.Group
 	broken := make([][]events.SessionID, len(lanes))
 	for n, lane := range lanes {
-		if len(lane) > 0 {
-			group.Go(func() (err error) {
-				broken[n], err = r.applyLane(ctx, view, lane)
-				return err
-			})
+		apply := func() (err error) {
+			broken[n], err = r.applyLane(ctx, view, lane, changes < laneChanges)
+			return err
 		}
+		if len(lanes) == 1 {
+			if err := apply(); err != nil {
+				return err
+			}
+			break
+		}
+		group.Go(apply)
 	}
 	if err := group.Wait(); err != nil {
 		return err
@@ -97,34 +105,58 @@ func (r *Redis) Apply(ctx context.Context, view string, sessions []hot.SessionCh
 	return nil
 }
 
+// lanes spreads sessions, each on one lane.
+func (r *Redis) lanes(sessions []hot.SessionChanges, n int) [][]hot.SessionChanges {
+	if n == 1 {
+		return [][]hot.SessionChanges{sessions}
+	}
+	lanes := make([][]hot.SessionChanges, n)
+	for _, s := range sessions {
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(s.Session)) // never fails
+		k := h.Sum32() % uint32(n)
+		lanes[k] = append(lanes[k], s)
+	}
+	return lanes
+}
+
 // applyLane gives the sessions that were put aside.
-func (r *Redis) applyLane(ctx context.Context, view string, lane []hot.SessionChanges) ([]events.SessionID, error) {
-	pipe := r.client.Pipeline()
+func (r *Redis) applyLane(ctx context.Context, view string, lane []hot.SessionChanges, small bool) ([]events.SessionID, error) {
 	var calls []*redis.Cmd
 	var of []events.SessionID
-	for _, s := range lane {
-		keys := make([]string, len(sessionParts))
-		for i, part := range sessionParts {
-			keys[i] = r.sessionKey(s.Session, part)
-		}
-		for rest := s.Changes; len(rest) > 0; {
-			n := callSize(rest)
-			calls = append(calls, applyScript.EvalSha(ctx, pipe, keys, r.arguments(view, s.Building, rest[:n])...))
-			of = append(of, s.Session)
-			rest = rest[n:]
+	fill := func(pipe redis.Pipeliner) {
+		for _, s := range lane {
+			keys := make([]string, len(sessionParts))
+			for i, part := range sessionParts {
+				keys[i] = r.sessionKey(s.Session, part)
+			}
+			for rest := s.Changes; len(rest) > 0; {
+				n := callSize(rest)
+				calls = append(calls, applyScript.EvalSha(ctx, pipe, keys, r.arguments(view, s.Building, rest[:n])...))
+				of = append(of, s.Session)
+				rest = rest[n:]
+			}
 		}
 	}
-	_, err := pipe.Exec(ctx)
-	if isUnknownScript(err) {
-		if err := r.loadScripts(ctx); err != nil {
-			return nil, err
-		}
+	var err error
+	if small {
+		err = r.applies.exec(ctx, fill)
+	} else {
+		pipe := r.client.Pipeline()
+		fill(pipe)
+		err = execute(ctx, pipe)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("redis: apply: %w", err)
 	}
 	var broken []events.SessionID
 	for i, c := range calls {
+		switch err := c.Err(); {
+		case isUnknownScript(err):
+			return nil, errors.Join(fmt.Errorf("redis: apply: %w", err), r.loadScripts(ctx))
+		case err != nil:
+			return nil, fmt.Errorf("redis: apply: %w", err)
+		}
 		if c.Val() == "BROKEN" {
 			broken = append(broken, of[i])
 			continue

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/redis/go-redis/v9"
+
 	"annal/pkg/events"
 	"annal/pkg/projections/hot"
 )
@@ -11,39 +13,63 @@ import (
 var _ hot.Notifier = (*Redis)(nil)
 
 // Publish implements hot.Notifier: one message per session, user and gateway, all in
-// one pipeline.
+// one pipeline, in this order. Answers come last: who is answered finds the event told.
 func (r *Redis) Publish(ctx context.Context, round hot.Round) error {
-	pipe := r.client.Pipeline()
-	publish := func(channel string, values [][]byte) error {
+	messages, err := r.messages(round)
+	if err != nil {
+		return err
+	}
+	sent := make([]*redis.IntCmd, len(messages))
+	err = r.publishes.exec(ctx, func(pipe redis.Pipeliner) {
+		for i, m := range messages {
+			if r.opts.Embedded {
+				sent[i] = pipe.Publish(ctx, m.channel, m.payload)
+			} else {
+				sent[i] = pipe.SPublish(ctx, m.channel, m.payload)
+			}
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("redis: publish: %w", err)
+	}
+	for _, s := range sent {
+		if err := s.Err(); err != nil {
+			return fmt.Errorf("redis: publish: %w", err)
+		}
+	}
+	return nil
+}
+
+// message is a batch of outcomes to publish.
+type message struct {
+	channel string
+	payload []byte
+}
+
+func (r *Redis) messages(round hot.Round) ([]message, error) {
+	out := make([]message, 0, len(round.Sessions)+len(round.Users)+len(round.Answers))
+	add := func(channel string, values [][]byte) error {
 		payload, err := events.EncodeBatch(values)
 		if err != nil {
 			return fmt.Errorf("redis: %w", err)
 		}
-		if r.opts.Embedded {
-			pipe.Publish(ctx, channel, payload)
-		} else {
-			pipe.SPublish(ctx, channel, payload)
-		}
+		out = append(out, message{channel, payload})
 		return nil
 	}
 	for s, values := range round.Sessions {
-		if err := publish(r.sessionChannel(s), values); err != nil {
-			return err
+		if err := add(r.sessionChannel(s), values); err != nil {
+			return nil, err
 		}
 	}
 	for u, values := range round.Users {
-		if err := publish(r.userChannel(u), values); err != nil {
-			return err
+		if err := add(r.userChannel(u), values); err != nil {
+			return nil, err
 		}
 	}
-	// Answers last: who is answered finds the event told.
 	for instance, values := range round.Answers {
-		if err := publish(r.answerChannel(instance), values); err != nil {
-			return err
+		if err := add(r.answerChannel(instance), values); err != nil {
+			return nil, err
 		}
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return fmt.Errorf("redis: publish: %w", err)
-	}
-	return nil
+	return out, nil
 }

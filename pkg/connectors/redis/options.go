@@ -53,6 +53,8 @@ var (
 type Redis struct {
 	opts   Options
 	client *redis.Client
+	// What small rounds of several partitions write and publish.
+	applies, publishes together
 }
 
 var (
@@ -84,8 +86,10 @@ func Open(ctx context.Context, o Options) (*Redis, error) {
 		DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout,
 		// Pings of the connection's name and library say nothing to us.
 		DisableIdentity: true,
+		// Nothing is pushed to us that RESP 2 has no form for, and looking for it costs.
+		Protocol: 2,
 	})
-	r := &Redis{opts: o, client: client}
+	r := &Redis{opts: o, client: client, applies: together{client: client}, publishes: together{client: client}}
 	if err := r.check(ctx); err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
