@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	logv1 "annal/gen/annal/log/v1"
@@ -109,10 +110,11 @@ func checkType(rec Record, prefixes ...string) (string, error) {
 // EncodeCommand writes a command as a record of annal.commands. Its ce_id is
 // unique within its source: the number the gateway gave it.
 func EncodeCommand(c Command, e Envelope) (Record, error) {
-	m := commandToProto(&c)
-	value, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	w := newWireWriter(opBody(c.Op))
+	w.command(&c)
+	value, err := w.done()
 	if err != nil {
-		return Record{}, &DecodeError{err}
+		return Record{}, err
 	}
 	id := c.ReplyTo.Instance + "/" + strconv.FormatUint(c.ReplyTo.Request, 10)
 	return Record{
@@ -129,14 +131,11 @@ func DecodeCommand(rec Record) (Command, error) {
 	if err != nil {
 		return Command{}, err
 	}
-	var m logv1.Command
-	if err := proto.Unmarshal(rec.Value, &m); err != nil {
-		return Command{}, &DecodeError{err}
-	}
-	c, err := commandFromProto(&m)
+	r := readWire(rec.Value)
+	c := r.command()
 	switch {
-	case err != nil:
-		return Command{}, &DecodeError{err}
+	case r.err != nil:
+		return Command{}, &DecodeError{r.err}
 	case c.Op == nil:
 		return Command{}, &TypeError{Type: typ}
 	case string(c.Session) != string(rec.Key):
@@ -147,13 +146,11 @@ func DecodeCommand(rec Record) (Command, error) {
 
 // EncodeOutcome writes an outcome as a record of annal.events.
 func EncodeOutcome(o Outcome, s Stamp, e Envelope) (Record, error) {
-	m, err := outcomeToProto(&o)
+	w := newWireWriter(resultBody(o.Result))
+	w.outcome(&o)
+	value, err := w.done()
 	if err != nil {
-		return Record{}, &DecodeError{err}
-	}
-	value, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
-	if err != nil {
-		return Record{}, &DecodeError{err}
+		return Record{}, err
 	}
 	return Record{
 		Key:   []byte(o.Session),
@@ -190,11 +187,12 @@ func DecodeOutcome(rec Record) (Outcome, error) {
 // DecodeOutcomeValue reads an outcome from its stored bytes alone, as they stand
 // in the hot window and in published batches. Errors are *TypeError or *DecodeError.
 func DecodeOutcomeValue(value []byte) (Outcome, error) {
-	var m logv1.Outcome
-	if err := proto.Unmarshal(value, &m); err != nil {
-		return Outcome{}, &DecodeError{err}
+	r := readWire(value)
+	o := r.outcome()
+	if err := r.done(); err != nil {
+		return Outcome{}, err
 	}
-	return outcomeFromProto(&m)
+	return o, nil
 }
 
 // parseStamp reads the headers that the reader's rule looks at, and log time.
@@ -229,10 +227,12 @@ func parseStamp(rec Record) (Stamp, Millis, error) {
 
 // EncodeFence writes a fence as a record of annal.events.
 func EncodeFence(f Fence, e Envelope) (Record, error) {
-	m := &logv1.Fence{Owner: ownerToProto(f.Owner), After: ownerToProto(f.After)}
-	value, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	var w wireWriter
+	w.owner(1, f.Owner)
+	w.owner(2, f.After)
+	value, err := w.done()
 	if err != nil {
-		return Record{}, &DecodeError{err}
+		return Record{}, err
 	}
 	return Record{Value: value, Headers: headers(e, TypeFence, f.Owner.String(), "", 0)}, nil
 }
@@ -242,38 +242,48 @@ func DecodeFence(rec Record) (Fence, error) {
 	if _, err := checkType(rec, TypeFence); err != nil {
 		return Fence{}, err
 	}
-	var m logv1.Fence
-	if err := proto.Unmarshal(rec.Value, &m); err != nil {
-		return Fence{}, &DecodeError{err}
+	var f Fence
+	r := readWire(rec.Value)
+	for r.next() {
+		switch r.field {
+		case 1:
+			f.Owner = r.owner()
+		case 2:
+			f.After = r.owner()
+		}
 	}
-	owner, err := ownerFromProto(m.GetOwner())
-	if err != nil {
+	if err := r.done(); err != nil {
 		return Fence{}, err
 	}
-	after, err := ownerFromProto(m.GetAfter())
-	if err != nil {
-		return Fence{}, err
-	}
-	return Fence{Owner: owner, After: after}, nil
+	return f, nil
 }
 
-func ownerToProto(o Owner) *logv1.Owner {
+// owner leaves out who is none.
+func (w *wireWriter) owner(field protowire.Number, o Owner) {
 	if o == (Owner{}) {
-		return nil
+		return
 	}
-	return &logv1.Owner{N: o.N, Random: o.Random[:]}
+	m := w.begin(field)
+	w.uint(1, o.N)
+	w.bytes(2, o.Random[:])
+	w.end(m)
 }
 
-func ownerFromProto(m *logv1.Owner) (Owner, error) {
-	if m == nil {
-		return Owner{}, nil
+func (r *wireReader) owner() (o Owner) {
+	whole := false
+	r.within(func() {
+		switch r.field {
+		case 1:
+			o.N = r.number
+		case 2:
+			copy(o.Random[:], r.data)
+			whole = len(r.data) == len(o.Random)
+		}
+	})
+	if !whole {
+		r.fail(errors.New("an owner's random part is not whole"))
 	}
-	o := Owner{N: m.GetN()}
-	if len(m.GetRandom()) != len(o.Random) {
-		return Owner{}, &DecodeError{fmt.Errorf("owner's random part has %d bytes", len(m.GetRandom()))}
-	}
-	copy(o.Random[:], m.GetRandom())
-	return o, nil
+	return o
 }
 
 // Quarantined is a record put aside, with where it stood and why.
@@ -305,19 +315,29 @@ func EncodeQuarantined(q Quarantined, e Envelope) (Record, error) {
 }
 
 // EncodeBatch packs stored outcome values for publishing.
-func EncodeBatch(outcomes [][]byte) ([]byte, error) {
-	b, err := proto.Marshal(&logv1.Batch{Outcomes: outcomes})
-	if err != nil {
-		return nil, &DecodeError{err}
+func EncodeBatch(outcomes [][]byte) []byte {
+	n := 0
+	for _, o := range outcomes {
+		n += protowire.SizeTag(1) + protowire.SizeBytes(len(o))
 	}
-	return b, nil
+	b := make([]byte, 0, n)
+	for _, o := range outcomes {
+		b = protowire.AppendBytes(protowire.AppendTag(b, 1, protowire.BytesType), o)
+	}
+	return b
 }
 
-// DecodeBatch unpacks what EncodeBatch packed.
+// DecodeBatch unpacks what EncodeBatch packed; the values are parts of b.
 func DecodeBatch(b []byte) ([][]byte, error) {
-	var m logv1.Batch
-	if err := proto.Unmarshal(b, &m); err != nil {
-		return nil, &DecodeError{err}
+	var values [][]byte
+	r := readWire(b)
+	for r.next() {
+		if r.field == 1 {
+			values = append(values, r.data)
+		}
 	}
-	return m.GetOutcomes(), nil
+	if err := r.done(); err != nil {
+		return nil, err
+	}
+	return values, nil
 }

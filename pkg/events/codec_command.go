@@ -1,245 +1,204 @@
 package events
 
-import (
-	"fmt"
-
-	logv1 "annal/gen/annal/log/v1"
-)
-
-func commandToProto(c *Command) *logv1.Command {
-	m := &logv1.Command{
-		Session: string(c.Session), Actor: actorToProto(c.Actor), ClientId: c.ClientID,
-		Client: clientToProto(c.Client), ReplyTo: replyToProto(c.ReplyTo), OriginTimeMs: int64(c.Origin),
+func (w *wireWriter) command(c *Command) {
+	wireString(w, 1, c.Session)
+	actor := w.begin(2)
+	w.actor(c.Actor)
+	w.end(actor)
+	wireString(w, 3, c.ClientID)
+	client := w.begin(4)
+	w.client(c.Client)
+	w.end(client)
+	if c.ReplyTo != (ReplyTo{}) {
+		reply := w.begin(5)
+		w.replyTo(c.ReplyTo)
+		w.end(reply)
 	}
-	switch op := c.Op.(type) {
+	w.uint(6, uint64(c.Origin))
+	w.op(c.Op)
+}
+
+func (w *wireWriter) op(op Op) {
+	switch op := op.(type) {
 	case Create:
-		m.Op = &logv1.Command_Create{Create: &logv1.Create{
-			Kind: logv1.Kind(op.Kind), Members: membersToProto(op.Members), Policy: policyToProto(op.Policy),
-			Base: uint64(op.Base), Name: op.Title,
-		}}
+		m := w.begin(10)
+		w.uint(1, uint64(op.Kind))
+		for _, member := range op.Members {
+			one := w.begin(2)
+			w.member(member)
+			w.end(one)
+		}
+		policy := w.begin(3)
+		w.policy(op.Policy)
+		w.end(policy)
+		w.uint(4, uint64(op.Base))
+		wireString(w, 5, op.Title)
+		w.end(m)
 	case Add:
-		m.Op = &logv1.Command_Add{Add: &logv1.Add{Members: membersToProto(op.Members)}}
+		m := w.begin(11)
+		for _, member := range op.Members {
+			one := w.begin(1)
+			w.member(member)
+			w.end(one)
+		}
+		w.end(m)
 	case Remove:
-		m.Op = &logv1.Command_Remove{Remove: &logv1.Remove{Users: usersToProto(op.Users)}}
+		m := w.begin(12)
+		for _, u := range op.Users {
+			wireElement(w, 1, u)
+		}
+		w.end(m)
 	case Join:
-		m.Op = &logv1.Command_Join{Join: &logv1.Join{}}
+		w.empty(13)
 	case Leave:
-		m.Op = &logv1.Command_Leave{Leave: &logv1.Leave{}}
+		w.empty(14)
 	case Send:
-		m.Op = &logv1.Command_Send{Send: &logv1.Send{Body: bodyToProto(op.Body)}}
+		m := w.begin(15)
+		body := w.begin(1)
+		w.body(op.Body)
+		w.end(body)
+		w.end(m)
 	case Revoke:
-		m.Op = &logv1.Command_Revoke{Revoke: &logv1.Revoke{Seq: uint64(op.Seq)}}
+		m := w.begin(16)
+		w.uint(1, uint64(op.Seq))
+		w.end(m)
 	case Override:
-		m.Op = &logv1.Command_Override{Override: &logv1.Override{Seq: uint64(op.Seq), Body: bodyToProto(op.Body)}}
+		m := w.begin(17)
+		w.uint(1, uint64(op.Seq))
+		body := w.begin(2)
+		w.body(op.Body)
+		w.end(body)
+		w.end(m)
 	case Delete:
-		m.Op = &logv1.Command_Delete{Delete: &logv1.Delete{Seq: uint64(op.Seq)}}
+		m := w.begin(18)
+		w.uint(1, uint64(op.Seq))
+		w.end(m)
 	case MarkRead:
-		m.Op = &logv1.Command_MarkRead{MarkRead: &logv1.MarkRead{Seq: uint64(op.Seq)}}
+		m := w.begin(19)
+		w.uint(1, uint64(op.Seq))
+		w.end(m)
 	}
-	return m
 }
 
-// commandFromProto leaves Op nil for an operation this program does not know.
-func commandFromProto(m *logv1.Command) (Command, error) {
-	client, err := clientFromProto(m.GetClient())
-	if err != nil {
-		return Command{}, err
+// command reads one; Op stays nil for an operation this program does not know.
+func (r *wireReader) command() (c Command) {
+	for r.next() {
+		r.commandField(&c)
 	}
-	c := Command{
-		Session: SessionID(m.GetSession()), Actor: actorFromProto(m.GetActor()), ClientID: m.GetClientId(),
-		Client: client, ReplyTo: replyFromProto(m.GetReplyTo()), Origin: Millis(m.GetOriginTimeMs()),
-	}
-	switch op := m.GetOp().(type) {
-	case *logv1.Command_Create:
-		c.Op = Create{
-			Kind: Kind(op.Create.GetKind()), Members: membersFromProto(op.Create.GetMembers()),
-			Policy: policyFromProto(op.Create.GetPolicy()), Base: Seq(op.Create.GetBase()), Title: op.Create.GetName(),
-		}
-	case *logv1.Command_Add:
-		c.Op = Add{Members: membersFromProto(op.Add.GetMembers())}
-	case *logv1.Command_Remove:
-		c.Op = Remove{Users: usersFromProto(op.Remove.GetUsers())}
-	case *logv1.Command_Join:
-		c.Op = Join{}
-	case *logv1.Command_Leave:
-		c.Op = Leave{}
-	case *logv1.Command_Send:
-		body, err := bodyFromProto(op.Send.GetBody())
-		if err != nil {
-			return Command{}, err
-		}
-		c.Op = Send{Body: body}
-	case *logv1.Command_Revoke:
-		c.Op = Revoke{Seq: Seq(op.Revoke.GetSeq())}
-	case *logv1.Command_Override:
-		body, err := bodyFromProto(op.Override.GetBody())
-		if err != nil {
-			return Command{}, err
-		}
-		c.Op = Override{Seq: Seq(op.Override.GetSeq()), Body: body}
-	case *logv1.Command_Delete:
-		c.Op = Delete{Seq: Seq(op.Delete.GetSeq())}
-	case *logv1.Command_MarkRead:
-		c.Op = MarkRead{Seq: Seq(op.MarkRead.GetSeq())}
-	}
-	return c, nil
+	return c
 }
 
-func actorToProto(a Actor) *logv1.Actor {
-	return &logv1.Actor{User: string(a.User), Service: a.Service}
-}
-
-func actorFromProto(m *logv1.Actor) Actor {
-	return Actor{User: UserID(m.GetUser()), Service: m.GetService()}
-}
-
-func replyToProto(r ReplyTo) *logv1.ReplyTo {
-	if r == (ReplyTo{}) {
-		return nil
-	}
-	return &logv1.ReplyTo{Instance: r.Instance, Request: r.Request}
-}
-
-func replyFromProto(m *logv1.ReplyTo) ReplyTo {
-	return ReplyTo{Instance: m.GetInstance(), Request: m.GetRequest()}
-}
-
-func clientToProto(c ClientContext) *logv1.ClientContext {
-	m := &logv1.ClientContext{Device: c.Device, ClientVersion: c.Version}
-	if c.Address.Sealed != nil {
-		m.Address = &logv1.Address{Form: &logv1.Address_Sealed{Sealed: sealedToProto(c.Address.Sealed)}}
-	} else if c.Address.Plain != "" {
-		m.Address = &logv1.Address{Form: &logv1.Address_Plain{Plain: c.Address.Plain}}
-	}
-	return m
-}
-
-func clientFromProto(m *logv1.ClientContext) (ClientContext, error) {
-	c := ClientContext{Device: m.GetDevice(), Version: m.GetClientVersion()}
-	switch form := m.GetAddress().GetForm().(type) {
-	case *logv1.Address_Plain:
-		c.Address.Plain = form.Plain
-	case *logv1.Address_Sealed:
-		c.Address.Sealed = sealedFromProto(form.Sealed)
-	case nil:
-		if m.GetAddress() != nil {
-			return ClientContext{}, &TypeError{Type: "address"}
-		}
-	}
-	return c, nil
-}
-
-func sealedToProto(s *Sealed) *logv1.Sealed {
-	return &logv1.Sealed{KeyId: s.KeyID, Nonce: s.Nonce, Ciphertext: s.Ciphertext}
-}
-
-func sealedFromProto(m *logv1.Sealed) *Sealed {
-	return &Sealed{KeyID: m.GetKeyId(), Nonce: m.GetNonce(), Ciphertext: m.GetCiphertext()}
-}
-
-func bodyToProto(b Body) *logv1.Body {
-	m := &logv1.Body{BodyMac: b.MAC}
-	if b.Sealed != nil {
-		m.Form = &logv1.Body_Sealed{Sealed: sealedToProto(b.Sealed)}
-		return m
-	}
-	switch content := b.Plain.(type) {
-	case Text:
-		m.Form = &logv1.Body_Plain{Plain: &logv1.Content{Kind: &logv1.Content_Text{Text: &logv1.Text{Text: string(content)}}}}
-	case nil:
-	}
-	return m
-}
-
-func bodyFromProto(m *logv1.Body) (Body, error) {
-	b := Body{MAC: m.GetBodyMac()}
-	switch form := m.GetForm().(type) {
-	case *logv1.Body_Sealed:
-		b.Sealed = sealedFromProto(form.Sealed)
-	case *logv1.Body_Plain:
-		switch kind := form.Plain.GetKind().(type) {
-		case *logv1.Content_Text:
-			b.Plain = Text(kind.Text.GetText())
-		default:
-			return Body{}, &TypeError{Type: fmt.Sprintf("content %T", kind)}
-		}
+func (r *wireReader) commandField(c *Command) {
+	switch r.field {
+	case 1:
+		c.Session = SessionID(r.string())
+	case 2:
+		c.Actor = r.actor()
+	case 3:
+		c.ClientID = r.string()
+	case 4:
+		c.Client = r.client()
+	case 5:
+		c.ReplyTo = r.replyTo()
+	case 6:
+		c.Origin = Millis(r.number)
 	default:
-		return Body{}, &TypeError{Type: fmt.Sprintf("body %T", form)}
-	}
-	return b, nil
-}
-
-func policyToProto(p Policy) *logv1.Policy {
-	return &logv1.Policy{
-		RevokeWindowMs: int64(p.RevokeWindow), OverrideWindowMs: int64(p.OverrideWindow),
-		History: logv1.History(p.History), MemberLimit: p.MemberLimit,
-		AddRole: logv1.Role(p.AddRole), WriteRole: logv1.Role(p.WriteRole),
-		Joining: logv1.Joining(p.Joining), ReceiptsLimit: p.ReceiptsLimit,
+		r.op(&c.Op)
 	}
 }
 
-func policyFromProto(m *logv1.Policy) Policy {
-	return Policy{
-		RevokeWindow: Millis(m.GetRevokeWindowMs()), OverrideWindow: Millis(m.GetOverrideWindowMs()),
-		History: History(m.GetHistory()), MemberLimit: m.GetMemberLimit(),
-		AddRole: Role(m.GetAddRole()), WriteRole: Role(m.GetWriteRole()),
-		Joining: Joining(m.GetJoining()), ReceiptsLimit: m.GetReceiptsLimit(),
+func (r *wireReader) op(to *Op) {
+	switch r.field {
+	case 10:
+		*to = r.create()
+	case 11:
+		var op Add
+		r.within(func() {
+			if r.field == 1 {
+				op.Members = append(op.Members, r.member())
+			}
+		})
+		*to = op
+	case 12:
+		var op Remove
+		r.within(func() {
+			if r.field == 1 {
+				op.Users = append(op.Users, UserID(r.string()))
+			}
+		})
+		*to = op
+	case 13:
+		r.within(func() {})
+		*to = Join{}
+	case 14:
+		r.within(func() {})
+		*to = Leave{}
+	case 15:
+		var op Send
+		r.within(func() {
+			if r.field == 1 {
+				op.Body = r.body()
+			}
+		})
+		*to = op
+		r.check(op.Body.readable())
+	case 16:
+		*to = Revoke{Seq: r.seq()}
+	case 17:
+		var op Override
+		r.within(func() {
+			switch r.field {
+			case 1:
+				op.Seq = Seq(r.number)
+			case 2:
+				op.Body = r.body()
+			}
+		})
+		*to = op
+		r.check(op.Body.readable())
+	case 18:
+		*to = Delete{Seq: r.seq()}
+	case 19:
+		*to = MarkRead{Seq: r.seq()}
 	}
 }
 
-func membersToProto(ms []NewMember) []*logv1.NewMember {
-	out := make([]*logv1.NewMember, len(ms))
-	for i, m := range ms {
-		out[i] = &logv1.NewMember{User: string(m.User), Role: logv1.Role(m.Role)}
-	}
-	return out
+func (r *wireReader) create() (op Create) {
+	r.within(func() {
+		switch r.field {
+		case 1:
+			op.Kind = Kind(r.number)
+		case 2:
+			op.Members = append(op.Members, r.member())
+		case 3:
+			op.Policy = r.policy()
+		case 4:
+			op.Base = Seq(r.number)
+		case 5:
+			op.Title = r.string()
+		}
+	})
+	return op
 }
 
-func membersFromProto(ms []*logv1.NewMember) []NewMember {
-	if len(ms) == 0 {
-		return nil
-	}
-	out := make([]NewMember, len(ms))
-	for i, m := range ms {
-		out[i] = NewMember{User: UserID(m.GetUser()), Role: Role(m.GetRole())}
-	}
-	return out
+// seq reads a message that holds nothing but a seq.
+func (r *wireReader) seq() (s Seq) {
+	r.within(func() {
+		if r.field == 1 {
+			s = Seq(r.number)
+		}
+	})
+	return s
 }
 
-func skippedToProto(ss []Skipped) []*logv1.Skipped {
-	out := make([]*logv1.Skipped, len(ss))
-	for i, s := range ss {
-		out[i] = &logv1.Skipped{User: string(s.User), Code: string(s.Code)}
+// opBody gives the operation's body, if it has one.
+func opBody(op Op) Body {
+	switch op := op.(type) {
+	case Send:
+		return op.Body
+	case Override:
+		return op.Body
+	case Create, Add, Remove, Join, Leave, Revoke, Delete, MarkRead, nil:
 	}
-	return out
-}
-
-func skippedFromProto(ss []*logv1.Skipped) []Skipped {
-	if len(ss) == 0 {
-		return nil
-	}
-	out := make([]Skipped, len(ss))
-	for i, s := range ss {
-		out[i] = Skipped{User: UserID(s.GetUser()), Code: Code(s.GetCode())}
-	}
-	return out
-}
-
-func usersToProto(us []UserID) []string {
-	out := make([]string, len(us))
-	for i, u := range us {
-		out[i] = string(u)
-	}
-	return out
-}
-
-func usersFromProto(us []string) []UserID {
-	if len(us) == 0 {
-		return nil
-	}
-	out := make([]UserID, len(us))
-	for i, u := range us {
-		out[i] = UserID(u)
-	}
-	return out
+	return Body{}
 }

@@ -2,162 +2,387 @@ package events
 
 import (
 	"errors"
-	"fmt"
 
-	logv1 "annal/gen/annal/log/v1"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
-func outcomeToProto(o *Outcome) (*logv1.Outcome, error) {
-	m := &logv1.Outcome{
-		Id: o.ID[:], Session: string(o.Session), Actor: actorToProto(o.Actor), ClientId: o.ClientID,
-		Digest: o.Digest[:], Client: clientToProto(o.Client), ReplyTo: replyToProto(o.ReplyTo),
-		OriginTimeMs: int64(o.Origin), TimeMs: int64(o.Time), PrevHash: o.PrevHash[:],
+func (w *wireWriter) outcome(o *Outcome) {
+	w.bytes(1, o.ID[:])
+	wireString(w, 2, o.Session)
+	actor := w.begin(3)
+	w.actor(o.Actor)
+	w.end(actor)
+	wireString(w, 4, o.ClientID)
+	w.bytes(5, o.Digest[:])
+	client := w.begin(6)
+	w.client(o.Client)
+	w.end(client)
+	if o.ReplyTo != (ReplyTo{}) {
+		reply := w.begin(7)
+		w.replyTo(o.ReplyTo)
+		w.end(reply)
 	}
+	w.uint(8, uint64(o.Origin))
+	w.uint(9, uint64(o.Time))
+	w.bytes(10, o.PrevHash[:])
 	switch r := o.Result.(type) {
 	case Accepted:
-		a := &logv1.Accepted{Seq: uint64(r.Seq)}
-		if err := eventToProto(r.Event, a); err != nil {
-			return nil, err
-		}
-		m.Result = &logv1.Outcome_Accepted{Accepted: a}
+		m := w.begin(20)
+		w.uint(1, uint64(r.Seq))
+		w.event(r.Event)
+		w.end(m)
 	case Rejected:
-		rejected := &logv1.Rejected{Code: string(r.Code), Detail: r.Detail, Seq: uint64(r.Seq), Skipped: skippedToProto(r.Skipped)}
-		if r.Command != nil {
-			rejected.Command = commandToProto(r.Command)
-		}
-		m.Result = &logv1.Outcome_Rejected{Rejected: rejected}
+		m := w.begin(21)
+		w.rejected(&r)
+		w.end(m)
 	case Answered:
-		e := r.Earlier
-		answered := &logv1.Answered{
-			Code: string(r.Code), Seq: uint64(e.Seq), Index: uint64(e.Index), TimeMs: int64(e.Time), EarlierCode: string(e.Code),
-		}
-		if e.ID != (ID{}) {
-			answered.Id = e.ID[:]
-		}
-		m.Result = &logv1.Outcome_Answered{Answered: answered}
+		m := w.begin(22)
+		w.answered(&r)
+		w.end(m)
 	case nil:
-		return nil, errors.New("the outcome has no result")
+		w.err = errors.New("the outcome has no result")
 	}
-	return m, nil
 }
 
-func outcomeFromProto(m *logv1.Outcome) (Outcome, error) {
-	client, err := clientFromProto(m.GetClient())
-	if err != nil {
-		return Outcome{}, err
+func (w *wireWriter) rejected(r *Rejected) {
+	wireString(w, 1, r.Code)
+	wireString(w, 2, r.Detail)
+	w.uint(3, uint64(r.Seq))
+	if r.Command != nil {
+		command := w.begin(4)
+		w.command(r.Command)
+		w.end(command)
 	}
-	o := Outcome{
-		Session: SessionID(m.GetSession()), Actor: actorFromProto(m.GetActor()), ClientID: m.GetClientId(),
-		Client: client, ReplyTo: replyFromProto(m.GetReplyTo()), Origin: Millis(m.GetOriginTimeMs()), Time: Millis(m.GetTimeMs()),
+	for _, s := range r.Skipped {
+		one := w.begin(5)
+		w.skipped(s)
+		w.end(one)
 	}
-	if copy(o.ID[:], m.GetId()) != len(o.ID) || copy(o.Digest[:], m.GetDigest()) != len(o.Digest) ||
-		copy(o.PrevHash[:], m.GetPrevHash()) != len(o.PrevHash) {
-		return Outcome{}, &DecodeError{errors.New("id, digest or prev_hash is too short")}
-	}
-	switch r := m.GetResult().(type) {
-	case *logv1.Outcome_Accepted:
-		event, err := eventFromProto(r.Accepted)
-		if err != nil {
-			return Outcome{}, err
-		}
-		o.Result = Accepted{Seq: Seq(r.Accepted.GetSeq()), Event: event}
-	case *logv1.Outcome_Rejected:
-		rejected := Rejected{
-			Code: Code(r.Rejected.GetCode()), Detail: r.Rejected.GetDetail(), Seq: Seq(r.Rejected.GetSeq()),
-			Skipped: skippedFromProto(r.Rejected.GetSkipped()),
-		}
-		if m := r.Rejected.GetCommand(); m != nil {
-			c, err := commandFromProto(m)
-			if err != nil {
-				return Outcome{}, err
-			}
-			rejected.Command = &c
-		}
-		o.Result = rejected
-	case *logv1.Outcome_Answered:
-		a := r.Answered
-		e := Earlier{Code: Code(a.GetEarlierCode()), Seq: Seq(a.GetSeq()), Index: Index(a.GetIndex()), Time: Millis(a.GetTimeMs())}
-		copy(e.ID[:], a.GetId())
-		o.Result = Answered{Code: Code(a.GetCode()), Earlier: e}
-	default:
-		return Outcome{}, &TypeError{Type: fmt.Sprintf("result %T", r)}
-	}
-	return o, nil
 }
 
-func eventToProto(e Event, a *logv1.Accepted) error {
+func (w *wireWriter) answered(r *Answered) {
+	wireString(w, 1, r.Code)
+	w.uint(2, uint64(r.Earlier.Seq))
+	w.uint(3, uint64(r.Earlier.Index))
+	if r.Earlier.ID != (ID{}) {
+		w.bytes(4, r.Earlier.ID[:])
+	}
+	w.uint(5, uint64(r.Earlier.Time))
+	wireString(w, 6, r.Earlier.Code)
+}
+
+func (w *wireWriter) event(e Event) {
 	switch e := e.(type) {
 	case Created:
-		a.Event = &logv1.Accepted_Created{Created: &logv1.Created{
-			Kind: logv1.Kind(e.Kind), Base: uint64(e.Base), Policy: policyToProto(e.Policy), Members: membersToProto(e.Members), Name: e.Title,
-		}}
+		m := w.begin(10)
+		w.uint(1, uint64(e.Kind))
+		w.uint(2, uint64(e.Base))
+		policy := w.begin(3)
+		w.policy(e.Policy)
+		w.end(policy)
+		for _, member := range e.Members {
+			one := w.begin(4)
+			w.member(member)
+			w.end(one)
+		}
+		wireString(w, 5, e.Title)
+		w.end(m)
 	case Added:
-		a.Event = &logv1.Accepted_Added{Added: &logv1.Added{Members: membersToProto(e.Members), Skipped: skippedToProto(e.Skipped)}}
+		m := w.begin(11)
+		for _, member := range e.Members {
+			one := w.begin(1)
+			w.member(member)
+			w.end(one)
+		}
+		w.allSkipped(e.Skipped)
+		w.end(m)
 	case Removed:
-		a.Event = &logv1.Accepted_Removed{Removed: &logv1.Removed{
-			Users: usersToProto(e.Users), Skipped: skippedToProto(e.Skipped), Promoted: string(e.Promoted), Closed: e.Closed,
-		}}
+		m := w.begin(12)
+		for _, u := range e.Users {
+			wireElement(w, 1, u)
+		}
+		w.allSkipped(e.Skipped)
+		wireString(w, 3, e.Promoted)
+		w.bool(4, e.Closed)
+		w.end(m)
 	case Joined:
-		a.Event = &logv1.Accepted_Joined{Joined: &logv1.Joined{}}
+		w.empty(13)
 	case Left:
-		a.Event = &logv1.Accepted_Left{Left: &logv1.Left{Promoted: string(e.Promoted), Closed: e.Closed}}
+		m := w.begin(14)
+		wireString(w, 1, e.Promoted)
+		w.bool(2, e.Closed)
+		w.end(m)
 	case Sent:
-		a.Event = &logv1.Accepted_Sent{Sent: &logv1.Sent{Index: uint64(e.Index), Body: bodyToProto(e.Body)}}
+		m := w.begin(15)
+		w.uint(1, uint64(e.Index))
+		body := w.begin(2)
+		w.body(e.Body)
+		w.end(body)
+		w.end(m)
 	case Revoked:
-		a.Event = &logv1.Accepted_Revoked{Revoked: &logv1.Revoked{Target: uint64(e.Target), TargetIndex: uint64(e.TargetIndex)}}
+		w.target(16, e.Target, e.TargetIndex)
 	case Overridden:
-		a.Event = &logv1.Accepted_Overridden{Overridden: &logv1.Overridden{
-			Target: uint64(e.Target), TargetIndex: uint64(e.TargetIndex), Body: bodyToProto(e.Body),
-		}}
+		m := w.begin(17)
+		w.uint(1, uint64(e.Target))
+		w.uint(2, uint64(e.TargetIndex))
+		body := w.begin(3)
+		w.body(e.Body)
+		w.end(body)
+		w.end(m)
 	case Deleted:
-		a.Event = &logv1.Accepted_Deleted{Deleted: &logv1.Deleted{Target: uint64(e.Target), TargetIndex: uint64(e.TargetIndex)}}
+		w.target(18, e.Target, e.TargetIndex)
 	case Read:
-		a.Event = &logv1.Accepted_Read{Read: &logv1.Read{Marker: uint64(e.Marker), MarkerIndex: uint64(e.MarkerIndex)}}
+		w.target(19, e.Marker, e.MarkerIndex)
 	case nil:
-		return errors.New("the outcome is accepted without an event")
+		w.err = errors.New("the outcome is accepted without an event")
 	}
-	return nil
 }
 
-func eventFromProto(a *logv1.Accepted) (Event, error) {
-	switch e := a.GetEvent().(type) {
-	case *logv1.Accepted_Created:
-		c := e.Created
-		return Created{
-			Kind: Kind(c.GetKind()), Base: Seq(c.GetBase()), Policy: policyFromProto(c.GetPolicy()),
-			Members: membersFromProto(c.GetMembers()), Title: c.GetName(),
-		}, nil
-	case *logv1.Accepted_Added:
-		return Added{Members: membersFromProto(e.Added.GetMembers()), Skipped: skippedFromProto(e.Added.GetSkipped())}, nil
-	case *logv1.Accepted_Removed:
-		r := e.Removed
-		return Removed{
-			Users: usersFromProto(r.GetUsers()), Skipped: skippedFromProto(r.GetSkipped()),
-			Promoted: UserID(r.GetPromoted()), Closed: r.GetClosed(),
-		}, nil
-	case *logv1.Accepted_Joined:
-		return Joined{}, nil
-	case *logv1.Accepted_Left:
-		return Left{Promoted: UserID(e.Left.GetPromoted()), Closed: e.Left.GetClosed()}, nil
-	case *logv1.Accepted_Sent:
-		body, err := bodyFromProto(e.Sent.GetBody())
-		if err != nil {
-			return nil, err
-		}
-		return Sent{Index: Index(e.Sent.GetIndex()), Body: body}, nil
-	case *logv1.Accepted_Revoked:
-		return Revoked{Target: Seq(e.Revoked.GetTarget()), TargetIndex: Index(e.Revoked.GetTargetIndex())}, nil
-	case *logv1.Accepted_Overridden:
-		body, err := bodyFromProto(e.Overridden.GetBody())
-		if err != nil {
-			return nil, err
-		}
-		return Overridden{Target: Seq(e.Overridden.GetTarget()), TargetIndex: Index(e.Overridden.GetTargetIndex()), Body: body}, nil
-	case *logv1.Accepted_Deleted:
-		return Deleted{Target: Seq(e.Deleted.GetTarget()), TargetIndex: Index(e.Deleted.GetTargetIndex())}, nil
-	case *logv1.Accepted_Read:
-		return Read{Marker: Seq(e.Read.GetMarker()), MarkerIndex: Index(e.Read.GetMarkerIndex())}, nil
-	default:
-		return nil, &TypeError{Type: fmt.Sprintf("event %T", e)}
+func (w *wireWriter) allSkipped(all []Skipped) {
+	for _, s := range all {
+		one := w.begin(2)
+		w.skipped(s)
+		w.end(one)
 	}
+}
+
+// target writes an event that holds nothing but a message's numbers.
+func (w *wireWriter) target(field protowire.Number, s Seq, i Index) {
+	m := w.begin(field)
+	w.uint(1, uint64(s))
+	w.uint(2, uint64(i))
+	w.end(m)
+}
+
+func (r *wireReader) outcome() (o Outcome) {
+	var id, digest, prev bool
+	for r.next() {
+		switch r.field {
+		case 1:
+			r.fixed(o.ID[:])
+			id = true
+		case 2:
+			o.Session = SessionID(r.string())
+		case 3:
+			o.Actor = r.actor()
+		case 4:
+			o.ClientID = r.string()
+		case 5:
+			r.fixed(o.Digest[:])
+			digest = true
+		case 6:
+			o.Client = r.client()
+		case 7:
+			o.ReplyTo = r.replyTo()
+		case 8:
+			o.Origin = Millis(r.number)
+		case 9:
+			o.Time = Millis(r.number)
+		case 10:
+			r.fixed(o.PrevHash[:])
+			prev = true
+		case 20:
+			o.Result = r.accepted()
+		case 21:
+			o.Result = r.rejected()
+		case 22:
+			o.Result = r.answered()
+		}
+	}
+	switch {
+	case !id || !digest || !prev:
+		r.fail(errors.New("id, digest or prev_hash is missing"))
+	case o.Result == nil:
+		r.fail(&TypeError{Type: "result"})
+	}
+	return o
+}
+
+func (r *wireReader) accepted() (a Accepted) {
+	r.within(func() {
+		if r.field == 1 {
+			a.Seq = Seq(r.number)
+			return
+		}
+		r.event(&a.Event)
+	})
+	if a.Event == nil {
+		r.fail(&TypeError{Type: "event"})
+	}
+	return a
+}
+
+func (r *wireReader) rejected() (j Rejected) {
+	r.within(func() {
+		switch r.field {
+		case 1:
+			j.Code = Code(r.string())
+		case 2:
+			j.Detail = r.string()
+		case 3:
+			j.Seq = Seq(r.number)
+		case 4:
+			var c Command
+			r.within(func() { r.commandField(&c) })
+			j.Command = &c
+		case 5:
+			j.Skipped = append(j.Skipped, r.skipped())
+		}
+	})
+	return j
+}
+
+func (r *wireReader) answered() (a Answered) {
+	r.within(func() {
+		switch r.field {
+		case 1:
+			a.Code = Code(r.string())
+		case 2:
+			a.Earlier.Seq = Seq(r.number)
+		case 3:
+			a.Earlier.Index = Index(r.number)
+		case 4:
+			copy(a.Earlier.ID[:], r.data)
+		case 5:
+			a.Earlier.Time = Millis(r.number)
+		case 6:
+			a.Earlier.Code = Code(r.string())
+		}
+	})
+	return a
+}
+
+func (r *wireReader) event(to *Event) {
+	switch r.field {
+	case 10:
+		*to = r.created()
+	case 11:
+		var e Added
+		r.within(func() {
+			switch r.field {
+			case 1:
+				e.Members = append(e.Members, r.member())
+			case 2:
+				e.Skipped = append(e.Skipped, r.skipped())
+			}
+		})
+		*to = e
+	case 12:
+		*to = r.removed()
+	case 13:
+		r.within(func() {})
+		*to = Joined{}
+	case 14:
+		var e Left
+		r.within(func() {
+			switch r.field {
+			case 1:
+				e.Promoted = UserID(r.string())
+			case 2:
+				e.Closed = r.bool()
+			}
+		})
+		*to = e
+	case 15:
+		var e Sent
+		r.within(func() {
+			switch r.field {
+			case 1:
+				e.Index = Index(r.number)
+			case 2:
+				e.Body = r.body()
+			}
+		})
+		*to = e
+		r.check(e.Body.readable())
+	case 16:
+		s, i := r.target()
+		*to = Revoked{Target: s, TargetIndex: i}
+	case 17:
+		var e Overridden
+		r.within(func() {
+			switch r.field {
+			case 1:
+				e.Target = Seq(r.number)
+			case 2:
+				e.TargetIndex = Index(r.number)
+			case 3:
+				e.Body = r.body()
+			}
+		})
+		*to = e
+		r.check(e.Body.readable())
+	case 18:
+		s, i := r.target()
+		*to = Deleted{Target: s, TargetIndex: i}
+	case 19:
+		s, i := r.target()
+		*to = Read{Marker: s, MarkerIndex: i}
+	}
+}
+
+func (r *wireReader) created() (e Created) {
+	r.within(func() {
+		switch r.field {
+		case 1:
+			e.Kind = Kind(r.number)
+		case 2:
+			e.Base = Seq(r.number)
+		case 3:
+			e.Policy = r.policy()
+		case 4:
+			e.Members = append(e.Members, r.member())
+		case 5:
+			e.Title = r.string()
+		}
+	})
+	return e
+}
+
+func (r *wireReader) removed() (e Removed) {
+	r.within(func() {
+		switch r.field {
+		case 1:
+			e.Users = append(e.Users, UserID(r.string()))
+		case 2:
+			e.Skipped = append(e.Skipped, r.skipped())
+		case 3:
+			e.Promoted = UserID(r.string())
+		case 4:
+			e.Closed = r.bool()
+		}
+	})
+	return e
+}
+
+func (r *wireReader) target() (s Seq, i Index) {
+	r.within(func() {
+		switch r.field {
+		case 1:
+			s = Seq(r.number)
+		case 2:
+			i = Index(r.number)
+		}
+	})
+	return s, i
+}
+
+// resultBody gives the body that takes the most room in a result.
+func resultBody(r Result) Body {
+	switch r := r.(type) {
+	case Accepted:
+		switch e := r.Event.(type) {
+		case Sent:
+			return e.Body
+		case Overridden:
+			return e.Body
+		case Created, Added, Removed, Joined, Left, Revoked, Deleted, Read, nil:
+		}
+	case Rejected:
+		if r.Command != nil {
+			return opBody(r.Command.Op)
+		}
+	case Answered, nil:
+	}
+	return Body{}
 }

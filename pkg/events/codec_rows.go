@@ -3,50 +3,67 @@ package events
 import (
 	"errors"
 	"fmt"
-
-	"google.golang.org/protobuf/proto"
-
-	logv1 "annal/gen/annal/log/v1"
 )
 
 // EncodeRow gives a row's stored bytes.
 func EncodeRow(r Row) ([]byte, error) {
-	var m proto.Message
+	w := wireWriter{b: make([]byte, 0, 128)}
 	switch r := r.(type) {
 	case Head:
-		m = &logv1.HeadRow{
-			Kind: logv1.Kind(r.Kind), Base: uint64(r.Base), Seq: uint64(r.Seq), Index: uint64(r.Index), Members: r.Members,
-			Policy: policyToProto(r.Policy), Closed: r.Closed, Name: r.Title, Hash: r.Hash[:], CreatedMs: int64(r.Created),
-		}
+		w.head(&r)
 	case Member:
-		row := &logv1.MemberRow{Role: logv1.Role(r.Role), Marker: uint64(r.Marker), MarkerIndex: uint64(r.MarkerIndex)}
-		for _, s := range r.Stays {
-			row.Stays = append(row.Stays, &logv1.Stay{
-				From: uint64(s.From), FromIndex: uint64(s.FromIndex), To: uint64(s.To), ToIndex: uint64(s.ToIndex),
-			})
-		}
-		m = row
+		w.memberRow(&r)
 	case Standing:
-		m = &logv1.StandingRow{}
 	case Message:
-		m = &logv1.MessageRow{
-			Index: uint64(r.Index), Id: r.ID[:], Sender: string(r.Sender), TimeMs: int64(r.Time),
-			Revoked: uint64(r.Revoked), Deleted: uint64(r.Deleted), Overridden: uint64(r.Overridden),
-		}
+		w.uint(1, uint64(r.Index))
+		w.bytes(2, r.ID[:])
+		wireString(&w, 3, r.Sender)
+		w.uint(4, uint64(r.Time))
+		w.uint(5, uint64(r.Revoked))
+		w.uint(6, uint64(r.Deleted))
+		w.uint(7, uint64(r.Overridden))
 	case Place:
-		m = &logv1.PlaceRow{Index: uint64(r.Index)}
+		w.uint(1, uint64(r.Index))
 	case ClientID:
-		m = &logv1.ClientIdRow{
-			Digest: r.Digest[:], Code: string(r.Code), Seq: uint64(r.Seq), Index: uint64(r.Index), Id: r.ID[:], TimeMs: int64(r.Time),
-		}
+		w.bytes(1, r.Digest[:])
+		wireString(&w, 2, r.Code)
+		w.uint(3, uint64(r.Seq))
+		w.uint(4, uint64(r.Index))
+		w.bytes(5, r.ID[:])
+		w.uint(6, uint64(r.Time))
 	case nil:
-		return nil, &DecodeError{errors.New("no row")}
+		w.err = errors.New("no row")
 	}
-	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
-	if err != nil {
-		return nil, &DecodeError{err}
+	return w.done()
+}
+
+func (w *wireWriter) head(h *Head) {
+	w.uint(1, uint64(h.Kind))
+	w.uint(2, uint64(h.Base))
+	w.uint(3, uint64(h.Seq))
+	w.uint(4, uint64(h.Index))
+	w.uint(5, uint64(h.Members))
+	policy := w.begin(6)
+	w.policy(h.Policy)
+	w.end(policy)
+	w.bool(7, h.Closed)
+	wireString(w, 8, h.Title)
+	w.bytes(9, h.Hash[:])
+	w.uint(10, uint64(h.Created))
+}
+
+func (w *wireWriter) memberRow(m *Member) {
+	w.uint(1, uint64(m.Role))
+	for _, s := range m.Stays {
+		stay := w.begin(2)
+		w.uint(1, uint64(s.From))
+		w.uint(2, uint64(s.FromIndex))
+		w.uint(3, uint64(s.To))
+		w.uint(4, uint64(s.ToIndex))
+		w.end(stay)
 	}
-	return b, nil
+	w.uint(3, uint64(m.Marker))
+	w.uint(4, uint64(m.MarkerIndex))
 }
 
 // DecodeRow reads the stored bytes of the row of that key.
@@ -54,80 +71,134 @@ func DecodeRow(k Key, b []byte) (Row, error) {
 	if k == "" {
 		return nil, &DecodeError{errors.New("empty row key")}
 	}
+	var row Row
+	r := readWire(b)
 	switch k[0] {
 	case HeadKey[0]:
-		return decodeHead(b)
+		row = r.head()
 	case 'm':
-		return decodeMember(b)
+		row = r.memberRow()
 	case 's':
-		return Standing{}, nil
+		row = Standing{}
 	case 'g':
-		return decodeMessage(b)
+		row = r.message()
 	case 'p':
-		return decodePlace(b)
+		var p Place
+		for r.next() {
+			if r.field == 1 {
+				p.Index = Index(r.number)
+			}
+		}
+		row = p
 	case 'c':
-		return decodeClientID(b)
+		row = r.clientID()
+	default:
+		return nil, &DecodeError{fmt.Errorf("row key %q", k)}
 	}
-	return nil, &DecodeError{fmt.Errorf("row key %q", k)}
+	if err := r.done(); err != nil {
+		return nil, err
+	}
+	return row, nil
 }
 
-func decodeHead(b []byte) (Row, error) {
-	var m logv1.HeadRow
-	if err := proto.Unmarshal(b, &m); err != nil {
-		return nil, &DecodeError{err}
+func (r *wireReader) head() (h Head) {
+	for r.next() {
+		switch r.field {
+		case 1:
+			h.Kind = Kind(r.number)
+		case 2:
+			h.Base = Seq(r.number)
+		case 3:
+			h.Seq = Seq(r.number)
+		case 4:
+			h.Index = Index(r.number)
+		case 5:
+			h.Members = uint32(r.number)
+		case 6:
+			h.Policy = r.policy()
+		case 7:
+			h.Closed = r.bool()
+		case 8:
+			h.Title = r.string()
+		case 9:
+			copy(h.Hash[:], r.data)
+		case 10:
+			h.Created = Millis(r.number)
+		}
 	}
-	h := Head{
-		Kind: Kind(m.GetKind()), Base: Seq(m.GetBase()), Seq: Seq(m.GetSeq()), Index: Index(m.GetIndex()), Members: m.GetMembers(),
-		Policy: policyFromProto(m.GetPolicy()), Closed: m.GetClosed(), Title: m.GetName(), Created: Millis(m.GetCreatedMs()),
-	}
-	copy(h.Hash[:], m.GetHash())
-	return h, nil
+	return h
 }
 
-func decodeMember(b []byte) (Row, error) {
-	var m logv1.MemberRow
-	if err := proto.Unmarshal(b, &m); err != nil {
-		return nil, &DecodeError{err}
+func (r *wireReader) memberRow() (m Member) {
+	for r.next() {
+		switch r.field {
+		case 1:
+			m.Role = Role(r.number)
+		case 2:
+			m.Stays = append(m.Stays, r.stay())
+		case 3:
+			m.Marker = Seq(r.number)
+		case 4:
+			m.MarkerIndex = Index(r.number)
+		}
 	}
-	r := Member{Role: Role(m.GetRole()), Marker: Seq(m.GetMarker()), MarkerIndex: Index(m.GetMarkerIndex())}
-	for _, s := range m.GetStays() {
-		r.Stays = append(r.Stays, Stay{
-			From: Seq(s.GetFrom()), FromIndex: Index(s.GetFromIndex()), To: Seq(s.GetTo()), ToIndex: Index(s.GetToIndex()),
-		})
-	}
-	return r, nil
+	return m
 }
 
-func decodeMessage(b []byte) (Row, error) {
-	var m logv1.MessageRow
-	if err := proto.Unmarshal(b, &m); err != nil {
-		return nil, &DecodeError{err}
-	}
-	r := Message{
-		Index: Index(m.GetIndex()), Sender: UserID(m.GetSender()), Time: Millis(m.GetTimeMs()),
-		Revoked: Seq(m.GetRevoked()), Deleted: Seq(m.GetDeleted()), Overridden: Seq(m.GetOverridden()),
-	}
-	copy(r.ID[:], m.GetId())
-	return r, nil
+func (r *wireReader) stay() (s Stay) {
+	r.within(func() {
+		switch r.field {
+		case 1:
+			s.From = Seq(r.number)
+		case 2:
+			s.FromIndex = Index(r.number)
+		case 3:
+			s.To = Seq(r.number)
+		case 4:
+			s.ToIndex = Index(r.number)
+		}
+	})
+	return s
 }
 
-func decodePlace(b []byte) (Row, error) {
-	var m logv1.PlaceRow
-	if err := proto.Unmarshal(b, &m); err != nil {
-		return nil, &DecodeError{err}
+func (r *wireReader) message() (m Message) {
+	for r.next() {
+		switch r.field {
+		case 1:
+			m.Index = Index(r.number)
+		case 2:
+			copy(m.ID[:], r.data)
+		case 3:
+			m.Sender = UserID(r.string())
+		case 4:
+			m.Time = Millis(r.number)
+		case 5:
+			m.Revoked = Seq(r.number)
+		case 6:
+			m.Deleted = Seq(r.number)
+		case 7:
+			m.Overridden = Seq(r.number)
+		}
 	}
-	return Place{Index: Index(m.GetIndex())}, nil
+	return m
 }
 
-func decodeClientID(b []byte) (Row, error) {
-	var m logv1.ClientIdRow
-	if err := proto.Unmarshal(b, &m); err != nil {
-		return nil, &DecodeError{err}
+func (r *wireReader) clientID() (c ClientID) {
+	for r.next() {
+		switch r.field {
+		case 1:
+			copy(c.Digest[:], r.data)
+		case 2:
+			c.Code = Code(r.string())
+		case 3:
+			c.Seq = Seq(r.number)
+		case 4:
+			c.Index = Index(r.number)
+		case 5:
+			copy(c.ID[:], r.data)
+		case 6:
+			c.Time = Millis(r.number)
+		}
 	}
-	r := ClientID{
-		Code: Code(m.GetCode()), Seq: Seq(m.GetSeq()), Index: Index(m.GetIndex()), Time: Millis(m.GetTimeMs()),
-	}
-	copy(r.Digest[:], m.GetDigest())
-	copy(r.ID[:], m.GetId())
-	return r, nil
+	return c
 }
