@@ -20,6 +20,7 @@ func benchCommand() *cobra.Command {
 func benchCoreCommand() *cobra.Command {
 	var engines []string
 	var seconds int
+	var warmUp time.Duration
 	var out string
 	cmd := &cobra.Command{
 		Use:   "core",
@@ -27,18 +28,22 @@ func benchCoreCommand() *cobra.Command {
 		Long: "Start `annal dev` in a process of its own for each kind of engines, and measure acked sends of\n" +
 			"WebSocket clients in this process: closed loops with 1, 64 and 1024 in flight, open loops at\n" +
 			"1,000 and 5,000 a second, one big channel. Two plain hops through the same Kafka follow, the\n" +
-			"least that any system of this shape pays. It takes about 12 × (seconds + 2) for each kind.",
+			"least that any system of this shape pays. Each kind first works for --warm-up: Kafka compiles itself\n" +
+			"as it goes. It takes about 12 × (seconds + 2) more for each kind.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if seconds < 1 || seconds > 600 {
 				return fmt.Errorf("--seconds is 1 to 600")
+			}
+			if warmUp < 0 || warmUp > 10*time.Minute {
+				return fmt.Errorf("--warm-up is 0s to 10m")
 			}
 			executable, err := os.Executable()
 			if err != nil {
 				return err
 			}
 			report, err := bench.Core(cmd.Context(), bench.Options{
-				Executable: executable, Engines: engines, Span: time.Duration(seconds) * time.Second, Commit: version,
+				Executable: executable, Engines: engines, Span: time.Duration(seconds) * time.Second, WarmUp: warmUp, Commit: version,
 				Progress: func(engines string, r bench.Result) {
 					fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s: %.0f/s\n", engines, r.Name, r.PerSecond)
 				},
@@ -58,6 +63,7 @@ func benchCoreCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringSliceVar(&engines, "engines", []string{app.EnginesEmbedded, app.EnginesReal}, "kinds of engines, one after the other")
 	f.IntVar(&seconds, "seconds", 5, "how long each measurement takes")
+	f.DurationVar(&warmUp, "warm-up", 30*time.Second, "how long everything works before the first measurement")
 	f.StringVar(&out, "out", "", "write the report to this file (JSON)")
 	return cmd
 }

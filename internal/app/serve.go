@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,6 +29,11 @@ import (
 	"annal/pkg/sequencer"
 )
 
+// gcPercent is how much the heap may grow between collections. Much of what is on its
+// way is garbage at once and little of it stays, so Go's own 100 collects twice a second
+// under load and takes a seventh of the process's time.
+const gcPercent = 200
+
 // Serve runs the configured roles until ctx ends, then stops them in the order in
 // which messages flow. A role that must not go on ends the process with its error.
 func Serve(ctx context.Context, c Config) error {
@@ -36,6 +42,9 @@ func Serve(ctx context.Context, c Config) error {
 	}
 	if err := os.MkdirAll(c.Data, 0o755); err != nil {
 		return fmt.Errorf("app: %w", err)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
 	}
 	p := &process{config: c, metrics: obs.NewRegistry(c.Version), ready: &obs.Readiness{}, instance: randomID()}
 	listener, err := net.Listen("tcp", c.HTTP)

@@ -17,6 +17,9 @@ type Options struct {
 	Engines []string
 	// Span is how long each measurement takes, besides warming up.
 	Span time.Duration
+	// WarmUp is how long the server and its engines work before the first measurement: a
+	// young Kafka spends more on compiling itself than on its work.
+	WarmUp time.Duration
 	// Commit names what is measured.
 	Commit string
 	// Progress hears of each result; may be nil.
@@ -93,6 +96,11 @@ func (o Options) sends(ctx context.Context, s *server, report func(Result)) erro
 		return err
 	}
 	defer channel.close()
+	if o.WarmUp > 0 {
+		if _, err := direct.measure(ctx, "warming up", Load{InFlight: 64}, o.WarmUp); err != nil {
+			return err
+		}
+	}
 	for _, l := range directLoads() {
 		r, err := direct.measure(ctx, fmt.Sprintf("send: %d direct sessions, %s", directSessions, l), l, o.Span)
 		if err != nil {

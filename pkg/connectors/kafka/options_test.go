@@ -57,8 +57,8 @@ func TestGather(t *testing.T) {
 	}{
 		"quiet":           {0, 0, 0},
 		"1,000 a second":  {1, 0, 0},
-		"10,000 a second": {10, time.Millisecond / 2, 2 * time.Millisecond},
-		"50,000 a second": {50, 3 * time.Millisecond, 3 * time.Millisecond},
+		"3,000 a second":  {3, time.Millisecond / 2, 2 * time.Millisecond},
+		"10,000 a second": {10, 3 * time.Millisecond, 3 * time.Millisecond},
 	} {
 		g := gather{limit: 3 * time.Millisecond}
 		for range 500 {

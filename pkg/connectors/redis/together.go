@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -43,6 +44,8 @@ func (t *together) exec(ctx context.Context, fill func(redis.Pipeliner)) error {
 		case <-p.drive:
 		}
 	}
+	// Partitions get their records from the same fetch: those about to come go along.
+	runtime.Gosched()
 	t.mu.Lock()
 	round := t.queue
 	t.queue = nil
