@@ -48,6 +48,7 @@ func Run(t *testing.T, open func(t testing.TB) Fixture) {
 		{"unread is exact", testUnread},
 		{"revoked bodies are hidden", testHidden},
 		{"numbers above 2^53 are exact", testHugeNumbers},
+		{"partitions write at once", testTogether},
 		{"markers only rise", testMarkers},
 		{"who left has no role, and stays are bounded", testLeaving},
 		{"the window is bounded", testWindow},
