@@ -30,7 +30,9 @@ func (w *worker) appendLater(a Append) {
 
 // heardAnswers hands the machine what was appended, as if it were read, and what
 // failed. As long as nobody else writes to the partition the answers name every record
-// of it, so that it need not be fetched; as soon as they leave one out it is read.
+// of it, so that it need not be fetched; as soon as they leave one out it is read. What
+// they can't tell, such as a fence of somebody else's while nothing is decided here, the
+// log's end tells, which is asked for with every commit.
 func (w *worker) heardAnswers() error {
 	w.answerMu.Lock()
 	answers := w.answers
@@ -55,10 +57,6 @@ func (w *worker) heardAnswers() error {
 	}
 	if err := w.heard(batch{records: run}); err != nil {
 		return err
-	}
-	if n, _ := w.machine.InFlight(); n > 0 && w.unanswered == 0 {
-		// Nothing is on its way, yet something does not count: the log has what we don't know.
-		w.known = max(w.known, w.machine.Progress().Offset+1)
 	}
 	return w.readUpTo(w.known)
 }
