@@ -155,8 +155,7 @@ func (r *wireReader) check(err error) {
 
 // done is the error of what was read, of type *TypeError or *DecodeError.
 func (r *wireReader) done() error {
-	switch r.err.(type) {
-	case nil, *TypeError, *DecodeError:
+	if _, unknown := errors.AsType[*TypeError](r.err); r.err == nil || unknown {
 		return r.err
 	}
 	return &DecodeError{r.err}

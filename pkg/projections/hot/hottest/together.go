@@ -32,8 +32,11 @@ func testTogether(t *testing.T, f Fixture) {
 				return fmt.Errorf("apply: %w", err)
 			}
 			want := events.Seq(n + len(some))
-			if p, err := b.View.Person(b.ctx, s, "ann"); err != nil || p.Head.Seq != want {
-				return fmt.Errorf("after seq %d was applied the head is at %d (%v)", want, p.Head.Seq, err)
+			switch p, err := b.View.Person(b.ctx, s, "ann"); {
+			case err != nil:
+				return fmt.Errorf("after seq %d was applied: %w", want, err)
+			case p.Head.Seq != want:
+				return fmt.Errorf("after seq %d was applied the head is at %d", want, p.Head.Seq)
 			}
 			if err := b.Notifier.Publish(b.ctx, hot.Round{Sessions: map[events.SessionID][][]byte{s: {some[0].Value}}}); err != nil {
 				return fmt.Errorf("publish: %w", err)
