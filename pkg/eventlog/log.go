@@ -19,6 +19,9 @@ const (
 	Commands Topic = "annal.commands"
 	// Events holds one outcome per command, and fences; kept for ever.
 	Events Topic = "annal.events"
+	// Snapshots holds rows of sessions as of prefixes of the events, and checkpoints;
+	// compacted, with the partitions of the events.
+	Snapshots Topic = "annal.snapshots"
 	// Quarantine holds poison records for 30 days.
 	Quarantine Topic = "annal.quarantine"
 )

@@ -123,3 +123,11 @@ type Write struct {
 	Key Key
 	Row Row
 }
+
+// KeySeq gives the seq in the key of a message or place; false for other keys.
+func KeySeq(k Key) (Seq, bool) {
+	if len(k) != 9 || k[0] != 'g' && k[0] != 'p' {
+		return 0, false
+	}
+	return Seq(binary.BigEndian.Uint64([]byte(k[1:]))), true
+}

@@ -16,6 +16,7 @@ type MemoryStore struct {
 	progress events.Progress
 	filled   bool
 	sessions map[events.SessionID]*memorySession
+	notes    map[string][]byte
 }
 
 type memorySession struct {
@@ -25,7 +26,7 @@ type memorySession struct {
 
 // NewMemoryStore gives an empty one.
 func NewMemoryStore() *MemoryStore {
-	return &MemoryStore{sessions: map[events.SessionID]*memorySession{}}
+	return &MemoryStore{sessions: map[events.SessionID]*memorySession{}, notes: map[string][]byte{}}
 }
 
 // Progress implements Store.
@@ -65,6 +66,12 @@ func (m *MemoryStore) First(s events.SessionID, prefix events.Key, n int) ([]eve
 func (m *MemoryStore) Apply(p events.Progress, rows []StoredRow) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.set(rows)
+	m.progress, m.filled = p, true
+	return nil
+}
+
+func (m *MemoryStore) set(rows []StoredRow) {
 	for _, r := range rows {
 		ms := m.sessions[r.Session]
 		if ms == nil {
@@ -73,7 +80,105 @@ func (m *MemoryStore) Apply(p events.Progress, rows []StoredRow) error {
 		}
 		ms.set(r.Key, r.Value)
 	}
-	m.progress, m.filled = p, true
+}
+
+// Fill implements Store.
+func (m *MemoryStore) Fill(rows []StoredRow) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.set(rows)
+	return nil
+}
+
+// Forget implements Store.
+func (m *MemoryStore) Forget(s events.SessionID) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.sessions, s)
+	return nil
+}
+
+// Note implements Store.
+func (m *MemoryStore) Note(name string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.notes[name], nil
+}
+
+// SetNotes implements Store.
+func (m *MemoryStore) SetNotes(notes map[string][]byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for name, value := range notes {
+		if value == nil {
+			delete(m.notes, name)
+		} else {
+			m.notes[name] = append([]byte{}, value...)
+		}
+	}
+	return nil
+}
+
+// EachNote implements Store.
+func (m *MemoryStore) EachNote(prefix string, f func(name string, value []byte) error) error {
+	m.mu.Lock()
+	notes := maps.Clone(m.notes)
+	m.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(notes)) {
+		if strings.HasPrefix(name, prefix) {
+			if err := f(name, notes[name]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Rows implements Store, by a copy.
+func (m *MemoryStore) Rows() (StoredRows, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := &memoryRows{progress: m.progress, sessions: map[events.SessionID]*memorySession{}}
+	if !m.filled {
+		c.progress = events.Start()
+	}
+	for s, ms := range m.sessions {
+		c.sessions[s] = &memorySession{rows: maps.Clone(ms.rows), keys: slices.Clone(ms.keys)}
+	}
+	return c, nil
+}
+
+type memoryRows struct {
+	progress events.Progress
+	sessions map[events.SessionID]*memorySession
+}
+
+func (r *memoryRows) Progress() events.Progress { return r.progress }
+
+func (r *memoryRows) Close() error { return nil }
+
+func (r *memoryRows) Session(s events.SessionID, f func(events.Key, []byte) error) error {
+	ms := r.sessions[s]
+	if ms == nil {
+		return nil
+	}
+	for _, k := range ms.keys {
+		if err := f(k, ms.rows[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *memoryRows) Sessions(f func(events.SessionID) error) error {
+	for _, s := range slices.Sorted(maps.Keys(r.sessions)) {
+		if len(r.sessions[s].keys) == 0 {
+			continue
+		}
+		if err := f(s); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -96,7 +201,7 @@ func (ms *memorySession) set(k events.Key, value []byte) {
 func (m *MemoryStore) Reset() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.sessions = map[events.SessionID]*memorySession{}
+	m.sessions, m.notes = map[events.SessionID]*memorySession{}, map[string][]byte{}
 	m.progress, m.filled = events.Progress{}, false
 	return nil
 }
@@ -104,8 +209,8 @@ func (m *MemoryStore) Reset() error {
 // Close implements Store.
 func (m *MemoryStore) Close() error { return nil }
 
-// Rows gives all rows, by session and key.
-func (m *MemoryStore) Rows() []StoredRow {
+// All gives all rows, by session and key.
+func (m *MemoryStore) All() []StoredRow {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var rows []StoredRow

@@ -19,6 +19,11 @@ type Metrics struct {
 	lag      *prometheus.GaugeVec
 	state    *prometheus.GaugeVec
 	restore  prometheus.Histogram
+	// snapshots counts what was written into annal.snapshots.
+	snapshots  *prometheus.CounterVec
+	checkpoint prometheus.Histogram
+	// restored counts by where the rows came from.
+	restored *prometheus.CounterVec
 	// quarantined counts by reason.
 	quarantined *prometheus.CounterVec
 }
@@ -43,7 +48,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Buckets: prometheus.ExponentialBuckets(1e-6, 4, 10),
 		}),
 		inFlight: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "annal_sequencer_in_flight", Help: "Outcomes decided and not read back yet.",
+			Name: "annal_sequencer_in_flight", Help: "Outcomes decided and not known to count yet.",
 		}, []string{"partition"}),
 		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "annal_sequencer_lag", Help: "Commands in the log without a counted outcome.",
@@ -55,11 +60,21 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "annal_sequencer_restore_seconds", Help: "Time to read a partition's events to their end before a turn.",
 			Buckets: prometheus.ExponentialBuckets(1e-3, 4, 10),
 		}),
+		snapshots: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "annal_sequencer_snapshots_total", Help: "Snapshots, chunks and checkpoints written.",
+		}, []string{"what"}),
+		checkpoint: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "annal_sequencer_checkpoint_seconds", Help: "Time to take a partition's checkpoint.",
+			Buckets: prometheus.ExponentialBuckets(1e-2, 4, 9),
+		}),
+		restored: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "annal_sequencer_restored_total", Help: "Partitions taken up, by where their rows came from: local, snapshots or log.",
+		}, []string{"from"}),
 		quarantined: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "annal_sequencer_quarantined_total", Help: "Commands put aside, by reason.",
 		}, []string{"reason"}),
 	}
-	r.MustRegister(m.restore, m.quarantined, m.outcomes, m.verdicts, m.started, m.lost, m.decide, m.inFlight, m.lag, m.state)
+	r.MustRegister(m.restore, m.snapshots, m.checkpoint, m.restored, m.quarantined, m.outcomes, m.verdicts, m.started, m.lost, m.decide, m.inFlight, m.lag, m.state)
 	return m
 }
 

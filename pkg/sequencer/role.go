@@ -33,6 +33,9 @@ type Options struct {
 	MaxInFlightBytes int
 	// CommitEvery is how often progress is committed.
 	CommitEvery time.Duration
+	// A checkpoint is taken after CheckpointEvents records, or fewer after CheckpointEvery.
+	CheckpointEvery  time.Duration
+	CheckpointEvents int64
 	// Random fills a turn's random part and spreads backoffs.
 	Random  rand.Source
 	Logger  *slog.Logger
@@ -41,7 +44,7 @@ type Options struct {
 
 // Defaults are the bounds for production; the rest must be given.
 func Defaults() Options {
-	return Options{CacheBytes: 32 << 20, MaxInFlight: 8192, MaxInFlightBytes: 32 << 20, CommitEvery: time.Second}
+	return Options{CacheBytes: 32 << 20, MaxInFlight: 8192, MaxInFlightBytes: 32 << 20, CommitEvery: time.Second, CheckpointEvery: 10 * time.Minute, CheckpointEvents: 50_000}
 }
 
 // Role decides the commands of the partitions that the group gives it.
@@ -58,7 +61,7 @@ type Role struct {
 
 // New joins the group; nothing is decided before Run.
 func New(ctx context.Context, opts Options) (*Role, error) {
-	if opts.MaxInFlight < 1 || opts.MaxInFlightBytes < 1 || opts.CommitEvery <= 0 || opts.CacheBytes < 0 {
+	if opts.MaxInFlight < 1 || opts.MaxInFlightBytes < 1 || opts.CommitEvery <= 0 || opts.CheckpointEvery <= 0 || opts.CheckpointEvents < 1 || opts.CacheBytes < 0 {
 		return nil, errors.New("sequencer: bounds must be positive")
 	}
 	m, err := opts.Log.Join(ctx, Group, eventlog.Commands, opts.Instance)

@@ -234,7 +234,7 @@ func (s *checkedStore) Apply(p events.Progress, rows []sequencer.StoredRow) erro
 // recount compares the whole content, not only what was applied since.
 func (s *checkedStore) recount() {
 	var sum uint64
-	for _, r := range s.Rows() {
+	for _, r := range s.All() {
 		sum ^= rowSum(r.Session, r.Key, r.Value)
 	}
 	p, ok, err := s.Progress()

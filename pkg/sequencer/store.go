@@ -14,7 +14,20 @@ type Store interface {
 	// Apply writes rows, in this order, and progress at once, or nothing. It keeps
 	// neither the slice nor the values.
 	Apply(p events.Progress, rows []StoredRow) error
-	// Reset empties the store.
+	// Rows gives a view of the rows as they are now, whatever is applied later.
+	Rows() (StoredRows, error)
+	// Fill sets rows of a store that has no progress yet: it is being restored.
+	Fill(rows []StoredRow) error
+	// Forget removes a session's rows from a store that has no progress yet.
+	Forget(s events.SessionID) error
+	// Note gives what SetNotes kept under a name; nil when there is nothing. Notes are
+	// kept with the rows, for who takes snapshots of them.
+	Note(name string) ([]byte, error)
+	// SetNotes keeps notes, all or none; a nil value removes one.
+	SetNotes(notes map[string][]byte) error
+	// EachNote calls f with the notes whose names begin with prefix, ascending.
+	EachNote(prefix string, f func(name string, value []byte) error) error
+	// Reset empties the store, notes included.
 	Reset() error
 	Close() error
 }
@@ -24,4 +37,15 @@ type StoredRow struct {
 	Session events.SessionID
 	Key     events.Key
 	Value   []byte
+}
+
+// StoredRows are a store's rows at one moment. Its slices are valid within the call only.
+type StoredRows interface {
+	// Progress is where they stand.
+	Progress() events.Progress
+	// Session calls f with a session's rows, by ascending key.
+	Session(s events.SessionID, f func(k events.Key, value []byte) error) error
+	// Sessions calls f with every session that has rows, ascending.
+	Sessions(f func(s events.SessionID) error) error
+	Close() error
 }

@@ -1,6 +1,7 @@
 package sequencer
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -30,6 +31,7 @@ func (w *worker) turn() (ended bool, err error) {
 		return true, err
 	}
 	defer w.closeCommands()
+	defer w.takeCheckpoints()()
 	w.role.opts.Metrics.started.Inc()
 	w.role.opts.Metrics.state.WithLabelValues(w.label).Set(1)
 	w.deciding.Store(true)
@@ -82,6 +84,22 @@ func (w *worker) openCommands() error {
 	}
 	w.commands = newPump(w.ctx, cursor)
 	return nil
+}
+
+// takeCheckpoints begins to, and gives what ends it.
+func (w *worker) takeCheckpoints() (end func()) {
+	ctx, cancel := context.WithCancel(w.ctx)
+	o := w.role.opts
+	c := &checkpointer{log: o.Log, store: w.store, partition: w.partition, source: o.Source, metrics: o.Metrics, logger: w.log}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.run(ctx, o.CheckpointEvery, o.CheckpointEvents)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
 }
 
 func (w *worker) closeCommands() {

@@ -129,9 +129,9 @@ func (w *worker) work() (err error) {
 	}
 }
 
-// restore makes the machine from what is stored. A store of another log, or one
-// behind a trimmed log's start, is emptied and built from the beginning; a log that
-// does not begin at its beginning can't be built from.
+// restore makes the machine from what is stored, or from snapshots when there is
+// nothing, or these are far ahead. A store of another log, or one behind a trimmed log's
+// start, is emptied; a log that does not begin at its beginning can't be built from.
 func (w *worker) restore() error {
 	start, end, err := w.bounds(eventlog.Events)
 	if err != nil {
@@ -143,14 +143,18 @@ func (w *worker) restore() error {
 	}
 	if ok && (p.Offset < start || p.Offset > end) {
 		w.log.Warn("the stored rows are not of this log's present; building them anew", "offset", p.Offset, "start", start, "end", end)
-		if err := w.store.Reset(); err != nil {
-			return fmt.Errorf("sequencer: reset the store: %w", err)
+		ok = false
+	}
+	from := "local"
+	if !ok || end-p.Offset > restoreAhead {
+		if p, from, err = w.restoreAnew(p, ok, start, end); err != nil {
+			return err
 		}
-		p = events.Start()
 	}
 	if p.Offset < start {
 		return fmt.Errorf("sequencer: the rows must be built from the log's first record, but it begins at %d: %w", start, eventlog.ErrTrimmed)
 	}
+	w.role.opts.Metrics.restored.WithLabelValues(from).Inc()
 	w.machine, err = NewMachine(Config{
 		Cluster: w.role.opts.Log.Cluster(), Partition: w.partition, Source: w.role.opts.Source,
 		Rules: w.role.opts.Rules, CacheBytes: w.role.opts.CacheBytes,
@@ -158,8 +162,40 @@ func (w *worker) restore() error {
 	if err != nil {
 		return err
 	}
-	w.log.Info("restoring", "offset", p.Offset, "end", end)
+	w.log.Info("restoring", "from", from, "offset", p.Offset, "end", end)
 	return nil
+}
+
+// restoreAnew fills the store from snapshots. Without any that serve, local rows stay if
+// they are of use, and the store is empty otherwise.
+func (w *worker) restoreAnew(p events.Progress, usable bool, start, end int64) (events.Progress, string, error) {
+	above := int64(0)
+	if usable {
+		above = p.Offset + restoreAhead
+	} else if err := w.store.Reset(); err != nil {
+		return p, "", fmt.Errorf("sequencer: reset the store: %w", err)
+	}
+	r := &restorer{log: w.role.opts.Log, store: w.store, partition: w.partition, source: w.role.opts.Source}
+	for n := 0; ; n++ {
+		got, ok, problem, err := r.restore(w.ctx, above, start, end)
+		if problem != nil {
+			w.log.Error("checkpoints passed over", "error", problem)
+		}
+		switch {
+		case errors.Is(err, eventlog.ErrClosed), w.ctx.Err() != nil:
+			return p, "", errors.Join(err, w.ctx.Err())
+		case err != nil:
+			if err := w.wait(w.role.backoff(n), "cannot restore from snapshots", "error", err); err != nil {
+				return p, "", err
+			}
+			continue
+		case ok:
+			return got, "snapshots", nil
+		case usable && problem == nil:
+			return p, "local", nil
+		}
+		return events.Start(), "log", nil
+	}
 }
 
 // bounds waits out everything but a closed log.

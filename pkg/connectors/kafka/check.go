@@ -70,12 +70,15 @@ func (l *Log) CheckSpec(ctx context.Context, s Spec) error {
 	return nil
 }
 
-// counts compares partitions and replicas. names are commands, events, quarantine.
+// counts compares partitions and replicas. names are commands, events, snapshots, quarantine.
 func (e *TopicsError) counts(names []string, details kadm.TopicDetails, s Spec) {
 	commands, outcomes := len(details[names[0]].Partitions), len(details[names[1]].Partitions)
 	const fixed = "a key's partition follows from the count, so it can't be changed once there is data"
 	if commands != outcomes {
 		e.add("%s has %d partitions, %s has %d: they must be equal; %s", names[0], commands, names[1], outcomes, fixed)
+	}
+	if snapshots := len(details[names[2]].Partitions); snapshots != outcomes {
+		e.add("%s has %d partitions, %s has %d: they must be equal; %s", names[2], snapshots, names[1], outcomes, fixed)
 	}
 	if s.Partitions > 0 && outcomes != int(s.Partitions) {
 		e.add("%s has %d partitions, not %d: %s", names[1], outcomes, s.Partitions, fixed)
@@ -106,7 +109,11 @@ func (e *TopicsError) settings(t eventlog.Topic, rc kadm.ResourceConfig, s Spec)
 			e.add("%s: %s is %q, must be %d at least: %s", rc.Name, key, have[key], least, why)
 		}
 	}
-	must("cleanup.policy", "delete", "compaction would take records out of the middle")
+	if t == eventlog.Snapshots {
+		must("cleanup.policy", "compact", "snapshots are kept until newer ones replace them")
+	} else {
+		must("cleanup.policy", "delete", "compaction would take records out of the middle")
+	}
 	must("message.timestamp.type", "LogAppendTime", "rules go by the brokers' time")
 	must("max.message.bytes", strconv.Itoa(eventlog.MaxRecordBytes), "a record is measured against this before it is sent")
 	atLeast("min.insync.replicas", int64(s.MinISR), "an acknowledgement stands for that many copies")

@@ -40,7 +40,7 @@ func EmbeddedSpec() Spec {
 // quarantineRetention is for how long poison records wait for somebody to look.
 const quarantineRetention = 30 * 24 * time.Hour
 
-var topics = []eventlog.Topic{eventlog.Commands, eventlog.Events, eventlog.Quarantine}
+var topics = []eventlog.Topic{eventlog.Commands, eventlog.Events, eventlog.Snapshots, eventlog.Quarantine}
 
 // settings are the topic's configuration as it must be.
 func (s Spec) settings(t eventlog.Topic) map[string]string {
@@ -60,6 +60,8 @@ func (s Spec) settings(t eventlog.Topic) map[string]string {
 		}
 	case eventlog.Events:
 		c["retention.ms"] = "-1"
+	case eventlog.Snapshots:
+		c["cleanup.policy"], c["retention.ms"] = "compact", "-1"
 	case eventlog.Quarantine:
 		c["retention.ms"] = ms(quarantineRetention)
 	}

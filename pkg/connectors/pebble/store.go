@@ -18,15 +18,16 @@ import (
 )
 
 // A key is: the partition (4 bytes, big endian), a kind byte, then for rows the
-// session's length (uvarint), the session and the row's key.
+// session's length (uvarint), the session and the row's key, for notes their name.
 const (
+	kindNote     byte = 'n'
 	kindProgress byte = 'p'
 	kindRow      byte = 'r'
 )
 
 // form begins what is kept under clusterKey. Changing how keys or rows are written
 // changes it, and rows written otherwise are built anew.
-const form = "rows 1 of "
+const form = events.RowsForm + " of "
 
 // clusterKey sorts behind all partitions.
 var clusterKey = []byte("\xff\xff\xff\xffcluster")
@@ -206,7 +207,25 @@ func after(prefix []byte) []byte {
 // Apply implements sequencer.Store. It does not wait for the disk: rows and progress
 // are one batch, so what a power cut loses is read from the log again.
 func (s *store) Apply(p events.Progress, rows []sequencer.StoredRow) error {
+	return s.write(func(b *pebble.Batch) error {
+		return errors.Join(s.set(b, rows), b.Set(s.key(kindProgress), []byte(p.String()), nil))
+	})
+}
+
+// write commits a batch.
+func (s *store) write(fill func(*pebble.Batch) error) error {
 	b := s.db.db.NewBatch()
+	err := fill(b)
+	if err == nil {
+		err = b.Commit(pebble.NoSync)
+	}
+	if err := errors.Join(err, b.Close()); err != nil {
+		return fmt.Errorf("pebble: %w", err)
+	}
+	return nil
+}
+
+func (s *store) set(b *pebble.Batch, rows []sequencer.StoredRow) error {
 	for _, r := range rows {
 		key := s.rowKey(r.Session, r.Key)
 		var err error
@@ -216,17 +235,8 @@ func (s *store) Apply(p events.Progress, rows []sequencer.StoredRow) error {
 			err = b.Set(key, r.Value, nil)
 		}
 		if err != nil {
-			return errors.Join(fmt.Errorf("pebble: %w", err), b.Close())
+			return err
 		}
-	}
-	if err := b.Set(s.key(kindProgress), []byte(p.String()), nil); err != nil {
-		return errors.Join(fmt.Errorf("pebble: %w", err), b.Close())
-	}
-	if err := b.Commit(pebble.NoSync); err != nil {
-		return fmt.Errorf("pebble: %w", err)
-	}
-	if err := b.Close(); err != nil {
-		return fmt.Errorf("pebble: %w", err)
 	}
 	return nil
 }

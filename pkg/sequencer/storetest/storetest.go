@@ -19,7 +19,7 @@ func Run(t *testing.T, place func(t *testing.T) (open func(partition int32) sequ
 	for name, test := range map[string]func(*testing.T, func(int32) sequencer.Store){
 		"empty": empty, "rows and progress": rowsAndProgress, "removal": removal, "ranges": ranges,
 		"neighbours": neighbours, "reset": reset, "reopened": reopened, "against a map": againstMap,
-		"values are its own": ownValues,
+		"values are its own": ownValues, "rows of a moment": rowsOfAMoment, "filling": filling, "notes": notes,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, place(t)) })
 	}
