@@ -2,6 +2,7 @@ package events_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"reflect"
 	"strings"
@@ -288,6 +289,62 @@ func TestCodecIsTheSchema(t *testing.T) {
 			if !bytes.Equal(got[i], want[i]) {
 				t.Fatalf("value %d: got %x, want %x", i, got[i], want[i])
 			}
+		}
+	}))
+	t.Run("snapshot", rapid.MakeCheck(func(t *rapid.T) {
+		n := func(what string) int64 { return rapid.Int64Range(0, 1<<62).Draw(t, what) }
+		rows := nilIfEmpty(rapid.Custom(func(t *rapid.T) events.StoredRow {
+			return events.StoredRow{
+				Key:   events.Key(rapid.SliceOfN(rapid.Byte(), 1, 20).Draw(t, "key")),
+				Value: append([]byte{}, rapid.SliceOfN(rapid.Byte(), 0, 200).Draw(t, "value")...),
+			}
+		})).Draw(t, "rows")
+		chunks := nilIfEmpty(rapid.Custom(func(t *rapid.T) events.ChunkRef {
+			return events.ChunkRef{
+				Offset: rapid.Int64Range(0, 1<<62).Draw(t, "offset"), Number: rapid.Uint32().Draw(t, "number"),
+				SHA256: events.Hash(rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "hash")), Lasting: rapid.Bool().Draw(t, "lasting"),
+			}
+		})).Draw(t, "chunks")
+		want := events.Snapshot{
+			Session: events.SessionID(texts(20).Draw(t, "session")), Offset: n("offset"), Hash: events.Hash{1}, Chunks: chunks, Rows: rows,
+			LastingSeq: seqs().Draw(t, "seq"), LastingTime: events.Millis(n("time")),
+		}
+		rec, err := events.EncodeSnapshot(want, sampleEnvelope)
+		if err != nil {
+			t.Fatal(err)
+		}
+		schemaAgrees(t, rec.Value, &logv1.Snapshot{})
+		if got, err := events.DecodeSnapshot(rec); err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("%v\ngot  %+v\nwant %+v", err, got, want)
+		}
+		if s, offset, ok := events.SnapshotPlace(rec.Key); !ok || s != want.Session || offset != want.Offset {
+			t.Fatalf("key %q is of %q at %d", rec.Key, s, offset)
+		}
+		chunk, err := events.EncodeChunk(want.Session, want.Offset, 1, rows, sampleEnvelope)
+		if err != nil {
+			t.Fatal(err)
+		}
+		schemaAgrees(t, chunk.Value, &logv1.SnapshotChunk{})
+		ref := events.ChunkRef{SHA256: sha256.Sum256(chunk.Value)}
+		if got, err := events.DecodeChunk(chunk.Value, ref); err != nil || !reflect.DeepEqual(got, rows) {
+			t.Fatalf("%v\ngot  %+v\nwant %+v", err, got, rows)
+		}
+		if _, err := events.DecodeChunk(append(chunk.Value, 0), ref); err == nil {
+			t.Fatal("a chunk with another hash was read")
+		}
+		check := events.Checkpoint{
+			Progress: events.Progress{Offset: n("at"), Owner: sampleOwner, Last: n("last") - 1, Time: events.Millis(n("log time"))},
+			Census:   events.Census{Sessions: rapid.Uint64().Draw(t, "sessions"), Sum: rapid.Uint64().Draw(t, "sum")},
+		}
+		if rec, err = events.EncodeCheckpoint(check, sampleEnvelope); err != nil {
+			t.Fatal(err)
+		}
+		schemaAgrees(t, rec.Value, &logv1.Checkpoint{})
+		if got, err := events.DecodeCheckpoint(rec); err != nil || got != check {
+			t.Fatalf("%v\ngot  %+v\nwant %+v", err, got, check)
+		}
+		if got, err := events.ParseCheckpoint(check.String()); err != nil || got != check {
+			t.Fatalf("%q: %v, got %+v", check, err, got)
 		}
 	}))
 	t.Run("rows", rapid.MakeCheck(func(t *rapid.T) {

@@ -58,6 +58,13 @@ func goldens(t *testing.T) map[string]events.Record {
 		Record: events.Record{Key: []byte("k"), Value: []byte{0xFF}, Headers: []events.Header{{Name: "h", Value: []byte("v")}}},
 	}, sampleEnvelope)
 	add("quarantined", r, err)
+	r, err = events.EncodeSnapshot(sampleSnapshot, sampleEnvelope)
+	add("snapshot", r, err)
+	r, err = events.EncodeChunk("g_session", 70, 1, sampleSnapshot.Rows, sampleEnvelope)
+	add("snapshot.chunk", r, err)
+	r, err = events.EncodeCheckpoint(sampleCheckpoint, sampleEnvelope)
+	add("checkpoint", r, err)
+	add("mark", events.EncodeMark(sampleEnvelope), nil)
 	for k, row := range sampleRows() {
 		b, err := events.EncodeRow(row)
 		add("row."+strings.ToLower(reflect.TypeOf(row).Name()), events.Record{Key: []byte(k), Value: b}, err)

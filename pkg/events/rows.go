@@ -95,7 +95,8 @@ type (
 	// Place stands for a timeline event that is not a message, so that a marker put
 	// on it knows its index: how many messages lie before it.
 	Place struct{ Index Index }
-	// ClientID is what came of a client id. Code is empty when accepted.
+	// ClientID is what came of a client id. Code is empty when accepted. Time is the log
+	// time of the outcome: snapshots tell by it what is new.
 	ClientID struct {
 		Digest Digest
 		Code   Code

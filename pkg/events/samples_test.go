@@ -10,9 +10,17 @@ var (
 		RevokeWindow: 120_000, OverrideWindow: 900_000, History: events.HistoryStay, MemberLimit: 10_000,
 		AddRole: events.RoleAdmin, WriteRole: events.RoleMember, Joining: events.JoiningClosed, ReceiptsLimit: 100,
 	}
-	sampleMembers = []events.NewMember{{User: "bob", Role: events.RoleAdmin}, {User: "carol", Role: events.RoleMember}}
-	sampleOwner   = events.Owner{N: 7, Random: [16]byte{0xAA, 15: 0xBB}}
-	sampleStamp   = events.Stamp{Owner: sampleOwner, Command: 41, Prev: 40}
+	sampleMembers  = []events.NewMember{{User: "bob", Role: events.RoleAdmin}, {User: "carol", Role: events.RoleMember}}
+	sampleOwner    = events.Owner{N: 7, Random: [16]byte{0xAA, 15: 0xBB}}
+	sampleSnapshot = events.Snapshot{
+		Session: "g_session", Offset: 77, Hash: events.Hash{5}, LastingSeq: 12, LastingTime: 1_764_000_000_000,
+		Chunks: []events.ChunkRef{{Offset: 70, Number: 1, SHA256: events.Hash{6}, Lasting: true}, {Offset: 77, SHA256: events.Hash{7}}},
+		Rows:   []events.StoredRow{{Key: events.HeadKey, Value: []byte{1, 2}}, {Key: events.MessageKey(200), Value: []byte{}}},
+	}
+	sampleCheckpoint = events.Checkpoint{
+		Progress: events.Progress{Offset: 77, Owner: sampleOwner, Last: 41, Time: 1_764_000_000_000}, Census: events.Census{Sessions: 3, Sum: 1 << 63},
+	}
+	sampleStamp = events.Stamp{Owner: sampleOwner, Command: 41, Prev: 40}
 )
 
 // sampleOps has every operation, named as in the schema.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -29,12 +30,14 @@ type cluster struct {
 	memory *eventlog.Memory
 	ctx    context.Context
 	sent   map[int32]int64 // commands by partition
+	// checkpoints are taken so often.
+	checkpoints time.Duration
 }
 
 func newCluster(t *testing.T, o eventlog.MemoryOptions) *cluster {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
-	c := &cluster{t: t, memory: eventlog.NewMemory(o), ctx: ctx, sent: map[int32]int64{}}
+	c := &cluster{t: t, memory: eventlog.NewMemory(o), ctx: ctx, sent: map[int32]int64{}, checkpoints: 20 * time.Millisecond}
 	t.Cleanup(c.memory.Close)
 	return c
 }
@@ -74,6 +77,7 @@ func (c *cluster) runOn(log eventlog.Log, instance string, d *disk) *running {
 	opts := sequencer.Defaults()
 	opts.Log, opts.Rules, opts.OpenStore, opts.Instance, opts.Source = log, toyRules{}, d.open, instance, "/sequencer/"+instance
 	opts.Random, opts.Logger = rand.NewPCG(uint64(len(instance)), 7), slog.New(slog.DiscardHandler)
+	opts.CheckpointEvery = c.checkpoints
 	opts.Metrics = sequencer.NewMetrics(prometheus.NewRegistry())
 	role, err := sequencer.New(c.ctx, opts)
 	if err != nil {
@@ -405,6 +409,7 @@ type watched struct {
 
 	mu           sync.Mutex
 	opened, open int // cursors over events, ever and now
+	from         []int64
 }
 
 func (l *watched) Read(ctx context.Context, topic eventlog.Topic, partition int32, from int64) (eventlog.Cursor, error) {
@@ -416,6 +421,7 @@ func (l *watched) Read(ctx context.Context, topic eventlog.Topic, partition int3
 	defer l.mu.Unlock()
 	l.opened++
 	l.open++
+	l.from = append(l.from, from)
 	return &watchedCursor{c, l}, nil
 }
 
@@ -440,6 +446,13 @@ func (l *watched) Append(ctx context.Context, topic eventlog.Topic, partition in
 	})
 }
 
+// lowest is the lowest offset that events were read from.
+func (l *watched) lowest() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Min(l.from)
+}
+
 func (l *watched) cursors() (opened, open int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -449,6 +462,7 @@ func (l *watched) cursors() (opened, open int) {
 // TestRoleReadsOnlyWhatOthersWrote: what it appended itself it knows from the answers.
 func TestRoleReadsOnlyWhatOthersWrote(t *testing.T) {
 	c := newCluster(t, eventlog.MemoryOptions{Partitions: 1})
+	c.checkpoints = time.Hour // they read the events too
 	log := &watched{Log: c.memory.Client()}
 	r := c.runOn(log, "a", newDisk())
 	c.send(0, 100)
@@ -492,4 +506,49 @@ func TestRoleBelievesTheLog(t *testing.T) {
 	kinds, _ := c.outcomes()
 	expect(t, kinds, map[string]int{created: 4, sent: 396})
 	r.stop(t) // drains, so that all that was decided counted
+}
+
+// TestRoleTakesOverByCheckpoint: a machine without rows of its own starts from a
+// checkpoint, and decides as if it had read everything.
+func TestRoleTakesOverByCheckpoint(t *testing.T) {
+	c := newCluster(t, eventlog.MemoryOptions{Partitions: 1})
+	d := newDisk()
+	r := c.runOn(c.memory.Client(), "a", d)
+	c.send(0, 100)
+	c.outcomes()
+	c.awaitCheckpoint()
+	c.send(100, 20)
+	c.outcomes()
+	r.stop(t)
+	fresh := newDisk()
+	log := &watched{Log: c.memory.Client()}
+	r = c.runOn(log, "b", fresh)
+	c.send(50, 100) // half of it asked before
+	kinds, _ := c.outcomes()
+	expect(t, kinds, map[string]int{created: 4, sent: 596, events.TypeAnswered: 280})
+	r.stop(t)
+	if from := log.lowest(); from == 0 {
+		t.Errorf("the events were read from their beginning")
+	}
+}
+
+// awaitCheckpoint waits until one stands in the log.
+func (c *cluster) awaitCheckpoint() {
+	c.t.Helper()
+	cursor, err := c.memory.Read(c.ctx, eventlog.Snapshots, 0, 0)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer cursor.Close()
+	for {
+		records, err := cursor.Next(c.ctx)
+		if err != nil {
+			c.t.Fatalf("no checkpoint: %v", err)
+		}
+		for _, rec := range records {
+			if typ, _ := rec.Header(events.HeaderType); typ == events.TypeCheckpoint {
+				return
+			}
+		}
+	}
 }

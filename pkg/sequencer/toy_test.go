@@ -99,7 +99,7 @@ func (toyRules) Evolve(rows session.Rows, o *events.Outcome, stored events.Hash)
 	}
 	h.Hash = stored
 	var writes []events.Write
-	id := events.ClientID{Digest: o.Digest, ID: o.ID}
+	id := events.ClientID{Digest: o.Digest, ID: o.ID, Time: o.Time}
 	if r, ok := o.Result.(events.Rejected); ok {
 		id.Code = r.Code
 	}
