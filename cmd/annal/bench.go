@@ -13,7 +13,7 @@ import (
 
 func benchCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure Annal on this machine"}
-	cmd.AddCommand(benchCoreCommand())
+	cmd.AddCommand(benchCoreCommand(), benchScaleCommand())
 	return cmd
 }
 
@@ -65,5 +65,35 @@ func benchCoreCommand() *cobra.Command {
 	f.IntVar(&seconds, "seconds", 5, "how long each measurement takes")
 	f.DurationVar(&warmUp, "warm-up", 30*time.Second, "how long everything works before the first measurement")
 	f.StringVar(&out, "out", "", "write the report to this file (JSON)")
+	return cmd
+}
+
+func benchScaleCommand() *cobra.Command {
+	var sessions int
+	cmd := &cobra.Command{
+		Use:   "scale",
+		Short: "Measure a sequencer with very many sessions",
+		Long: "Start a real Kafka and `annal serve --roles sequencer`, open --sessions groups of three, and tell the rates\n" +
+			"with few and with all of them, the sequencer's memory, and how long it takes to decide again after a\n" +
+			"restart, and on a machine without local rows. A million takes about ten minutes.",
+		Example: "  annal bench scale --sessions 1000000",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if sessions < 2000 || sessions > 10_000_000 {
+				return fmt.Errorf("--sessions is 2000 to 10000000")
+			}
+			executable, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			return bench.Scale(cmd.Context(), bench.ScaleOptions{
+				Executable: executable, Sessions: sessions,
+				Progress: func(r bench.ScaleResult) {
+					fmt.Fprintf(cmd.OutOrStdout(), "%10.1f %-14s %s\n", r.Value, r.Unit, r.Name)
+				},
+			})
+		},
+	}
+	cmd.Flags().IntVar(&sessions, "sessions", 1_000_000, "how many sessions to open")
 	return cmd
 }

@@ -21,7 +21,7 @@ const (
 	stopTimeout = 30 * time.Second
 )
 
-// server is `annal dev` in a process of its own, on a directory of its own.
+// server is an annal in a process of its own, on a directory of its own.
 type server struct {
 	cmd  *exec.Cmd
 	dir  string
@@ -29,16 +29,20 @@ type server struct {
 	done chan struct{} // closed once the process is gone
 }
 
-// startServer starts executable and waits until it is ready.
+// startServer starts `annal dev` and waits until it is ready.
 func startServer(ctx context.Context, executable, engines string) (*server, error) {
 	dir, err := os.MkdirTemp("", "annal-bench-")
 	if err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
+	return launch(ctx, dir, executable, "dev", "--engines", engines, "--data", filepath.Join(dir, "data"))
+}
+
+// launch starts a server that has dir for itself, and waits until it is ready.
+func launch(ctx context.Context, dir, executable string, args ...string) (*server, error) {
 	file := filepath.Join(dir, "endpoints.json")
 	s := &server{dir: dir, done: make(chan struct{})}
-	s.cmd = exec.Command(executable, "dev", "--engines", engines, "--http", "127.0.0.1:0", "--data", filepath.Join(dir, "data"),
-		"--endpoints-file", file, "--log-level", "warn")
+	s.cmd = exec.Command(executable, append(args, "--http", "127.0.0.1:0", "--endpoints-file", file, "--log-level", "warn")...)
 	if err := s.start(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -53,8 +57,9 @@ func startServer(ctx context.Context, executable, engines string) (*server, erro
 		case <-ready.Done():
 		}
 	}()
+	var err error
 	if s.at, err = endpoints.Await(ready, file, s.cmd.Process.Pid); err != nil {
-		return nil, errors.Join(fmt.Errorf("bench: annal dev is not ready: %w%s", err, s.tail()), s.stop())
+		return nil, errors.Join(fmt.Errorf("bench: annal %s is not ready: %w%s", args[0], err, s.tail()), s.stop())
 	}
 	return s, nil
 }
@@ -67,7 +72,7 @@ func (s *server) start() error {
 	defer log.Close() //nolint:errcheck // the child has its own descriptor; nothing was written through this one
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := devstack.Start(s.cmd); err != nil {
-		return fmt.Errorf("bench: start annal dev: %w", err)
+		return fmt.Errorf("bench: start %v: %w", s.cmd.Args, err)
 	}
 	go func() {
 		_ = s.cmd.Wait() // how it ended is in its log
@@ -84,7 +89,7 @@ func (s *server) tail() string { return devstack.LogTail(s.log()) }
 // stop ends it, by force when it takes too long, and removes its directory.
 func (s *server) stop() error {
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("bench: stop annal dev: %w", err)
+		return fmt.Errorf("bench: stop %v: %w", s.cmd.Args, err)
 	}
 	timer := time.NewTimer(stopTimeout)
 	defer timer.Stop()

@@ -33,18 +33,41 @@ func TestCursorHoldsLittle(t *testing.T) {
 	log := limited(t, func(o *Options) { o.CursorRecords = bound })
 	slow := openCursor(t, log, 0)
 	quick := openCursor(t, log, 1)
-	for i := range n {
-		log.Append(t.Context(), eventlog.Events, 0, value(i), func(int32, int64, error) {})
-	}
-	for i := range 50 { // the other one goes on meanwhile, poll by poll
-		written := make(chan error, 1)
-		log.Append(t.Context(), eventlog.Events, 1, value(i), func(_ int32, _ int64, err error) { written <- err })
-		if err := <-written; err != nil {
-			t.Fatal(err)
+	write := func(partition int32, from, to int) {
+		t.Helper()
+		written := make(chan error, to-from)
+		for i := from; i < to; i++ {
+			log.Append(t.Context(), eventlog.Events, partition, value(i), func(_ int32, _ int64, err error) { written <- err })
 		}
+		for range to - from {
+			if err := <-written; err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// The other one goes on meanwhile, poll by poll.
+	goOn := func(i int) {
+		t.Helper()
+		write(1, i, i+1)
 		if records, err := quick.Next(within(t)); err != nil || string(records[0].Value) != fmt.Sprint(i) {
 			t.Fatalf("got %q (%v), want %d", records[0].Value, err, i)
 		}
+	}
+	isPaused := func() bool {
+		slow.mu.Lock()
+		defer slow.mu.Unlock()
+		return slow.paused
+	}
+	// All that is there may come in one fetch: so the second half is written once the
+	// first has made it pause.
+	write(0, 0, n/2)
+	polls := 0
+	for ; !isPaused() && polls < 1000; polls++ {
+		goOn(polls)
+	}
+	write(0, n/2, n)
+	for i := range 50 {
+		goOn(polls + i)
 	}
 	slow.mu.Lock()
 	held, paused := len(slow.records), slow.paused
