@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
@@ -38,18 +39,25 @@ type bench struct {
 	feed  *gatewaytest.Feed
 	gw    *gateway.Gateway
 	key   auth.Key
+	// codec is what new connections speak.
+	codec protocol.Codec
 	// stop ends the gateway and waits for it.
 	stop func()
 }
 
-// run calls f with a bench in a bubble, and ends everything after.
+// run calls f with a bench in a bubble, and ends everything after; once per subprotocol.
 func run(t *testing.T, change func(*gateway.Config), f func(b *bench)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, change)
-		f(b)
-		b.stop()
-	})
+	for codec := range protocol.Codecs {
+		t.Run(codec.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, change)
+				b.codec = codec
+				f(b)
+				b.stop()
+			})
+		})
+	}
 }
 
 func newBench(t tester, change func(*gateway.Config)) *bench {
@@ -99,11 +107,14 @@ func newBench(t tester, change func(*gateway.Config)) *bench {
 
 // client is a connection with a transport that keeps what it is sent.
 type client struct {
-	b    *bench
-	conn *gateway.Conn
+	b     *bench
+	conn  *gateway.Conn
+	codec protocol.Codec
 
 	mu     sync.Mutex
 	frames []*clientv1.ServerFrame
+	// last is the newest frame as it came.
+	last []byte
 	// closed is the code the gateway ended it with.
 	closed events.Code
 
@@ -112,17 +123,17 @@ type client struct {
 }
 
 func (c *client) Send(frame []byte) bool {
-	m, err := protocol.ParseServerJSON(frame)
+	m, err := c.codec.ParseServer(frame)
 	if err != nil {
-		c.b.t.Errorf("gateway sent %s: %v", frame, err)
+		c.b.t.Errorf("gateway sent %q: %v", frame, err)
 		return true
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed != "" {
-		c.b.t.Errorf("gateway sent %s after it closed with %s", frame, c.closed)
+		c.b.t.Errorf("gateway sent %q after it closed with %s", frame, c.closed)
 	}
-	c.frames = append(c.frames, m)
+	c.frames, c.last = append(c.frames, m), frame
 	return true
 }
 
@@ -142,8 +153,10 @@ func (c *client) Close(code events.Code) {
 
 func (c *client) RemoteAddress() string { return "192.0.2.7" }
 
+func (c *client) Codec() protocol.Codec { return c.codec }
+
 func (b *bench) connect() *client {
-	c := &client{b: b}
+	c := &client{b: b, codec: b.codec}
 	if c.conn = b.gw.Connect(c); c.conn == nil {
 		b.t.Fatal("the gateway takes no connection")
 	}
@@ -178,19 +191,25 @@ func (c *client) hello(id auth.Identity) {
 	}
 }
 
-// ask sends a frame and gives the last frame with its id once all is quiet.
+// ask sends a frame, given as JSON, and gives the last frame with its id once all is quiet.
 func (c *client) ask(frame string) *clientv1.ServerFrame {
 	c.b.t.Helper()
-	m, err := protocol.ParseClientJSON([]byte(frame))
-	id := m.GetId()
-	if err != nil && id == "" {
-		id = "-"
+	m := &clientv1.ClientFrame{}
+	if err := protojson.Unmarshal([]byte(frame), m); err != nil {
+		c.b.t.Fatalf("%s: %v", frame, err)
+	}
+	data := []byte(frame)
+	if c.codec != protocol.JSONCodec {
+		var err *events.Error
+		if data, err = c.codec.AppendClient(nil, m); err != nil {
+			c.b.t.Fatalf("%s: %v", frame, err)
+		}
 	}
 	before := len(c.all())
-	c.conn.Receive([]byte(frame))
+	c.conn.Receive(data)
 	synctest.Wait()
 	for _, f := range c.all()[before:] {
-		if f.GetId() == id || id == "-" && f.GetError() != nil {
+		if f.GetId() == m.GetId() {
 			return f
 		}
 	}

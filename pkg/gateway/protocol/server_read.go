@@ -126,7 +126,7 @@ func ackField(r *reader, m *clientv1.Ack, key []byte) fieldSet {
 	case "answered":
 		m.Answered = r.str()
 	case "skipped":
-		m.Skipped = list(r, func(r *reader) *logv1.Skipped { return message(r, skippedField) })
+		m.Skipped = list(r, m.Skipped, func(r *reader) *logv1.Skipped { return message(r, skippedField) })
 	case "duplicate":
 		m.Duplicate = r.boolean()
 	default:

@@ -1,6 +1,7 @@
 package ws_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
@@ -33,6 +35,8 @@ type server struct {
 	world *gatewaytest.World
 	key   auth.Key
 	http  *httptest.Server
+	// codec is what sockets dialled from now on speak.
+	codec protocol.Codec
 	// stop ends the gateway alone.
 	stop func()
 }
@@ -98,20 +102,29 @@ func (s *server) token(user events.UserID, life time.Duration) string {
 	return token
 }
 
+// each runs a test once per subprotocol.
+func each(t *testing.T, test func(t *testing.T, codec protocol.Codec)) {
+	t.Helper()
+	for codec := range protocol.Codecs {
+		t.Run(codec.String(), func(t *testing.T) { test(t, codec) })
+	}
+}
+
 type socket struct {
 	t testing.TB
 	*websocket.Conn
+	codec protocol.Codec
 }
 
 func (s *server) dial() *socket {
 	s.t.Helper()
-	dialer := websocket.Dialer{Subprotocols: []string{protocol.JSON}}
+	dialer := websocket.Dialer{Subprotocols: []string{s.codec.String()}}
 	conn, response, err := dialer.Dial("ws"+strings.TrimPrefix(s.http.URL, "http")+"/v1/ws", nil)
 	if err != nil {
 		s.t.Fatalf("dial: %v, %v", err, response)
 	}
 	s.t.Cleanup(func() { _ = conn.Close() })
-	return &socket{t: s.t, Conn: conn}
+	return &socket{t: s.t, Conn: conn, codec: s.codec}
 }
 
 func (s *server) hello(user events.UserID) *socket {
@@ -129,13 +142,39 @@ func (c *socket) write(kind int, data []byte) {
 	}
 }
 
+// kind is what the socket's frames come and go as.
+func (c *socket) kind() int {
+	if c.codec == protocol.ProtoCodec {
+		return websocket.BinaryMessage
+	}
+	return websocket.TextMessage
+}
+
+// say writes a frame, given as JSON.
+func (c *socket) say(frame string) {
+	c.t.Helper()
+	if c.codec == protocol.JSONCodec {
+		c.write(websocket.TextMessage, []byte(frame))
+		return
+	}
+	m := &clientv1.ClientFrame{}
+	if err := protojson.Unmarshal([]byte(frame), m); err != nil {
+		c.t.Fatalf("%.200s: %v", frame, err)
+	}
+	data, err := c.codec.AppendClient(nil, m)
+	if err != nil {
+		c.t.Fatalf("%.200s: %v", frame, err)
+	}
+	c.write(websocket.BinaryMessage, data)
+}
+
 // next reads a frame; nil with the close error when the gateway closed.
 func (c *socket) next() (*clientv1.ServerFrame, *websocket.CloseError) {
 	c.t.Helper()
 	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		c.t.Fatal(err)
 	}
-	_, data, err := c.ReadMessage()
+	kind, data, err := c.ReadMessage()
 	var closed *websocket.CloseError
 	if errors.As(err, &closed) {
 		return nil, closed
@@ -143,9 +182,9 @@ func (c *socket) next() (*clientv1.ServerFrame, *websocket.CloseError) {
 	if err != nil {
 		c.t.Fatalf("read: %v", err)
 	}
-	f, parseErr := protocol.ParseServerJSON(data)
-	if parseErr != nil {
-		c.t.Fatalf("gateway sent %s: %v", data, parseErr)
+	f, parseErr := c.codec.ParseServer(data)
+	if parseErr != nil || kind != c.kind() {
+		c.t.Fatalf("gateway sent %q, of kind %d: %v", data, kind, parseErr)
 	}
 	return f, nil
 }
@@ -153,7 +192,7 @@ func (c *socket) next() (*clientv1.ServerFrame, *websocket.CloseError) {
 // ask sends a frame and gives the reply: the first frame that is no event or notice.
 func (c *socket) ask(frame string) *clientv1.ServerFrame {
 	c.t.Helper()
-	c.write(websocket.TextMessage, []byte(frame))
+	c.say(frame)
 	for {
 		f, closed := c.next()
 		if closed != nil {
@@ -229,8 +268,11 @@ func TestBadFramesLeaveTheConnection(t *testing.T) {
 }
 
 // F14: hostile texts come back byte for byte.
-func TestTextsSurvive(t *testing.T) {
+func TestTextsSurvive(t *testing.T) { each(t, textsSurvive) }
+
+func textsSurvive(t *testing.T, codec protocol.Codec) {
 	s := serve(t, nil, ws.Options{})
+	s.codec = codec
 	c, peer := s.hello("u1"), s.hello("peer")
 	session := c.direct()
 	peer.ask(fmt.Sprintf(`{"id":"s","subscribe":{"session":%q}}`, session))
@@ -256,13 +298,26 @@ func TestTextsSurvive(t *testing.T) {
 	}
 }
 
-func TestBadBytesCloseTheirSocketOnly(t *testing.T) {
+func TestBadBytesCloseTheirSocketOnly(t *testing.T) { each(t, badBytesClose) }
+
+func badBytesClose(t *testing.T, codec protocol.Codec) {
 	s := serve(t, nil, ws.Options{})
+	s.codec = codec
 	peer := s.hello("peer")
 	session := s.hello("u1").direct()
 	commands := len(s.world.Commands())
+	right, wrong := websocket.TextMessage, websocket.BinaryMessage
+	if codec == protocol.ProtoCodec {
+		right, wrong = wrong, right
+	}
 	frame := func(text string) []byte {
-		return []byte(`{"id":"1","client_id":"1","send":{"session":"` + session + `","text":"` + text + `"}}`)
+		// A codec writes no such text, but one as long.
+		m := &clientv1.ClientFrame{Id: "1", ClientId: "1", Op: &clientv1.ClientFrame_Send{Send: &clientv1.Send{Session: session, Text: strings.Repeat("%", len(text))}}}
+		b, err := codec.AppendClient(nil, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytes.Replace(b, []byte(strings.Repeat("%", len(text))), []byte(text), 1)
 	}
 	for _, test := range []struct {
 		what   string
@@ -271,10 +326,10 @@ func TestBadBytesCloseTheirSocketOnly(t *testing.T) {
 		status int
 		code   events.Code
 	}{
-		{"C3 28", websocket.TextMessage, frame("\xc3\x28"), websocket.CloseInvalidFramePayloadData, events.CodeInvalidUTF8},
-		{"ED A0 80", websocket.TextMessage, frame("\xed\xa0\x80"), websocket.CloseInvalidFramePayloadData, events.CodeInvalidUTF8},
-		{"binary", websocket.BinaryMessage, frame("x"), websocket.CloseUnsupportedData, events.CodeMalformedFrame},
-		{"over 1 MiB", websocket.TextMessage, frame(strings.Repeat("x", 1<<20)), websocket.CloseMessageTooBig, events.CodeFrameTooLarge},
+		{"C3 28", right, frame("\xc3\x28"), websocket.CloseInvalidFramePayloadData, events.CodeInvalidUTF8},
+		{"ED A0 80", right, frame("\xed\xa0\x80"), websocket.CloseInvalidFramePayloadData, events.CodeInvalidUTF8},
+		{"a frame of the other kind", wrong, frame("x"), websocket.CloseUnsupportedData, events.CodeMalformedFrame},
+		{"over 1 MiB", right, frame(strings.Repeat("x", 1<<20)), websocket.CloseMessageTooBig, events.CodeFrameTooLarge},
 	} {
 		c := s.hello("u1")
 		c.write(test.kind, test.data)
@@ -381,28 +436,34 @@ func TestHandshake(t *testing.T) {
 	s := serve(t, nil, ws.Options{Origins: []string{"https://chat.example"}})
 	url := "ws" + strings.TrimPrefix(s.http.URL, "http") + "/v1/ws"
 	for _, test := range []struct {
-		what, subprotocol, origin string
-		status                    int
+		what         string
+		subprotocols []string
+		origin       string
+		status       int
+		chosen       string
 	}{
-		{"no subprotocol", "", "", http.StatusBadRequest},
-		{"unknown subprotocol", "soap", "", http.StatusBadRequest},
-		{"foreign origin", protocol.JSON, "https://evil.example", http.StatusForbidden},
-		{"own origin", protocol.JSON, "https://chat.example", http.StatusSwitchingProtocols},
-		{"no origin: not a browser", protocol.JSON, "", http.StatusSwitchingProtocols},
+		{"no subprotocol", nil, "", http.StatusBadRequest, ""},
+		{"unknown subprotocol", []string{"soap"}, "", http.StatusBadRequest, ""},
+		{"foreign origin", []string{protocol.JSON}, "https://evil.example", http.StatusForbidden, ""},
+		{"own origin", []string{protocol.JSON}, "https://chat.example", http.StatusSwitchingProtocols, protocol.JSON},
+		{"no origin: not a browser", []string{protocol.JSON}, "", http.StatusSwitchingProtocols, protocol.JSON},
+		{"protobuf", []string{"soap", protocol.Proto}, "", http.StatusSwitchingProtocols, protocol.Proto},
+		{"either, protobuf first", []string{protocol.Proto, protocol.JSON}, "", http.StatusSwitchingProtocols, protocol.Proto},
+		{"either, JSON first", []string{protocol.JSON, protocol.Proto}, "", http.StatusSwitchingProtocols, protocol.JSON},
 	} {
 		header := http.Header{}
 		if test.origin != "" {
 			header.Set("Origin", test.origin)
 		}
-		dialer := websocket.Dialer{}
-		if test.subprotocol != "" {
-			dialer.Subprotocols = []string{test.subprotocol}
-		}
+		dialer := websocket.Dialer{Subprotocols: test.subprotocols}
 		conn, response, err := dialer.Dial(url, header)
 		if response == nil || response.StatusCode != test.status {
 			t.Errorf("%s: got %v, %v; want %d", test.what, response, err, test.status)
 		}
 		if conn != nil {
+			if got := conn.Subprotocol(); got != test.chosen {
+				t.Errorf("%s: %q was chosen, want %q", test.what, got, test.chosen)
+			}
 			_ = conn.Close()
 		}
 	}
@@ -410,8 +471,11 @@ func TestHandshake(t *testing.T) {
 
 // F16: one that does not read is closed with TOO_SLOW; what it was sent before is in
 // order, and its neighbour hears everything.
-func TestASlowReaderIsClosed(t *testing.T) {
+func TestASlowReaderIsClosed(t *testing.T) { each(t, slowReaderIsClosed) }
+
+func slowReaderIsClosed(t *testing.T, codec protocol.Codec) {
 	s := serve(t, nil, ws.Options{})
+	s.codec = codec
 	slow, sender := s.dial(), s.hello("u1")
 	session := sender.direct()
 	slow.ask(`{"id":"h","hello":{"token":"` + s.token("peer", time.Hour) + `"}}`)
@@ -421,7 +485,7 @@ func TestASlowReaderIsClosed(t *testing.T) {
 	const texts = 400
 	heard := map[uint64]bool{}
 	for i := range texts {
-		sender.write(websocket.TextMessage, fmt.Appendf(nil, `{"id":"m","client_id":"m%d","send":{"session":%q,"text":%q}}`, i, session, text))
+		sender.say(fmt.Sprintf(`{"id":"m","client_id":"m%d","send":{"session":%q,"text":%q}}`, i, session, text))
 		for acked := false; !acked; {
 			f, closed := sender.next()
 			if closed != nil {
