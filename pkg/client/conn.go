@@ -12,7 +12,6 @@ import (
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
-	"annal/pkg/gateway/protocol"
 )
 
 const (
@@ -118,7 +117,7 @@ func (n *conn) read() error {
 			return fmt.Errorf("client: connection lost: %w", closeError(err))
 		}
 		n.heard.Store(time.Now().UnixNano())
-		m, err := protocol.ParseServerJSON(b)
+		m, err := n.client.opts.Codec.ParseServer(b)
 		if err != nil {
 			return fmt.Errorf("client: %w", err)
 		}
@@ -198,12 +197,21 @@ func (n *conn) writeAll(batch []*call) error {
 		return err
 	}
 	for _, k := range batch {
-		if err := n.ws.WriteMessage(websocket.TextMessage, k.frame); err != nil {
+		if err := n.say(k.frame); err != nil {
 			return err
 		}
 	}
 	n.spoke.Store(now.UnixNano())
 	return n.raw.flush()
+}
+
+// say writes a frame as what the subprotocol's frames are.
+func (n *conn) say(frame []byte) error {
+	kind := websocket.TextMessage
+	if n.client.opts.Codec.Binary() {
+		kind = websocket.BinaryMessage
+	}
+	return n.ws.WriteMessage(kind, frame)
 }
 
 // beat says something when it has been quiet, and gives up on a peer that does.
