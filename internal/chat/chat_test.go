@@ -160,6 +160,8 @@ func TestTwoTerminals(t *testing.T) {
 	alice.sees("! #2 is not edited: MESSAGE_REVOKED")
 	alice.types("/who", "/nonsense", "/read")
 	alice.sees("  you, member since", "  bob, member since", "* no such command", "bob has read up to #")
+	bob.types("/typing")
+	alice.sees("… bob is typing")
 	bob.types("/quit")
 	if err := <-bob.done; err != nil {
 		t.Errorf("bob's chat ends with %v", err)

@@ -34,10 +34,12 @@ type conn struct {
 	heard, spoke atomic.Int64
 
 	// queue holds what the writer has not taken yet, and flying counts the commands
-	// that have no answer, most at most (0: no bound); they belong to the client's lock.
+	// that have no answer, most at most (0: no bound). All up to wake belongs to the client's lock.
 	queue  []*call
 	flying int
 	most   int
+	// typing says that one has no answer yet; further ones are left out.
+	typing bool
 	wake   chan struct{}
 }
 
@@ -299,6 +301,8 @@ func (c *Client) dispatch(m *clientv1.ServerFrame) error {
 		c.deliver(kind.Event)
 	case *clientv1.ServerFrame_Notice:
 		c.notices.put(kind.Notice)
+	case *clientv1.ServerFrame_Typing:
+		c.types(kind.Typing)
 	case *clientv1.ServerFrame_Unsubscribed:
 		c.unsubscribed(kind.Unsubscribed.GetSession())
 	case *clientv1.ServerFrame_Error:

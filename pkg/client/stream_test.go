@@ -25,6 +25,8 @@ func expect(t *testing.T, s *Stream, want ...string) {
 			got = fmt.Sprint(item.GetSeq())
 		case Gap:
 			got = fmt.Sprintf("%d-%d", item.First, item.Last)
+		case Typing:
+			got = item.User + " types"
 		}
 		if got != w {
 			t.Fatalf("item %d is %s, want %s", i, got, w)
@@ -161,6 +163,8 @@ func TestPageItems(t *testing.T) {
 			got += fmt.Sprintf("%d ", item.GetSeq())
 		case Gap:
 			got += fmt.Sprintf("%d-%d ", item.First, item.Last)
+		case Typing:
+			t.Errorf("%s types in a page", item.User)
 		}
 	}
 	if want := "4-4 5 6-8 9 10 "; got != want || reached != 20 {

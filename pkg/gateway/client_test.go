@@ -66,43 +66,64 @@ func newBench(t tester, change func(*gateway.Config)) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := gateway.DefaultConfig()
-	config.Instance, config.Version = "g1", "test"
-	if change != nil {
-		change(&config)
-	}
 	b := &bench{t: t, world: gatewaytest.New(), key: key}
-	b.feed = b.world.NewFeed(config.Instance)
-	b.gw, err = gateway.New(config, gateway.Ports{
-		Log: b.world.Log, View: b.world, Feed: b.feed, Tokens: auth.NewVerifier(key.Public(), time.Now), Now: time.Now,
-		Logger: slog.New(slog.DiscardHandler), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithCancel(t.Context())
-	worldCtx, endWorld := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if err := b.gw.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("gateway ended with %v", err)
-		}
-	})
-	wg.Go(func() {
-		if err := b.world.Run(worldCtx); err != nil {
+		if err := b.world.Run(ctx); err != nil {
 			t.Error(err)
 		}
 	})
+	stop := b.serve("g1", change)
 	b.stop = sync.OnceFunc(func() {
-		cancel()
-		synctest.Wait()
+		stop()
 		pass(10 * time.Second) // whatever is bounded has ended
-		endWorld()
+		cancel()
 		b.world.Log.Close()
 		wg.Wait()
 	})
 	synctest.Wait()
 	return b
+}
+
+// another is a second gateway on the same world; stop ends it alone.
+func (b *bench) another(instance string) *bench {
+	b.t.Helper()
+	o := &bench{t: b.t, world: b.world, key: b.key, codec: b.codec}
+	o.stop = o.serve(instance, nil)
+	synctest.Wait()
+	return o
+}
+
+// serve starts the bench's gateway; stop ends it.
+func (b *bench) serve(instance string, change func(*gateway.Config)) (stop func()) {
+	b.t.Helper()
+	config := gateway.DefaultConfig()
+	config.Instance, config.Version = instance, "test"
+	if change != nil {
+		change(&config)
+	}
+	b.feed = b.world.NewFeed(config.Instance)
+	var err error
+	b.gw, err = gateway.New(config, gateway.Ports{
+		Log: b.world.Log, View: b.world, Feed: b.feed, Notifier: b.world.Notifier(), Tokens: auth.NewVerifier(b.key.Public(), time.Now),
+		Now: time.Now, Logger: slog.New(slog.DiscardHandler), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(b.t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := b.gw.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			b.t.Errorf("gateway ended with %v", err)
+		}
+	})
+	return func() {
+		cancel()
+		wg.Wait()
+		synctest.Wait()
+	}
 }
 
 // client is a connection with a transport that keeps what it is sent.

@@ -53,6 +53,8 @@ type Conn struct {
 	// ctx ends with the connection.
 	ctx    context.Context
 	cancel context.CancelFunc
+	// typed is when typing last went out, by session; it belongs to the reader.
+	typed map[events.SessionID]time.Time
 
 	mu       sync.Mutex
 	identity auth.Identity
@@ -191,6 +193,8 @@ func (c *Conn) read(frame *clientv1.ClientFrame) (*clientv1.ServerFrame, *events
 		return c.members(ctx, u, op.Members)
 	case *clientv1.ClientFrame_Sessions:
 		return c.sessions(ctx, u, op.Sessions)
+	case *clientv1.ClientFrame_Typing:
+		return c.typing(ctx, u, op.Typing)
 	default:
 		c.command(frame)
 		return nil, nil
@@ -201,6 +205,7 @@ func (c *Conn) read(frame *clientv1.ClientFrame) (*clientv1.ServerFrame, *events
 const (
 	kindEvent  = "event"
 	kindNotice = "notice"
+	kindTyping = "typing"
 )
 
 func (c *Conn) send(f *clientv1.ServerFrame) {

@@ -51,7 +51,7 @@ func serve(t testing.TB, change func(*gateway.Config), o ws.Options) *server {
 	}
 	s := &server{t: t, world: gatewaytest.New(), key: key}
 	gw, err := gateway.New(config, gateway.Ports{
-		Log: s.world.Log, View: s.world, Feed: s.world.NewFeed("g1"), Tokens: auth.NewVerifier(key.Public(), time.Now), Now: time.Now,
+		Log: s.world.Log, View: s.world, Feed: s.world.NewFeed("g1"), Notifier: s.world.Notifier(), Tokens: auth.NewVerifier(key.Public(), time.Now), Now: time.Now,
 		Logger: slog.New(slog.DiscardHandler), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
 	})
 	if err != nil {
