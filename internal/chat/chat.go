@@ -24,6 +24,7 @@ type Conn interface {
 	History(ctx context.Context, session string, w client.Walk, limit uint32) (*clientv1.HistoryPage, error)
 	Members(ctx context.Context, session, cursor string, limit uint32) (*clientv1.MembersPage, error)
 	Subscribe(ctx context.Context, session string, after uint64) (Stream, error)
+	Typing(session string)
 }
 
 // Stream is a session's events in order.
@@ -46,6 +47,9 @@ type Screen interface {
 	ReadLine() (string, error)
 	// Print shows a line.
 	Print(line string)
+	// OnKey has typed called with what the line was before each key, where keys are
+	// heard of one by one. It is for before the first ReadLine.
+	OnKey(typed func(line string))
 }
 
 const (
@@ -76,6 +80,10 @@ type Chat struct {
 	marked  uint64
 	marking bool
 	lost    bool
+
+	// typing is when the others were last told that the person types; it belongs to
+	// whoever reads the screen.
+	typing time.Time
 }
 
 // New makes a chat of the user me in a session. Times are shown in zone.
@@ -95,6 +103,7 @@ func (c *Chat) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.screen.OnKey(c.typed)
 	ended := make(chan error, 2)
 	go func() { ended <- c.show(ctx, stream) }()
 	go func() { ended <- c.read(ctx) }()
@@ -158,6 +167,8 @@ func (c *Chat) show(ctx context.Context, stream Stream) error {
 			c.seen(item.Last)
 		case client.Event:
 			c.event(ctx, item.Event)
+		case client.Typing:
+			c.showTyping(item.User)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"annal/pkg/client"
 	"annal/pkg/client/clienttest"
+	"annal/pkg/gateway/protocol"
 )
 
 // terminal is a person at a pipe.
@@ -32,6 +33,9 @@ func open(t *testing.T, s *clienttest.Server, who string, p Place) *terminal {
 	ctx, cancel := context.WithCancel(context.Background())
 	states := make(chan client.State, 64)
 	opts := s.Options(who)
+	if who == "bob" {
+		opts.Codec = protocol.ProtoCodec // who speaks what is nobody else's concern
+	}
 	opts.OnState = func(s client.State) { states <- s }
 	c := s.Dial(opts)
 	session, err := Open(ctx, Connect(c), p)
@@ -156,6 +160,8 @@ func TestTwoTerminals(t *testing.T) {
 	alice.sees("! #2 is not edited: MESSAGE_REVOKED")
 	alice.types("/who", "/nonsense", "/read")
 	alice.sees("  you, member since", "  bob, member since", "* no such command", "bob has read up to #")
+	bob.types("/typing")
+	alice.sees("… bob is typing")
 	bob.types("/quit")
 	if err := <-bob.done; err != nil {
 		t.Errorf("bob's chat ends with %v", err)

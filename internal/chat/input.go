@@ -19,6 +19,7 @@ const help = `  text              say it
   /read             mark all as read, and show who has read how far
   /history          show what came before
   /who              show who is here
+  /typing           tell the others that you are typing
   /quit             leave the chat (not the conversation)`
 
 // read takes what the person types until there is no more.
@@ -73,6 +74,8 @@ func (c *Chat) line(ctx context.Context, typed string) error {
 		c.history(ctx)
 	case "/who":
 		c.who(ctx)
+	case "/typing":
+		c.conn.Typing(c.session)
 	default:
 		if strings.HasPrefix(command, "/") && command != "/me" {
 			c.screen.Print("* no such command; /help names them all")

@@ -61,6 +61,14 @@ func (e *edited) Print(line string) {
 	fmt.Fprintln(e.terminal, line)
 }
 
+// OnKey implements Screen. The terminal asks at each key how to complete the line.
+func (e *edited) OnKey(typed func(line string)) {
+	e.terminal.AutoCompleteCallback = func(line string, _ int, _ rune) (string, int, bool) {
+		typed(line)
+		return "", 0, false
+	}
+}
+
 // plain is a pipe or a file.
 type plain struct {
 	in  *bufio.Scanner
@@ -77,6 +85,9 @@ func (p *plain) ReadLine() (string, error) {
 	}
 	return "", io.EOF
 }
+
+// OnKey implements Screen: a pipe has lines only.
+func (p *plain) OnKey(func(string)) {}
 
 func (p *plain) Print(line string) {
 	p.mu.Lock()

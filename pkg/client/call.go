@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
-	"annal/pkg/gateway/protocol"
 )
 
 // maxFrame is the largest frame a gateway takes.
@@ -66,14 +64,14 @@ func (k *call) finish(m *clientv1.ServerFrame, err error) {
 // newCall encodes a frame under an id of its own.
 func (c *Client) newCall(m *clientv1.ClientFrame, session string, done func(*clientv1.ServerFrame, error)) (*call, error) {
 	m.Id = strconv.FormatUint(c.ids.Add(1), 10)
-	k := &call{id: m.Id, frame: protocol.AppendClientJSON(nil, m), session: session, done: done, slots: c.slots}
+	frame, err := c.opts.Codec.AppendClient(nil, m)
 	switch {
-	case len(k.frame) > maxFrame:
+	case err != nil:
+		return nil, &Error{Code: err.Code, Retry: err.Code.Info().Retry}
+	case len(frame) > maxFrame:
 		return nil, &Error{Code: events.CodeFrameTooLarge, Retry: events.RetryChanged}
-	case !utf8.Valid(k.frame):
-		return nil, &Error{Code: events.CodeInvalidUTF8, Retry: events.RetryChanged}
 	}
-	return k, nil
+	return &call{id: m.Id, frame: frame, session: session, done: done, slots: c.slots}, nil
 }
 
 // submit sends a frame and calls done once, with the answer or an error, from a

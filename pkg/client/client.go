@@ -1,4 +1,4 @@
-// Package client speaks to Annal's gateways over WebSocket (annal.v1.json).
+// Package client speaks to Annal's gateways over WebSocket (annal.v1.json or annal.v1.proto).
 //
 // A Client keeps one connection up for as long as it lives: it reconnects with a
 // bounded, jittered backoff, sends again what has no answer yet, in the order it was
@@ -22,6 +22,7 @@ import (
 	"time"
 
 	clientv1 "annal/gen/annal/client/v1"
+	"annal/pkg/gateway/protocol"
 )
 
 // Options say where to connect, and as whom.
@@ -33,6 +34,9 @@ type Options struct {
 	// Token gives the token to connect with. It is asked again at every connection,
 	// and some time before the token expires.
 	Token func(context.Context) (string, error)
+	// Codec is the subprotocol to speak; JSON, which people can read, when left out.
+	// protocol.ProtoCodec costs both sides about half.
+	Codec protocol.Codec
 	// Device and Version are kept with every command; 128 bytes at most.
 	Device  string
 	Version string

@@ -12,7 +12,6 @@ import (
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
-	"annal/pkg/gateway/protocol"
 )
 
 const (
@@ -35,10 +34,12 @@ type conn struct {
 	heard, spoke atomic.Int64
 
 	// queue holds what the writer has not taken yet, and flying counts the commands
-	// that have no answer, most at most (0: no bound); they belong to the client's lock.
+	// that have no answer, most at most (0: no bound). All up to wake belongs to the client's lock.
 	queue  []*call
 	flying int
 	most   int
+	// typing says that one has no answer yet; further ones are left out.
+	typing bool
 	wake   chan struct{}
 }
 
@@ -118,7 +119,7 @@ func (n *conn) read() error {
 			return fmt.Errorf("client: connection lost: %w", closeError(err))
 		}
 		n.heard.Store(time.Now().UnixNano())
-		m, err := protocol.ParseServerJSON(b)
+		m, err := n.client.opts.Codec.ParseServer(b)
 		if err != nil {
 			return fmt.Errorf("client: %w", err)
 		}
@@ -198,12 +199,21 @@ func (n *conn) writeAll(batch []*call) error {
 		return err
 	}
 	for _, k := range batch {
-		if err := n.ws.WriteMessage(websocket.TextMessage, k.frame); err != nil {
+		if err := n.say(k.frame); err != nil {
 			return err
 		}
 	}
 	n.spoke.Store(now.UnixNano())
 	return n.raw.flush()
+}
+
+// say writes a frame as what the subprotocol's frames are.
+func (n *conn) say(frame []byte) error {
+	kind := websocket.TextMessage
+	if n.client.opts.Codec.Binary() {
+		kind = websocket.BinaryMessage
+	}
+	return n.ws.WriteMessage(kind, frame)
 }
 
 // beat says something when it has been quiet, and gives up on a peer that does.
@@ -291,6 +301,8 @@ func (c *Client) dispatch(m *clientv1.ServerFrame) error {
 		c.deliver(kind.Event)
 	case *clientv1.ServerFrame_Notice:
 		c.notices.put(kind.Notice)
+	case *clientv1.ServerFrame_Typing:
+		c.types(kind.Typing)
 	case *clientv1.ServerFrame_Unsubscribed:
 		c.unsubscribed(kind.Unsubscribed.GetSession())
 	case *clientv1.ServerFrame_Error:

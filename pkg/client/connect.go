@@ -11,11 +11,10 @@ import (
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
-	"annal/pkg/gateway/protocol"
 )
 
 var (
-	errNoGateway = errors.New("client: the server does not speak " + protocol.JSON)
+	errNoGateway = errors.New("client: the server does not speak our subprotocol")
 	errSameToken = errors.New("client: the token has expired, and there is no other")
 )
 
@@ -64,7 +63,7 @@ func (c *Client) connect(ctx context.Context) (*conn, *clientv1.Welcome, error) 
 func (c *Client) open(ctx context.Context, url string) (*conn, error) {
 	n := &conn{client: c, wake: make(chan struct{}, 1)}
 	dialer := websocket.Dialer{
-		Subprotocols: []string{protocol.JSON}, ReadBufferSize: 16 << 10, WriteBufferSize: 4 << 10,
+		Subprotocols: []string{c.opts.Codec.String()}, ReadBufferSize: 16 << 10, WriteBufferSize: 4 << 10,
 		NetDialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			nc, err := dialBuffered(ctx, network, addr)
 			if err != nil {
@@ -83,9 +82,9 @@ func (c *Client) open(ctx context.Context, url string) (*conn, error) {
 		return nil, &HandshakeError{Status: resp.StatusCode}
 	case err != nil:
 		return nil, fmt.Errorf("client: connect to %s: %w", url, err)
-	case ws.Subprotocol() != protocol.JSON:
+	case ws.Subprotocol() != c.opts.Codec.String():
 		ws.Close()
-		return nil, fmt.Errorf("%w: it chose %q", errNoGateway, ws.Subprotocol())
+		return nil, fmt.Errorf("%w: %s was asked for, it chose %q", errNoGateway, c.opts.Codec, ws.Subprotocol())
 	}
 	ws.SetReadLimit(maxReply)
 	n.ws = ws
@@ -115,7 +114,11 @@ func (c *Client) judgeToken(token string, err error) error {
 
 // hello authenticates and gives the welcome.
 func (n *conn) hello(m *clientv1.ClientFrame) (*clientv1.Welcome, error) {
-	if err := n.ws.WriteMessage(websocket.TextMessage, protocol.AppendClientJSON(nil, m)); err != nil {
+	frame, refusal := n.client.opts.Codec.AppendClient(nil, m)
+	if refusal != nil {
+		return nil, &Error{Code: refusal.Code, Retry: refusal.Code.Info().Retry}
+	}
+	if err := n.say(frame); err != nil {
 		return nil, fmt.Errorf("client: hello: %w", err)
 	}
 	for {
@@ -123,7 +126,7 @@ func (n *conn) hello(m *clientv1.ClientFrame) (*clientv1.Welcome, error) {
 		if err != nil {
 			return nil, fmt.Errorf("client: hello: %w", closeError(err))
 		}
-		reply, err := protocol.ParseServerJSON(b)
+		reply, err := n.client.opts.Codec.ParseServer(b)
 		if err != nil {
 			return nil, fmt.Errorf("client: hello: %w", err)
 		}

@@ -21,6 +21,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// each runs a test once per subprotocol, with a fake that speaks it alone.
+func each(t *testing.T, test func(t *testing.T, f *fake)) {
+	t.Helper()
+	for codec := range protocol.Codecs {
+		t.Run(codec.String(), func(t *testing.T) { test(t, newFake(t, codec)) })
+	}
+}
+
 // fate is what the fake does with a frame.
 type fate uint8
 
@@ -41,8 +49,9 @@ const (
 // fake is a gateway with the whole of Annal behind it, in a few lines: it numbers
 // events, answers resends, publishes, and does to frames and events what the test says.
 type fake struct {
-	t   *testing.T
-	srv *httptest.Server
+	t     *testing.T
+	srv   *httptest.Server
+	codec protocol.Codec
 
 	mu        sync.Mutex
 	heartbeat time.Duration
@@ -68,14 +77,15 @@ type fake struct {
 
 type fakeConn struct {
 	ws    *websocket.Conn
+	codec protocol.Codec
 	wmu   sync.Mutex
 	subs  map[string]bool
 	muted bool
 }
 
-func newFake(t *testing.T) *fake {
+func newFake(t *testing.T, codec protocol.Codec) *fake {
 	f := &fake{
-		t: t, heartbeat: 10 * time.Second, window: 1,
+		t: t, codec: codec, heartbeat: 10 * time.Second, window: 1,
 		log: map[string][]*clientv1.Event{}, acks: map[string]*clientv1.Ack{}, conns: map[*fakeConn]bool{},
 	}
 	f.srv = httptest.NewServer(http.HandlerFunc(f.accept))
@@ -91,7 +101,7 @@ func (f *fake) url() string { return "ws" + strings.TrimPrefix(f.srv.URL, "http"
 // dial connects a client that is closed with the test.
 func (f *fake) dial(change func(*Options)) *Client {
 	f.t.Helper()
-	opts := Options{URL: f.url(), Token: StaticToken("token of alice"), Device: "test", Version: "1", backoffMost: 20 * time.Millisecond}
+	opts := Options{URL: f.url(), Codec: f.codec, Token: StaticToken("token of alice"), Device: "test", Version: "1", backoffMost: 20 * time.Millisecond}
 	if change != nil {
 		change(&opts)
 	}
@@ -111,12 +121,12 @@ func within(t *testing.T) context.Context {
 }
 
 func (f *fake) accept(w http.ResponseWriter, r *http.Request) {
-	up := websocket.Upgrader{Subprotocols: []string{protocol.JSON}}
+	up := websocket.Upgrader{Subprotocols: []string{f.codec.String()}}
 	ws, err := up.Upgrade(w, r, nil)
 	if err != nil {
 		return
 	}
-	n := &fakeConn{ws: ws, subs: map[string]bool{}}
+	n := &fakeConn{ws: ws, codec: f.codec, subs: map[string]bool{}}
 	f.mu.Lock()
 	f.conns[n] = true
 	f.mu.Unlock()
@@ -127,13 +137,13 @@ func (f *fake) accept(w http.ResponseWriter, r *http.Request) {
 		ws.Close()
 	}()
 	for {
-		_, b, err := ws.ReadMessage()
+		kind, b, err := ws.ReadMessage()
 		if err != nil {
 			return
 		}
-		m, perr := protocol.ParseClientJSON(b)
-		if perr != nil {
-			f.t.Errorf("the client sends what cannot be read: %s: %v", b, perr)
+		m, perr := f.codec.ParseClient(b)
+		if perr != nil || kind != n.kind() {
+			f.t.Errorf("the client sends what cannot be read: %q, of kind %d: %v", b, kind, perr)
 			return
 		}
 		if !f.take(n, m) {
@@ -308,7 +318,15 @@ func (n *fakeConn) say(m *clientv1.ServerFrame) {
 	defer n.wmu.Unlock()
 	_ = n.ws.SetWriteDeadline(time.Now().Add(5 * time.Second))
 	// A client that is gone does not hear it.
-	_ = n.ws.WriteMessage(websocket.TextMessage, protocol.AppendServerJSON(nil, m))
+	_ = n.ws.WriteMessage(n.kind(), n.codec.AppendServer(nil, m))
+}
+
+// kind is what frames come and go as.
+func (n *fakeConn) kind() int {
+	if n.codec == protocol.ProtoCodec {
+		return websocket.BinaryMessage
+	}
+	return websocket.TextMessage
 }
 
 func (n *fakeConn) close(code int) {

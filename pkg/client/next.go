@@ -81,6 +81,11 @@ func (s *Stream) fromBuffer() (Item, uint64, error) {
 	if s.healTo > s.last && s.err == nil {
 		return nil, s.healTo, nil
 	}
+	if len(s.typing) > 0 && s.err == nil {
+		user := s.typing[0]
+		s.typing = s.typing[1:]
+		return Typing{user}, 0, nil
+	}
 	return nil, 0, s.err
 }
 
@@ -103,6 +108,7 @@ func (s *Stream) fromPage() Item {
 		s.last = max(s.last, item.GetSeq())
 	case Gap:
 		s.last = max(s.last, item.Last)
+	case Typing: // is in no page
 	}
 	return item
 }

@@ -21,8 +21,12 @@ type Event struct{ *clientv1.Event }
 // Gap says that the events from First to Last can no longer be had from the window.
 type Gap struct{ First, Last uint64 }
 
-func (Event) isItem() {}
-func (Gap) isItem()   {}
+// Typing says that a member types, or did a moment ago.
+type Typing struct{ User string }
+
+func (Event) isItem()  {}
+func (Gap) isItem()    {}
+func (Typing) isItem() {}
 
 // Stream is a session's events in order. One goroutine at a time may call Next.
 type Stream struct {
@@ -38,6 +42,8 @@ type Stream struct {
 	// healTo is a seq up to which there may be events that did not come in.
 	healTo uint64
 	buffer []*clientv1.Event
+	// typing is who was said to type and has not been given yet.
+	typing []string
 	// fresh until subscribed for the first time; fromHead: last is not known before.
 	fresh    bool
 	fromHead bool

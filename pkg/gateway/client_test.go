@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
@@ -38,18 +39,25 @@ type bench struct {
 	feed  *gatewaytest.Feed
 	gw    *gateway.Gateway
 	key   auth.Key
+	// codec is what new connections speak.
+	codec protocol.Codec
 	// stop ends the gateway and waits for it.
 	stop func()
 }
 
-// run calls f with a bench in a bubble, and ends everything after.
+// run calls f with a bench in a bubble, and ends everything after; once per subprotocol.
 func run(t *testing.T, change func(*gateway.Config), f func(b *bench)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, change)
-		f(b)
-		b.stop()
-	})
+	for codec := range protocol.Codecs {
+		t.Run(codec.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, change)
+				b.codec = codec
+				f(b)
+				b.stop()
+			})
+		})
+	}
 }
 
 func newBench(t tester, change func(*gateway.Config)) *bench {
@@ -58,38 +66,19 @@ func newBench(t tester, change func(*gateway.Config)) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := gateway.DefaultConfig()
-	config.Instance, config.Version = "g1", "test"
-	if change != nil {
-		change(&config)
-	}
 	b := &bench{t: t, world: gatewaytest.New(), key: key}
-	b.feed = b.world.NewFeed(config.Instance)
-	b.gw, err = gateway.New(config, gateway.Ports{
-		Log: b.world.Log, View: b.world, Feed: b.feed, Tokens: auth.NewVerifier(key.Public(), time.Now), Now: time.Now,
-		Logger: slog.New(slog.DiscardHandler), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithCancel(t.Context())
-	worldCtx, endWorld := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if err := b.gw.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("gateway ended with %v", err)
-		}
-	})
-	wg.Go(func() {
-		if err := b.world.Run(worldCtx); err != nil {
+		if err := b.world.Run(ctx); err != nil {
 			t.Error(err)
 		}
 	})
+	stop := b.serve("g1", change)
 	b.stop = sync.OnceFunc(func() {
-		cancel()
-		synctest.Wait()
+		stop()
 		pass(10 * time.Second) // whatever is bounded has ended
-		endWorld()
+		cancel()
 		b.world.Log.Close()
 		wg.Wait()
 	})
@@ -97,13 +86,56 @@ func newBench(t tester, change func(*gateway.Config)) *bench {
 	return b
 }
 
+// another is a second gateway on the same world; stop ends it alone.
+func (b *bench) another(instance string) *bench {
+	b.t.Helper()
+	o := &bench{t: b.t, world: b.world, key: b.key, codec: b.codec}
+	o.stop = o.serve(instance, nil)
+	synctest.Wait()
+	return o
+}
+
+// serve starts the bench's gateway; stop ends it.
+func (b *bench) serve(instance string, change func(*gateway.Config)) (stop func()) {
+	b.t.Helper()
+	config := gateway.DefaultConfig()
+	config.Instance, config.Version = instance, "test"
+	if change != nil {
+		change(&config)
+	}
+	b.feed = b.world.NewFeed(config.Instance)
+	var err error
+	b.gw, err = gateway.New(config, gateway.Ports{
+		Log: b.world.Log, View: b.world, Feed: b.feed, Notifier: b.world.Notifier(), Tokens: auth.NewVerifier(b.key.Public(), time.Now),
+		Now: time.Now, Logger: slog.New(slog.DiscardHandler), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(b.t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := b.gw.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			b.t.Errorf("gateway ended with %v", err)
+		}
+	})
+	return func() {
+		cancel()
+		wg.Wait()
+		synctest.Wait()
+	}
+}
+
 // client is a connection with a transport that keeps what it is sent.
 type client struct {
-	b    *bench
-	conn *gateway.Conn
+	b     *bench
+	conn  *gateway.Conn
+	codec protocol.Codec
 
 	mu     sync.Mutex
 	frames []*clientv1.ServerFrame
+	// last is the newest frame as it came.
+	last []byte
 	// closed is the code the gateway ended it with.
 	closed events.Code
 
@@ -112,17 +144,17 @@ type client struct {
 }
 
 func (c *client) Send(frame []byte) bool {
-	m, err := protocol.ParseServerJSON(frame)
+	m, err := c.codec.ParseServer(frame)
 	if err != nil {
-		c.b.t.Errorf("gateway sent %s: %v", frame, err)
+		c.b.t.Errorf("gateway sent %q: %v", frame, err)
 		return true
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed != "" {
-		c.b.t.Errorf("gateway sent %s after it closed with %s", frame, c.closed)
+		c.b.t.Errorf("gateway sent %q after it closed with %s", frame, c.closed)
 	}
-	c.frames = append(c.frames, m)
+	c.frames, c.last = append(c.frames, m), frame
 	return true
 }
 
@@ -142,8 +174,10 @@ func (c *client) Close(code events.Code) {
 
 func (c *client) RemoteAddress() string { return "192.0.2.7" }
 
+func (c *client) Codec() protocol.Codec { return c.codec }
+
 func (b *bench) connect() *client {
-	c := &client{b: b}
+	c := &client{b: b, codec: b.codec}
 	if c.conn = b.gw.Connect(c); c.conn == nil {
 		b.t.Fatal("the gateway takes no connection")
 	}
@@ -178,19 +212,25 @@ func (c *client) hello(id auth.Identity) {
 	}
 }
 
-// ask sends a frame and gives the last frame with its id once all is quiet.
+// ask sends a frame, given as JSON, and gives the last frame with its id once all is quiet.
 func (c *client) ask(frame string) *clientv1.ServerFrame {
 	c.b.t.Helper()
-	m, err := protocol.ParseClientJSON([]byte(frame))
-	id := m.GetId()
-	if err != nil && id == "" {
-		id = "-"
+	m := &clientv1.ClientFrame{}
+	if err := protojson.Unmarshal([]byte(frame), m); err != nil {
+		c.b.t.Fatalf("%s: %v", frame, err)
+	}
+	data := []byte(frame)
+	if c.codec != protocol.JSONCodec {
+		var err *events.Error
+		if data, err = c.codec.AppendClient(nil, m); err != nil {
+			c.b.t.Fatalf("%s: %v", frame, err)
+		}
 	}
 	before := len(c.all())
-	c.conn.Receive([]byte(frame))
+	c.conn.Receive(data)
 	synctest.Wait()
 	for _, f := range c.all()[before:] {
-		if f.GetId() == id || id == "-" && f.GetError() != nil {
+		if f.GetId() == m.GetId() {
 			return f
 		}
 	}

@@ -33,6 +33,8 @@ type Transport interface {
 	Close(code events.Code)
 	// RemoteAddress is the peer's address without port.
 	RemoteAddress() string
+	// Codec is the subprotocol agreed on: frames are written in it, both ways.
+	Codec() protocol.Codec
 }
 
 // Conn is a client's connection. Receive and Gone are for the transport's reader.
@@ -51,6 +53,8 @@ type Conn struct {
 	// ctx ends with the connection.
 	ctx    context.Context
 	cancel context.CancelFunc
+	// typed is when typing last went out, by session; it belongs to the reader.
+	typed map[events.SessionID]time.Time
 
 	mu       sync.Mutex
 	identity auth.Identity
@@ -124,14 +128,14 @@ func (c *Conn) Receive(data []byte) {
 	if c.transport.WaitRoom(c.ctx) != nil || c.closed.Load() || c.expired(c.gw.ports.Now()) {
 		return
 	}
-	frame, parseErr := protocol.ParseClientJSON(data)
+	frame, parseErr := c.transport.Codec().ParseClient(data)
 	if parseErr != nil {
 		c.gw.ports.Metrics.frames.WithLabelValues("none").Inc()
-		id := ""
-		if frame != nil {
-			id = frame.GetId()
+		if parseErr.Code.Info().Kind == events.KindClose {
+			c.close(parseErr.Code, parseErr.Detail)
+			return
 		}
-		c.refuse(id, parseErr)
+		c.refuse(frame.GetId(), parseErr)
 		return
 	}
 	op := opName(frame)
@@ -189,6 +193,8 @@ func (c *Conn) read(frame *clientv1.ClientFrame) (*clientv1.ServerFrame, *events
 		return c.members(ctx, u, op.Members)
 	case *clientv1.ClientFrame_Sessions:
 		return c.sessions(ctx, u, op.Sessions)
+	case *clientv1.ClientFrame_Typing:
+		return c.typing(ctx, u, op.Typing)
 	default:
 		c.command(frame)
 		return nil, nil
@@ -199,6 +205,7 @@ func (c *Conn) read(frame *clientv1.ClientFrame) (*clientv1.ServerFrame, *events
 const (
 	kindEvent  = "event"
 	kindNotice = "notice"
+	kindTyping = "typing"
 )
 
 func (c *Conn) send(f *clientv1.ServerFrame) {
@@ -206,7 +213,12 @@ func (c *Conn) send(f *clientv1.ServerFrame) {
 	if field := f.ProtoReflect().WhichOneof(f.ProtoReflect().Descriptor().Oneofs().ByName("kind")); field != nil {
 		kind = string(field.Name())
 	}
-	c.sendBytes(kind, protocol.AppendServerJSON(nil, f))
+	c.sendBytes(kind, c.transport.Codec().AppendServer(nil, f))
+}
+
+// sendEncoded queues a frame that others get too.
+func (c *Conn) sendEncoded(kind string, e *encoded) {
+	c.sendBytes(kind, e.bytes(c.transport.Codec()))
 }
 
 // sendBytes queues an encoded frame; a connection whose queue is full is closed.

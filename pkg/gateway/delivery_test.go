@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
 
 	"annal/pkg/events"
 	"annal/pkg/gateway"
+	"annal/pkg/gateway/protocol"
 )
 
 // model is what one connection must see of the session: the events of the stay that
@@ -178,7 +180,8 @@ func TestDelivery(t *testing.T) {
 			if !m.do("u0", create) {
 				r.Fatal("the session was not created")
 			}
-			for _, u := range []events.UserID{"u0", "u1", "u1", "u2"} {
+			for i, u := range []events.UserID{"u0", "u1", "u1", "u2"} {
+				b.codec = protocol.Codec(i) % protocol.Codecs
 				m.conns = append(m.conns, &model{c: b.hello(u), user: u})
 			}
 			r.Repeat(map[string]func(*rapid.T){
@@ -229,6 +232,33 @@ func TestDelivery(t *testing.T) {
 			})
 			m.settle(r)
 		})
+	})
+}
+
+// TestAnEventIsEncodedOncePerSubprotocol: all who speak the same get the same bytes.
+func TestAnEventIsEncodedOncePerSubprotocol(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.stop()
+		s := b.group(nil, "u2")
+		var all []*client
+		for codec := range protocol.Codecs {
+			b.codec = codec
+			for _, u := range []events.UserID{"u1", "u1", "u2"} {
+				c := b.hello(u)
+				c.ask(fmt.Sprintf(`{"id":"s","subscribe":{"session":%q}}`, s))
+				all = append(all, c)
+			}
+		}
+		b.say(s, 2)
+		for i, c := range all {
+			if got := seqs(c.take()); !slices.Equal(got, []uint64{2}) {
+				t.Fatalf("connection %d saw %v, want 2", i, got)
+			}
+			if first := all[i-i%3]; &c.last[0] != &first.last[0] {
+				t.Errorf("connection %d of %s got bytes of its own", i, c.codec)
+			}
+		}
 	})
 }
 

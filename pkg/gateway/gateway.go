@@ -57,10 +57,12 @@ func DefaultConfig() Config {
 
 // Ports are what a gateway works with.
 type Ports struct {
-	Log    eventlog.Log
-	View   hot.View
-	Feed   hot.Feed
-	Tokens *auth.Verifier
+	Log  eventlog.Log
+	View hot.View
+	Feed hot.Feed
+	// Notifier tells other gateways what is in no log: that somebody types.
+	Notifier hot.Notifier
+	Tokens   *auth.Verifier
 	// Now is the clock, for tokens and heartbeats.
 	Now     func() time.Time
 	Logger  *slog.Logger

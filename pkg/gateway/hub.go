@@ -34,6 +34,10 @@ func (g *Gateway) Session(s events.SessionID, values [][]byte) {
 	}
 	batch := make([]message, 0, len(values))
 	for _, v := range values {
+		if isEphemeral(v) {
+			t.typing(v)
+			continue
+		}
 		if m, ok := g.liveMessage(v); ok {
 			batch = append(batch, m)
 		}

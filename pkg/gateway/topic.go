@@ -3,9 +3,7 @@ package gateway
 import (
 	"sync"
 
-	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
-	"annal/pkg/gateway/protocol"
 	"annal/pkg/projections/hot"
 )
 
@@ -44,20 +42,12 @@ type subscription struct {
 	ended bool
 }
 
-// message is an event on its way to many connections, encoded once.
+// message is an event on its way to many connections.
 type message struct {
 	seq   events.Seq
 	o     *events.Outcome
 	event events.Event // nil when it cannot be read
-	frame []byte
-	m     *clientv1.Event
-}
-
-func (m *message) bytes() []byte {
-	if m.frame == nil {
-		m.frame = protocol.AppendServerJSON(nil, eventFrame(m.m))
-	}
-	return m.frame
+	encoded
 }
 
 // endsStay says whether nobody of that user may see what comes after.
@@ -87,12 +77,12 @@ func (g *Gateway) liveMessage(value []byte) (message, bool) {
 	if !ok {
 		return message{}, false
 	}
-	return message{seq: a.Seq, o: &o, event: a.Event, m: clientEvent(&o, hot.State{})}, true
+	return message{seq: a.Seq, o: &o, event: a.Event, encoded: encoded{frame: eventFrame(clientEvent(&o, hot.State{}))}}, true
 }
 
 func (g *Gateway) windowMessage(s events.SessionID, item hot.Item) message {
 	o, m := g.itemEvent(s, item)
-	msg := message{seq: item.Seq, o: o, m: m}
+	msg := message{seq: item.Seq, o: o, encoded: encoded{frame: eventFrame(m)}}
 	if a, ok := o.Result.(events.Accepted); ok {
 		msg.event = a.Event
 	}
@@ -173,7 +163,7 @@ func (t *topic) sendTo(s *subscription, run []*message) {
 	for _, m := range run {
 		if m.seq > s.seen {
 			s.seen = m.seq
-			s.conn.sendBytes(kindEvent, m.bytes())
+			s.conn.sendEncoded(kindEvent, &m.encoded)
 		}
 	}
 }
@@ -199,12 +189,12 @@ func (t *topic) marker(m *message) {
 	all := receipts(t.policy, t.members)
 	for _, s := range t.live {
 		if t.started && (all || s.user == m.o.Actor.User) {
-			s.conn.sendBytes(kindEvent, m.bytes())
+			s.conn.sendEncoded(kindEvent, &m.encoded)
 		}
 	}
 	for s := range t.filling {
 		if all || s.user == m.o.Actor.User {
-			s.conn.sendBytes(kindEvent, m.bytes())
+			s.conn.sendEncoded(kindEvent, &m.encoded)
 		}
 	}
 }

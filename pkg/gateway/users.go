@@ -6,7 +6,6 @@ import (
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
-	"annal/pkg/gateway/protocol"
 )
 
 // audience is a user's connections here.
@@ -35,11 +34,11 @@ func (a *audience) remove(c *Conn) {
 
 // tell sends all connections a notice.
 func (a *audience) tell(n *clientv1.Notice) {
-	frame := protocol.AppendServerJSON(nil, &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Notice{Notice: n}})
+	e := encoded{frame: &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Notice{Notice: n}}}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for c := range a.conns {
-		c.sendBytes(kindNotice, frame)
+		c.sendEncoded(kindNotice, &e)
 	}
 }
 

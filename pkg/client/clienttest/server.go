@@ -100,7 +100,7 @@ func (s *Server) Start() {
 	config := gateway.DefaultConfig()
 	config.Instance = fmt.Sprintf("g%d", s.turns)
 	gw, err := gateway.New(config, gateway.Ports{
-		Log: s.World.Log, View: s.World, Feed: s.World.NewFeed(config.Instance), Tokens: auth.NewVerifier(s.key.Public(), time.Now),
+		Log: s.World.Log, View: s.World, Feed: s.World.NewFeed(config.Instance), Notifier: s.World.Notifier(), Tokens: auth.NewVerifier(s.key.Public(), time.Now),
 		Now: time.Now, Logger: slog.New(slog.DiscardHandler), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
 	})
 	if err != nil {

@@ -164,6 +164,24 @@ func (w *World) Publish(o events.Outcome, value []byte) {
 	}
 }
 
+// Notifier tells the feeds of sessions what is no outcome.
+func (w *World) Notifier() hot.Notifier { return notifier{w} }
+
+type notifier struct{ w *World }
+
+// Publish implements hot.Notifier, for sessions alone.
+func (n notifier) Publish(_ context.Context, r hot.Round) error {
+	n.w.mu.Lock()
+	feeds := slices.Clone(n.w.feeds)
+	n.w.mu.Unlock()
+	for _, f := range feeds {
+		for s, values := range r.Sessions {
+			f.Batch(s, values...)
+		}
+	}
+	return nil
+}
+
 func (f *Feed) publish(o *events.Outcome, value []byte) {
 	if a, ok := o.Result.(events.Accepted); ok {
 		f.mu.Lock()

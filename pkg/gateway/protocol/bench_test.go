@@ -22,32 +22,48 @@ var (
 	}}}
 )
 
-func BenchmarkParseSend(b *testing.B) {
-	frame := AppendClientJSON(nil, benchSend)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := ParseClientJSON(frame); err != nil {
-			b.Fatal(err)
-		}
+// each benchmarks both codecs.
+func each(b *testing.B, bench func(b *testing.B, c Codec)) {
+	for c := range Codecs {
+		b.Run(c.String(), func(b *testing.B) {
+			b.ReportAllocs()
+			bench(b, c)
+		})
 	}
+}
+
+func BenchmarkParseSend(b *testing.B) {
+	each(b, func(b *testing.B, c Codec) {
+		frame, perr := c.AppendClient(nil, benchSend)
+		if perr != nil {
+			b.Fatal(perr)
+		}
+		for b.Loop() {
+			if _, err := c.ParseClient(frame); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 func BenchmarkAppendEvent(b *testing.B) {
-	var buf []byte
-	b.ReportAllocs()
-	for b.Loop() {
-		buf = AppendServerJSON(buf[:0], benchEvent)
-	}
+	each(b, func(b *testing.B, c Codec) {
+		var buf []byte
+		for b.Loop() {
+			buf = c.AppendServer(buf[:0], benchEvent)
+		}
+	})
 }
 
 func BenchmarkParseEvent(b *testing.B) {
-	frame := AppendServerJSON(nil, benchEvent)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := ParseServerJSON(frame); err != nil {
-			b.Fatal(err)
+	each(b, func(b *testing.B, c Codec) {
+		frame := c.AppendServer(nil, benchEvent)
+		for b.Loop() {
+			if _, err := c.ParseServer(frame); err != nil {
+				b.Fatal(err)
+			}
 		}
-	}
+	})
 }
 
 // The same by reflection, for comparison within one run.

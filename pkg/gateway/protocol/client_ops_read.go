@@ -33,6 +33,10 @@ func unsubscribeField(r *reader, m *clientv1.Unsubscribe, key []byte) fieldSet {
 	return sessionField(r, &m.Session, key)
 }
 
+func typingField(r *reader, m *clientv1.Typing, key []byte) fieldSet {
+	return sessionField(r, &m.Session, key)
+}
+
 // sessionField is all that some operations have.
 func sessionField(r *reader, session *string, key []byte) fieldSet {
 	if string(key) != "session" {

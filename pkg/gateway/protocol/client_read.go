@@ -12,21 +12,15 @@ import (
 // ParseClientJSON reads a client's frame. On an error the frame has the id alone,
 // where one could be read, so that the refusal can be sent to it. Codes:
 // MALFORMED_FRAME (not JSON, a value of another type, a lone surrogate),
-// UNKNOWN_OP, MISSING_FIELD, INVALID_FIELD. Commands have a client id.
+// UNKNOWN_OP, MISSING_FIELD, INVALID_FIELD. Commands have a client id. Strings stay byte
+// for byte: whether they are UTF-8, a Codec judges.
 func ParseClientJSON(b []byte) (*clientv1.ClientFrame, *events.Error) {
 	r := takeReader(b, false)
 	defer r.release()
 	m := &clientv1.ClientFrame{}
 	seen := object(r, m, clientField)
 	r.end()
-	if !r.failed() {
-		switch {
-		case seen&fieldOp == 0:
-			r.fail(events.CodeUnknownOp, "the frame has no operation")
-		case isCommand(m):
-			r.require(seen, fieldClientID)
-		}
-	}
+	r.complete(m, seen)
 	if r.failed() && !jx.Valid(b) {
 		// Whatever was met first: it is no JSON.
 		r.err = events.Errorf(events.CodeMalformedFrame, "the frame is not JSON")
@@ -34,11 +28,27 @@ func ParseClientJSON(b []byte) (*clientv1.ClientFrame, *events.Error) {
 	if loneSurrogate(b) {
 		r.err = events.Errorf(events.CodeMalformedFrame, "an escape is half a surrogate pair")
 	}
-	if r.failed() {
-		r.err.Detail = clip(r.err.Detail)
-		return &clientv1.ClientFrame{Id: findID(b)}, r.err
+	return r.result(m, findID, b)
+}
+
+// result is the frame, or the refusal with the id alone.
+func (r *reader) result(m *clientv1.ClientFrame, find func([]byte) string, b []byte) (*clientv1.ClientFrame, *events.Error) {
+	if !r.failed() {
+		return m, nil
 	}
-	return m, nil
+	r.err.Detail = clip(r.err.Detail)
+	return &clientv1.ClientFrame{Id: find(b)}, r.err
+}
+
+// complete fails when the frame lacks what frames need as a whole.
+func (r *reader) complete(m *clientv1.ClientFrame, seen fieldSet) {
+	switch {
+	case r.failed():
+	case seen&fieldOp == 0:
+		r.fail(events.CodeUnknownOp, "the frame has no operation")
+	case isCommand(m):
+		r.require(seen, fieldClientID)
+	}
 }
 
 // maxDetail is the limit of an error's detail, in bytes: it quotes what was sent.
@@ -119,6 +129,8 @@ func clientOp(r *reader, m *clientv1.ClientFrame, key []byte) {
 		m.Op = &clientv1.ClientFrame_Members{Members: op(r, membersField, fieldSession)}
 	case "sessions":
 		m.Op = &clientv1.ClientFrame_Sessions{Sessions: op(r, sessionsField, 0)}
+	case "typing":
+		m.Op = &clientv1.ClientFrame_Typing{Typing: op(r, typingField, fieldSession)}
 	case "create":
 		m.Op = &clientv1.ClientFrame_Create{Create: op(r, createField, fieldKind)}
 	case "add":

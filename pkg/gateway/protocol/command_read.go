@@ -11,7 +11,7 @@ func createField(r *reader, m *clientv1.Create, key []byte) fieldSet {
 		m.Kind = enum[logv1.Kind](r, logv1.Kind_value)
 		return fieldKind
 	case "members":
-		m.Members = list(r, newMember)
+		m.Members = list(r, m.Members, newMember)
 		return fieldMembers
 	case "policy":
 		m.Policy = policy(r)
@@ -28,7 +28,7 @@ func createField(r *reader, m *clientv1.Create, key []byte) fieldSet {
 
 func addField(r *reader, m *clientv1.Add, key []byte) fieldSet {
 	if string(key) == "members" {
-		m.Members = list(r, newMember)
+		m.Members = list(r, m.Members, newMember)
 		return fieldMembers
 	}
 	return sessionField(r, &m.Session, key)
@@ -36,7 +36,7 @@ func addField(r *reader, m *clientv1.Add, key []byte) fieldSet {
 
 func removeField(r *reader, m *clientv1.Remove, key []byte) fieldSet {
 	if string(key) == "users" {
-		m.Users = list(r, element)
+		m.Users = list(r, m.Users, element)
 		return fieldUsers
 	}
 	return sessionField(r, &m.Session, key)

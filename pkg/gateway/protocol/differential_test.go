@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"bytes"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -47,6 +48,7 @@ func clientAgrees(t *rapid.T, op protoreflect.FieldDescriptor) {
 		t.Fatalf("we do not read our own %s: %v", ours, perr)
 	}
 	same(t, "we read ours", m, back)
+	clientAgreesInProto(t, m)
 
 	written, err := byName.Marshal(m)
 	if err != nil {
@@ -60,6 +62,26 @@ func clientAgrees(t *rapid.T, op protoreflect.FieldDescriptor) {
 		t.Fatalf("we do not read protojson's %s: %v", written, perr)
 	}
 	same(t, "we read protojson's", m, got)
+}
+
+// clientAgreesInProto: what we write is protobuf to anybody, and we read it as the same.
+func clientAgreesInProto(t *rapid.T, m *clientv1.ClientFrame) {
+	t.Helper()
+	ours, perr := ProtoCodec.AppendClient([]byte("before"), m)
+	if perr != nil || !bytes.HasPrefix(ours, []byte("before")) {
+		t.Fatalf("we do not write %v: %q, %v", m, ours, perr)
+	}
+	ours = ours[len("before"):]
+	theirs := &clientv1.ClientFrame{}
+	if err := proto.Unmarshal(ours, theirs); err != nil {
+		t.Fatalf("proto does not read %x: %v", ours, err)
+	}
+	same(t, "proto reads ours", m, theirs)
+	back, perr := ProtoCodec.ParseClient(ours)
+	if perr != nil {
+		t.Fatalf("we do not read our own %x: %v", ours, perr)
+	}
+	same(t, "we read ours", m, back)
 }
 
 // hasZeroRequired says whether a required number or enum of the operation is zero.
@@ -113,4 +135,9 @@ func serverAgrees(t *rapid.T, kind protoreflect.FieldDescriptor) {
 		}
 		same(t, "we read", m, got)
 	}
+	got, err := ProtoCodec.ParseServer(ProtoCodec.AppendServer(nil, m))
+	if err != nil {
+		t.Fatalf("we do not read our protobuf of %v: %v", m, err)
+	}
+	same(t, "we read in protobuf", m, got)
 }

@@ -1,16 +1,21 @@
 // Package protocol reads and writes the frames of the WebSocket subprotocols. The
-// schema is schemas/annal/client/v1/client.proto; JSON is its ProtoJSON with the
+// schema is schemas/annal/client/v1/client.proto. JSON is its ProtoJSON with the
 // field names as written there, without reflection, which would double what a frame
-// costs.
+// costs; Proto is its wire format. A Codec is either.
 //
-// What a client sends is read strictly: unknown fields, fields that stand twice and
-// numbers a double cannot hold are refused. What a server sends is read leniently,
-// so that a client outlives newer servers. Strings stay byte for byte both ways;
-// whether text is UTF-8 is for the WebSocket layer and the rules to judge.
+// What a client sends is read strictly: unknown fields, fields that stand twice,
+// required ones that are missing and numbers that don't fit are refused. One set of
+// functions says so for both notations; they only see names and values. What a server
+// sends is read leniently, so that a client outlives newer servers.
 package protocol
 
-// JSON is the WebSocket subprotocol of JSON frames, one frame per text message.
-const JSON = "annal.v1.json"
+// The WebSocket subprotocols.
+const (
+	// JSON has one frame of JSON per text message.
+	JSON = "annal.v1.json"
+	// Proto has one frame of protobuf per binary message.
+	Proto = "annal.v1.proto"
+)
 
 // Limits of this protocol.
 const (

@@ -6,9 +6,12 @@ import (
 	"annal/pkg/events"
 )
 
-// enum reads an enum by name. A lenient reader takes names it does not know for
+// enum reads an enum by name, in protobuf by number. A lenient reader takes names it does not know for
 // "unspecified".
 func enum[E ~int32](r *reader, values map[string]int32) E {
+	if r.binary {
+		return E(r.wireEnum(values))
+	}
 	if r.null() || r.failed() {
 		return 0
 	}

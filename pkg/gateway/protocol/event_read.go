@@ -62,7 +62,7 @@ func createdField(r *reader, m *clientv1.Created, key []byte) fieldSet {
 	case "kind":
 		m.Kind = enum[logv1.Kind](r, logv1.Kind_value)
 	case "members":
-		m.Members = list(r, newMember)
+		m.Members = list(r, m.Members, newMember)
 	case "policy":
 		m.Policy = policy(r)
 	case "name":
@@ -79,13 +79,13 @@ func addedField(r *reader, m *clientv1.Added, key []byte) fieldSet {
 	if string(key) != "members" {
 		return unknownField
 	}
-	m.Members = list(r, newMember)
+	m.Members = list(r, m.Members, newMember)
 	return knownField
 }
 
 func removedField(r *reader, m *clientv1.Removed, key []byte) fieldSet {
 	if string(key) == "users" {
-		m.Users = list(r, element)
+		m.Users = list(r, m.Users, element)
 		return knownField
 	}
 	return promotedField(r, &m.Promoted, &m.Closed, key)

@@ -49,6 +49,9 @@ const (
 	knownField
 )
 
+// repeatedFields may stand any number of times in protobuf: each is one element.
+const repeatedFields = fieldMembers | fieldUsers
+
 // required names the fields that can be required.
 var required = map[fieldSet]string{
 	fieldClientID: "client_id", fieldSession: "session", fieldText: "text", fieldSeq: "seq", fieldMembers: "members",

@@ -6,6 +6,8 @@ import (
 
 	"github.com/go-faster/jx"
 	"google.golang.org/protobuf/proto"
+
+	clientv1 "annal/gen/annal/client/v1"
 )
 
 // FuzzClientJSON: nothing panics; what is refused is refused with a code; what is
@@ -59,6 +61,37 @@ func FuzzServerJSON(f *testing.F) {
 		}
 		if !bytes.Equal(written, AppendServerJSON(nil, again)) {
 			t.Fatalf("%q is written in two ways", frame)
+		}
+	})
+}
+
+// FuzzClientProto: nothing panics; what is refused is refused with a code; what is read
+// is what protobuf reads, and is read as the same again once written.
+func FuzzClientProto(f *testing.F) {
+	for _, seed := range []string{
+		"\n\x011\x12\x03\n\x01t", "\xca\x01\x06\n\x01s\x12\x01t\xc2\x02\x01c", "\xa2\x01\x0c\b\x02\x12\x05\n\x01u\x10\x02\x1a\x00\xc2\x02\x01c", "\xff\xff", "\n\x011\x1a\x00",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, frame []byte) {
+		m, err := ProtoCodec.ParseClient(frame)
+		if err != nil {
+			if err.Code.Info().Text == "" {
+				t.Fatalf("refused with %q, which is no code of the table", err.Code)
+			}
+			return
+		}
+		theirs := &clientv1.ClientFrame{}
+		if err := proto.Unmarshal(frame, theirs); err != nil || !proto.Equal(m, theirs) {
+			t.Fatalf("%x was read as %v, and by protobuf as %v (%v)", frame, m, theirs, err)
+		}
+		written, err := ProtoCodec.AppendClient(nil, m)
+		if err != nil {
+			t.Fatalf("%x was read as %v, and cannot be written: %v", frame, m, err)
+		}
+		again, err := ProtoCodec.ParseClient(written)
+		if err != nil || !proto.Equal(m, again) {
+			t.Fatalf("%x was read as %v, written as %x, and read as %v (%v)", frame, m, written, again, err)
 		}
 	})
 }

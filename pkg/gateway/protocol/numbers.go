@@ -38,6 +38,9 @@ func (r *reader) digits() (text []byte, quoted bool) {
 }
 
 func (r *reader) uint64() uint64 {
+	if r.binary {
+		return r.varint()
+	}
 	text, quoted := r.digits()
 	if r.failed() || text == nil {
 		return 0
@@ -64,6 +67,9 @@ func (r *reader) optionalUint64() *uint64 {
 }
 
 func (r *reader) int64() int64 {
+	if r.binary {
+		return int64(r.varint())
+	}
 	text, quoted := r.digits()
 	if r.failed() || text == nil {
 		return 0

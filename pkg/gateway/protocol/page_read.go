@@ -8,7 +8,7 @@ import (
 func syncPageField(r *reader, m *clientv1.SyncPage, key []byte) fieldSet {
 	switch string(key) {
 	case "sessions":
-		m.Sessions = list(r, func(r *reader) *clientv1.SessionState { return message(r, sessionStateField) })
+		m.Sessions = list(r, m.Sessions, func(r *reader) *clientv1.SessionState { return message(r, sessionStateField) })
 	case "next":
 		m.Next = r.str()
 	default:
@@ -56,13 +56,13 @@ func historyPageField(r *reader, m *clientv1.HistoryPage, key []byte) fieldSet {
 	case "session":
 		m.Session = r.str()
 	case "events":
-		m.Events = list(r, func(r *reader) *clientv1.Event { return message(r, eventField) })
+		m.Events = list(r, m.Events, func(r *reader) *clientv1.Event { return message(r, eventField) })
 	case "more":
 		m.More = r.boolean()
 	case "window_end":
 		m.WindowEnd = r.boolean()
 	case "hidden":
-		m.Hidden = list(r, func(r *reader) *clientv1.Range { return message(r, rangeField) })
+		m.Hidden = list(r, m.Hidden, func(r *reader) *clientv1.Range { return message(r, rangeField) })
 	default:
 		return unknownField
 	}
@@ -86,7 +86,7 @@ func membersPageField(r *reader, m *clientv1.MembersPage, key []byte) fieldSet {
 	case "session":
 		m.Session = r.str()
 	case "members":
-		m.Members = list(r, func(r *reader) *clientv1.MemberState { return message(r, memberStateField) })
+		m.Members = list(r, m.Members, func(r *reader) *clientv1.MemberState { return message(r, memberStateField) })
 	case "total":
 		m.Total = r.uint32()
 	case "next":
@@ -116,7 +116,7 @@ func memberStateField(r *reader, m *clientv1.MemberState, key []byte) fieldSet {
 func sessionsPageField(r *reader, m *clientv1.SessionsPage, key []byte) fieldSet {
 	switch string(key) {
 	case "sessions":
-		m.Sessions = list(r, element)
+		m.Sessions = list(r, m.Sessions, element)
 	case "next":
 		m.Next = r.str()
 	default:

@@ -8,17 +8,20 @@ import (
 	"annal/pkg/events"
 )
 
-// reader reads JSON values one after the other. The first failure sticks: from then
-// on every read gives the zero value, so callers check once at the end.
+// reader reads values one after the other, of JSON or, if binary, of protobuf. The
+// first failure sticks: from then on every read gives the zero value, so callers check
+// once at the end.
 type reader struct {
 	jx      jx.Decoder
+	wire    wire
+	binary  bool
 	lenient bool
 	err     *events.Error
 }
 
 var readers = sync.Pool{New: func() any { return new(reader) }}
 
-// takeReader gives a reader of b; release it.
+// takeReader gives a reader of JSON; release it.
 func takeReader(b []byte, lenient bool) *reader {
 	r := readers.Get().(*reader)
 	r.jx.ResetBytes(b)
@@ -28,7 +31,7 @@ func takeReader(b []byte, lenient bool) *reader {
 
 func (r *reader) release() {
 	r.jx.ResetBytes(nil)
-	r.err = nil
+	r.wire, r.binary, r.err = wire{}, false, nil
 	readers.Put(r)
 }
 
@@ -40,16 +43,16 @@ func (r *reader) fail(code events.Code, format string, args ...any) {
 	}
 }
 
-// malformed notes an error of the JSON itself.
+// malformed notes an error of the notation itself.
 func (r *reader) malformed(err error) {
 	if err != nil {
 		r.fail(events.CodeMalformedFrame, "%v", err)
 	}
 }
 
-// null consumes a null, which stands for a field left out.
+// null consumes a null, which stands for a field left out. Protobuf has none.
 func (r *reader) null() bool {
-	if r.failed() || r.jx.Next() != jx.Null {
+	if r.binary || r.failed() || r.jx.Next() != jx.Null {
 		return false
 	}
 	r.malformed(r.jx.Null())
@@ -57,6 +60,9 @@ func (r *reader) null() bool {
 }
 
 func (r *reader) str() string {
+	if r.binary {
+		return r.wireString()
+	}
 	if r.null() || r.failed() {
 		return ""
 	}
@@ -66,6 +72,9 @@ func (r *reader) str() string {
 }
 
 func (r *reader) boolean() bool {
+	if r.binary {
+		return r.varint() != 0
+	}
 	if r.null() || r.failed() {
 		return false
 	}
@@ -77,6 +86,9 @@ func (r *reader) boolean() bool {
 // object reads an object into m, one field by each call of field, and gives the set
 // of fields that stood there with a value.
 func object[M any](r *reader, m *M, field func(r *reader, m *M, key []byte) fieldSet) fieldSet {
+	if r.binary {
+		return wireObject(r, m, r.payload(), field)
+	}
 	if r.failed() {
 		return 0
 	}
@@ -116,8 +128,12 @@ func (r *reader) under(key []byte) {
 	r.err.Detail = string(key) + ": " + r.err.Detail
 }
 
-// list reads an array, one element by each call of read.
-func list[E any](r *reader, read func(r *reader) E) []E {
+// list reads an array, one element by each call of read; in protobuf one element more
+// of all.
+func list[E any](r *reader, all []E, read func(r *reader) E) []E {
+	if r.binary {
+		return append(all, read(r))
+	}
 	if r.null() || r.failed() {
 		return nil
 	}
@@ -126,7 +142,7 @@ func list[E any](r *reader, read func(r *reader) E) []E {
 		r.malformed(err)
 		return nil
 	}
-	var all []E
+	all = nil
 	for it.Next() {
 		e := read(r)
 		if r.failed() {
@@ -140,6 +156,9 @@ func list[E any](r *reader, read func(r *reader) E) []E {
 
 // element reads a string where null is not one.
 func element(r *reader) string {
+	if r.binary {
+		return r.wireString()
+	}
 	s, err := r.jx.Str()
 	r.malformed(err)
 	return s

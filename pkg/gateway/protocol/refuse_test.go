@@ -9,15 +9,47 @@ import (
 	"github.com/cockroachdb/datadriven"
 )
 
-// TestRefusals runs testdata/refusals: a frame, and the code it is refused with.
+// judged is what comes of a frame: the code it is refused with, or what was read.
+func judged(c Codec, frame []byte) string {
+	m, err := c.ParseClient(frame)
+	if err != nil {
+		return fmt.Sprintf("%s (id %q)\n", err, m.GetId())
+	}
+	return string(AppendClientJSON(nil, m)) + "\n"
+}
+
+func input(d *datadriven.TestData) string {
+	return strings.ReplaceAll(d.Input, "<64>", strings.Repeat("i", 64))
+}
+
+// TestRefusals runs testdata/both: a frame, and the code it is refused with, in either
+// notation. The texts may differ, the codes and what is read may not.
 func TestRefusals(t *testing.T) {
-	datadriven.RunTest(t, "testdata/refusals", func(t *testing.T, d *datadriven.TestData) string {
-		frame := []byte(strings.ReplaceAll(d.Input, "<64>", strings.Repeat("i", 64)))
-		m, err := ParseClientJSON(frame)
-		if err != nil {
-			return fmt.Sprintf("%s (id %q)\n", err, m.GetId())
+	datadriven.RunTest(t, "testdata/both", func(t *testing.T, d *datadriven.TestData) string {
+		asJSON, asProto := judged(JSONCodec, []byte(input(d))), judged(ProtoCodec, transcoded(t, input(d)))
+		if asJSON == asProto {
+			return asJSON
 		}
-		return string(AppendClientJSON(nil, m)) + "\n"
+		if refusal(asJSON) == "" || refusal(asJSON) != refusal(asProto) {
+			t.Errorf("%s: %s, in protobuf %s", d.Input, asJSON, asProto)
+		}
+		return asJSON + asProto
+	})
+}
+
+// refusal is the code and the id of a refusal, without the text; "" for a frame.
+func refusal(judged string) string {
+	if strings.HasPrefix(judged, "{") {
+		return ""
+	}
+	code, _, _ := strings.Cut(judged, ":")
+	return code + judged[strings.LastIndex(judged, "("):]
+}
+
+// TestRefusalsOfJSON runs testdata/json: what can only be said, or done wrong, in JSON.
+func TestRefusalsOfJSON(t *testing.T) {
+	datadriven.RunTest(t, "testdata/json", func(_ *testing.T, d *datadriven.TestData) string {
+		return judged(JSONCodec, []byte(input(d)))
 	})
 }
 

@@ -52,6 +52,8 @@ func serverField(r *reader, m *clientv1.ServerFrame, key []byte) fieldSet {
 		m.Kind = &clientv1.ServerFrame_Event{Event: message(r, eventField)}
 	case "notice":
 		m.Kind = &clientv1.ServerFrame_Notice{Notice: message(r, noticeField)}
+	case "typing":
+		m.Kind = &clientv1.ServerFrame_Typing{Typing: message(r, someoneTypingField)}
 	default:
 		return unknownField
 	}
@@ -126,7 +128,7 @@ func ackField(r *reader, m *clientv1.Ack, key []byte) fieldSet {
 	case "answered":
 		m.Answered = r.str()
 	case "skipped":
-		m.Skipped = list(r, func(r *reader) *logv1.Skipped { return message(r, skippedField) })
+		m.Skipped = list(r, m.Skipped, func(r *reader) *logv1.Skipped { return message(r, skippedField) })
 	case "duplicate":
 		m.Duplicate = r.boolean()
 	default:
@@ -162,6 +164,14 @@ func subscribedField(r *reader, m *clientv1.Subscribed, key []byte) fieldSet {
 }
 
 func unsubscribedField(r *reader, m *clientv1.Unsubscribed, key []byte) fieldSet {
+	return sessionField(r, &m.Session, key)
+}
+
+func someoneTypingField(r *reader, m *clientv1.SomeoneTyping, key []byte) fieldSet {
+	if string(key) == "user" {
+		m.User = r.str()
+		return knownField
+	}
 	return sessionField(r, &m.Session, key)
 }
 

@@ -60,6 +60,11 @@ func AppendServerJSON(b []byte, m *clientv1.ServerFrame) []byte {
 		w.uint64("seq", kind.Notice.GetSeq())
 		w.boolean("member", kind.Notice.GetMember())
 		w.close()
+	case *clientv1.ServerFrame_Typing:
+		w.open("typing")
+		w.str("session", kind.Typing.GetSession())
+		w.str("user", kind.Typing.GetUser())
+		w.close()
 	}
 	w.close()
 	return w.jx.Buf

@@ -83,7 +83,14 @@ func waitQuiet(n *atomic.Int64, before int64) int64 {
 
 // BenchmarkIdle is what an idle connection keeps: after hello, subscribed to nothing.
 func BenchmarkIdle(b *testing.B) {
+	for codec := range protocol.Codecs {
+		b.Run(codec.String(), func(b *testing.B) { idle(b, codec) })
+	}
+}
+
+func idle(b *testing.B, codec protocol.Codec) {
 	s := serve(b, func(c *gateway.Config) { c.Heartbeat, c.HeartbeatTimeout = time.Hour, 2*time.Hour }, ws.Options{})
+	s.codec = codec
 	s.hello("u1")
 	const n = 2000
 	token := s.token("u1", time.Hour)
@@ -102,12 +109,12 @@ func BenchmarkIdle(b *testing.B) {
 
 // rawHello connects and says hello, then keeps nothing but the socket.
 func rawHello(b *testing.B, s *server, token string) net.Conn {
-	conn, _, err := (&websocket.Dialer{Subprotocols: []string{protocol.JSON}, ReadBufferSize: 512, WriteBufferSize: 512}).
+	conn, _, err := (&websocket.Dialer{Subprotocols: []string{s.codec.String()}, ReadBufferSize: 512, WriteBufferSize: 512}).
 		Dial("ws"+strings.TrimPrefix(s.http.URL, "http")+"/v1/ws", http.Header{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	c := &socket{t: b, Conn: conn}
+	c := &socket{t: b, Conn: conn, codec: s.codec}
 	c.ask(`{"id":"h","hello":{"token":"` + token + `"}}`)
 	return conn.NetConn()
 }

@@ -7,43 +7,53 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 
+	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
 	"annal/pkg/gateway"
 	"annal/pkg/gateway/auth"
+	"annal/pkg/gateway/protocol"
 	"annal/pkg/gateway/ws"
 )
 
-// asking provokes a refusal on a connection that then lives on.
-func asking(frame func(session string) string) func(*testing.T, events.Code) {
-	return provoke(nil, func(s *server, c *socket, session string) *socket {
-		c.write(websocket.TextMessage, []byte(frame(session)))
+// provocation provokes a code on a socket that speaks a subprotocol.
+type provocation func(t *testing.T, codec protocol.Codec, want events.Code)
+
+// asking provokes a code with a frame, in either subprotocol.
+func asking(asJSON string, asProto []byte) provocation {
+	return provoke(nil, func(_ *server, c *socket, _ string) *socket {
+		if c.codec == protocol.ProtoCodec {
+			c.write(websocket.BinaryMessage, asProto)
+		} else {
+			c.write(websocket.TextMessage, []byte(asJSON))
+		}
 		return c
 	})
 }
 
+// plain is protobuf as everybody writes it.
+func plain(m *clientv1.ClientFrame) []byte {
+	b, err := proto.Marshal(m)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
 // provoke provokes a code: do gives the connection on which it is to come.
-func provoke(change func(*gateway.Config), do func(s *server, c *socket, session string) *socket) func(*testing.T, events.Code) {
-	return func(t *testing.T, want events.Code) {
+func provoke(change func(*gateway.Config), do func(s *server, c *socket, session string) *socket) provocation {
+	return func(t *testing.T, codec protocol.Codec, want events.Code) {
 		s := serve(t, change, ws.Options{})
+		s.codec = codec
 		c := s.hello("u1")
 		got := do(s, c, c.direct())
 		if want.Info().Kind == events.KindClose {
 			got.wantClose(string(want), want.Info().Close, want)
 			return
 		}
-		for {
-			f, closed := got.next()
-			if closed != nil {
-				t.Fatalf("closed with %v, want %s", closed, want)
-			}
-			if e := f.GetError(); e != nil {
-				if e.GetCode() != string(want) || e.GetRetry() != string(want.Info().Retry) {
-					t.Errorf("got %v, want %s", e, want)
-				}
-				break
-			}
-		}
+		wantRefusal(t, got, want)
 		if want == events.CodeHelloRequired {
 			return
 		}
@@ -53,56 +63,75 @@ func provoke(change func(*gateway.Config), do func(s *server, c *socket, session
 	}
 }
 
-func text(id, session string) []byte {
-	return fmt.Appendf(nil, `{"id":%q,"client_id":%q,"send":{"session":%q,"text":"x"}}`, id, id, session)
+func wantRefusal(t *testing.T, c *socket, want events.Code) {
+	t.Helper()
+	for {
+		f, closed := c.next()
+		if closed != nil {
+			t.Fatalf("closed with %v, want %s", closed, want)
+		}
+		if e := f.GetError(); e != nil {
+			if e.GetCode() != string(want) || e.GetRetry() != string(want.Info().Retry) {
+				t.Errorf("got %v, want %s", e, want)
+			}
+			return
+		}
+	}
+}
+
+func text(id, session string) string {
+	return fmt.Sprintf(`{"id":%q,"client_id":%q,"send":{"session":%q,"text":"x"}}`, id, id, session)
 }
 
 // provocations has a way to every code that a gateway gives of its own.
-var provocations = map[events.Code]func(*testing.T, events.Code){
-	events.CodeMalformedFrame: asking(func(string) string { return `{"id":"1",` }),
-	events.CodeUnknownOp:      asking(func(string) string { return `{"id":"1","dance":{}}` }),
-	events.CodeMissingField:   asking(func(string) string { return `{"id":"1","subscribe":{}}` }),
-	events.CodeInvalidField: asking(func(session string) string {
-		return fmt.Sprintf(`{"id":"1","client_id":"1","mark_read":{"session":%q,"seq":9007199254740992}}`, session)
-	}),
-	events.CodeServiceTokenRequired: asking(func(session string) string {
-		return fmt.Sprintf(`{"id":"1","client_id":"1","as_user":"u2","leave":{"session":%q}}`, session)
+var provocations = map[events.Code]provocation{
+	events.CodeMalformedFrame: asking(`{"id":"1",`, []byte{0x0a, 9, '1'}),
+	events.CodeUnknownOp:      asking(`{"id":"1","dance":{}}`, protowire.AppendBytes(protowire.AppendTag(nil, 99, protowire.BytesType), nil)),
+	events.CodeMissingField: asking(`{"id":"1","subscribe":{}}`, plain(&clientv1.ClientFrame{
+		Id: "1", Op: &clientv1.ClientFrame_Subscribe{Subscribe: &clientv1.Subscribe{}},
+	})),
+	events.CodeInvalidField: asking(`{"id":"1","client_id":"1","mark_read":{"session":"s","seq":9007199254740992}}`, plain(&clientv1.ClientFrame{
+		Id: "1", Op: &clientv1.ClientFrame_Sync{Sync: &clientv1.Sync{Limit: protocol.MaxPage + 1}},
+	})),
+	events.CodeServiceTokenRequired: provoke(nil, func(_ *server, c *socket, session string) *socket {
+		c.say(fmt.Sprintf(`{"id":"1","client_id":"1","as_user":"u2","leave":{"session":%q}}`, session))
+		return c
 	}),
 	events.CodeHelloRequired: provoke(nil, func(s *server, _ *socket, _ string) *socket {
 		c := s.dial()
-		c.write(websocket.TextMessage, []byte(`{"id":"1","ping":{}}`))
+		c.say(`{"id":"1","ping":{}}`)
 		return c
 	}),
 	events.CodeTooManySubscriptions: provoke(func(c *gateway.Config) { c.MaxSubscriptions = 1 }, func(_ *server, c *socket, session string) *socket {
 		c.ask(fmt.Sprintf(`{"id":"1","subscribe":{"session":%q}}`, session))
-		c.write(websocket.TextMessage, []byte(`{"id":"1","subscribe":{"session":"g_other"}}`))
+		c.say(`{"id":"1","subscribe":{"session":"g_other"}}`)
 		return c
 	}),
 	events.CodeWrongUser: provoke(nil, func(s *server, c *socket, _ string) *socket {
-		c.write(websocket.TextMessage, []byte(`{"id":"1","hello":{"token":"`+s.token("u2", time.Hour)+`"}}`))
+		c.say(`{"id":"1","hello":{"token":"` + s.token("u2", time.Hour) + `"}}`)
 		return c
 	}),
 	events.CodeBusy: provoke(func(c *gateway.Config) { c.MaxInFlightConnection = 1 }, func(s *server, c *socket, session string) *socket {
 		s.t.Cleanup(s.world.Stall())
-		c.write(websocket.TextMessage, text("1", session))
-		c.write(websocket.TextMessage, text("2", session))
+		c.say(text("1", session))
+		c.say(text("2", session))
 		return c
 	}),
 	events.CodeTryAgain: provoke(nil, func(s *server, c *socket, session string) *socket {
 		s.world.Rebuild(true)
-		c.write(websocket.TextMessage, fmt.Appendf(nil, `{"id":"1","subscribe":{"session":%q}}`, session))
+		c.say(fmt.Sprintf(`{"id":"1","subscribe":{"session":%q}}`, session))
 		return c
 	}),
 	events.CodeOutcomeUnknown: provoke(func(c *gateway.Config) { c.AnswerTimeout = 500 * time.Millisecond }, func(s *server, c *socket, session string) *socket {
 		s.t.Cleanup(s.world.Stall())
-		c.write(websocket.TextMessage, text("1", session))
+		c.say(text("1", session))
 		return c
 	}),
-	events.CodeFrameTooLarge: asking(func(string) string { return strings.Repeat(" ", 1<<20+1) }),
-	events.CodeInvalidUTF8:   asking(func(string) string { return "{\"id\":\"\xc3\x28\"}" }),
+	events.CodeFrameTooLarge: asking(strings.Repeat(" ", 1<<20+1), make([]byte, 1<<20+1)),
+	events.CodeInvalidUTF8:   asking("{\"id\":\"\xc3\x28\"}", []byte{0x0a, 2, 0xc3, 0x28}),
 	events.CodeBadToken: provoke(nil, func(s *server, _ *socket, _ string) *socket {
 		c := s.dial()
-		c.write(websocket.TextMessage, []byte(`{"id":"1","hello":{"token":"x"}}`))
+		c.say(`{"id":"1","hello":{"token":"x"}}`)
 		return c
 	}),
 	events.CodeTokenExpired: provoke(nil, func(s *server, _ *socket, _ string) *socket {
@@ -149,7 +178,12 @@ func TestEveryCode(t *testing.T) {
 			if provocations[code] == nil {
 				t.Fatalf("%s is in schemas/errors.yaml, but nothing here provokes it", code)
 			}
-			provocations[code](t, code)
+			for codec := range protocol.Codecs {
+				t.Run(codec.String(), func(t *testing.T) {
+					t.Parallel()
+					provocations[code](t, codec, code)
+				})
+			}
 		})
 	})
 }

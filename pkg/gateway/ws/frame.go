@@ -4,10 +4,11 @@ import "encoding/binary"
 
 // Opcodes of RFC 6455, section 5.2.
 const (
-	opText  = 1
-	opClose = 8
-	opPing  = 9
-	opPong  = 10
+	opText   = 1
+	opBinary = 2
+	opClose  = 8
+	opPing   = 9
+	opPong   = 10
 )
 
 const (

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -65,7 +66,6 @@ func Handler(gw *gateway.Gateway, o Options) http.Handler {
 		HandshakeTimeout: handshakeTimeout,
 		// Small: an idle connection keeps it. Writing does not go through gorilla.
 		ReadBufferSize: 512, WriteBufferSize: 512, WriteBufferPool: &sync.Pool{},
-		Subprotocols: []string{protocol.JSON},
 		CheckOrigin: func(r *http.Request) bool {
 			origin := r.Header.Get("Origin")
 			return len(o.Origins) == 0 || origin == "" || slices.Contains(o.Origins, origin)
@@ -76,17 +76,29 @@ func Handler(gw *gateway.Gateway, o Options) http.Handler {
 			http.Error(w, "the gateway takes no connections: "+err.Error(), http.StatusServiceUnavailable)
 			return
 		}
-		if !slices.Contains(websocket.Subprotocols(r), protocol.JSON) {
-			http.Error(w, "ask for the WebSocket subprotocol "+protocol.JSON, http.StatusBadRequest)
+		codec, ok := choose(websocket.Subprotocols(r))
+		if !ok {
+			http.Error(w, "ask for one of the WebSocket subprotocols "+strings.Join(protocol.Names(), ", "), http.StatusBadRequest)
 			return
 		}
-		conn, err := upgrader.Upgrade(w, r, nil)
+		conn, err := upgrader.Upgrade(w, r, http.Header{"Sec-Websocket-Protocol": {codec.String()}})
 		if err != nil {
 			return // Upgrade has answered.
 		}
 		// The handler returns: what the HTTP server holds for the request is freed.
-		go newSocket(conn, &o, remoteAddress(r)).serve(gw)
+		go newSocket(conn, &o, remoteAddress(r), codec).serve(gw)
 	})
+}
+
+// choose takes the first known one of the subprotocols that a client names; false when
+// there is none.
+func choose(subprotocols []string) (protocol.Codec, bool) {
+	for _, name := range subprotocols {
+		if codec, ok := protocol.ByName(name); ok {
+			return codec, true
+		}
+	}
+	return 0, false
 }
 
 func remoteAddress(r *http.Request) string {

@@ -8,12 +8,12 @@ import (
 	"net"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
 
 	"annal/pkg/events"
 	"annal/pkg/gateway"
+	"annal/pkg/gateway/protocol"
 )
 
 // socket is a connection's gateway.Transport. Reading goes through gorilla, in one
@@ -24,6 +24,7 @@ type socket struct {
 	conn    *websocket.Conn
 	raw     net.Conn
 	address string
+	codec   protocol.Codec
 
 	mu sync.Mutex
 	// queue is what is to be written; frames and bytes count it and what is being written.
@@ -43,12 +44,23 @@ type socket struct {
 
 var _ gateway.Transport = (*socket)(nil)
 
-func newSocket(conn *websocket.Conn, o *Options, address string) *socket {
-	return &socket{o: o, conn: conn, raw: conn.NetConn(), address: address}
+func newSocket(conn *websocket.Conn, o *Options, address string, codec protocol.Codec) *socket {
+	return &socket{o: o, conn: conn, raw: conn.NetConn(), address: address, codec: codec}
 }
 
 // RemoteAddress implements gateway.Transport.
 func (s *socket) RemoteAddress() string { return s.address }
+
+// Codec implements gateway.Transport.
+func (s *socket) Codec() protocol.Codec { return s.codec }
+
+// opcode is what the subprotocol's frames come and go as.
+func (s *socket) opcode() byte {
+	if s.codec.Binary() {
+		return opBinary
+	}
+	return opText
+}
 
 // Ping implements gateway.Transport.
 func (s *socket) Ping() {
@@ -62,7 +74,7 @@ func (s *socket) Ping() {
 func (s *socket) Close(code events.Code) {
 	status := code.Info().Close
 	if status == 0 {
-		// Of the codes that do not close, only that of a binary frame comes here.
+		// Of the codes that do not close, only that of a frame of the other kind comes here.
 		status = websocket.CloseUnsupportedData
 	}
 	s.mu.Lock()
@@ -144,8 +156,8 @@ func (s *socket) readFrame(c *gateway.Conn) bool {
 	if s.isClosing() {
 		return true // What comes now is discarded, until the peer closes too.
 	}
-	if kind != websocket.TextMessage {
-		c.Fail(events.CodeMalformedFrame, "a binary frame")
+	if kind != int(s.opcode()) {
+		c.Fail(events.CodeMalformedFrame, "a text frame where binary ones are spoken, or the other way round")
 		return true
 	}
 	b := buffers.Get().(*bytes.Buffer)
@@ -161,8 +173,6 @@ func (s *socket) readFrame(c *gateway.Conn) bool {
 		return false
 	case n > int64(s.o.MaxFrameBytes):
 		c.Fail(events.CodeFrameTooLarge, "")
-	case !utf8.Valid(b.Bytes()):
-		c.Fail(events.CodeInvalidUTF8, "")
 	default:
 		c.Receive(b.Bytes())
 	}

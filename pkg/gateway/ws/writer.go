@@ -142,7 +142,7 @@ func (s *socket) writeBatch(buffer *[]byte, batch [][]byte) bool {
 				return false
 			}
 		}
-		*buffer = appendFrame(*buffer, opText, payload)
+		*buffer = appendFrame(*buffer, s.opcode(), payload)
 	}
 	return s.flush(buffer)
 }

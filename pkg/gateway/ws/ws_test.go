@@ -1,192 +1,21 @@
 package ws_test
 
 import (
-	"context"
-	"crypto/rand"
-	"errors"
+	"bytes"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
-	"github.com/prometheus/client_golang/prometheus"
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
 	"annal/pkg/gateway"
-	"annal/pkg/gateway/auth"
-	"annal/pkg/gateway/gatewaytest"
 	"annal/pkg/gateway/protocol"
 	"annal/pkg/gateway/ws"
 )
-
-// patience bounds every wait for a socket.
-const patience = 20 * time.Second
-
-type server struct {
-	t     testing.TB
-	world *gatewaytest.World
-	key   auth.Key
-	http  *httptest.Server
-	// stop ends the gateway alone.
-	stop func()
-}
-
-func serve(t testing.TB, change func(*gateway.Config), o ws.Options) *server {
-	t.Helper()
-	key, err := auth.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := gateway.DefaultConfig()
-	config.Instance = "g1"
-	if change != nil {
-		change(&config)
-	}
-	s := &server{t: t, world: gatewaytest.New(), key: key}
-	gw, err := gateway.New(config, gateway.Ports{
-		Log: s.world.Log, View: s.world, Feed: s.world.NewFeed("g1"), Tokens: auth.NewVerifier(key.Public(), time.Now), Now: time.Now,
-		Logger: slog.New(slog.DiscardHandler), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	worldCtx, endWorld := context.WithCancel(context.Background())
-	var wg, world sync.WaitGroup
-	wg.Go(func() {
-		if err := gw.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("gateway ended with %v", err)
-		}
-	})
-	world.Go(func() {
-		if err := s.world.Run(worldCtx); err != nil {
-			t.Error(err)
-		}
-	})
-	s.stop = sync.OnceFunc(func() {
-		cancel()
-		wg.Wait()
-	})
-	s.http = httptest.NewServer(ws.Handler(gw, o))
-	for deadline := time.Now().Add(patience); gw.Ready() != nil; {
-		if time.Now().After(deadline) {
-			t.Fatalf("the gateway is not ready: %v", gw.Ready())
-		}
-		<-time.After(time.Millisecond)
-	}
-	t.Cleanup(func() {
-		s.stop()
-		endWorld()
-		world.Wait()
-		s.world.Log.Close()
-		s.http.Close()
-	})
-	return s
-}
-
-func (s *server) token(user events.UserID, life time.Duration) string {
-	token, err := auth.Issue(s.key, auth.Identity{User: user, Expires: time.Now().Add(life)}, time.Now().Add(min(0, life)))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return token
-}
-
-type socket struct {
-	t testing.TB
-	*websocket.Conn
-}
-
-func (s *server) dial() *socket {
-	s.t.Helper()
-	dialer := websocket.Dialer{Subprotocols: []string{protocol.JSON}}
-	conn, response, err := dialer.Dial("ws"+strings.TrimPrefix(s.http.URL, "http")+"/v1/ws", nil)
-	if err != nil {
-		s.t.Fatalf("dial: %v, %v", err, response)
-	}
-	s.t.Cleanup(func() { _ = conn.Close() })
-	return &socket{t: s.t, Conn: conn}
-}
-
-func (s *server) hello(user events.UserID) *socket {
-	c := s.dial()
-	if f := c.ask(`{"id":"h","hello":{"token":"` + s.token(user, time.Hour) + `","device":"phone"}}`); f.GetWelcome() == nil {
-		s.t.Fatalf("hello was answered with %v", f)
-	}
-	return c
-}
-
-func (c *socket) write(kind int, data []byte) {
-	c.t.Helper()
-	if err := c.WriteMessage(kind, data); err != nil {
-		c.t.Fatalf("write: %v", err)
-	}
-}
-
-// next reads a frame; nil with the close error when the gateway closed.
-func (c *socket) next() (*clientv1.ServerFrame, *websocket.CloseError) {
-	c.t.Helper()
-	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		c.t.Fatal(err)
-	}
-	_, data, err := c.ReadMessage()
-	var closed *websocket.CloseError
-	if errors.As(err, &closed) {
-		return nil, closed
-	}
-	if err != nil {
-		c.t.Fatalf("read: %v", err)
-	}
-	f, parseErr := protocol.ParseServerJSON(data)
-	if parseErr != nil {
-		c.t.Fatalf("gateway sent %s: %v", data, parseErr)
-	}
-	return f, nil
-}
-
-// ask sends a frame and gives the reply: the first frame that is no event or notice.
-func (c *socket) ask(frame string) *clientv1.ServerFrame {
-	c.t.Helper()
-	c.write(websocket.TextMessage, []byte(frame))
-	for {
-		f, closed := c.next()
-		if closed != nil {
-			c.t.Fatalf("%.80s was answered with close %v", frame, closed)
-		}
-		if f.GetEvent() == nil && f.GetNotice() == nil {
-			return f
-		}
-	}
-}
-
-// wantClose reads until the gateway closes, with that code as reason.
-func (c *socket) wantClose(what string, status int, code events.Code) {
-	c.t.Helper()
-	for {
-		_, closed := c.next()
-		if closed == nil {
-			continue
-		}
-		if closed.Code != status || closed.Text != string(code) {
-			c.t.Errorf("%s: closed with %d %q, want %d %s", what, closed.Code, closed.Text, status, code)
-		}
-		return
-	}
-}
-
-func (c *socket) direct() string {
-	ack := c.ask(`{"id":"d","client_id":"d","create":{"kind":"KIND_DIRECT","members":[{"user":"peer"}]}}`).GetAck()
-	if ack == nil {
-		c.t.Fatal("no direct session")
-	}
-	return ack.GetSession()
-}
 
 func TestBadFramesLeaveTheConnection(t *testing.T) {
 	s := serve(t, nil, ws.Options{})
@@ -229,8 +58,11 @@ func TestBadFramesLeaveTheConnection(t *testing.T) {
 }
 
 // F14: hostile texts come back byte for byte.
-func TestTextsSurvive(t *testing.T) {
+func TestTextsSurvive(t *testing.T) { each(t, textsSurvive) }
+
+func textsSurvive(t *testing.T, codec protocol.Codec) {
 	s := serve(t, nil, ws.Options{})
+	s.codec = codec
 	c, peer := s.hello("u1"), s.hello("peer")
 	session := c.direct()
 	peer.ask(fmt.Sprintf(`{"id":"s","subscribe":{"session":%q}}`, session))
@@ -256,13 +88,26 @@ func TestTextsSurvive(t *testing.T) {
 	}
 }
 
-func TestBadBytesCloseTheirSocketOnly(t *testing.T) {
+func TestBadBytesCloseTheirSocketOnly(t *testing.T) { each(t, badBytesClose) }
+
+func badBytesClose(t *testing.T, codec protocol.Codec) {
 	s := serve(t, nil, ws.Options{})
+	s.codec = codec
 	peer := s.hello("peer")
 	session := s.hello("u1").direct()
 	commands := len(s.world.Commands())
+	right, wrong := websocket.TextMessage, websocket.BinaryMessage
+	if codec == protocol.ProtoCodec {
+		right, wrong = wrong, right
+	}
 	frame := func(text string) []byte {
-		return []byte(`{"id":"1","client_id":"1","send":{"session":"` + session + `","text":"` + text + `"}}`)
+		// A codec writes no such text, but one as long.
+		m := &clientv1.ClientFrame{Id: "1", ClientId: "1", Op: &clientv1.ClientFrame_Send{Send: &clientv1.Send{Session: session, Text: strings.Repeat("%", len(text))}}}
+		b, err := codec.AppendClient(nil, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytes.Replace(b, []byte(strings.Repeat("%", len(text))), []byte(text), 1)
 	}
 	for _, test := range []struct {
 		what   string
@@ -271,10 +116,10 @@ func TestBadBytesCloseTheirSocketOnly(t *testing.T) {
 		status int
 		code   events.Code
 	}{
-		{"C3 28", websocket.TextMessage, frame("\xc3\x28"), websocket.CloseInvalidFramePayloadData, events.CodeInvalidUTF8},
-		{"ED A0 80", websocket.TextMessage, frame("\xed\xa0\x80"), websocket.CloseInvalidFramePayloadData, events.CodeInvalidUTF8},
-		{"binary", websocket.BinaryMessage, frame("x"), websocket.CloseUnsupportedData, events.CodeMalformedFrame},
-		{"over 1 MiB", websocket.TextMessage, frame(strings.Repeat("x", 1<<20)), websocket.CloseMessageTooBig, events.CodeFrameTooLarge},
+		{"C3 28", right, frame("\xc3\x28"), websocket.CloseInvalidFramePayloadData, events.CodeInvalidUTF8},
+		{"ED A0 80", right, frame("\xed\xa0\x80"), websocket.CloseInvalidFramePayloadData, events.CodeInvalidUTF8},
+		{"a frame of the other kind", wrong, frame("x"), websocket.CloseUnsupportedData, events.CodeMalformedFrame},
+		{"over 1 MiB", right, frame(strings.Repeat("x", 1<<20)), websocket.CloseMessageTooBig, events.CodeFrameTooLarge},
 	} {
 		c := s.hello("u1")
 		c.write(test.kind, test.data)
@@ -381,28 +226,34 @@ func TestHandshake(t *testing.T) {
 	s := serve(t, nil, ws.Options{Origins: []string{"https://chat.example"}})
 	url := "ws" + strings.TrimPrefix(s.http.URL, "http") + "/v1/ws"
 	for _, test := range []struct {
-		what, subprotocol, origin string
-		status                    int
+		what         string
+		subprotocols []string
+		origin       string
+		status       int
+		chosen       string
 	}{
-		{"no subprotocol", "", "", http.StatusBadRequest},
-		{"unknown subprotocol", "soap", "", http.StatusBadRequest},
-		{"foreign origin", protocol.JSON, "https://evil.example", http.StatusForbidden},
-		{"own origin", protocol.JSON, "https://chat.example", http.StatusSwitchingProtocols},
-		{"no origin: not a browser", protocol.JSON, "", http.StatusSwitchingProtocols},
+		{"no subprotocol", nil, "", http.StatusBadRequest, ""},
+		{"unknown subprotocol", []string{"soap"}, "", http.StatusBadRequest, ""},
+		{"foreign origin", []string{protocol.JSON}, "https://evil.example", http.StatusForbidden, ""},
+		{"own origin", []string{protocol.JSON}, "https://chat.example", http.StatusSwitchingProtocols, protocol.JSON},
+		{"no origin: not a browser", []string{protocol.JSON}, "", http.StatusSwitchingProtocols, protocol.JSON},
+		{"protobuf", []string{"soap", protocol.Proto}, "", http.StatusSwitchingProtocols, protocol.Proto},
+		{"either, protobuf first", []string{protocol.Proto, protocol.JSON}, "", http.StatusSwitchingProtocols, protocol.Proto},
+		{"either, JSON first", []string{protocol.JSON, protocol.Proto}, "", http.StatusSwitchingProtocols, protocol.JSON},
 	} {
 		header := http.Header{}
 		if test.origin != "" {
 			header.Set("Origin", test.origin)
 		}
-		dialer := websocket.Dialer{}
-		if test.subprotocol != "" {
-			dialer.Subprotocols = []string{test.subprotocol}
-		}
+		dialer := websocket.Dialer{Subprotocols: test.subprotocols}
 		conn, response, err := dialer.Dial(url, header)
 		if response == nil || response.StatusCode != test.status {
 			t.Errorf("%s: got %v, %v; want %d", test.what, response, err, test.status)
 		}
 		if conn != nil {
+			if got := conn.Subprotocol(); got != test.chosen {
+				t.Errorf("%s: %q was chosen, want %q", test.what, got, test.chosen)
+			}
 			_ = conn.Close()
 		}
 	}
@@ -410,8 +261,11 @@ func TestHandshake(t *testing.T) {
 
 // F16: one that does not read is closed with TOO_SLOW; what it was sent before is in
 // order, and its neighbour hears everything.
-func TestASlowReaderIsClosed(t *testing.T) {
+func TestASlowReaderIsClosed(t *testing.T) { each(t, slowReaderIsClosed) }
+
+func slowReaderIsClosed(t *testing.T, codec protocol.Codec) {
 	s := serve(t, nil, ws.Options{})
+	s.codec = codec
 	slow, sender := s.dial(), s.hello("u1")
 	session := sender.direct()
 	slow.ask(`{"id":"h","hello":{"token":"` + s.token("peer", time.Hour) + `"}}`)
@@ -421,7 +275,7 @@ func TestASlowReaderIsClosed(t *testing.T) {
 	const texts = 400
 	heard := map[uint64]bool{}
 	for i := range texts {
-		sender.write(websocket.TextMessage, fmt.Appendf(nil, `{"id":"m","client_id":"m%d","send":{"session":%q,"text":%q}}`, i, session, text))
+		sender.say(fmt.Sprintf(`{"id":"m","client_id":"m%d","send":{"session":%q,"text":%q}}`, i, session, text))
 		for acked := false; !acked; {
 			f, closed := sender.next()
 			if closed != nil {

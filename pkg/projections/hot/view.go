@@ -87,6 +87,7 @@ type MemberEntry struct {
 type Delivery interface {
 	// Session brings counted outcomes of a subscribed session: accepted events only,
 	// as stored values in log order. May repeat, may miss some (see Resubscribed).
+	// Values that begin with a zero byte are no outcomes: gateways' own, as they told them.
 	Session(s events.SessionID, values [][]byte)
 	// User brings membership events that concern the user.
 	User(u events.UserID, values [][]byte)

@@ -37,6 +37,7 @@ type ClientFrame struct {
 	//	*ClientFrame_History
 	//	*ClientFrame_Members
 	//	*ClientFrame_Sessions
+	//	*ClientFrame_Typing
 	//	*ClientFrame_Create
 	//	*ClientFrame_Add
 	//	*ClientFrame_Remove
@@ -170,6 +171,15 @@ func (x *ClientFrame) GetSessions() *Sessions {
 	if x != nil {
 		if x, ok := x.Op.(*ClientFrame_Sessions); ok {
 			return x.Sessions
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetTyping() *Typing {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Typing); ok {
+			return x.Typing
 		}
 	}
 	return nil
@@ -322,6 +332,10 @@ type ClientFrame_Sessions struct {
 	Sessions *Sessions `protobuf:"bytes,9,opt,name=sessions,proto3,oneof"`
 }
 
+type ClientFrame_Typing struct {
+	Typing *Typing `protobuf:"bytes,10,opt,name=typing,proto3,oneof"`
+}
+
 type ClientFrame_Create struct {
 	Create *Create `protobuf:"bytes,20,opt,name=create,proto3,oneof"`
 }
@@ -377,6 +391,8 @@ func (*ClientFrame_History) isClientFrame_Op() {}
 func (*ClientFrame_Members) isClientFrame_Op() {}
 
 func (*ClientFrame_Sessions) isClientFrame_Op() {}
+
+func (*ClientFrame_Typing) isClientFrame_Op() {}
 
 func (*ClientFrame_Create) isClientFrame_Op() {}
 
@@ -836,6 +852,53 @@ func (x *Sessions) GetLimit() uint32 {
 	return 0
 }
 
+// Typing tells the session's other subscribers that the user types, and leaves no
+// trace: it may be lost, and of several within 2 s the first alone counts. The user is a
+// member; the reply is sent whether or not anybody hears.
+type Typing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Typing) Reset() {
+	*x = Typing{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Typing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Typing) ProtoMessage() {}
+
+func (x *Typing) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Typing.ProtoReflect.Descriptor instead.
+func (*Typing) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Typing) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
 // Create opens a session. Its id follows from the arguments and the client id,
 // so a resend names the same session.
 type Create struct {
@@ -854,7 +917,7 @@ type Create struct {
 
 func (x *Create) Reset() {
 	*x = Create{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[9]
+	mi := &file_annal_client_v1_client_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -866,7 +929,7 @@ func (x *Create) String() string {
 func (*Create) ProtoMessage() {}
 
 func (x *Create) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[9]
+	mi := &file_annal_client_v1_client_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -879,7 +942,7 @@ func (x *Create) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Create.ProtoReflect.Descriptor instead.
 func (*Create) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{9}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Create) GetKind() v1.Kind {
@@ -927,7 +990,7 @@ type Add struct {
 
 func (x *Add) Reset() {
 	*x = Add{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[10]
+	mi := &file_annal_client_v1_client_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -939,7 +1002,7 @@ func (x *Add) String() string {
 func (*Add) ProtoMessage() {}
 
 func (x *Add) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[10]
+	mi := &file_annal_client_v1_client_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -952,7 +1015,7 @@ func (x *Add) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Add.ProtoReflect.Descriptor instead.
 func (*Add) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{10}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Add) GetSession() string {
@@ -979,7 +1042,7 @@ type Remove struct {
 
 func (x *Remove) Reset() {
 	*x = Remove{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[11]
+	mi := &file_annal_client_v1_client_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -991,7 +1054,7 @@ func (x *Remove) String() string {
 func (*Remove) ProtoMessage() {}
 
 func (x *Remove) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[11]
+	mi := &file_annal_client_v1_client_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1004,7 +1067,7 @@ func (x *Remove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Remove.ProtoReflect.Descriptor instead.
 func (*Remove) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{11}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Remove) GetSession() string {
@@ -1030,7 +1093,7 @@ type Join struct {
 
 func (x *Join) Reset() {
 	*x = Join{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[12]
+	mi := &file_annal_client_v1_client_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1042,7 +1105,7 @@ func (x *Join) String() string {
 func (*Join) ProtoMessage() {}
 
 func (x *Join) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[12]
+	mi := &file_annal_client_v1_client_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1055,7 +1118,7 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{12}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Join) GetSession() string {
@@ -1074,7 +1137,7 @@ type Leave struct {
 
 func (x *Leave) Reset() {
 	*x = Leave{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[13]
+	mi := &file_annal_client_v1_client_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1086,7 +1149,7 @@ func (x *Leave) String() string {
 func (*Leave) ProtoMessage() {}
 
 func (x *Leave) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[13]
+	mi := &file_annal_client_v1_client_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1099,7 +1162,7 @@ func (x *Leave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leave.ProtoReflect.Descriptor instead.
 func (*Leave) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{13}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Leave) GetSession() string {
@@ -1119,7 +1182,7 @@ type Send struct {
 
 func (x *Send) Reset() {
 	*x = Send{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[14]
+	mi := &file_annal_client_v1_client_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1131,7 +1194,7 @@ func (x *Send) String() string {
 func (*Send) ProtoMessage() {}
 
 func (x *Send) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[14]
+	mi := &file_annal_client_v1_client_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1144,7 +1207,7 @@ func (x *Send) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Send.ProtoReflect.Descriptor instead.
 func (*Send) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{14}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Send) GetSession() string {
@@ -1171,7 +1234,7 @@ type Revoke struct {
 
 func (x *Revoke) Reset() {
 	*x = Revoke{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[15]
+	mi := &file_annal_client_v1_client_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1183,7 +1246,7 @@ func (x *Revoke) String() string {
 func (*Revoke) ProtoMessage() {}
 
 func (x *Revoke) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[15]
+	mi := &file_annal_client_v1_client_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1196,7 +1259,7 @@ func (x *Revoke) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoke.ProtoReflect.Descriptor instead.
 func (*Revoke) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{15}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Revoke) GetSession() string {
@@ -1224,7 +1287,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[16]
+	mi := &file_annal_client_v1_client_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1236,7 +1299,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[16]
+	mi := &file_annal_client_v1_client_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1249,7 +1312,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{16}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Override) GetSession() string {
@@ -1284,7 +1347,7 @@ type Delete struct {
 
 func (x *Delete) Reset() {
 	*x = Delete{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[17]
+	mi := &file_annal_client_v1_client_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1296,7 +1359,7 @@ func (x *Delete) String() string {
 func (*Delete) ProtoMessage() {}
 
 func (x *Delete) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[17]
+	mi := &file_annal_client_v1_client_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1309,7 +1372,7 @@ func (x *Delete) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delete.ProtoReflect.Descriptor instead.
 func (*Delete) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{17}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Delete) GetSession() string {
@@ -1336,7 +1399,7 @@ type MarkRead struct {
 
 func (x *MarkRead) Reset() {
 	*x = MarkRead{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[18]
+	mi := &file_annal_client_v1_client_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1348,7 +1411,7 @@ func (x *MarkRead) String() string {
 func (*MarkRead) ProtoMessage() {}
 
 func (x *MarkRead) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[18]
+	mi := &file_annal_client_v1_client_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1361,7 +1424,7 @@ func (x *MarkRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkRead.ProtoReflect.Descriptor instead.
 func (*MarkRead) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{18}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *MarkRead) GetSession() string {
@@ -1398,6 +1461,7 @@ type ServerFrame struct {
 	//	*ServerFrame_Sessions
 	//	*ServerFrame_Event
 	//	*ServerFrame_Notice
+	//	*ServerFrame_Typing
 	Kind          isServerFrame_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1405,7 +1469,7 @@ type ServerFrame struct {
 
 func (x *ServerFrame) Reset() {
 	*x = ServerFrame{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[19]
+	mi := &file_annal_client_v1_client_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1417,7 +1481,7 @@ func (x *ServerFrame) String() string {
 func (*ServerFrame) ProtoMessage() {}
 
 func (x *ServerFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[19]
+	mi := &file_annal_client_v1_client_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1430,7 +1494,7 @@ func (x *ServerFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerFrame.ProtoReflect.Descriptor instead.
 func (*ServerFrame) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{19}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ServerFrame) GetId() string {
@@ -1555,6 +1619,15 @@ func (x *ServerFrame) GetNotice() *Notice {
 	return nil
 }
 
+func (x *ServerFrame) GetTyping() *SomeoneTyping {
+	if x != nil {
+		if x, ok := x.Kind.(*ServerFrame_Typing); ok {
+			return x.Typing
+		}
+	}
+	return nil
+}
+
 type isServerFrame_Kind interface {
 	isServerFrame_Kind()
 }
@@ -1607,6 +1680,10 @@ type ServerFrame_Notice struct {
 	Notice *Notice `protobuf:"bytes,21,opt,name=notice,proto3,oneof"`
 }
 
+type ServerFrame_Typing struct {
+	Typing *SomeoneTyping `protobuf:"bytes,22,opt,name=typing,proto3,oneof"`
+}
+
 func (*ServerFrame_Error) isServerFrame_Kind() {}
 
 func (*ServerFrame_Welcome) isServerFrame_Kind() {}
@@ -1631,6 +1708,8 @@ func (*ServerFrame_Event) isServerFrame_Kind() {}
 
 func (*ServerFrame_Notice) isServerFrame_Kind() {}
 
+func (*ServerFrame_Typing) isServerFrame_Kind() {}
+
 type Error struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Stable; see docs/errors.md.
@@ -1651,7 +1730,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[20]
+	mi := &file_annal_client_v1_client_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1663,7 +1742,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[20]
+	mi := &file_annal_client_v1_client_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1676,7 +1755,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{20}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Error) GetCode() string {
@@ -1738,7 +1817,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[21]
+	mi := &file_annal_client_v1_client_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1750,7 +1829,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[21]
+	mi := &file_annal_client_v1_client_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1763,7 +1842,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{21}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Welcome) GetUser() string {
@@ -1817,7 +1896,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[22]
+	mi := &file_annal_client_v1_client_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1829,7 +1908,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[22]
+	mi := &file_annal_client_v1_client_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1842,7 +1921,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{22}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Pong) GetTimeMs() int64 {
@@ -1872,7 +1951,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[23]
+	mi := &file_annal_client_v1_client_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1884,7 +1963,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[23]
+	mi := &file_annal_client_v1_client_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1897,7 +1976,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{23}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Ack) GetSession() string {
@@ -1969,7 +2048,7 @@ type Subscribed struct {
 
 func (x *Subscribed) Reset() {
 	*x = Subscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[24]
+	mi := &file_annal_client_v1_client_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1981,7 +2060,7 @@ func (x *Subscribed) String() string {
 func (*Subscribed) ProtoMessage() {}
 
 func (x *Subscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[24]
+	mi := &file_annal_client_v1_client_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1994,7 +2073,7 @@ func (x *Subscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscribed.ProtoReflect.Descriptor instead.
 func (*Subscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{24}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Subscribed) GetSession() string {
@@ -2027,7 +2106,7 @@ type Unsubscribed struct {
 
 func (x *Unsubscribed) Reset() {
 	*x = Unsubscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[25]
+	mi := &file_annal_client_v1_client_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2039,7 +2118,7 @@ func (x *Unsubscribed) String() string {
 func (*Unsubscribed) ProtoMessage() {}
 
 func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[25]
+	mi := &file_annal_client_v1_client_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2052,7 +2131,7 @@ func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unsubscribed.ProtoReflect.Descriptor instead.
 func (*Unsubscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{25}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Unsubscribed) GetSession() string {
@@ -2084,7 +2163,7 @@ type SessionState struct {
 
 func (x *SessionState) Reset() {
 	*x = SessionState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[26]
+	mi := &file_annal_client_v1_client_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2096,7 +2175,7 @@ func (x *SessionState) String() string {
 func (*SessionState) ProtoMessage() {}
 
 func (x *SessionState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[26]
+	mi := &file_annal_client_v1_client_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2109,7 +2188,7 @@ func (x *SessionState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionState.ProtoReflect.Descriptor instead.
 func (*SessionState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{26}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SessionState) GetSession() string {
@@ -2207,7 +2286,7 @@ type SyncPage struct {
 
 func (x *SyncPage) Reset() {
 	*x = SyncPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[27]
+	mi := &file_annal_client_v1_client_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2219,7 +2298,7 @@ func (x *SyncPage) String() string {
 func (*SyncPage) ProtoMessage() {}
 
 func (x *SyncPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[27]
+	mi := &file_annal_client_v1_client_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2232,7 +2311,7 @@ func (x *SyncPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncPage.ProtoReflect.Descriptor instead.
 func (*SyncPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{27}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SyncPage) GetSessions() []*SessionState {
@@ -2266,7 +2345,7 @@ type HistoryPage struct {
 
 func (x *HistoryPage) Reset() {
 	*x = HistoryPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[28]
+	mi := &file_annal_client_v1_client_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2278,7 +2357,7 @@ func (x *HistoryPage) String() string {
 func (*HistoryPage) ProtoMessage() {}
 
 func (x *HistoryPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[28]
+	mi := &file_annal_client_v1_client_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2291,7 +2370,7 @@ func (x *HistoryPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryPage.ProtoReflect.Descriptor instead.
 func (*HistoryPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{28}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *HistoryPage) GetSession() string {
@@ -2340,7 +2419,7 @@ type Range struct {
 
 func (x *Range) Reset() {
 	*x = Range{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[29]
+	mi := &file_annal_client_v1_client_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2352,7 +2431,7 @@ func (x *Range) String() string {
 func (*Range) ProtoMessage() {}
 
 func (x *Range) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[29]
+	mi := &file_annal_client_v1_client_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2365,7 +2444,7 @@ func (x *Range) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Range.ProtoReflect.Descriptor instead.
 func (*Range) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{29}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Range) GetFirst() uint64 {
@@ -2396,7 +2475,7 @@ type MemberState struct {
 
 func (x *MemberState) Reset() {
 	*x = MemberState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[30]
+	mi := &file_annal_client_v1_client_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2408,7 +2487,7 @@ func (x *MemberState) String() string {
 func (*MemberState) ProtoMessage() {}
 
 func (x *MemberState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[30]
+	mi := &file_annal_client_v1_client_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2421,7 +2500,7 @@ func (x *MemberState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberState.ProtoReflect.Descriptor instead.
 func (*MemberState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{30}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *MemberState) GetUser() string {
@@ -2465,7 +2544,7 @@ type MembersPage struct {
 
 func (x *MembersPage) Reset() {
 	*x = MembersPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[31]
+	mi := &file_annal_client_v1_client_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2477,7 +2556,7 @@ func (x *MembersPage) String() string {
 func (*MembersPage) ProtoMessage() {}
 
 func (x *MembersPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[31]
+	mi := &file_annal_client_v1_client_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2490,7 +2569,7 @@ func (x *MembersPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersPage.ProtoReflect.Descriptor instead.
 func (*MembersPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{31}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MembersPage) GetSession() string {
@@ -2531,7 +2610,7 @@ type SessionsPage struct {
 
 func (x *SessionsPage) Reset() {
 	*x = SessionsPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[32]
+	mi := &file_annal_client_v1_client_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2543,7 +2622,7 @@ func (x *SessionsPage) String() string {
 func (*SessionsPage) ProtoMessage() {}
 
 func (x *SessionsPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[32]
+	mi := &file_annal_client_v1_client_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2556,7 +2635,7 @@ func (x *SessionsPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionsPage.ProtoReflect.Descriptor instead.
 func (*SessionsPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{32}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *SessionsPage) GetSessions() []string {
@@ -2588,7 +2667,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[33]
+	mi := &file_annal_client_v1_client_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2600,7 +2679,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[33]
+	mi := &file_annal_client_v1_client_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2613,7 +2692,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{33}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Notice) GetSession() string {
@@ -2635,6 +2714,60 @@ func (x *Notice) GetMember() bool {
 		return x.Member
 	}
 	return false
+}
+
+// SomeoneTyping says that a member of a subscribed session types; it is also the reply
+// to typing. True for some seconds; nothing says when it ends.
+type SomeoneTyping struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SomeoneTyping) Reset() {
+	*x = SomeoneTyping{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SomeoneTyping) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SomeoneTyping) ProtoMessage() {}
+
+func (x *SomeoneTyping) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SomeoneTyping.ProtoReflect.Descriptor instead.
+func (*SomeoneTyping) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *SomeoneTyping) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *SomeoneTyping) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
 }
 
 // Event is an accepted event as members see it.
@@ -2668,7 +2801,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[34]
+	mi := &file_annal_client_v1_client_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2680,7 +2813,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[34]
+	mi := &file_annal_client_v1_client_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2693,7 +2826,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{34}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Event) GetSession() string {
@@ -2926,7 +3059,7 @@ type Created struct {
 
 func (x *Created) Reset() {
 	*x = Created{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	mi := &file_annal_client_v1_client_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2938,7 +3071,7 @@ func (x *Created) String() string {
 func (*Created) ProtoMessage() {}
 
 func (x *Created) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	mi := &file_annal_client_v1_client_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2951,7 +3084,7 @@ func (x *Created) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Created.ProtoReflect.Descriptor instead.
 func (*Created) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{35}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Created) GetKind() v1.Kind {
@@ -2998,7 +3131,7 @@ type Added struct {
 
 func (x *Added) Reset() {
 	*x = Added{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[36]
+	mi := &file_annal_client_v1_client_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3010,7 +3143,7 @@ func (x *Added) String() string {
 func (*Added) ProtoMessage() {}
 
 func (x *Added) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[36]
+	mi := &file_annal_client_v1_client_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3023,7 +3156,7 @@ func (x *Added) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Added.ProtoReflect.Descriptor instead.
 func (*Added) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{36}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Added) GetMembers() []*v1.NewMember {
@@ -3044,7 +3177,7 @@ type Removed struct {
 
 func (x *Removed) Reset() {
 	*x = Removed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[37]
+	mi := &file_annal_client_v1_client_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3056,7 +3189,7 @@ func (x *Removed) String() string {
 func (*Removed) ProtoMessage() {}
 
 func (x *Removed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[37]
+	mi := &file_annal_client_v1_client_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3069,7 +3202,7 @@ func (x *Removed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Removed.ProtoReflect.Descriptor instead.
 func (*Removed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{37}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Removed) GetUsers() []string {
@@ -3101,7 +3234,7 @@ type Joined struct {
 
 func (x *Joined) Reset() {
 	*x = Joined{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[38]
+	mi := &file_annal_client_v1_client_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3113,7 +3246,7 @@ func (x *Joined) String() string {
 func (*Joined) ProtoMessage() {}
 
 func (x *Joined) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[38]
+	mi := &file_annal_client_v1_client_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3126,7 +3259,7 @@ func (x *Joined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Joined.ProtoReflect.Descriptor instead.
 func (*Joined) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{38}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{40}
 }
 
 type Left struct {
@@ -3139,7 +3272,7 @@ type Left struct {
 
 func (x *Left) Reset() {
 	*x = Left{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[39]
+	mi := &file_annal_client_v1_client_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3151,7 +3284,7 @@ func (x *Left) String() string {
 func (*Left) ProtoMessage() {}
 
 func (x *Left) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[39]
+	mi := &file_annal_client_v1_client_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3164,7 +3297,7 @@ func (x *Left) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Left.ProtoReflect.Descriptor instead.
 func (*Left) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{39}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Left) GetPromoted() string {
@@ -3196,7 +3329,7 @@ type Sent struct {
 
 func (x *Sent) Reset() {
 	*x = Sent{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[40]
+	mi := &file_annal_client_v1_client_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3208,7 +3341,7 @@ func (x *Sent) String() string {
 func (*Sent) ProtoMessage() {}
 
 func (x *Sent) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[40]
+	mi := &file_annal_client_v1_client_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3221,7 +3354,7 @@ func (x *Sent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sent.ProtoReflect.Descriptor instead.
 func (*Sent) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{40}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Sent) GetIndex() uint64 {
@@ -3269,7 +3402,7 @@ type Revoked struct {
 
 func (x *Revoked) Reset() {
 	*x = Revoked{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[41]
+	mi := &file_annal_client_v1_client_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3281,7 +3414,7 @@ func (x *Revoked) String() string {
 func (*Revoked) ProtoMessage() {}
 
 func (x *Revoked) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[41]
+	mi := &file_annal_client_v1_client_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3294,7 +3427,7 @@ func (x *Revoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoked.ProtoReflect.Descriptor instead.
 func (*Revoked) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{41}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Revoked) GetTarget() uint64 {
@@ -3323,7 +3456,7 @@ type Overridden struct {
 
 func (x *Overridden) Reset() {
 	*x = Overridden{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[42]
+	mi := &file_annal_client_v1_client_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3335,7 +3468,7 @@ func (x *Overridden) String() string {
 func (*Overridden) ProtoMessage() {}
 
 func (x *Overridden) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[42]
+	mi := &file_annal_client_v1_client_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3348,7 +3481,7 @@ func (x *Overridden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Overridden.ProtoReflect.Descriptor instead.
 func (*Overridden) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{42}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Overridden) GetTarget() uint64 {
@@ -3382,7 +3515,7 @@ type Deleted struct {
 
 func (x *Deleted) Reset() {
 	*x = Deleted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[43]
+	mi := &file_annal_client_v1_client_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3394,7 +3527,7 @@ func (x *Deleted) String() string {
 func (*Deleted) ProtoMessage() {}
 
 func (x *Deleted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[43]
+	mi := &file_annal_client_v1_client_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3407,7 +3540,7 @@ func (x *Deleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deleted.ProtoReflect.Descriptor instead.
 func (*Deleted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{43}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Deleted) GetTarget() uint64 {
@@ -3434,7 +3567,7 @@ type Read struct {
 
 func (x *Read) Reset() {
 	*x = Read{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[44]
+	mi := &file_annal_client_v1_client_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3446,7 +3579,7 @@ func (x *Read) String() string {
 func (*Read) ProtoMessage() {}
 
 func (x *Read) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[44]
+	mi := &file_annal_client_v1_client_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3459,7 +3592,7 @@ func (x *Read) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Read.ProtoReflect.Descriptor instead.
 func (*Read) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{44}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Read) GetMarker() uint64 {
@@ -3480,7 +3613,7 @@ var File_annal_client_v1_client_proto protoreflect.FileDescriptor
 
 const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\n" +
-	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x1aannal/log/v1/session.proto\"\x9f\b\n" +
+	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x1aannal/log/v1/session.proto\"\xd2\b\n" +
 	"\vClientFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x05hello\x18\x02 \x01(\v2\x16.annal.client.v1.HelloH\x00R\x05hello\x12+\n" +
@@ -3491,6 +3624,8 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\ahistory\x18\a \x01(\v2\x18.annal.client.v1.HistoryH\x00R\ahistory\x124\n" +
 	"\amembers\x18\b \x01(\v2\x18.annal.client.v1.MembersH\x00R\amembers\x127\n" +
 	"\bsessions\x18\t \x01(\v2\x19.annal.client.v1.SessionsH\x00R\bsessions\x121\n" +
+	"\x06typing\x18\n" +
+	" \x01(\v2\x17.annal.client.v1.TypingH\x00R\x06typing\x121\n" +
 	"\x06create\x18\x14 \x01(\v2\x17.annal.client.v1.CreateH\x00R\x06create\x12(\n" +
 	"\x03add\x18\x15 \x01(\v2\x14.annal.client.v1.AddH\x00R\x03add\x121\n" +
 	"\x06remove\x18\x16 \x01(\v2\x17.annal.client.v1.RemoveH\x00R\x06remove\x12+\n" +
@@ -3531,7 +3666,9 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x05limit\x18\x03 \x01(\rR\x05limit\"8\n" +
 	"\bSessions\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\tR\x06cursor\x12\x14\n" +
-	"\x05limit\x18\x02 \x01(\rR\x05limit\"\xb9\x01\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\"\"\n" +
+	"\x06Typing\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\"\xb9\x01\n" +
 	"\x06Create\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x121\n" +
 	"\amembers\x18\x02 \x03(\v2\x17.annal.log.v1.NewMemberR\amembers\x12,\n" +
@@ -3563,7 +3700,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\"6\n" +
 	"\bMarkRead\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x04R\x03seq\"\xab\x05\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\"\xe5\x05\n" +
 	"\vServerFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x05error\x18\x02 \x01(\v2\x16.annal.client.v1.ErrorH\x00R\x05error\x124\n" +
@@ -3580,7 +3717,8 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	" \x01(\v2\x1c.annal.client.v1.MembersPageH\x00R\amembers\x12;\n" +
 	"\bsessions\x18\v \x01(\v2\x1d.annal.client.v1.SessionsPageH\x00R\bsessions\x12.\n" +
 	"\x05event\x18\x14 \x01(\v2\x16.annal.client.v1.EventH\x00R\x05event\x121\n" +
-	"\x06notice\x18\x15 \x01(\v2\x17.annal.client.v1.NoticeH\x00R\x06noticeB\x06\n" +
+	"\x06notice\x18\x15 \x01(\v2\x17.annal.client.v1.NoticeH\x00R\x06notice\x128\n" +
+	"\x06typing\x18\x16 \x01(\v2\x1e.annal.client.v1.SomeoneTypingH\x00R\x06typingB\x06\n" +
 	"\x04kind\"\xa1\x01\n" +
 	"\x05Error\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
@@ -3660,7 +3798,10 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06Notice\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x16\n" +
-	"\x06member\x18\x03 \x01(\bR\x06member\"\xd5\x05\n" +
+	"\x06member\x18\x03 \x01(\bR\x06member\"=\n" +
+	"\rSomeoneTyping\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\"\xd5\x05\n" +
 	"\x05Event\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +
@@ -3735,58 +3876,60 @@ func file_annal_client_v1_client_proto_rawDescGZIP() []byte {
 	return file_annal_client_v1_client_proto_rawDescData
 }
 
-var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_annal_client_v1_client_proto_goTypes = []any{
-	(*ClientFrame)(nil),  // 0: annal.client.v1.ClientFrame
-	(*Hello)(nil),        // 1: annal.client.v1.Hello
-	(*Ping)(nil),         // 2: annal.client.v1.Ping
-	(*Subscribe)(nil),    // 3: annal.client.v1.Subscribe
-	(*Unsubscribe)(nil),  // 4: annal.client.v1.Unsubscribe
-	(*Sync)(nil),         // 5: annal.client.v1.Sync
-	(*History)(nil),      // 6: annal.client.v1.History
-	(*Members)(nil),      // 7: annal.client.v1.Members
-	(*Sessions)(nil),     // 8: annal.client.v1.Sessions
-	(*Create)(nil),       // 9: annal.client.v1.Create
-	(*Add)(nil),          // 10: annal.client.v1.Add
-	(*Remove)(nil),       // 11: annal.client.v1.Remove
-	(*Join)(nil),         // 12: annal.client.v1.Join
-	(*Leave)(nil),        // 13: annal.client.v1.Leave
-	(*Send)(nil),         // 14: annal.client.v1.Send
-	(*Revoke)(nil),       // 15: annal.client.v1.Revoke
-	(*Override)(nil),     // 16: annal.client.v1.Override
-	(*Delete)(nil),       // 17: annal.client.v1.Delete
-	(*MarkRead)(nil),     // 18: annal.client.v1.MarkRead
-	(*ServerFrame)(nil),  // 19: annal.client.v1.ServerFrame
-	(*Error)(nil),        // 20: annal.client.v1.Error
-	(*Welcome)(nil),      // 21: annal.client.v1.Welcome
-	(*Pong)(nil),         // 22: annal.client.v1.Pong
-	(*Ack)(nil),          // 23: annal.client.v1.Ack
-	(*Subscribed)(nil),   // 24: annal.client.v1.Subscribed
-	(*Unsubscribed)(nil), // 25: annal.client.v1.Unsubscribed
-	(*SessionState)(nil), // 26: annal.client.v1.SessionState
-	(*SyncPage)(nil),     // 27: annal.client.v1.SyncPage
-	(*HistoryPage)(nil),  // 28: annal.client.v1.HistoryPage
-	(*Range)(nil),        // 29: annal.client.v1.Range
-	(*MemberState)(nil),  // 30: annal.client.v1.MemberState
-	(*MembersPage)(nil),  // 31: annal.client.v1.MembersPage
-	(*SessionsPage)(nil), // 32: annal.client.v1.SessionsPage
-	(*Notice)(nil),       // 33: annal.client.v1.Notice
-	(*Event)(nil),        // 34: annal.client.v1.Event
-	(*Created)(nil),      // 35: annal.client.v1.Created
-	(*Added)(nil),        // 36: annal.client.v1.Added
-	(*Removed)(nil),      // 37: annal.client.v1.Removed
-	(*Joined)(nil),       // 38: annal.client.v1.Joined
-	(*Left)(nil),         // 39: annal.client.v1.Left
-	(*Sent)(nil),         // 40: annal.client.v1.Sent
-	(*Revoked)(nil),      // 41: annal.client.v1.Revoked
-	(*Overridden)(nil),   // 42: annal.client.v1.Overridden
-	(*Deleted)(nil),      // 43: annal.client.v1.Deleted
-	(*Read)(nil),         // 44: annal.client.v1.Read
-	(v1.Kind)(0),         // 45: annal.log.v1.Kind
-	(*v1.NewMember)(nil), // 46: annal.log.v1.NewMember
-	(*v1.Policy)(nil),    // 47: annal.log.v1.Policy
-	(*v1.Skipped)(nil),   // 48: annal.log.v1.Skipped
-	(v1.Role)(0),         // 49: annal.log.v1.Role
+	(*ClientFrame)(nil),   // 0: annal.client.v1.ClientFrame
+	(*Hello)(nil),         // 1: annal.client.v1.Hello
+	(*Ping)(nil),          // 2: annal.client.v1.Ping
+	(*Subscribe)(nil),     // 3: annal.client.v1.Subscribe
+	(*Unsubscribe)(nil),   // 4: annal.client.v1.Unsubscribe
+	(*Sync)(nil),          // 5: annal.client.v1.Sync
+	(*History)(nil),       // 6: annal.client.v1.History
+	(*Members)(nil),       // 7: annal.client.v1.Members
+	(*Sessions)(nil),      // 8: annal.client.v1.Sessions
+	(*Typing)(nil),        // 9: annal.client.v1.Typing
+	(*Create)(nil),        // 10: annal.client.v1.Create
+	(*Add)(nil),           // 11: annal.client.v1.Add
+	(*Remove)(nil),        // 12: annal.client.v1.Remove
+	(*Join)(nil),          // 13: annal.client.v1.Join
+	(*Leave)(nil),         // 14: annal.client.v1.Leave
+	(*Send)(nil),          // 15: annal.client.v1.Send
+	(*Revoke)(nil),        // 16: annal.client.v1.Revoke
+	(*Override)(nil),      // 17: annal.client.v1.Override
+	(*Delete)(nil),        // 18: annal.client.v1.Delete
+	(*MarkRead)(nil),      // 19: annal.client.v1.MarkRead
+	(*ServerFrame)(nil),   // 20: annal.client.v1.ServerFrame
+	(*Error)(nil),         // 21: annal.client.v1.Error
+	(*Welcome)(nil),       // 22: annal.client.v1.Welcome
+	(*Pong)(nil),          // 23: annal.client.v1.Pong
+	(*Ack)(nil),           // 24: annal.client.v1.Ack
+	(*Subscribed)(nil),    // 25: annal.client.v1.Subscribed
+	(*Unsubscribed)(nil),  // 26: annal.client.v1.Unsubscribed
+	(*SessionState)(nil),  // 27: annal.client.v1.SessionState
+	(*SyncPage)(nil),      // 28: annal.client.v1.SyncPage
+	(*HistoryPage)(nil),   // 29: annal.client.v1.HistoryPage
+	(*Range)(nil),         // 30: annal.client.v1.Range
+	(*MemberState)(nil),   // 31: annal.client.v1.MemberState
+	(*MembersPage)(nil),   // 32: annal.client.v1.MembersPage
+	(*SessionsPage)(nil),  // 33: annal.client.v1.SessionsPage
+	(*Notice)(nil),        // 34: annal.client.v1.Notice
+	(*SomeoneTyping)(nil), // 35: annal.client.v1.SomeoneTyping
+	(*Event)(nil),         // 36: annal.client.v1.Event
+	(*Created)(nil),       // 37: annal.client.v1.Created
+	(*Added)(nil),         // 38: annal.client.v1.Added
+	(*Removed)(nil),       // 39: annal.client.v1.Removed
+	(*Joined)(nil),        // 40: annal.client.v1.Joined
+	(*Left)(nil),          // 41: annal.client.v1.Left
+	(*Sent)(nil),          // 42: annal.client.v1.Sent
+	(*Revoked)(nil),       // 43: annal.client.v1.Revoked
+	(*Overridden)(nil),    // 44: annal.client.v1.Overridden
+	(*Deleted)(nil),       // 45: annal.client.v1.Deleted
+	(*Read)(nil),          // 46: annal.client.v1.Read
+	(v1.Kind)(0),          // 47: annal.log.v1.Kind
+	(*v1.NewMember)(nil),  // 48: annal.log.v1.NewMember
+	(*v1.Policy)(nil),     // 49: annal.log.v1.Policy
+	(*v1.Skipped)(nil),    // 50: annal.log.v1.Skipped
+	(v1.Role)(0),          // 51: annal.log.v1.Role
 }
 var file_annal_client_v1_client_proto_depIdxs = []int32{
 	1,  // 0: annal.client.v1.ClientFrame.hello:type_name -> annal.client.v1.Hello
@@ -3797,60 +3940,62 @@ var file_annal_client_v1_client_proto_depIdxs = []int32{
 	6,  // 5: annal.client.v1.ClientFrame.history:type_name -> annal.client.v1.History
 	7,  // 6: annal.client.v1.ClientFrame.members:type_name -> annal.client.v1.Members
 	8,  // 7: annal.client.v1.ClientFrame.sessions:type_name -> annal.client.v1.Sessions
-	9,  // 8: annal.client.v1.ClientFrame.create:type_name -> annal.client.v1.Create
-	10, // 9: annal.client.v1.ClientFrame.add:type_name -> annal.client.v1.Add
-	11, // 10: annal.client.v1.ClientFrame.remove:type_name -> annal.client.v1.Remove
-	12, // 11: annal.client.v1.ClientFrame.join:type_name -> annal.client.v1.Join
-	13, // 12: annal.client.v1.ClientFrame.leave:type_name -> annal.client.v1.Leave
-	14, // 13: annal.client.v1.ClientFrame.send:type_name -> annal.client.v1.Send
-	15, // 14: annal.client.v1.ClientFrame.revoke:type_name -> annal.client.v1.Revoke
-	16, // 15: annal.client.v1.ClientFrame.override:type_name -> annal.client.v1.Override
-	17, // 16: annal.client.v1.ClientFrame.delete:type_name -> annal.client.v1.Delete
-	18, // 17: annal.client.v1.ClientFrame.mark_read:type_name -> annal.client.v1.MarkRead
-	45, // 18: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
-	46, // 19: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
-	47, // 20: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
-	46, // 21: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
-	20, // 22: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
-	21, // 23: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
-	22, // 24: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
-	23, // 25: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
-	24, // 26: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
-	25, // 27: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
-	27, // 28: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
-	28, // 29: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
-	31, // 30: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
-	32, // 31: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
-	34, // 32: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
-	33, // 33: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
-	48, // 34: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
-	45, // 35: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
-	49, // 36: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
-	34, // 37: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
-	26, // 38: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
-	34, // 39: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
-	29, // 40: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
-	49, // 41: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
-	30, // 42: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
-	35, // 43: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
-	36, // 44: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
-	37, // 45: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
-	38, // 46: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
-	39, // 47: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
-	40, // 48: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
-	41, // 49: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
-	42, // 50: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
-	43, // 51: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
-	44, // 52: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
-	45, // 53: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
-	46, // 54: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
-	47, // 55: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
-	46, // 56: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
-	57, // [57:57] is the sub-list for method output_type
-	57, // [57:57] is the sub-list for method input_type
-	57, // [57:57] is the sub-list for extension type_name
-	57, // [57:57] is the sub-list for extension extendee
-	0,  // [0:57] is the sub-list for field type_name
+	9,  // 8: annal.client.v1.ClientFrame.typing:type_name -> annal.client.v1.Typing
+	10, // 9: annal.client.v1.ClientFrame.create:type_name -> annal.client.v1.Create
+	11, // 10: annal.client.v1.ClientFrame.add:type_name -> annal.client.v1.Add
+	12, // 11: annal.client.v1.ClientFrame.remove:type_name -> annal.client.v1.Remove
+	13, // 12: annal.client.v1.ClientFrame.join:type_name -> annal.client.v1.Join
+	14, // 13: annal.client.v1.ClientFrame.leave:type_name -> annal.client.v1.Leave
+	15, // 14: annal.client.v1.ClientFrame.send:type_name -> annal.client.v1.Send
+	16, // 15: annal.client.v1.ClientFrame.revoke:type_name -> annal.client.v1.Revoke
+	17, // 16: annal.client.v1.ClientFrame.override:type_name -> annal.client.v1.Override
+	18, // 17: annal.client.v1.ClientFrame.delete:type_name -> annal.client.v1.Delete
+	19, // 18: annal.client.v1.ClientFrame.mark_read:type_name -> annal.client.v1.MarkRead
+	47, // 19: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
+	48, // 20: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
+	49, // 21: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
+	48, // 22: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
+	21, // 23: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
+	22, // 24: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
+	23, // 25: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
+	24, // 26: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
+	25, // 27: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
+	26, // 28: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
+	28, // 29: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
+	29, // 30: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
+	32, // 31: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
+	33, // 32: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
+	36, // 33: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
+	34, // 34: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
+	35, // 35: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
+	50, // 36: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
+	47, // 37: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
+	51, // 38: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
+	36, // 39: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
+	27, // 40: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
+	36, // 41: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
+	30, // 42: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
+	51, // 43: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
+	31, // 44: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
+	37, // 45: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
+	38, // 46: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
+	39, // 47: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
+	40, // 48: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
+	41, // 49: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
+	42, // 50: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
+	43, // 51: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
+	44, // 52: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
+	45, // 53: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
+	46, // 54: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
+	47, // 55: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
+	48, // 56: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
+	49, // 57: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
+	48, // 58: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
+	59, // [59:59] is the sub-list for method output_type
+	59, // [59:59] is the sub-list for method input_type
+	59, // [59:59] is the sub-list for extension type_name
+	59, // [59:59] is the sub-list for extension extendee
+	0,  // [0:59] is the sub-list for field type_name
 }
 
 func init() { file_annal_client_v1_client_proto_init() }
@@ -3867,6 +4012,7 @@ func file_annal_client_v1_client_proto_init() {
 		(*ClientFrame_History)(nil),
 		(*ClientFrame_Members)(nil),
 		(*ClientFrame_Sessions)(nil),
+		(*ClientFrame_Typing)(nil),
 		(*ClientFrame_Create)(nil),
 		(*ClientFrame_Add)(nil),
 		(*ClientFrame_Remove)(nil),
@@ -3880,7 +4026,7 @@ func file_annal_client_v1_client_proto_init() {
 	}
 	file_annal_client_v1_client_proto_msgTypes[3].OneofWrappers = []any{}
 	file_annal_client_v1_client_proto_msgTypes[6].OneofWrappers = []any{}
-	file_annal_client_v1_client_proto_msgTypes[19].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[20].OneofWrappers = []any{
 		(*ServerFrame_Error)(nil),
 		(*ServerFrame_Welcome)(nil),
 		(*ServerFrame_Pong)(nil),
@@ -3893,8 +4039,9 @@ func file_annal_client_v1_client_proto_init() {
 		(*ServerFrame_Sessions)(nil),
 		(*ServerFrame_Event)(nil),
 		(*ServerFrame_Notice)(nil),
+		(*ServerFrame_Typing)(nil),
 	}
-	file_annal_client_v1_client_proto_msgTypes[34].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[36].OneofWrappers = []any{
 		(*Event_Created)(nil),
 		(*Event_Added)(nil),
 		(*Event_Removed)(nil),
@@ -3912,7 +4059,7 @@ func file_annal_client_v1_client_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_client_v1_client_proto_rawDesc), len(file_annal_client_v1_client_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   45,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

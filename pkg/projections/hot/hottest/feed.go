@@ -99,6 +99,10 @@ func testFeed(t *testing.T, f Fixture) {
 	b.hears(ear2, "session g_a: 1 2")
 	b.publish(hot.Round{Answers: map[string][][]byte{"gw2": values("5", "6"), "gw3": values("7")}})
 	b.hears(ear2, "answers : 5 6")
+	// Values are bytes, whatever a gateway tells the others.
+	b.publish(toSession("g_a", "\x00\xff"))
+	b.hears(ear1, "session g_a: \x00\xff")
+	b.hears(ear2, "session g_a: \x00\xff")
 
 	two.UnsubscribeSession("g_a")
 	b.publish(toSession("g_a", "8"))
