@@ -41,7 +41,7 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	root.AddCommand(devCommand(), serveCommand(), chatCommand(), importCommand(), logCommand(), topicsCommand(),
-		tokenCommand(), verifyCommand(), benchCommand(), versionCommand())
+		tokenCommand(), verifyCommand(), quarantineCommand(), benchCommand(), versionCommand())
 	return root
 }
 

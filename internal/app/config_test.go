@@ -39,7 +39,7 @@ func TestValidate(t *testing.T) {
 func TestViewIDsGrow(t *testing.T) {
 	last := ""
 	for range 12 {
-		next := newViewID(last)
+		next := NewViewID(last)
 		if next <= last {
 			t.Fatalf("%s follows %s", next, last)
 		}
