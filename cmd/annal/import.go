@@ -36,7 +36,8 @@ func importCommand() *cobra.Command {
 			`{"time": RFC 3339, "channel", "kind": "message"|"action"|"join"|"leave", "user", "text"?}.` + "\n\n" +
 			"Each channel becomes a channel session. Client ids come from line numbers, so importing the\n" +
 			"same file again changes nothing. It takes a service token.",
-		Args: cobra.ExactArgs(1),
+		Example: "  annal import examples/ubuntu-irc-sample.jsonl.gz",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return fl.run(cmd.Context(), args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
