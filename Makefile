@@ -24,7 +24,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Build, then run all of Annal in one process
@@ -102,6 +102,11 @@ sim: ## Simulate zombies, SEEDS=10000 histories of them
 .PHONY: bench-core
 bench-core: build engines ## Measure sends on embedded and real engines, into bench/core.json
 	./bin/annal bench core --out bench/core.json
+
+.PHONY: compose-keys
+compose-keys: build ## Make the keys that compose/ needs, if they aren't there
+	@test -f compose/signing.json || ./bin/annal token --new-key compose/signing.json
+	./bin/annal token --key compose/signing.json --public > compose/keys.json
 
 .PHONY: clean
 clean: ## Remove what was built and the data of `make run`, but not .cache
