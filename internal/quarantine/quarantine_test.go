@@ -207,6 +207,47 @@ func TestRetryFillsAHole(t *testing.T) {
 	w.retry(time.Minute, AlreadyThere)
 }
 
+// TestRetryOfASessionsBeginning: a session whose beginning cannot be read is put aside as a
+// whole, and comes back as a whole. Two events of one partition take one building.
+func TestRetryOfASessionsBeginning(t *testing.T) {
+	w := newWorld(t)
+	w.chat.Unreadable(room, "ann", events.Created{Kind: events.KindGroup, Members: []events.NewMember{
+		{User: "ann", Role: events.RoleOwner}, {User: "bob", Role: events.RoleMember},
+	}})
+	w.chat.Unreadable(room, "ann", events.Sent{Body: events.TextBody("hello")})
+	w.chat.Accept(room, "bob", events.Sent{Body: events.TextBody("hi")})
+	w.chat.Wait()
+	w.run()
+	w.aside(2)
+	if _, err := w.opened.View.Person(w.ctx, room, "bob"); !errors.Is(err, hot.ErrRebuilding) {
+		t.Fatalf("without its beginning the session is %v, want %v", err, hot.ErrRebuilding)
+	}
+	w.tool.Store(true)
+	w.retry(time.Minute, StillAHole, StillAHole)
+	w.projector.Store(true)
+	before := w.view()
+	w.retry(time.Minute, Filled, Filled)
+	if after := w.view(); after != before+2 {
+		t.Errorf("the view went from id %d to %d; want one opening and one building", before, after)
+	}
+	if bob, err := w.opened.View.Person(w.ctx, room, "bob"); err != nil || !bob.Member.In() || bob.Head.Seq != 3 {
+		t.Errorf("bob has %+v, %v; want to be in, at seq 3", bob, err)
+	}
+}
+
+// view is the number of the room's view.
+func (w *world) view() (n int) {
+	w.Helper()
+	v, err := w.opened.Store.View(w.ctx, w.chat.Partition(room))
+	if err != nil {
+		w.Fatal(err)
+	}
+	if _, err := fmt.Sscanf(v.ID[:10], "%d", &n); err != nil {
+		w.Fatal(err)
+	}
+	return n
+}
+
 func TestRetryOfAMarker(t *testing.T) {
 	w := newWorld(t)
 	w.chat.Accept(room, "ann", events.Created{Kind: events.KindGroup, Members: []events.NewMember{
