@@ -30,7 +30,8 @@ func benchCoreCommand() *cobra.Command {
 			"1,000 and 5,000 a second, one big channel. Two plain hops through the same Kafka follow, the\n" +
 			"least that any system of this shape pays. Each kind first works for --warm-up: Kafka compiles itself\n" +
 			"as it goes. It takes about 12 × (seconds + 2) more for each kind.",
-		Args: cobra.NoArgs,
+		Example: "  annal bench core --engines real --seconds 10 --out core.json",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if seconds < 1 || seconds > 600 {
 				return fmt.Errorf("--seconds is 1 to 600")

@@ -30,7 +30,8 @@ func chatCommand() *cobra.Command {
 			"or in any session (--session). Lines go out, events come in; /help names the rest. It works on\n" +
 			"pipes too. With the development token it acts for the user of --as; with a user's own token\n" +
 			"(--token) --as is not needed.",
-		Args: cobra.NoArgs,
+		Example: "  annal chat --as alice --with bob\n  annal chat --as alice --group tea --with bob --with carol",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return fl.run(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
 		},

@@ -94,7 +94,13 @@ func TestImportPrintsItsSummary(t *testing.T) {
 		t.Errorf("the summary has the keys of %v; want lines, acked, already, answered, rejected, seconds", sum)
 	}
 	out, err = execute(t, importCommand(), "", append(args, "--connections", "2")...)
-	if err != nil || !strings.Contains(out, "already: brought in by a former run") || !strings.Contains(out, "2000 lines of 1 channels") {
+	if err != nil || !strings.Contains(out, "already: brought in by a former run") || !strings.Contains(out, "2000 lines of 1 channels, in 1 sessions") {
 		t.Errorf("a second run prints %v\n%s", err, out)
+	}
+	for _, want := range []string{"1947 acked", "2000 already"} {
+		out, err = execute(t, importCommand(), "", append(args, "--split", "day")...)
+		if err != nil || !strings.Contains(out, want) || !strings.Contains(out, "in 2 sessions") {
+			t.Errorf("by day: %v; want %s in\n%s", err, want, out)
+		}
 	}
 }

@@ -22,6 +22,7 @@ import (
 type importFlags struct {
 	gateway  gatewayFlags
 	owner    string
+	split    string
 	inFlight int
 	conns    int
 	json     bool
@@ -34,9 +35,11 @@ func importCommand() *cobra.Command {
 		Short: "Bring in recorded chat",
 		Long: "Bring in a file of recorded chat, plain or gzipped: one JSON object a line,\n" +
 			`{"time": RFC 3339, "channel", "kind": "message"|"action"|"join"|"leave", "user", "text"?}.` + "\n\n" +
-			"Each channel becomes a channel session. Client ids come from line numbers, so importing the\n" +
-			"same file again changes nothing. It takes a service token.",
-		Args: cobra.ExactArgs(1),
+			"Each channel becomes a channel session, or with --split day one for each of its days (UTC).\n" +
+			"Client ids come from line numbers, so importing the same file again changes nothing. It takes a\n" +
+			"service token.",
+		Example: "  annal import examples/ubuntu-irc-sample.jsonl.gz\n  annal import --split day examples/ubuntu-irc-sample.jsonl.gz",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return fl.run(cmd.Context(), args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -44,8 +47,9 @@ func importCommand() *cobra.Command {
 	f := cmd.Flags()
 	fl.gateway.bind(f)
 	f.StringVar(&fl.owner, "owner", "importer", "the user who creates the channels")
+	f.StringVar(&fl.split, "split", string(importer.SplitNone), "none: a session per channel; day: a session per channel and day")
 	f.IntVar(&fl.inFlight, "inflight", 1024, "lines without an answer at once, per connection")
-	f.IntVar(&fl.conns, "connections", 1, "connections; a channel keeps to one of them")
+	f.IntVar(&fl.conns, "connections", 1, "connections; a session keeps to one of them")
 	f.BoolVar(&fl.json, "json", false, "print the summary as JSON")
 	return cmd
 }
@@ -79,7 +83,7 @@ func (fl *importFlags) run(ctx context.Context, path string, out, log io.Writer)
 	for i, c := range conns {
 		ports[i] = c
 	}
-	sum, err := importer.Run(ctx, ports, lines, importer.Options{Owner: fl.owner, Log: log})
+	sum, err := importer.Run(ctx, ports, lines, importer.Options{Split: importer.Split(fl.split), Owner: fl.owner, Log: log})
 	if bar, ok := bar.(*progressbar.ProgressBar); ok {
 		_ = bar.Finish() // it is about to be overwritten by the summary
 		fmt.Fprintln(log)

@@ -49,9 +49,10 @@ func tailCommand() *cobra.Command {
 	var opts logview.Options
 	var session, user string
 	cmd := &cobra.Command{
-		Use:   "tail",
-		Short: "Show outcomes as lines: time, partition/offset, session, seq, what happened",
-		Args:  cobra.NoArgs,
+		Use:     "tail",
+		Short:   "Show outcomes as lines: time, partition/offset, session, seq, what happened",
+		Example: "  annal log tail -f\n  annal log tail --user alice --kind rejected,revoked -n 100",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := engines.resolve(); err != nil {
 				return err

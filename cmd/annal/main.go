@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
+
+	"annal/internal/config"
 )
 
 // version is set by the Makefile from git.
@@ -33,39 +33,25 @@ func rootCommand() *cobra.Command {
 		Short: "An instant-messaging core in which the log is the product",
 		Long: "Annal keeps every send, revoke, override, read receipt and membership change as an immutable\n" +
 			"event in Kafka. Start with `annal dev`, then `annal chat --as alice --with bob`.\n\n" +
-			"Every flag can be given in the environment: --log-level as ANNAL_LOG_LEVEL.",
+			"Every flag can be given in the environment: --log-level as ANNAL_LOG_LEVEL. Servers take a file of\n" +
+			"settings too (--config); `annal config` prints what is in force.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return fromEnvironment(cmd.Flags())
+			return config.FromEnvironment(cmd.Flags())
 		},
 	}
-	root.AddCommand(devCommand(), serveCommand(), chatCommand(), importCommand(), logCommand(), topicsCommand(),
-		tokenCommand(), verifyCommand(), benchCommand(), versionCommand())
+	root.AddCommand(devCommand(), serveCommand(), configCommand(), chatCommand(), importCommand(), logCommand(), topicsCommand(),
+		tokenCommand(), verifyCommand(), healthCommand(), quarantineCommand(), benchCommand(), versionCommand())
 	return root
-}
-
-// fromEnvironment sets flags that were not given from ANNAL_… variables.
-func fromEnvironment(flags *pflag.FlagSet) error {
-	var failed error
-	flags.VisitAll(func(f *pflag.Flag) {
-		name := "ANNAL_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		value, ok := os.LookupEnv(name)
-		if !ok || f.Changed || failed != nil {
-			return
-		}
-		if err := flags.Set(f.Name, value); err != nil {
-			failed = fmt.Errorf("%s: %w", name, err)
-		}
-	})
-	return failed
 }
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Use:     "version",
+		Short:   "Print the version",
+		Example: "  annal version",
+		Args:    cobra.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) {
 			fmt.Fprintln(cmd.OutOrStdout(), "annal", version)
 		},

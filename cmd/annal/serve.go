@@ -6,28 +6,66 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"annal/internal/app"
+	"annal/internal/config"
 	"annal/internal/obs"
 )
 
-// serverFlags are common to dev and serve.
+// serverFlags are a server's settings, each of them a flag, and the file they may be in.
 type serverFlags struct {
+	settings  *pflag.FlagSet
+	file      string
 	config    app.Config
+	engines   app.Engines
 	logLevel  string
 	logFormat string
 }
 
-func (s *serverFlags) register(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringVar(&s.config.HTTP, "http", "127.0.0.1:8080", "address for WebSocket, health and metrics (port 0: any free one)")
+// newServerFlags have what dev and serve have in common.
+func newServerFlags() *serverFlags {
+	s := &serverFlags{settings: pflag.NewFlagSet("settings", pflag.ContinueOnError), config: app.Defaults(), engines: app.DefaultEngines()}
+	f := s.settings
+	f.SortFlags = false
+	f.StringVar(&s.config.HTTP, "http", s.config.HTTP, "address for WebSocket, health and metrics (port 0: any free one)")
 	f.StringVar(&s.config.EndpointsFile, "endpoints-file", "", "where to write the server's endpoints once it is ready (JSON)")
-	f.StringVar(&s.config.Data, "data", "data", "directory of everything this process keeps")
+	f.StringVar(&s.config.Data, "data", s.config.Data, "directory of everything this process keeps")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
+	return s
 }
 
+func newServeFlags() *serverFlags {
+	s := newServerFlags()
+	f := s.settings
+	f.StringSliceVar(&s.config.Roles, "roles", s.config.Roles, "the roles to run")
+	f.StringSliceVar(&s.config.Kafka, "kafka", nil, "Kafka's bootstrap addresses, host:port")
+	f.StringVar(&s.config.Redis, "redis", "", "Redis's address, host:port (roles gateway and hot)")
+	f.StringVar(&s.config.AuthKeys, "auth-keys", "", "file of the public keys that tokens are checked with (role gateway)")
+	f.StringVar(&s.config.Prefix, "prefix", "", "goes before the names of topics, groups and view keys")
+	return s
+}
+
+func newDevFlags() *serverFlags {
+	s := newServerFlags()
+	f := s.settings
+	f.StringVar(&s.engines.Kind, "engines", s.engines.Kind, "embedded or real")
+	f.BoolVar(&s.engines.SyncWrites, "sync-writes", false, "embedded log: wait for the disk on every write (slow; survives a power cut)")
+	f.Int32Var(&s.engines.Partitions, "partitions", s.engines.Partitions, "partitions of new topics")
+	return s
+}
+
+func (s *serverFlags) register(cmd *cobra.Command) {
+	cmd.Flags().AddFlagSet(s.settings)
+	cmd.Flags().StringVar(&s.file, "config", "", "file of settings (YAML); flags and ANNAL_… come before it")
+}
+
+// finish takes the file's settings and makes what follows from all of them.
 func (s *serverFlags) finish() error {
+	if err := config.FromFile(s.settings, s.file); err != nil {
+		return err
+	}
 	log, err := obs.NewLogger(os.Stderr, s.logLevel, s.logFormat)
 	if err != nil {
 		return fmt.Errorf("--log-level or --log-format: %w", err)
@@ -37,12 +75,14 @@ func (s *serverFlags) finish() error {
 }
 
 func serveCommand() *cobra.Command {
-	var flags serverFlags
+	flags := newServeFlags()
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run roles of Annal against a Kafka and a Redis",
 		Long: "Run one or several roles in this process: " + strings.Join(app.Roles(), ", ") + ".\n" +
 			"The topics must be there (annal topics create).",
+		Example: "  annal serve --roles sequencer --kafka k1:9092,k2:9092 --data /var/lib/annal/sequencer\n" +
+			"  annal serve --config /etc/annal/gateway.yaml --log-level debug",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := flags.finish(); err != nil {
@@ -52,36 +92,26 @@ func serveCommand() *cobra.Command {
 		},
 	}
 	flags.register(cmd)
-	f := cmd.Flags()
-	f.StringSliceVar(&flags.config.Roles, "roles", app.Roles(), "the roles to run")
-	f.StringSliceVar(&flags.config.Kafka, "kafka", nil, "Kafka's bootstrap addresses, host:port")
-	f.StringVar(&flags.config.Redis, "redis", "", "Redis's address, host:port (roles gateway and hot)")
-	f.StringVar(&flags.config.AuthKeys, "auth-keys", "", "file of the public keys that tokens are checked with (role gateway)")
-	f.StringVar(&flags.config.Prefix, "prefix", "", "goes before the names of topics, groups and view keys")
 	return cmd
 }
 
 func devCommand() *cobra.Command {
-	var flags serverFlags
-	var engines app.Engines
+	flags := newDevFlags()
 	cmd := &cobra.Command{
 		Use:   "dev",
 		Short: "Run all of Annal in one process, engines included",
 		Long: "Run every role in one process with embedded engines (a Kafka-compatible log and a Redis-compatible\n" +
 			"view), or with real Kafka and Redis started for it (--engines real; `make engines` fetches them).\n" +
 			"All state is under --data and survives kill -9.",
-		Args: cobra.NoArgs,
+		Example: "  annal dev\n  annal dev --engines real --data /tmp/annal",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := flags.finish(); err != nil {
 				return err
 			}
-			return app.Dev(cmd.Context(), flags.config, engines, cmd.OutOrStdout())
+			return app.Dev(cmd.Context(), flags.config, flags.engines, cmd.OutOrStdout())
 		},
 	}
 	flags.register(cmd)
-	f := cmd.Flags()
-	f.StringVar(&engines.Kind, "engines", app.EnginesEmbedded, "embedded or real")
-	f.BoolVar(&engines.SyncWrites, "sync-writes", false, "embedded log: wait for the disk on every write (slow; survives a power cut)")
-	f.Int32Var(&engines.Partitions, "partitions", 4, "partitions of new topics")
 	return cmd
 }

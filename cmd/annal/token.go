@@ -21,7 +21,8 @@ func tokenCommand() *cobra.Command {
 			"With --service the token may act for any user. --new-key makes a signing key and ends;\n" +
 			"--public prints what gateways check its tokens with (--auth-keys), and ends: they need not hold\n" +
 			"the key itself.",
-		Args: cobra.NoArgs,
+		Example: "  annal token --user alice --ttl 1h\n  annal token --new-key signing.json\n  annal token --key signing.json --public > keys.json",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if newKey != "" {
 				return app.NewKey(newKey)

@@ -17,9 +17,10 @@ func topicsCommand() *cobra.Command {
 	cmd.PersistentFlags().Int16Var(&t.Replication, "replication", 3, "copies of each partition")
 	cmd.PersistentFlags().IntVar(&t.MinISR, "min-insync-replicas", 2, "copies that must hold a record before it counts as written")
 	cmd.AddCommand(&cobra.Command{
-		Use:   "create",
-		Short: "Create the topics that are not there, then check them all",
-		Args:  cobra.NoArgs,
+		Use:     "create",
+		Short:   "Create the topics that are not there, then check them all",
+		Example: "  annal topics create --kafka k1:9092,k2:9092 --partitions 96",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := t.Create(cmd.Context()); err != nil {
 				return err
@@ -28,9 +29,10 @@ func topicsCommand() *cobra.Command {
 			return nil
 		},
 	}, &cobra.Command{
-		Use:   "check",
-		Short: "Check that the topics are as Annal needs them; say every difference",
-		Args:  cobra.NoArgs,
+		Use:     "check",
+		Short:   "Check that the topics are as Annal needs them; say every difference",
+		Example: "  annal topics check --kafka k1:9092,k2:9092",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := t.Check(cmd.Context()); err != nil {
 				return err

@@ -20,7 +20,8 @@ func verifyCommand() *cobra.Command {
 		Short: "Fold the log and hold the view against it",
 		Long: "Read all outcomes by the reader's rule; check that seqs and indices are dense, that each session's chain\n" +
 			"of hashes holds, and that the view in Redis equals a plain fold of the log. The log must be at rest.",
-		Args: cobra.NoArgs,
+		Example: "  annal verify\n  annal verify --kafka k1:9092 --redis r:6379",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := engines.resolve(); err != nil {
 				return err

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -49,13 +51,23 @@ type Config struct {
 	announce func(httpURL string)
 }
 
-// Errors of Validate.
+// Defaults are a server's settings where nothing else is said.
+func Defaults() Config { return Config{HTTP: "127.0.0.1:8080", Data: "data", Roles: Roles()} }
+
+// Errors of Validate and ValidateDev.
 var (
-	ErrNoRoles = errors.New("app: --roles is empty")
-	ErrNoKafka = errors.New("app: --kafka is missing")
-	ErrNoRedis = errors.New("app: --redis is missing: roles gateway and hot need it")
-	ErrNoKeys  = errors.New("app: --auth-keys is missing: role gateway checks tokens with it")
-	ErrNoData  = errors.New("app: --data is empty")
+	ErrNoRoles     = errors.New("app: --roles is empty")
+	ErrUnknownRole = errors.New("app: --roles: unknown role")
+	ErrRoleTwice   = errors.New("app: --roles: a role is given twice")
+	ErrNoKafka     = errors.New("app: --kafka is missing")
+	ErrNoRedis     = errors.New("app: --redis is missing: roles gateway and hot need it")
+	ErrNoKeys      = errors.New("app: --auth-keys is missing: role gateway checks tokens with it")
+	ErrNoData      = errors.New("app: --data is empty")
+	ErrHTTP        = errors.New("app: --http: want host:port")
+	ErrKafka       = errors.New("app: --kafka: want host:port")
+	ErrRedis       = errors.New("app: --redis: want host:port")
+	ErrEngines     = errors.New("app: --engines: want " + EnginesEmbedded + " or " + EnginesReal)
+	ErrPartitions  = errors.New("app: --partitions: want 1 to 1000")
 )
 
 // Validate refuses what can't work.
@@ -63,9 +75,12 @@ func (c Config) Validate() error {
 	if len(c.Roles) == 0 {
 		return ErrNoRoles
 	}
-	for _, r := range c.Roles {
-		if !slices.Contains(Roles(), r) {
-			return fmt.Errorf("app: unknown role %q: want some of %s", r, strings.Join(Roles(), ", "))
+	for i, r := range c.Roles {
+		switch {
+		case !slices.Contains(Roles(), r):
+			return fmt.Errorf("%w %q: want some of %s", ErrUnknownRole, r, strings.Join(Roles(), ", "))
+		case slices.Contains(c.Roles[:i], r):
+			return fmt.Errorf("%w: %q", ErrRoleTwice, r)
 		}
 	}
 	switch {
@@ -75,10 +90,52 @@ func (c Config) Validate() error {
 		return ErrNoRedis
 	case c.AuthKeys == "" && c.has(RoleGateway):
 		return ErrNoKeys
-	case c.Data == "":
+	}
+	for _, k := range c.Kafka {
+		if err := checkAddress(k, ErrKafka); err != nil {
+			return err
+		}
+	}
+	if c.Redis != "" {
+		if err := checkAddress(c.Redis, ErrRedis); err != nil {
+			return err
+		}
+	}
+	return c.validateOwn()
+}
+
+// ValidateDev refuses what can't work when the engines are started for the process.
+func (c Config) ValidateDev(e Engines) error {
+	switch {
+	case e.Kind != EnginesEmbedded && e.Kind != EnginesReal:
+		return fmt.Errorf("%w, not %q", ErrEngines, e.Kind)
+	case e.Partitions < 1 || e.Partitions > maxPartitions:
+		return fmt.Errorf("%w, not %d", ErrPartitions, e.Partitions)
+	}
+	return c.validateOwn()
+}
+
+// maxPartitions is far above what one process serves well: each costs requests.
+const maxPartitions = 1000
+
+// validateOwn checks what is the process's own.
+func (c Config) validateOwn() error {
+	if c.Data == "" {
 		return ErrNoData
 	}
-	return nil
+	return checkAddress(c.HTTP, ErrHTTP)
+}
+
+// checkAddress does not repeat what may hold a password.
+func checkAddress(address string, wrong error) error {
+	_, port, err := net.SplitHostPort(address)
+	if _, portErr := strconv.ParseUint(port, 10, 16); err == nil && portErr == nil && !strings.ContainsAny(address, "@/") {
+		return nil
+	}
+	if strings.ContainsAny(address, "@/") {
+		return fmt.Errorf("%w alone, without scheme, user or password", wrong)
+	}
+	return fmt.Errorf("%w, not %q", wrong, address)
 }
 
 func (c Config) has(role string) bool { return slices.Contains(c.Roles, role) }

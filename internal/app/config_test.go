@@ -7,7 +7,7 @@ import (
 )
 
 func TestValidate(t *testing.T) {
-	whole := Config{Roles: Roles(), Kafka: []string{"k:9092"}, Redis: "r:6379", AuthKeys: "keys.json", Data: "data"}
+	whole := Config{Roles: Roles(), Kafka: []string{"k:9092"}, Redis: "r:6379", AuthKeys: "keys.json", Data: "data", HTTP: "127.0.0.1:0"}
 	if err := whole.Validate(); err != nil {
 		t.Fatalf("a whole configuration: %v", err)
 	}
@@ -21,6 +21,12 @@ func TestValidate(t *testing.T) {
 		{"no Redis", func(c *Config) { c.Redis = "" }, ErrNoRedis},
 		{"no keys", func(c *Config) { c.AuthKeys = "" }, ErrNoKeys},
 		{"no data", func(c *Config) { c.Data = "" }, ErrNoData},
+		{"an unknown role", func(c *Config) { c.Roles = []string{"king"} }, ErrUnknownRole},
+		{"a role twice", func(c *Config) { c.Roles = []string{RoleHot, RoleHot} }, ErrRoleTwice},
+		{"Kafka without a port", func(c *Config) { c.Kafka = []string{"k:9092", "k"} }, ErrKafka},
+		{"a URL of Redis", func(c *Config) { c.Redis = "redis://u:secret@r:6379" }, ErrRedis},
+		{"a port that is none", func(c *Config) { c.HTTP = ":http" }, ErrHTTP},
+		{"a port that is too high", func(c *Config) { c.HTTP = ":65536" }, ErrHTTP},
 		{"a sequencer needs no Redis and no keys", func(c *Config) { c.Roles, c.Redis, c.AuthKeys = []string{RoleSequencer}, "", "" }, nil},
 	} {
 		config := whole
@@ -29,17 +35,37 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%s: %v, want %v", c.what, err, c.want)
 		}
 	}
-	config := whole
-	config.Roles = []string{"king"}
-	if err := config.Validate(); err == nil || !strings.Contains(err.Error(), `"king"`) {
-		t.Errorf("an unknown role: %v, want an error that names it", err)
+	for _, c := range []struct {
+		what   string
+		change func(*Config, *Engines)
+		want   error
+	}{
+		{"the defaults", func(*Config, *Engines) {}, nil},
+		{"other engines", func(_ *Config, e *Engines) { e.Kind = "steam" }, ErrEngines},
+		{"no partitions", func(_ *Config, e *Engines) { e.Partitions = 0 }, ErrPartitions},
+		{"too many partitions", func(_ *Config, e *Engines) { e.Partitions = maxPartitions + 1 }, ErrPartitions},
+		{"no data", func(c *Config, _ *Engines) { c.Data = "" }, ErrNoData},
+		{"no port", func(c *Config, _ *Engines) { c.HTTP = "localhost" }, ErrHTTP},
+	} {
+		config, engines := Defaults(), DefaultEngines()
+		c.change(&config, &engines)
+		if err := config.ValidateDev(engines); !errors.Is(err, c.want) {
+			t.Errorf("dev, %s: %v, want %v", c.what, err, c.want)
+		}
+	}
+}
+
+func TestErrorsRepeatNoPassword(t *testing.T) {
+	c := Config{Roles: Roles(), Kafka: []string{"k:9092"}, Redis: "r:secret@r:6379", AuthKeys: "keys.json", Data: "data", HTTP: ":0"}
+	if err := c.Validate(); err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %v; want an error without the password", err)
 	}
 }
 
 func TestViewIDsGrow(t *testing.T) {
 	last := ""
 	for range 12 {
-		next := newViewID(last)
+		next := NewViewID(last)
 		if next <= last {
 			t.Fatalf("%s follows %s", next, last)
 		}

@@ -16,6 +16,9 @@ import (
 // Dev runs all roles and their engines in this process until ctx ends, and tells w
 // where to go next.
 func Dev(ctx context.Context, c Config, e Engines, w io.Writer) (err error) {
+	if err := c.ValidateDev(e); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(c.Data, 0o755); err != nil {
 		return fmt.Errorf("app: %w", err)
 	}

@@ -30,6 +30,9 @@ type Engines struct {
 	Partitions int32
 }
 
+// DefaultEngines are those of `annal dev` where nothing else is said.
+func DefaultEngines() Engines { return Engines{Kind: EnginesEmbedded, Partitions: 4} }
+
 // engines are those started for this process; they end with it whatever happens.
 type engines struct {
 	kafka     []string
@@ -40,13 +43,10 @@ type engines struct {
 }
 
 func startEngines(ctx context.Context, e Engines, data string) (engines, error) {
-	switch e.Kind {
-	case EnginesEmbedded:
-		return startEmbedded(e, data)
-	case EnginesReal:
+	if e.Kind == EnginesReal {
 		return startReal(ctx, data)
 	}
-	return engines{}, fmt.Errorf("app: --engines %q: want %s or %s", e.Kind, EnginesEmbedded, EnginesReal)
+	return startEmbedded(e, data)
 }
 
 func startEmbedded(e Engines, data string) (engines, error) {

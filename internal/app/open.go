@@ -22,11 +22,13 @@ type Target struct {
 	Embedded bool
 }
 
-// Opened is a deployment opened for reading.
+// Opened is a deployment opened for a tool.
 type Opened struct {
 	Log eventlog.Log
 	// View is nil when the target names no Redis.
 	View hot.View
+	// Store is the view's write side; nil as View.
+	Store hot.Store
 	// Window is how many timeline events of a session the view holds.
 	Window int
 	close  []func()
@@ -45,6 +47,11 @@ func Open(ctx context.Context, t Target) (Opened, error) {
 	if err != nil {
 		return Opened{}, err
 	}
+	return OpenView(ctx, log, t)
+}
+
+// OpenView opens a target's view beside a log, which is closed with it.
+func OpenView(ctx context.Context, log eventlog.Log, t Target) (Opened, error) {
 	o := Opened{Log: log, close: []func(){log.Close}}
 	if t.Redis == "" {
 		return o, nil
@@ -62,8 +69,8 @@ func Open(ctx context.Context, t Target) (Opened, error) {
 		o.Close()
 		return Opened{}, err
 	}
-	o.View, o.Window = r.Reader(), opts.Window
-	o.close = append(o.close, func() { _ = r.Close() }) // read only: nothing can be lost
+	o.View, o.Store, o.Window = r.Reader(), r, opts.Window
+	o.close = append(o.close, func() { _ = r.Close() }) // what it was given it has answered: nothing can be lost
 	return o, nil
 }
 

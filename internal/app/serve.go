@@ -215,7 +215,7 @@ func (p *process) openHot(ctx context.Context) error {
 	}
 	projector, err := hot.New(ctx, hot.Options{
 		Log: p.log, Store: r, Notifier: r, Instance: member, Source: p.source(RoleHot),
-		NewViewID: newViewID, CommitEvery: time.Second, Logger: p.config.Log, Metrics: hot.NewMetrics(p.metrics),
+		NewViewID: NewViewID, CommitEvery: time.Second, Logger: p.config.Log, Metrics: hot.NewMetrics(p.metrics),
 	})
 	if err != nil {
 		return err
@@ -225,8 +225,8 @@ func (p *process) openHot(ctx context.Context) error {
 	return nil
 }
 
-// newViewID is a number above the old id's, and chance, so that two builders differ.
-func newViewID(old string) string {
+// NewViewID gives an id for a new building of a view: a number above the old id's, and chance, so that two builders differ.
+func NewViewID(old string) string {
 	var n uint64
 	if len(old) >= viewDigits {
 		if _, err := fmt.Sscanf(old[:viewDigits], "%d", &n); err != nil {

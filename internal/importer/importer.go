@@ -1,5 +1,5 @@
 // Package importer brings a recorded chat into Annal: each channel of the file becomes
-// a channel session, and each line a command, under a client id made of the line's
+// a channel session, or one for each of its days, and each line a command, under a client id made of the line's
 // number; so a second run of the same file is answered and adds nothing.
 //
 // The file has one JSON object a line: {"time": RFC 3339, "channel", "kind":
@@ -31,8 +31,24 @@ type Conn interface {
 	Ping(ctx context.Context) (int64, error)
 }
 
+// Split says into which sessions a channel is brought.
+type Split string
+
+// The splits.
+const (
+	// SplitNone: one session per channel.
+	SplitNone Split = "none"
+	// SplitDay: one session per channel and day, in UTC.
+	SplitDay Split = "day"
+)
+
+// ErrSplit is a split that is none of these.
+var ErrSplit = errors.New("importer: --split: want " + string(SplitNone) + " or " + string(SplitDay))
+
 // Options of an import.
 type Options struct {
+	// Split is SplitNone when empty.
+	Split Split
 	// Owner is the user who creates the channels.
 	Owner string
 	// Log hears of every line that was rejected or cannot be read; may be nil.
@@ -43,6 +59,9 @@ type Options struct {
 // all outcomes. An error means that lines are left without one; the summary is of
 // the others.
 func Run(ctx context.Context, conns []Conn, r io.Reader, opts Options) (Summary, error) {
+	if opts.Split != "" && opts.Split != SplitNone && opts.Split != SplitDay {
+		return Summary{}, fmt.Errorf("%w, not %q", ErrSplit, opts.Split)
+	}
 	began := time.Now()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -51,7 +70,7 @@ func Run(ctx context.Context, conns []Conn, r io.Reader, opts Options) (Summary,
 		return Summary{}, fmt.Errorf("importer: %w", err)
 	}
 	t := &tally{opts: opts, start: start, summary: Summary{Rejected: map[string]int{}}}
-	im := &importing{conns: conns, opts: opts, tally: t, channels: map[string]*channel{}}
+	im := &importing{conns: conns, opts: opts, tally: t, channels: map[room]*channel{}, names: map[string]bool{}}
 	err = im.all(ctx, newLines(r))
 	if err != nil {
 		cancel() // what is in flight need not be waited out
@@ -61,7 +80,7 @@ func Run(ctx context.Context, conns []Conn, r io.Reader, opts Options) (Summary,
 		err = t.err
 	}
 	t.summary.Seconds = time.Since(began).Seconds()
-	t.summary.Channels = len(im.channels)
+	t.summary.Channels, t.summary.Sessions = len(im.names), len(im.channels)
 	return t.summary, err
 }
 
@@ -69,10 +88,26 @@ type importing struct {
 	conns    []Conn
 	opts     Options
 	tally    *tally
-	channels map[string]*channel
+	channels map[room]*channel
+	// names are the channels' own.
+	names map[string]bool
 }
 
-// channel is a channel met in the file.
+// room is what becomes one session: a channel, or a day of it.
+type room struct {
+	channel string
+	// day is as in 2005-10-31, empty when channels are not split.
+	day string
+}
+
+func (im *importing) roomOf(l line) room {
+	if im.opts.Split == SplitDay {
+		return room{l.channel, l.time.UTC().Format(time.DateOnly)}
+	}
+	return room{channel: l.channel}
+}
+
+// channel is a room met in the file.
 type channel struct {
 	conn    Conn
 	session string
@@ -96,7 +131,7 @@ func (im *importing) all(ctx context.Context, lines *lines) error {
 		case err != nil:
 			return err
 		}
-		ch, err := im.channel(ctx, l.channel)
+		ch, err := im.channel(ctx, im.roomOf(l))
 		if err != nil {
 			return fmt.Errorf("importer: line %d: channel %q: %w", l.number, l.channel, err)
 		}
@@ -117,44 +152,53 @@ func (im *importing) cutShort(ctx context.Context) error {
 	return im.tally.err
 }
 
-// channel gives the session of a channel, created when it is first met.
-func (im *importing) channel(ctx context.Context, name string) (*channel, error) {
-	if ch, ok := im.channels[name]; ok {
+// channel gives the session of a room, created when it is first met.
+func (im *importing) channel(ctx context.Context, r room) (*channel, error) {
+	if ch, ok := im.channels[r]; ok {
 		return ch, nil
 	}
 	h := fnv.New32a()
-	h.Write([]byte(name))
+	h.Write([]byte(r.channel + r.day))
 	ch := &channel{conn: im.conns[int(h.Sum32()%uint32(len(im.conns)))], in: map[string]bool{im.opts.Owner: true}}
 	// Who was there reads all of it, as in the public channel it was: a stay in the
 	// file is when somebody was seen, not what they may see.
 	policy := &logv1.Policy{History: logv1.History_HISTORY_ALL, Joining: logv1.Joining_JOINING_OPEN, WriteRole: logv1.Role_ROLE_MEMBER}
-	ack, err := ch.conn.Do(ctx, client.Create{Kind: logv1.Kind_KIND_CHANNEL, Name: title(name), Policy: policy},
-		client.AsUser(im.opts.Owner), client.ClientID(channelID(name)))
+	ack, err := ch.conn.Do(ctx, client.Create{Kind: logv1.Kind_KIND_CHANNEL, Name: r.title(), Policy: policy},
+		client.AsUser(im.opts.Owner), client.ClientID(r.clientID()))
 	if err != nil {
 		return nil, err
 	}
 	ch.session, ch.former = ack.GetSession(), im.tally.repeats(ack)
-	im.channels[name] = ch
+	im.channels[r] = ch
+	im.names[r.channel] = true
 	return ch, nil
 }
 
-// channelID is the client id that creates a channel.
-func channelID(name string) string {
-	id := "import-" + url.QueryEscape(name)
-	if len(id) > events.MaxNameBytes {
-		sum := sha256.Sum256([]byte(name))
-		id = "import-sha256-" + hex.EncodeToString(sum[:])
+// clientID is the one that creates the session. No two rooms have the same: an escaped
+// name has no slash.
+func (r room) clientID() string {
+	name, day := url.QueryEscape(r.channel), ""
+	if r.day != "" {
+		day = "/" + r.day
 	}
-	return id
+	if len("import-"+name+day) > events.MaxNameBytes {
+		sum := sha256.Sum256([]byte(r.channel))
+		name = "sha256-" + hex.EncodeToString(sum[:])
+	}
+	return "import-" + name + day
 }
 
-// title cuts a name to what a session's may have.
-func title(name string) string {
-	for len(name) > events.MaxNameBytes {
-		r := []rune(name)
-		name = string(r[:len(r)-1])
+// title cuts the channel's name to what a session's may have; the day stays whole.
+func (r room) title() string {
+	name, day := r.channel, ""
+	if r.day != "" {
+		day = " " + r.day
 	}
-	return name
+	for len(name)+len(day) > events.MaxNameBytes {
+		runes := []rune(name)
+		name = string(runes[:len(runes)-1])
+	}
+	return name + day
 }
 
 // line sends a line's command, after letting in who speaks while out.

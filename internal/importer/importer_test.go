@@ -30,8 +30,13 @@ this is not JSON
 
 func run(t *testing.T, s *server, file string) (Summary, string) {
 	t.Helper()
+	return runSplit(t, s, file, SplitNone)
+}
+
+func runSplit(t *testing.T, s *server, file string, split Split) (Summary, string) {
+	t.Helper()
 	var named bytes.Buffer
-	sum, err := Run(context.Background(), []Conn{s, s}, strings.NewReader(file), Options{Owner: "importer", Log: &named})
+	sum, err := Run(context.Background(), []Conn{s, s}, strings.NewReader(file), Options{Split: split, Owner: "importer", Log: &named})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,9 +48,11 @@ func run(t *testing.T, s *server, file string) (Summary, string) {
 
 func check(t *testing.T, got, want Summary) {
 	t.Helper()
-	got.Seconds = 0
+	if want.Sessions == 0 {
+		want.Sessions = want.Channels // not split
+	}
 	if got.Lines != want.Lines || got.Acked != want.Acked || got.Already != want.Already || got.Answered != want.Answered ||
-		!maps.Equal(got.Rejected, want.Rejected) || got.Channels != want.Channels || got.Joined != want.Joined {
+		!maps.Equal(got.Rejected, want.Rejected) || got.Channels != want.Channels || got.Sessions != want.Sessions || got.Joined != want.Joined {
 		t.Errorf("\n got %+v\nwant %+v", got, want)
 	}
 }
@@ -150,14 +157,57 @@ func TestLongAndOddLines(t *testing.T) {
 	}
 }
 
-func TestChannelNames(t *testing.T) {
-	for _, name := range []string{"ubuntu", "#ubuntu de", strings.Repeat("é", 300), "日本"} {
-		if id := channelID(name); !events.ValidName(id) {
-			t.Errorf("channel %.20q gets the client id %q, which is none", name, id)
+func TestSplitByDay(t *testing.T) {
+	// Midnight is that of UTC, whatever the file's offset.
+	const file = `{"time":"2004-12-25T23:59:00Z","channel":"a","kind":"join","user":"u1"}
+{"time":"2004-12-25T23:59:00Z","channel":"a","kind":"message","user":"u1","text":"late"}
+{"time":"2004-12-26T01:59:00+02:00","channel":"b","kind":"message","user":"u1","text":"elsewhere"}
+{"time":"2004-12-26T00:00:00Z","channel":"a","kind":"message","user":"u1","text":"a new day"}
+{"time":"2004-12-26T00:01:00Z","channel":"a","kind":"message","user":"u1","text":"still"}
+{"time":"2004-12-26T00:01:00Z","channel":"a","kind":"leave","user":"u1"}
+{"time":"2004-12-27T00:01:00Z","channel":"a","kind":"leave","user":"u1"}
+{"time":"2004-12-27T00:01:00Z","channel":"a","kind":"join","user":"u1"}`
+	s := newServer()
+	sum, _ := runSplit(t, s, file, SplitDay)
+	check(t, sum, Summary{Lines: 8, Acked: 7, Answered: 1, Channels: 2, Sessions: 4, Joined: 2, Rejected: map[string]int{}})
+	want := []string{
+		"c_a 2004-12-25 importer create", "c_a 2004-12-25 u1 join", "c_a 2004-12-25 u1 late",
+		"c_b 2004-12-25 importer create", "c_b 2004-12-25 u1 join", "c_b 2004-12-25 u1 elsewhere",
+		"c_a 2004-12-26 importer create", "c_a 2004-12-26 u1 join", "c_a 2004-12-26 u1 a new day", "c_a 2004-12-26 u1 still", "c_a 2004-12-26 u1 leave",
+		"c_a 2004-12-27 importer create", "c_a 2004-12-27 u1 join",
+	}
+	if !slices.Equal(s.log, want) {
+		t.Errorf("the log is\n%s\nwant\n%s", strings.Join(s.log, "\n"), strings.Join(want, "\n"))
+	}
+	again, _ := runSplit(t, s, file, SplitDay)
+	check(t, again, Summary{Lines: 8, Already: 8, Channels: 2, Sessions: 4, Joined: 2, Rejected: map[string]int{}})
+	if !slices.Equal(s.log, want) {
+		t.Errorf("a second run added %v", s.log[len(want):])
+	}
+	if _, err := Run(context.Background(), []Conn{s}, strings.NewReader(file), Options{Split: "week"}); !errors.Is(err, ErrSplit) {
+		t.Errorf("an unknown split: %v, want %v", err, ErrSplit)
+	}
+}
+
+func TestRoomNames(t *testing.T) {
+	ids := map[string]room{}
+	for _, name := range []string{"ubuntu", "ubuntu/2005-10-31", "#ubuntu de", strings.Repeat("x", 115), strings.Repeat("é", 300), "日本"} {
+		for _, day := range []string{"", "2005-10-31", "2005-11-01"} {
+			r := room{name, day}
+			id := r.clientID()
+			if other, twice := ids[id]; !events.ValidName(id) || twice {
+				t.Errorf("%.30q gets the client id %q, which is none, or that of %.30q", r, id, other)
+			}
+			ids[id] = r
+			title := r.title()
+			if len(title) > events.MaxNameBytes || !strings.HasPrefix(name, strings.TrimSuffix(title, " "+day)) || !strings.HasSuffix(title, day) {
+				t.Errorf("%.30q gets the title %q", r, title)
+			}
 		}
-		if got := title(name); len(got) > events.MaxNameBytes || !strings.HasPrefix(name, got) {
-			t.Errorf("channel %.20q gets the title %q", name, got)
-		}
+	}
+	// A channel that a former version brought in is found again.
+	if got := (room{channel: strings.Repeat("é", 300)}).clientID(); !strings.HasPrefix(got, "import-sha256-") || len(got) != 14+64 {
+		t.Errorf("a long name gets the client id %s", got)
 	}
 }
 

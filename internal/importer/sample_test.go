@@ -33,4 +33,17 @@ func TestTheSamplesTotals(t *testing.T) {
 	}
 	again, _ := run(t, s, string(all))
 	check(t, again, Summary{Lines: 2000, Already: 2000, Channels: 1, Joined: 72})
+
+	s = newServer()
+	split := Summary{
+		Lines: 2000, Acked: 1947, Answered: 51, Channels: 1, Sessions: 2, Joined: 75,
+		Rejected: map[string]int{"INVALID_TEXT": 2},
+	}
+	sum, _ = runSplit(t, s, string(all), SplitDay)
+	check(t, sum, split)
+	if got, want := len(s.log), split.Sessions+split.Joined+split.Acked; got != want {
+		t.Errorf("by day, the log has %d events, want %d", got, want)
+	}
+	again, _ = runSplit(t, s, string(all), SplitDay)
+	check(t, again, Summary{Lines: 2000, Already: 2000, Channels: 1, Sessions: split.Sessions, Joined: split.Joined})
 }

@@ -29,9 +29,10 @@ type Summary struct {
 	Rejected map[string]int `json:"rejected"`
 	Seconds  float64        `json:"seconds"`
 
-	// Channels were met, and Joined people had to be let in before they spoke;
-	// neither are lines.
+	// Channels were met, Sessions made of them, and Joined people had to be let in before
+	// they spoke; none of these are lines.
 	Channels int `json:"-"`
+	Sessions int `json:"-"`
 	Joined   int `json:"-"`
 }
 
@@ -46,7 +47,7 @@ func (s *Summary) Unaccounted() int {
 
 // Print writes the summary for people.
 func (s *Summary) Print(w io.Writer) {
-	fmt.Fprintf(w, "%d lines of %d channels in %.1f s, %.0f lines/s\n", s.Lines, s.Channels, s.Seconds, float64(s.Lines)/max(s.Seconds, 1e-9))
+	fmt.Fprintf(w, "%d lines of %d channels, in %d sessions, in %.1f s, %.0f lines/s\n", s.Lines, s.Channels, s.Sessions, s.Seconds, float64(s.Lines)/max(s.Seconds, 1e-9))
 	fmt.Fprintf(w, "  %8d acked: accepted now\n", s.Acked)
 	fmt.Fprintf(w, "  %8d already: brought in by a former run\n", s.Already)
 	fmt.Fprintf(w, "  %8d answered: joined while in, or left while out\n", s.Answered)

@@ -2,6 +2,7 @@
 package obs
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,11 +14,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
+// Errors of NewLogger.
+var (
+	ErrLevel  = errors.New("obs: log level: want debug, info, warn or error")
+	ErrFormat = errors.New("obs: log format: want text or json")
+)
+
 // NewLogger logs to w from level on ("debug", "info", "warn", "error"), as "text" or "json".
 func NewLogger(w io.Writer, level, format string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("obs: log level %q: want debug, info, warn or error", level)
+		return nil, fmt.Errorf("%w, not %q", ErrLevel, level)
 	}
 	opts := &slog.HandlerOptions{Level: l}
 	switch format {
@@ -26,7 +33,7 @@ func NewLogger(w io.Writer, level, format string) (*slog.Logger, error) {
 	case "json":
 		return slog.New(slog.NewJSONHandler(w, opts)), nil
 	}
-	return nil, fmt.Errorf("obs: log format %q: want text or json", format)
+	return nil, fmt.Errorf("%w, not %q", ErrFormat, format)
 }
 
 // NewRegistry has the Go runtime's, the process's and the build's metrics.

@@ -1,0 +1,199 @@
+package quarantine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"annal/pkg/eventlog"
+	"annal/pkg/events"
+	"annal/pkg/projections/hot"
+)
+
+// Result is a stable word for what came of a retry.
+type Result string
+
+// What comes of a retry. Filled, Rebuilt and AlreadyThere are successes.
+const (
+	// Filled: the view of the partition was built anew and has the event.
+	Filled Result = "FILLED"
+	// Rebuilt: the view was built anew; whether it has the event cannot be seen there, since
+	// it is a marker, or lies below the window.
+	Rebuilt Result = "REBUILT"
+	// AlreadyThere: the view has the event already.
+	AlreadyThere Result = "ALREADY_THERE"
+	// NotInQuarantine: nothing was put aside under this place, or not in the last 30 days.
+	NotInQuarantine Result = "NOT_IN_QUARANTINE"
+	// CommandDecided: a command that was put aside has its outcome, a rejection, and an
+	// outcome is for ever; whoever sent it sends it again in a form that can be read.
+	CommandDecided Result = "COMMAND_DECIDED"
+	// NotCounted: no reader of the log counts the record, whatever program reads it.
+	NotCounted Result = "NOT_COUNTED"
+	// StillUnreadable: this program cannot read it either.
+	StillUnreadable Result = "STILL_UNREADABLE"
+	// NothingToFill: it can be read, and it is a refusal or an answer: no part of the view.
+	NothingToFill Result = "NOTHING_TO_FILL"
+	// NotBuilt: the view was opened anew and nobody has built it in time.
+	NotBuilt Result = "NOT_BUILT"
+	// StillAHole: the view was built anew without the event, so by an older program than this.
+	StillAHole Result = "STILL_A_HOLE"
+)
+
+// Report is what came of one place's retry.
+type Report struct {
+	Place  Place
+	Result Result
+	// Text says to people what it means and what to do.
+	Text string
+}
+
+// Done says whether nothing is left to do.
+func (r Report) Done() bool {
+	return r.Result == Filled || r.Result == Rebuilt || r.Result == AlreadyThere
+}
+
+// Retrier tries again what the hot projector put aside: if this program can read it, the
+// view of its partition is opened anew, and the projector builds it from the log.
+type Retrier struct {
+	Log   eventlog.Log
+	Store hot.Store
+	View  hot.View
+	// NewViewID gives an id greater than old.
+	NewViewID func(old string) string
+	// Wait bounds the building of a partition's view.
+	Wait time.Duration
+}
+
+// Retry tries the places again, each partition's view being built once at most.
+func (r Retrier) Retry(ctx context.Context, places []Place) ([]Report, error) {
+	reports := make([]Report, len(places))
+	fills := map[int32][]fill{}
+	for i, p := range places {
+		reports[i].Place = p
+		outcome, err := r.look(ctx, &reports[i])
+		if err != nil {
+			return nil, err
+		}
+		if reports[i].Result == "" {
+			fills[p.Partition] = append(fills[p.Partition], fill{&reports[i], outcome})
+		}
+	}
+	for partition, fs := range fills {
+		if err := r.fill(ctx, partition, fs); err != nil {
+			return nil, err
+		}
+	}
+	return reports, nil
+}
+
+// fill is an event to be filled in.
+type fill struct {
+	report  *Report
+	outcome events.Outcome
+}
+
+func (r *Report) set(result Result, format string, args ...any) {
+	r.Result, r.Text = result, fmt.Sprintf(format, args...)
+}
+
+// look decides what can be done; the report's result is empty when the view must be built.
+func (r Retrier) look(ctx context.Context, report *Report) (events.Outcome, error) {
+	p := report.Place
+	list, err := Read(ctx, r.Log, Filter{Place: p}, 1)
+	if err != nil {
+		return events.Outcome{}, err
+	}
+	switch {
+	case len(list.Entries) == 0:
+		report.set(NotInQuarantine, "nothing was put aside under this place, or more than 30 days ago")
+		return events.Outcome{}, nil
+	case p.Topic == eventlog.Commands:
+		report.set(CommandDecided, "a command that was put aside has been rejected, and an outcome is for ever; "+
+			"whoever sent it has to send it again in a form that can be read (annal log tail --kind rejected shows the outcome)")
+		return events.Outcome{}, nil
+	case p.Topic != eventlog.Events:
+		return events.Outcome{}, fmt.Errorf("%w: %q", ErrTopic, p.Topic)
+	}
+	rec, verdict, err := r.judge(ctx, p)
+	if err != nil {
+		return events.Outcome{}, err
+	}
+	if verdict != events.Counted {
+		report.set(NotCounted, "the record is %s to every reader of the log, this program included: no view may have it", verdict)
+		return events.Outcome{}, nil
+	}
+	o, err := events.DecodeOutcome(rec)
+	if err != nil {
+		report.set(StillUnreadable, "this program cannot read it either: %v; try again with the version that wrote it (%s)", err, sourceOf(rec))
+		return events.Outcome{}, nil
+	}
+	accepted, ok := o.Result.(events.Accepted)
+	if !ok {
+		report.set(NothingToFill, "it can be read now and is a refusal or an answer, which no view holds; the client that resends the command hears it")
+		return events.Outcome{}, nil
+	}
+	if has, err := r.has(ctx, o.Session, accepted.Seq); err != nil {
+		return events.Outcome{}, err
+	} else if has {
+		report.set(AlreadyThere, "the view has the event at seq %d", accepted.Seq)
+	}
+	return o, nil
+}
+
+func sourceOf(rec events.Record) string {
+	source, _ := rec.Header(events.HeaderSource)
+	return source
+}
+
+// judge reads the partition from its start by the reader's rule, up to the place.
+func (r Retrier) judge(ctx context.Context, p Place) (events.Record, events.Verdict, error) {
+	start, end, err := r.Log.Bounds(ctx, p.Topic, p.Partition)
+	switch {
+	case err != nil:
+		return events.Record{}, 0, fmt.Errorf("quarantine: %s: %w", p, err)
+	case start > 0:
+		return events.Record{}, 0, fmt.Errorf("quarantine: %s: the partition begins at %d: %w", p, start, eventlog.ErrTrimmed)
+	case p.Offset >= end:
+		return events.Record{}, 0, fmt.Errorf("quarantine: %s: the partition ends at %d: %w", p, end, eventlog.ErrBeyond)
+	}
+	cursor, err := r.Log.Read(ctx, p.Topic, p.Partition, 0)
+	if err != nil {
+		return events.Record{}, 0, fmt.Errorf("quarantine: %s: %w", p, err)
+	}
+	defer cursor.Close()
+	rule := events.NewReader(events.Start())
+	for {
+		records, err := cursor.Next(ctx)
+		if err != nil {
+			return events.Record{}, 0, fmt.Errorf("quarantine: %s: %w", p, err)
+		}
+		for _, rec := range records {
+			verdict, _, err := rule.Read(rec.Offset, rec.Record)
+			switch {
+			case verdict == 0:
+				return events.Record{}, 0, fmt.Errorf("quarantine: %w", err)
+			case rec.Offset == p.Offset:
+				return rec.Record, verdict, nil
+			case rec.Offset > p.Offset:
+				return events.Record{}, 0, fmt.Errorf("quarantine: the log holds no record at %s", p)
+			}
+		}
+	}
+}
+
+// has says whether the view shows the event. Of markers, of what is below the window and
+// of a session that was put aside as a whole it cannot be told: they are not shown.
+func (r Retrier) has(ctx context.Context, s events.SessionID, seq events.Seq) (bool, error) {
+	if seq == 0 {
+		return false, nil
+	}
+	items, err := r.View.Forward(ctx, s, seq, seq, 1)
+	if errors.Is(err, hot.ErrNoSession) || errors.Is(err, hot.ErrRebuilding) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("quarantine: %w", err)
+	}
+	return len(items) == 1 && len(items[0].Value) > 0, nil
+}
