@@ -44,7 +44,7 @@ type Options struct {
 
 // Defaults are the bounds for production; the rest must be given.
 func Defaults() Options {
-	return Options{CacheBytes: 32 << 20, MaxInFlight: 8192, MaxInFlightBytes: 32 << 20, CommitEvery: time.Second, CheckpointEvery: 10 * time.Minute, CheckpointEvents: 50_000}
+	return Options{CacheBytes: 8 << 20, MaxInFlight: 4096, MaxInFlightBytes: 8 << 20, CommitEvery: time.Second, CheckpointEvery: 10 * time.Minute, CheckpointEvents: 50_000}
 }
 
 // Role decides the commands of the partitions that the group gives it.

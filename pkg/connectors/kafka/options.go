@@ -57,9 +57,9 @@ type Options struct {
 func Defaults() Options {
 	return Options{
 		ClientID:      "annal",
-		BufferRecords: 100_000, BufferBytes: 64 << 20,
+		BufferRecords: 32_000, BufferBytes: 16 << 20,
 		GatherWait:    3 * time.Millisecond,
-		CursorRecords: 20_000, CursorBytes: 16 << 20,
+		CursorRecords: 8_000, CursorBytes: 8 << 20,
 		FetchWait:      100 * time.Millisecond,
 		SessionTimeout: 6 * time.Second,
 		DrainTimeout:   5 * time.Second,
