@@ -141,10 +141,14 @@ const (
 	drainTime = 2 * time.Second
 	// leaveTime is how long connections told to go elsewhere are awaited.
 	leaveTime = 2 * time.Second
+	// Stopping, connections are told to go elsewhere one by one, so that they don't come
+	// back to the others all at once: spreadEach apart, within spreadMost in all.
+	spreadEach = time.Millisecond
+	spreadMost = 5 * time.Second
 )
 
-// stop takes nothing new, finishes what is on its way, and sends everybody elsewhere;
-// each for a bounded time.
+// stop takes nobody new, sends everybody elsewhere, and finishes what is on its way; each
+// for a bounded time.
 func (g *Gateway) stop() {
 	g.mu.Lock()
 	g.stopping = true
@@ -152,6 +156,7 @@ func (g *Gateway) stop() {
 		close(g.empty)
 	}
 	g.mu.Unlock()
+	g.spread()
 	g.wait.drain(drainTime)
 	for _, c := range g.connections() {
 		c.close(events.CodeGoingAway, "")
@@ -162,6 +167,23 @@ func (g *Gateway) stop() {
 	case <-g.empty:
 	case <-timer.C:
 		g.log.Warn("connections did not leave in time", "left", len(g.connections()))
+	}
+}
+
+// spread sends away, little by little, those who await no outcome at the time.
+func (g *Gateway) spread() {
+	all := g.connections()
+	each := min(spreadEach, spreadMost/time.Duration(max(len(all), 1)))
+	began := time.Now()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for i, c := range all {
+		// One wait makes up for those that took too long.
+		timer.Reset(time.Duration(i)*each - time.Since(began))
+		<-timer.C
+		if c.inFlight.Load() == 0 {
+			c.close(events.CodeGoingAway, "")
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -124,6 +125,41 @@ func TestStopFinishesWhatIsInFlight(t *testing.T) {
 		}
 		if late := b.gw.Connect(&client{b: b}); late != nil {
 			t.Error("a stopped gateway took a connection")
+		}
+	})
+}
+
+// Those sent elsewhere must not come back to the other gateways all at once.
+func TestStopSpreadsWhoLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		const n = 300
+		clients := make([]*client, n)
+		for i := range clients {
+			clients[i] = b.hello(events.UserID(fmt.Sprint("u", i)))
+		}
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			b.stop()
+		}()
+		for _, ms := range []int{100, 200} {
+			pass(100 * time.Millisecond)
+			gone := 0
+			for _, c := range clients {
+				if c.code() == events.CodeGoingAway {
+					gone++
+				}
+			}
+			if gone < ms-10 || gone > ms+10 {
+				t.Errorf("after %d ms %d of %d were sent elsewhere, want one a millisecond", ms, gone, n)
+			}
+		}
+		<-stopped
+		for i, c := range clients {
+			if c.code() != events.CodeGoingAway {
+				t.Errorf("client %d was closed with %q, want GOING_AWAY", i, c.code())
+			}
 		}
 	})
 }
