@@ -87,6 +87,12 @@ sim: ## Simulate zombies, SEEDS=10000 histories of them
 bench-core: build engines ## Measure sends on embedded and real engines, into bench/core.json
 	./bin/annal bench core --out bench/core.json
 
+MINUTES ?= 10
+
+.PHONY: chaos
+chaos: build engines ## Kill, stop and restart processes, brokers and Redis for MINUTES=10, and judge (SEED=7 for the same faults again)
+	go run ./cmd/chaos -annal bin/annal -minutes $(MINUTES) $(if $(SEED),-seed $(SEED))
+
 .PHONY: clean
 clean: ## Remove what was built and the data of `make run`, but not .cache
 	rm -rf bin data

@@ -168,7 +168,7 @@ func (s *session) given(p *Problems, user string, e Seen) bool {
 		p.Add(Content, "%s: %s is given %d, which the log has not", s.id, user, e.Seq)
 		return false
 	}
-	if e.Print != in.print {
+	if e.Print != in.finger {
 		p.Add(Content, "%s: %s is given another event at %d than the log's %s", s.id, user, e.Seq, in.id)
 	}
 	switch m := in.message; {

@@ -27,8 +27,8 @@ type session struct {
 
 // event is one of the timeline.
 type event struct {
-	id    string
-	print uint64
+	id     string
+	finger uint64
 	// text is what a send or override says, and message what it is about; 0 and nil for others.
 	text    uint64
 	message *message
@@ -106,7 +106,7 @@ func (s *session) add(p *Problems, o *logv1.Outcome, sum [sha256.Size]byte) {
 		p.Add(Hole, "%s: seq %d follows %d", s.id, a.GetSeq(), s.seq)
 	}
 	s.seq++
-	s.timeline = append(s.timeline, event{id: uuid(o.GetId()), print: ofOutcome(o)})
+	s.timeline = append(s.timeline, event{id: uuid(o.GetId()), finger: ofOutcome(o)})
 	s.apply(p, o.GetActor().GetUser(), a, &s.timeline[len(s.timeline)-1])
 }
 

@@ -36,8 +36,6 @@ type asker struct {
 	waiting  []*ask // to be sent: at once when connected
 	codes    map[string]int
 	unasked  int // commands in pending and waiting
-	quiet    chan struct{}
-	closing  bool
 	connects int
 }
 

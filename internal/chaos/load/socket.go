@@ -45,7 +45,7 @@ func dial(ctx context.Context, where Where, token, user, device string) (*socket
 	dialer := websocket.Dialer{Subprotocols: []string{"annal.v1.json"}}
 	ws, resp, err := dialer.DialContext(ctx, url, nil)
 	if resp != nil {
-		resp.Body.Close() //nolint:errcheck // nothing is in it
+		resp.Body.Close()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("load: connect: %w", err)
