@@ -31,6 +31,8 @@ type Report struct {
 	Views    int
 	Gaps     []load.Gap
 	Log      *check.Log
+	// Stuck says what never came once all was quiet; empty if everything did.
+	Stuck string
 	// Deaths are processes that ended by themselves.
 	Deaths []string
 }
@@ -63,7 +65,9 @@ func (r *Report) judge(log *check.Log, l *load.Load, views []*check.View) {
 	for _, v := range views {
 		log.View(v)
 	}
-	log.Covered(chatters, heard, views)
+	if r.Stuck == "" {
+		log.Covered(chatters, heard, views)
+	}
 	for _, c := range commands {
 		r.Commands++
 		if len(c.Answers) == 0 {
@@ -97,6 +101,9 @@ func (r *Report) Write(w io.Writer) {
 	p("errors told to clients:")
 	for _, code := range slices.Sorted(maps.Keys(r.Codes)) {
 		p("  %6d %s", r.Codes[code], code)
+	}
+	if r.Stuck != "" {
+		p("once all was quiet: %s", r.Stuck)
 	}
 	for _, d := range r.Deaths {
 		p("%s", d)

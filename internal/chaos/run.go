@@ -35,6 +35,8 @@ const (
 	overtime = 2 * time.Minute
 	// warmUp is how long nothing is done to anybody at first.
 	warmUp = 5 * time.Second
+	// quietWait is how long the last answers, and what clients missed, may take once nothing is done to anybody.
+	quietWait = time.Minute
 	// probeRate is what the probes do a second.
 	probeRate = partitions * 10
 )
@@ -88,17 +90,9 @@ func (c *cluster) session(ctx context.Context, o Options, r *Report) error {
 	}
 	r.LoadUntil = time.Now()
 	r.say(o.Out, "quiet: waiting for the last answers")
-	if err := l.Rest(ctx); err != nil {
-		return err
-	}
-	var mu sync.Mutex
-	var views []*check.View
-	if err := l.Views(ctx, func(v *check.View) {
-		mu.Lock()
-		defer mu.Unlock()
-		views = append(views, v)
-	}); err != nil {
-		return err
+	views, err := settle(ctx, l)
+	if err != nil {
+		r.Stuck = err.Error() // which is judged, with all there is
 	}
 	l.Close()
 	r.say(o.Out, "checking")
@@ -110,6 +104,22 @@ func (c *cluster) session(ctx context.Context, o Options, r *Report) error {
 	r.Deaths = c.endings()
 	r.Took = time.Since(r.Began)
 	return nil
+}
+
+// settle waits until everybody has everything, and reads the views.
+func settle(ctx context.Context, l *load.Load) (views []*check.View, err error) {
+	ctx, cancel := context.WithTimeout(ctx, quietWait)
+	defer cancel()
+	if err := l.Rest(ctx); err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	err = l.Views(ctx, func(v *check.View) {
+		mu.Lock()
+		defer mu.Unlock()
+		views = append(views, v)
+	})
+	return views, err
 }
 
 // torment does fault after fault until the load is to end.

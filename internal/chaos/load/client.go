@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"sync"
@@ -214,16 +215,19 @@ func (c *client) complete() {
 	}
 }
 
-// whole says whether the client waits for nothing.
-func (c *client) whole() bool {
+// missing names something the client waits for.
+func (c *client) missing() string {
 	c.cm.Lock()
 	defer c.cm.Unlock()
-	for _, r := range c.rooms {
+	for id, r := range c.rooms {
 		if r.asking || r.filling || len(r.gaps) > 0 {
-			return false
+			return fmt.Sprintf("%s to be given %s: subscribing %t, gaps %v", c.user, id, r.asking, r.gaps)
 		}
 	}
-	return c.unsettled() == 0
+	if n := c.unsettled(); n > 0 {
+		return fmt.Sprintf("answers to %d commands of %s", n, c.user)
+	}
+	return ""
 }
 
 // work does one operation at each tick, until ctx ends.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -94,33 +93,26 @@ func (l *Load) open(ctx context.Context) error {
 	for _, p := range l.probes {
 		p.open()
 	}
-	return l.await(ctx, "the first sessions", func() bool {
-		for _, c := range l.clients {
-			if !c.whole() {
-				return false
-			}
-		}
+	return l.await(ctx, func() string {
 		for _, p := range l.probes {
 			if !p.opened() {
-				return false
+				return "sessions of " + p.user
 			}
 		}
-		return true
+		return l.missing()
 	})
 }
 
-// await looks until it is so, and has everybody send again what is due meanwhile.
-func (l *Load) await(ctx context.Context, what string, so func() bool) error {
+// await looks until waiting names nothing more, and has everybody send again what is due meanwhile.
+func (l *Load) await(ctx context.Context, waiting func() string) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		for _, c := range l.clients {
-			c.flush()
+		for _, a := range l.askers() {
+			a.flush()
 		}
-		for _, p := range l.probes {
-			p.flush()
-		}
-		if so() {
+		what := waiting()
+		if what == "" {
 			return nil
 		}
 		select {
@@ -131,22 +123,29 @@ func (l *Load) await(ctx context.Context, what string, so func() bool) error {
 	}
 }
 
-// Rest ends new operations and waits until all have their answers, and every client what it missed.
+func (l *Load) askers() []*asker {
+	var out []*asker
+	for _, c := range l.clients {
+		out = append(out, &c.asker)
+	}
+	for _, p := range l.probes {
+		out = append(out, &p.asker)
+	}
+	return out
+}
+
+// Rest ends new operations and waits until all have their answers, and every client what it missed. The error names what
+// does not come.
 func (l *Load) Rest(ctx context.Context) error {
 	l.rest()
 	l.working.Wait()
-	err := l.await(ctx, "answers", func() bool {
-		for _, c := range l.clients {
-			if c.unsettled() > 0 {
-				return false
+	err := l.await(ctx, func() string {
+		for _, a := range l.askers() {
+			if n := a.unsettled(); n > 0 {
+				return fmt.Sprintf("answers to %d commands of %s", n, a.user)
 			}
 		}
-		for _, p := range l.probes {
-			if p.unsettled() > 0 {
-				return false
-			}
-		}
-		return true
+		return ""
 	})
 	if err != nil {
 		return err
@@ -154,7 +153,7 @@ func (l *Load) Rest(ctx context.Context) error {
 	for _, c := range l.clients {
 		c.list("") // what was added and not noticed yet
 	}
-	if err := l.await(ctx, "subscriptions", l.whole); err != nil {
+	if err := l.await(ctx, l.missing); err != nil {
 		return err
 	}
 	if err := l.caughtUp(ctx); err != nil {
@@ -163,16 +162,17 @@ func (l *Load) Rest(ctx context.Context) error {
 	for _, c := range l.clients {
 		c.complete()
 	}
-	return l.await(ctx, "what clients missed", l.whole)
+	return l.await(ctx, l.missing)
 }
 
-func (l *Load) whole() bool {
+// missing names what a client waits for.
+func (l *Load) missing() string {
 	for _, c := range l.clients {
-		if !c.whole() {
-			return false
+		if what := c.missing(); what != "" {
+			return what
 		}
 	}
-	return true
+	return ""
 }
 
 // Close hangs up. Nothing is recorded after it.
@@ -209,19 +209,13 @@ func (l *Load) Heard() []*check.Heard {
 // Codes counts the errors clients were told; after Close.
 func (l *Load) Codes() (codes map[string]int, connects int) {
 	codes = map[string]int{}
-	add := func(a *asker) {
+	for _, a := range l.askers() {
 		for code, n := range a.codes {
 			codes[code] += n
 		}
 		connects += a.connects
 	}
-	for _, c := range l.clients {
-		add(&c.asker)
-	}
-	for _, p := range l.probes {
-		add(&p.asker)
-	}
-	return maps.Clone(codes), connects
+	return codes, connects
 }
 
 func (l *Load) anybody(rng *rand.Rand) string { return l.clients[rng.IntN(len(l.clients))].user }

@@ -38,15 +38,15 @@ func (l *Load) caughtUp(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		err = l.await(ctx, fmt.Sprintf("%s to be given what is there", c.user), func() bool {
+		err = l.await(ctx, func() string {
 			c.cm.Lock()
 			defer c.cm.Unlock()
 			for id, head := range heads {
 				if r := c.rooms[id]; r != nil && r.in && r.last < head {
-					return false
+					return fmt.Sprintf("%s to be given %s from %d up to %d", c.user, id, r.last, head)
 				}
 			}
-			return true
+			return ""
 		})
 		if err != nil {
 			return err
