@@ -37,6 +37,8 @@ const (
 	warmUp = 5 * time.Second
 	// quietWait is how long the last answers, and what clients missed, may take once nothing is done to anybody.
 	quietWait = time.Minute
+	// aftermath is what the end of a fault, and what comes of it, may take of the load's time.
+	aftermath = 12 * time.Second
 	// probeRate is what the probes do a second.
 	probeRate = partitions * 10
 )
@@ -127,14 +129,15 @@ func (c *cluster) torment(ctx context.Context, o Options, r *Report) error {
 	until := r.Began.Add(o.For - o.reserve())
 	faults := newPlanner(o.Seed)
 	for rest := warmUp; ; rest = apart {
+		next := faults.next()
 		// The last fault is over, and what it did seen, before the load ends.
-		if time.Now().Add(rest + longMost + apart/2).After(until) {
+		if time.Now().Add(rest + next.pause + aftermath).After(until) {
 			return pause(ctx, time.Until(until))
 		}
 		if err := pause(ctx, rest); err != nil {
 			return err
 		}
-		f, err := c.do(ctx, faults.next())
+		f, err := c.do(ctx, next)
 		r.Faults = append(r.Faults, f)
 		r.say(o.Out, "%s, %.1f s", f, f.Until.Sub(f.From).Seconds())
 		if err != nil {

@@ -44,8 +44,10 @@ type room struct {
 	mine              []uint64
 	gaps              []gap
 	filling           bool
-	kind              kind
-	run               *check.Run // of the present subscription
+	// mute and plain: the client was refused to send, and to let people in and out. It mostly leaves it then.
+	mute, plain bool
+	kind        kind
+	run         *check.Run // of the present subscription
 }
 
 // gap is what a client knows that it was not given: above after, up to upTo.
@@ -106,7 +108,7 @@ func (c *client) entered(id string, m *clientv1.ServerFrame) {
 	r := c.rooms[id]
 	r.asking = false
 	if ok := m.GetSubscribed(); ok != nil {
-		r.in = true
+		r.in, r.mute, r.plain = true, false, false
 		r.run = &check.Run{From: ok.GetFrom()}
 		r.heard.Runs = append(r.heard.Runs, r.run)
 		if ok.GetFrom() > r.last {

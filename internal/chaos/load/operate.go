@@ -110,19 +110,36 @@ func (c *client) text() string {
 }
 
 func (c *client) say() {
-	id, r := c.pick(direct, group, group, channel)
-	if r == nil {
+	id, r := c.pick(direct, group, channel)
+	if r == nil || c.refused(&r.mute) {
 		return
 	}
 	c.command(id, &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Send{Send: &clientv1.Send{Session: id, Text: c.text()}}}, func(m *clientv1.ServerFrame) {
+		c.cm.Lock()
+		defer c.cm.Unlock()
+		r.mute = m.GetError().GetCode() == "NOT_ALLOWED"
 		if seq := m.GetAck().GetSeq(); seq > 0 {
-			c.cm.Lock()
-			defer c.cm.Unlock()
 			if r.mine = append(r.mine, seq); len(r.mine) > ownKept {
 				r.mine = r.mine[1:]
 			}
 		}
 	})
+}
+
+// refused says whether to leave what was refused before; now and then it is tried again.
+func (c *client) refused(before *bool) bool {
+	c.cm.Lock()
+	defer c.cm.Unlock()
+	return *before && c.rng.IntN(20) > 0
+}
+
+// standing remembers whether the client may let people in and out.
+func (c *client) standing(r *room) func(*clientv1.ServerFrame) {
+	return func(m *clientv1.ServerFrame) {
+		c.cm.Lock()
+		defer c.cm.Unlock()
+		r.plain = m.GetError().GetCode() == "NOT_ALLOWED"
+	}
 }
 
 // own gives a message of the client's; taken ones are not given again.
@@ -176,15 +193,16 @@ func (c *client) mark() {
 }
 
 func (c *client) add() {
-	if id, r := c.pick(group, channel); r != nil {
+	if id, r := c.pick(group, channel); r != nil && !c.refused(&r.plain) {
 		members := []*logv1.NewMember{{User: c.load.anybody(c.rng)}, {User: c.load.anybody(c.rng)}}
-		c.command(id, &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Add{Add: &clientv1.Add{Session: id, Members: members}}}, nil)
+		c.command(id, &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Add{Add: &clientv1.Add{Session: id, Members: members}}}, c.standing(r))
 	}
 }
 
 func (c *client) remove() {
-	if id, r := c.pick(group, channel); r != nil {
-		c.command(id, &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Remove{Remove: &clientv1.Remove{Session: id, Users: []string{c.load.anybody(c.rng)}}}}, nil)
+	if id, r := c.pick(group, channel); r != nil && !c.refused(&r.plain) {
+		users := []string{c.load.anybody(c.rng)}
+		c.command(id, &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Remove{Remove: &clientv1.Remove{Session: id, Users: users}}}, c.standing(r))
 	}
 }
 
