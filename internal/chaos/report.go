@@ -143,10 +143,10 @@ func (r *Report) writeFaults(p func(string, ...any)) {
 		}
 	}
 	for _, kind := range slices.Sorted(maps.Keys(count)) {
-		p("  %3d %-18s longest time without service %4.1f s", count[kind], kind, worst[kind].gap.Seconds())
+		p("  %3d %-24s longest time without service %4.1f s", count[kind], kind, worst[kind].gap.Seconds())
 	}
 	if w, ok := worst[""]; ok {
-		p("      %-18s longest time without service %4.1f s", "no fault", w.gap.Seconds())
+		p("      %-24s longest time without service %4.1f s", "no fault", w.gap.Seconds())
 	}
 }
 

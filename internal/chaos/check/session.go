@@ -129,7 +129,7 @@ func (s *session) remember(p *Problems, o *logv1.Outcome) {
 	case first.code == "SESSION_EXISTS" && got == first:
 	case d.GetCode() != "DUPLICATE" || d.GetEarlierCode() != first.code || d.GetSeq() != first.seq || d.GetIndex() != first.index ||
 		first.code == "" && uuid(d.GetId()) != first.id:
-		p.Add(Answers, "%s: client id %q of %s came to %+v, and now to %v", s.id, o.GetClientId(), o.GetActor().GetUser(), first, o.GetResult())
+		p.Add(Answers, "%s: client id %q of %s came to %+v, and now to %+v, earlier code %q", s.id, o.GetClientId(), o.GetActor().GetUser(), first, got, d.GetEarlierCode())
 	}
 }
 
