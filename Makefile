@@ -108,6 +108,12 @@ compose-keys: build ## Make the keys that compose/ needs, if they aren't there
 	@test -f compose/signing.json || ./bin/annal token --new-key compose/signing.json
 	./bin/annal token --key compose/signing.json --public > compose/keys.json
 
+MINUTES ?= 10
+
+.PHONY: chaos
+chaos: build engines ## Kill, stop and restart processes, brokers and Redis for MINUTES=10, and judge (SEED=7 for the same faults again)
+	go run ./cmd/chaos -annal bin/annal -minutes $(MINUTES) $(if $(SEED),-seed $(SEED))
+
 .PHONY: clean
 clean: ## Remove what was built and the data of `make run`, but not .cache
 	rm -rf bin data

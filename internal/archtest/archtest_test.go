@@ -52,6 +52,8 @@ var planted = []struct {
 	{"a connector has one driver", map[string]string{"pkg/connectors/redis/a.go": "package redis\nimport (\n_ \"github.com/redis/go-redis/v9\"\n_ \"github.com/twmb/franz-go/pkg/kgo\"\n)\n"}},
 	{"only wiring imports connectors", map[string]string{"pkg/gateway/ws/a.go": "package ws\nimport _ \"annal/pkg/connectors/kafka\"\n", "pkg/connectors/kafka/a.go": "package kafka\n"}},
 	{"the public packages don't need the private ones", map[string]string{"pkg/client/a.go": "package client\nimport _ \"annal/internal/app\"\n", "internal/app/a.go": "package app\n"}},
+	{"the checker of chaos stands apart", map[string]string{"internal/chaos/check/a.go": "package check\n\nimport _ \"annal/pkg/events\"\n", "pkg/events/b.go": "package events\n"}},
+	{"the load of chaos stands apart", map[string]string{"internal/chaos/load/a.go": "package load\n\nimport _ \"annal/pkg/client\"\n", "pkg/client/b.go": "package client\n"}},
 	{"packages are named after things", map[string]string{"pkg/helpers/a.go": "package helpers\n"}},
 	{"files say one thing", map[string]string{"pkg/long/a.go": "package long\n" + strings.Repeat("\n", maxLines)}},
 	{"files say one thing", map[string]string{"pkg/long/a_test.go": "package long\n" + strings.Repeat("\n", maxLines)}},

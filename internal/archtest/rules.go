@@ -115,6 +115,20 @@ func rules() []rule {
 			})),
 		},
 		{
+			name:   "the checker of chaos stands apart",
+			reason: "a rule that product and checker share would be wrong in both, and never found",
+			check: within("internal/chaos/check", importsNone(func(_ pkg, imported string) bool {
+				return under(imported, "./pkg") || under(imported, "./internal") || under(imported, "./cmd")
+			})),
+		},
+		{
+			name:   "the load of chaos stands apart",
+			reason: "what it records must not have gone through the product's own client",
+			check: within("internal/chaos/load", importsNone(func(_ pkg, imported string) bool {
+				return under(imported, "./pkg") || under(imported, "./internal") && !under(imported, "./internal/chaos") || under(imported, "./cmd")
+			})),
+		},
+		{
 			name:   "packages are named after things",
 			reason: "util, common and the like collect what nobody thought about",
 			check: func(p pkg) []string {

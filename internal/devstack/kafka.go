@@ -36,10 +36,13 @@ type KafkaOptions struct {
 	Config map[string]string
 }
 
-// Kafka is Apache Kafka as one node, broker and KRaft controller, run from the jars that `make engines` fetched.
-// Its methods are not safe for concurrent use, except Addrs.
+// Kafka is one node of Apache Kafka, broker and KRaft controller, run from the jars that `make engines` fetched: alone
+// from StartKafka, one of several from StartKafkaCluster. Its methods are not safe for concurrent use, except Addrs.
 type Kafka struct {
 	opts           KafkaOptions
+	node           int // its id, from 1
+	clusterID      string
+	voters         string // controller.quorum.voters, the same for all nodes
 	dir            string
 	temporary      bool
 	lock           *os.File
@@ -55,25 +58,15 @@ var log4jProperties []byte
 // The error wraps [ErrEngineMissing] when Java or the jars are missing, and otherwise ends with the tail of the
 // broker's log. ctx bounds the start only.
 func StartKafka(ctx context.Context, opts KafkaOptions) (*Kafka, error) {
-	dir, temporary, err := placeFor(opts.Dir, "kafka")
+	k, err := placeKafka(opts, 1, newClusterID())
 	if err != nil {
 		return nil, err
 	}
-	k := &Kafka{opts: opts, dir: dir, temporary: temporary}
-	if k.lock, err = lockDir(dir); err != nil {
-		return nil, err // the directory is another's, so it stays
-	}
-	err = withFreePorts(ctx, opts.Port != 0, func() (err error) {
-		if k.port, k.controllerPort = opts.Port, 0; k.port == 0 {
-			if k.port, err = freePort(); err != nil {
-				return err
-			}
+	err = withFreePorts(ctx, opts.Port != 0, func() error {
+		if err := k.choosePorts(); err != nil {
+			return err
 		}
-		for k.controllerPort == 0 || k.controllerPort == k.port {
-			if k.controllerPort, err = freePort(); err != nil {
-				return err
-			}
-		}
+		k.voters = k.voter()
 		return k.start(ctx)
 	})
 	if err != nil {
@@ -82,7 +75,36 @@ func StartKafka(ctx context.Context, opts KafkaOptions) (*Kafka, error) {
 	return k, nil
 }
 
-// Addrs are the brokers' host:port, the same over restarts: the seed brokers for a client.
+// placeKafka gives a node its directory; release gives it back.
+func placeKafka(opts KafkaOptions, node int, clusterID string) (*Kafka, error) {
+	dir, temporary, err := placeFor(opts.Dir, "kafka")
+	if err != nil {
+		return nil, err
+	}
+	k := &Kafka{opts: opts, node: node, clusterID: clusterID, dir: dir, temporary: temporary}
+	if k.lock, err = lockDir(dir); err != nil {
+		return nil, err // the directory is another's, so it stays
+	}
+	return k, nil
+}
+
+func (k *Kafka) choosePorts() (err error) {
+	if k.port, k.controllerPort = k.opts.Port, 0; k.port == 0 {
+		if k.port, err = freePort(); err != nil {
+			return err
+		}
+	}
+	for k.controllerPort == 0 || k.controllerPort == k.port {
+		if k.controllerPort, err = freePort(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *Kafka) voter() string { return fmt.Sprintf("%d@%s", k.node, hostport(k.controllerPort)) }
+
+// Addrs are the node's host:port, the same over restarts: the seed broker for a client.
 func (k *Kafka) Addrs() []string { return []string{hostport(k.port)} }
 
 // Stop ends it orderly and removes its directory if that was a temporary one, which is the end of it.
@@ -151,7 +173,7 @@ func (k *Kafka) start(ctx context.Context) error {
 
 	if _, err := os.Stat(filepath.Join(k.dir, "data", "meta.properties")); errors.Is(err, os.ErrNotExist) {
 		format, err := startChild("kafka format", k.dir, log, java,
-			append(jvm, "kafka.tools.StorageTool", "format", "-t", newClusterID(), "-c", properties)...)
+			append(jvm, "kafka.tools.StorageTool", "format", "-t", k.clusterID, "-c", properties)...)
 		if err != nil {
 			return err
 		}
@@ -180,19 +202,19 @@ func (k *Kafka) start(ctx context.Context) error {
 		return fmt.Errorf("devstack: kafka: %w", err)
 	}
 	defer client.Close()
-	if err := waitReady(ctx, proc, 50*time.Millisecond, func(ctx context.Context) error { return serves(ctx, client) }); err != nil {
+	if err := waitReady(ctx, proc, 50*time.Millisecond, func(ctx context.Context) error { return serves(ctx, client, k.node) }); err != nil {
 		return err
 	}
 	k.proc = proc
 	return nil
 }
 
-// properties is server.properties for one node that is broker and controller.
+// properties is server.properties for a node that is broker and controller.
 func (k *Kafka) properties() []byte {
 	c := map[string]string{
 		"process.roles":                    "broker,controller",
-		"node.id":                          "1",
-		"controller.quorum.voters":         "1@" + hostport(k.controllerPort),
+		"node.id":                          strconv.Itoa(k.node),
+		"controller.quorum.voters":         k.voters,
 		"listeners":                        "PLAINTEXT://" + hostport(k.port) + ",CONTROLLER://" + hostport(k.controllerPort),
 		"advertised.listeners":             "PLAINTEXT://" + hostport(k.port),
 		"controller.listener.names":        "CONTROLLER",
@@ -229,7 +251,7 @@ func (k *Kafka) properties() []byte {
 }
 
 // serves asks for metadata: a broker is listed once the controller lets it take requests, later than it listens.
-func serves(ctx context.Context, client *kgo.Client) error {
+func serves(ctx context.Context, client *kgo.Client, node int) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	req := kmsg.NewPtrMetadataRequest()
@@ -238,10 +260,12 @@ func serves(ctx context.Context, client *kgo.Client) error {
 	if err != nil {
 		return err
 	}
-	if len(resp.Brokers) == 0 {
-		return errors.New("metadata lists no broker yet")
+	for _, b := range resp.Brokers {
+		if int(b.NodeID) == node {
+			return nil
+		}
 	}
-	return nil
+	return fmt.Errorf("metadata does not list broker %d yet", node)
 }
 
 // newClusterID is 16 random bytes in the form that Kafka's own tools print.

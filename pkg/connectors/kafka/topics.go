@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"annal/pkg/eventlog"
 )
@@ -87,27 +88,50 @@ func (l *Log) CreateTopics(ctx context.Context, s Spec) error {
 	return l.awaitTopics(ctx)
 }
 
-// awaitTopics waits until all brokers' metadata has the new topics with leaders.
+// awaitTopics waits until each broker has the new topics, with leaders: they hear of
+// them one by one, and whoever comes next may ask any of them.
 func (l *Log) awaitTopics(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for try := 0; ; try++ {
-		missing := ""
-		for _, t := range topics {
-			d, err := l.admin.ListTopics(ctx, l.opts.topic(t))
-			if err != nil {
-				return fmt.Errorf("kafka: %w", err)
-			}
-			if d.Error() != nil || len(d[l.opts.topic(t)].Partitions) == 0 {
-				missing = l.opts.topic(t)
-			}
-		}
-		if missing == "" {
+		missing, err := l.missingTopic(ctx)
+		if err == nil && missing == "" {
 			return nil
 		}
 		pause(ctx, backoff(try))
 		if ctx.Err() != nil {
-			return fmt.Errorf("kafka: topic %s does not come up: %w", missing, ctx.Err())
+			return errors.Join(fmt.Errorf("kafka: topic %s does not come up: %w", missing, ctx.Err()), err)
 		}
 	}
+}
+
+// missingTopic names a topic that one of the brokers has not yet, with the broker.
+func (l *Log) missingTopic(ctx context.Context) (string, error) {
+	brokers, err := l.admin.ListBrokers(ctx)
+	if err != nil {
+		return "", fmt.Errorf("kafka: %w", err)
+	}
+	req := kmsg.NewPtrMetadataRequest()
+	for _, t := range topics {
+		asked := kmsg.NewMetadataRequestTopic()
+		asked.Topic = kmsg.StringPtr(l.opts.topic(t))
+		req.Topics = append(req.Topics, asked)
+	}
+	for _, b := range brokers {
+		resp, err := l.client.Broker(int(b.NodeID)).RetriableRequest(ctx, req)
+		if err != nil {
+			return "", fmt.Errorf("kafka: broker %d: %w", b.NodeID, err)
+		}
+		for _, t := range resp.(*kmsg.MetadataResponse).Topics {
+			if t.ErrorCode != 0 || len(t.Partitions) == 0 {
+				return fmt.Sprintf("%s on broker %d", *t.Topic, b.NodeID), nil
+			}
+			for _, p := range t.Partitions {
+				if p.ErrorCode != 0 {
+					return fmt.Sprintf("%s/%d on broker %d", *t.Topic, p.Partition, b.NodeID), nil
+				}
+			}
+		}
+	}
+	return "", nil
 }
