@@ -31,6 +31,8 @@ func newServerFlags() *serverFlags {
 	f.StringVar(&s.config.HTTP, "http", s.config.HTTP, "address for WebSocket, health and metrics (port 0: any free one)")
 	f.StringVar(&s.config.EndpointsFile, "endpoints-file", "", "where to write the server's endpoints once it is ready (JSON)")
 	f.StringVar(&s.config.Data, "data", s.config.Data, "directory of everything this process keeps")
+	f.DurationVar(&s.config.CheckpointEvery, "checkpoint-every", s.config.CheckpointEvery, "take a checkpoint of a partition's rows this often, if anything came (role sequencer)")
+	f.Int64Var(&s.config.CheckpointEvents, "checkpoint-events", s.config.CheckpointEvents, "and as soon as so many events came")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
 	return s

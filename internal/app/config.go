@@ -10,6 +10,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"annal/pkg/sequencer"
 )
 
 // The roles a process may have.
@@ -38,6 +41,10 @@ type Config struct {
 	Prefix string
 	// AuthKeys is the file of public keys that tokens are checked with.
 	AuthKeys string
+	// A sequencer takes a partition's checkpoint after CheckpointEvents records, or fewer
+	// after CheckpointEvery.
+	CheckpointEvery  time.Duration
+	CheckpointEvents int64
 
 	Version string
 	Log     *slog.Logger
@@ -52,7 +59,13 @@ type Config struct {
 }
 
 // Defaults are a server's settings where nothing else is said.
-func Defaults() Config { return Config{HTTP: "127.0.0.1:8080", Data: "data", Roles: Roles()} }
+func Defaults() Config {
+	rows := sequencer.Defaults()
+	return Config{
+		HTTP: "127.0.0.1:8080", Data: "data", Roles: Roles(),
+		CheckpointEvery: rows.CheckpointEvery, CheckpointEvents: rows.CheckpointEvents,
+	}
+}
 
 // Errors of Validate and ValidateDev.
 var (
@@ -67,6 +80,7 @@ var (
 	ErrKafka       = errors.New("app: --kafka: want host:port")
 	ErrRedis       = errors.New("app: --redis: want host:port")
 	ErrEngines     = errors.New("app: --engines: want " + EnginesEmbedded + " or " + EnginesReal)
+	ErrCheckpoints = errors.New("app: --checkpoint-every is 1s to 24h, --checkpoint-events at least 1000")
 	ErrPartitions  = errors.New("app: --partitions: want 1 to 1000")
 )
 
@@ -122,6 +136,9 @@ const maxPartitions = 1000
 func (c Config) validateOwn() error {
 	if c.Data == "" {
 		return ErrNoData
+	}
+	if c.CheckpointEvery < time.Second || c.CheckpointEvery > 24*time.Hour || c.CheckpointEvents < 1000 {
+		return ErrCheckpoints
 	}
 	return checkAddress(c.HTTP, ErrHTTP)
 }

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestValidate(t *testing.T) {
-	whole := Config{Roles: Roles(), Kafka: []string{"k:9092"}, Redis: "r:6379", AuthKeys: "keys.json", Data: "data", HTTP: "127.0.0.1:0"}
+	whole := Defaults()
+	whole.Kafka, whole.Redis, whole.AuthKeys = []string{"k:9092"}, "r:6379", "keys.json"
 	if err := whole.Validate(); err != nil {
 		t.Fatalf("a whole configuration: %v", err)
 	}
@@ -26,6 +28,8 @@ func TestValidate(t *testing.T) {
 		{"Kafka without a port", func(c *Config) { c.Kafka = []string{"k:9092", "k"} }, ErrKafka},
 		{"a URL of Redis", func(c *Config) { c.Redis = "redis://u:secret@r:6379" }, ErrRedis},
 		{"a port that is none", func(c *Config) { c.HTTP = ":http" }, ErrHTTP},
+		{"checkpoints all the time", func(c *Config) { c.CheckpointEvery = time.Millisecond }, ErrCheckpoints},
+		{"a checkpoint of every event", func(c *Config) { c.CheckpointEvents = 1 }, ErrCheckpoints},
 		{"a port that is too high", func(c *Config) { c.HTTP = ":65536" }, ErrHTTP},
 		{"a sequencer needs no Redis and no keys", func(c *Config) { c.Roles, c.Redis, c.AuthKeys = []string{RoleSequencer}, "", "" }, nil},
 	} {

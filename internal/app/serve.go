@@ -193,6 +193,7 @@ func (p *process) openSequencer(ctx context.Context) error {
 	_, _ = crypto.Read(seed[:]) // never fails
 	opts := sequencer.Defaults()
 	opts.Log, opts.Rules, opts.OpenStore, opts.Instance = p.log, sequencer.SessionRules{}, db.Store, member
+	opts.CheckpointEvery, opts.CheckpointEvents = p.config.CheckpointEvery, p.config.CheckpointEvents
 	opts.Source, opts.Random = p.source(RoleSequencer), rand.NewChaCha8(seed)
 	opts.Logger, opts.Metrics = p.config.Log, sequencer.NewMetrics(p.metrics)
 	r, err := sequencer.New(ctx, opts)

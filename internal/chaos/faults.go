@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"syscall"
 	"time"
 )
@@ -48,7 +49,7 @@ var deck = []struct{ kind, role string }{
 	{"kill", "sequencer"}, {"kill", "hot"}, {"kill", "gateway"},
 	{"stop", "sequencer"}, {"stop", "hot"}, {"stop", "gateway"},
 	{"restart", "sequencer"}, {"restart", "hot"}, {"restart", "gateway"},
-	{"kill", "broker"}, {"flush", "redis"},
+	{"replace", "sequencer"}, {"kill", "broker"}, {"flush", "redis"},
 }
 
 // planner gives faults: all kinds come before one comes again, and of each two one is long.
@@ -120,6 +121,11 @@ func (p *process) suffer(ctx context.Context, f plan) error {
 	case "restart":
 		if err := p.term(); err != nil {
 			return err
+		}
+	case "replace":
+		p.kill()
+		if err := os.RemoveAll(p.data); err != nil {
+			return fmt.Errorf("chaos: %w", err)
 		}
 	default:
 		p.kill()

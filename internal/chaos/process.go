@@ -19,6 +19,8 @@ const (
 	// readyWait is how long a process may take to be ready, and orderlyWait to stop.
 	readyWait   = 60 * time.Second
 	orderlyWait = 30 * time.Second
+	// checkpointEvery is often, so that new machines start from checkpoints.
+	checkpointEvery = "10s"
 	// reviveAfter is how soon one that ended by itself is started again, as a supervisor would.
 	reviveAfter = time.Second
 )
@@ -28,7 +30,8 @@ type process struct {
 	role, name string
 	binary     string
 	args       []string
-	file, log  string
+	// data is the process's directory: without it, it is a new machine.
+	data, file, log string
 	// ended is told of an end that nobody asked for.
 	ended func(p *process, err error)
 
@@ -39,9 +42,11 @@ type process struct {
 }
 
 func newProcess(binary, dir, role, name string, args []string) *process {
-	p := &process{role: role, name: name, binary: binary, file: filepath.Join(dir, name+".json"), log: filepath.Join(dir, name+".log")}
+	data := filepath.Join(dir, name)
+	p := &process{role: role, name: name, binary: binary, data: data, file: filepath.Join(dir, name+".json"), log: filepath.Join(dir, name+".log")}
 	p.args = append([]string{
-		"serve", "--roles", role, "--http", "127.0.0.1:0", "--endpoints-file", p.file, "--data", filepath.Join(dir, name), "--log-level", "info",
+		"serve", "--roles", role, "--http", "127.0.0.1:0", "--endpoints-file", p.file, "--data", data, "--log-level", "info",
+		"--checkpoint-every", checkpointEvery,
 	}, args...)
 	return p
 }
