@@ -288,6 +288,32 @@ func (r *lastFence) Read(offset int64, rec events.Record) (events.Verdict, event
 	return events.Counted, s, nil
 }
 
+// lacking is the real rule without one of the clauses on outcomes: "owner" or "prev".
+type lacking struct {
+	p      events.Progress
+	clause string
+}
+
+func (r *lacking) Progress() events.Progress { return r.p }
+
+func (r *lacking) Read(offset int64, rec events.Record) (events.Verdict, events.Stamp, error) {
+	r.p.Offset = offset + 1
+	holds := func(clause string, ok bool) bool { return ok || r.clause == clause }
+	s, fence := stampOf(rec)
+	if fence != nil {
+		if fence.After == r.p.Owner {
+			r.p.Owner = fence.Owner
+			return events.Fenced, events.Stamp{Owner: fence.Owner}, nil
+		}
+		return events.Late, events.Stamp{Owner: fence.Owner}, nil
+	}
+	if !holds("owner", s.Owner == r.p.Owner) || !holds("prev", s.Prev == r.p.Last) {
+		return events.Late, s, nil
+	}
+	r.p.Last = s.Command
+	return events.Counted, s, nil
+}
+
 // stampOf reads what the weaker rules look at, by way of the real one: a reader that
 // stands just before the record lets it count.
 func stampOf(rec events.Record) (events.Stamp, *events.Fence) {

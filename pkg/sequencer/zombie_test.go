@@ -76,11 +76,14 @@ func zombies(t *testing.T, g game, n uint64) {
 var twins = faults{double: 50, delay: 40, freeze: 10, versions: 100}
 
 // TestZombiesFellWeakerRules shows that the simulation makes the logs on which weaker
-// rules fail: with each, a command takes effect twice or on a history that never was.
+// rules fail, and the real one without its owner or prev clause: with each, a command takes
+// effect twice or on a history that never was.
 func TestZombiesFellWeakerRules(t *testing.T) {
 	for name, rule := range map[string]func() countingRule{
 		"command above the last": func() countingRule { return &countAbove{p: events.Start()} },
 		"last fence wins":        func() countingRule { return &lastFence{p: events.Start()} },
+		"whoever wrote it":       func() countingRule { return &lacking{p: events.Start(), clause: "owner"} },
+		"whatever came before":   func() countingRule { return &lacking{p: events.Start(), clause: "prev"} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(500) {
