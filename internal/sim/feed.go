@@ -23,8 +23,13 @@ type Feed struct {
 	// Messages of an earlier connection are lost. While it is down up is open.
 	connection int
 	up         chan struct{}
-	// late says by how much copies of a message are delayed; none is at once, once.
+	// late says by how much copies of a message are delayed, 0 for what keeps the order;
+	// nil: everything comes once and at once.
 	late func() []time.Duration
+	// last is when the last message that keeps the order comes.
+	last time.Time
+	// pace is the feed's own, so that no two hear at the same time.
+	pace time.Duration
 }
 
 var _ hot.Feed = (*Feed)(nil)
@@ -119,8 +124,7 @@ func (f *Feed) send(call func(hot.Delivery)) {
 	connection := f.connection
 	for _, d := range f.late() {
 		if d == 0 {
-			f.enqueue(call)
-			continue
+			d = f.inOrder()
 		}
 		time.AfterFunc(d, func() {
 			f.mu.Lock()
@@ -130,6 +134,16 @@ func (f *Feed) send(call func(hot.Delivery)) {
 			}
 		})
 	}
+}
+
+// inOrder is a moment's delay that does not overtake. The lock is held.
+func (f *Feed) inOrder() time.Duration {
+	at := time.Now().Add(100*time.Microsecond + f.pace)
+	if !at.After(f.last) {
+		at = f.last.Add(time.Nanosecond)
+	}
+	f.last = at
+	return time.Until(at)
 }
 
 // Run implements hot.Feed.

@@ -22,6 +22,8 @@ type Hot struct {
 	sessions map[events.SessionID]*kept
 	lists    map[events.UserID]map[events.SessionID]bool
 	feeds    []*Feed
+	// wentBack are sessions that the simulation put back to an older copy.
+	wentBack map[events.SessionID]bool
 }
 
 var (
@@ -32,7 +34,7 @@ var (
 
 // NewHot makes an empty view over so many partitions that keeps window events a session.
 func NewHot(partitions int32, window int) *Hot {
-	h := &Hot{partitions: partitions, window: window}
+	h := &Hot{partitions: partitions, window: window, wentBack: map[events.SessionID]bool{}}
 	h.Flush()
 	return h
 }
@@ -119,7 +121,7 @@ func (h *Hot) applySession(view string, s hot.SessionChanges) (putAside bool, er
 		k = nil
 	case k.broken:
 		return false, nil
-	case k.damaged:
+	case k.damaged, k.older: // what comes next does not follow on an older copy
 		return false, hot.ErrGap
 	}
 	for i := range s.Changes {

@@ -1,0 +1,31 @@
+package sim
+
+import (
+	"maps"
+	"testing"
+)
+
+// most is within how many seeds every planted bug must show.
+const most = 2000
+
+func plants() map[string]Plant {
+	all := maps.Clone(logPlants)
+	maps.Copy(all, hotPlants)
+	return all
+}
+
+// TestPlantedBugs: the simulation finds what it is for. Each bug is put in through a
+// port, and some seed must see it.
+func TestPlantedBugs(t *testing.T) {
+	for name, plant := range plants() {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(most) {
+				if _, violations := live(t, seed, plant, false); len(violations) > 0 {
+					t.Logf("seed %d: %s", seed, violations[0])
+					return
+				}
+			}
+			t.Errorf("none of %d seeds sees it", most)
+		})
+	}
+}
