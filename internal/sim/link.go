@@ -3,13 +3,16 @@ package sim
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"annal/pkg/eventlog"
 )
 
 var (
-	errDead        = errors.New("sim: the process is dead")
+	errDead        = fmt.Errorf("sim: the process is dead: %w", eventlog.ErrClosed)
 	errUnreachable = errors.New("sim: unreachable")
 	errLostAnswer  = errors.New("sim: the answer was lost")
 )

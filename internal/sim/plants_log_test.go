@@ -217,7 +217,7 @@ var logPlants = map[string]Plant{
 	"reader-rule clause dropped: owner": {Log: ownerForgotten},
 	"reader-rule clause dropped: prev":  {Log: prevForgotten},
 	// Only a crash in between shows it.
-	"commit before write": {Log: commitsFirst, Odds: func(o *odds) { o.crash, o.every = 50, 1500 }},
+	"commit before write": {Log: commitsFirst, Odds: func(o *odds) { o.crash, o.slow, o.flush, o.damage, o.every = 50, 100, 0, 0, 1500 }},
 	"duel of re-fences":   {Log: func(l eventlog.Log) eventlog.Log { return dueller{l} }},
 	"overlay leaked into Pebble": {
 		Log: func(l eventlog.Log) eventlog.Log { return &leakyLog{Log: l, stores: map[int32]sequencer.Store{}} },
