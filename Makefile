@@ -96,8 +96,9 @@ engines: ## Install what tests need: redis-server (as root) and Apache Kafka's j
 SEEDS ?= 10000
 
 .PHONY: sim
-sim: ## Simulate zombies, SEEDS=10000 histories of them
+sim: ## Simulate zombies and the whole system, SEEDS=10000 histories of each
 	SEEDS=$(SEEDS) go test -count=1 -timeout 60m -run Zombies -v ./pkg/sequencer
+	SEEDS=$(SEEDS) go test -count=1 -timeout 60m -cpu 1 -run 'TestSeeds$$' -v ./internal/sim
 
 .PHONY: bench-core
 bench-core: build engines ## Measure sends on embedded and real engines, into bench/core.json

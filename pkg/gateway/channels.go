@@ -23,9 +23,9 @@ type channel[V any] struct {
 	value  V
 	heard  bool
 
-	// turn lets one subscribe or unsubscribe at a time pass, so the feed gets them
-	// in the right order; open belongs to it.
-	turn sync.Mutex
+	// turn holds a token while one subscribes or unsubscribes, so the feed gets them in
+	// the right order; open belongs to it. No mutex: who waits for it may give up.
+	turn chan struct{}
 	open bool
 }
 
@@ -38,18 +38,23 @@ func (cs *channels[K, V]) acquire(ctx context.Context, k K) (V, error) {
 	cs.mu.Lock()
 	e := cs.entries[k]
 	if e == nil {
-		e = &channel[V]{}
+		e = &channel[V]{turn: make(chan struct{}, 1)}
 		cs.entries[k] = e
 	}
 	e.needed++
 	cs.mu.Unlock()
 
-	e.turn.Lock()
-	defer e.turn.Unlock()
+	var none V
+	select {
+	case e.turn <- struct{}{}:
+		defer func() { <-e.turn }()
+	case <-ctx.Done():
+		cs.release(k)
+		return none, ctx.Err()
+	}
 	if !e.open {
 		cs.set(e, cs.fresh(k), true)
 		if err := cs.subscribe(ctx, k); err != nil {
-			var none V
 			cs.set(e, none, false)
 			cs.mu.Lock()
 			defer cs.mu.Unlock()
@@ -74,18 +79,20 @@ func (cs *channels[K, V]) release(k K) {
 
 // close ends the subscription unless somebody came in the meantime.
 func (cs *channels[K, V]) close(k K, e *channel[V]) {
-	e.turn.Lock()
-	defer e.turn.Unlock()
+	e.turn <- struct{}{}
+	defer func() { <-e.turn }()
 	cs.mu.Lock()
 	needed := e.needed > 0
 	cs.mu.Unlock()
-	if needed || !e.open {
+	if needed {
 		return
 	}
-	var none V
-	cs.set(e, none, false)
-	cs.unsubscribe(k)
-	e.open = false
+	if e.open {
+		var none V
+		cs.set(e, none, false)
+		cs.unsubscribe(k)
+		e.open = false
+	}
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	cs.forget(k, e)

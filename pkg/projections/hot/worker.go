@@ -45,11 +45,13 @@ type worker struct {
 func newWorker(p *Projector, c eventlog.Claim) *worker {
 	ctx, cancel := context.WithCancel(context.Background())
 	reading, noMore := context.WithCancel(ctx)
+	// Whatever else it says, a commit begins with the newest view's id.
+	view, _, _ := strings.Cut(c.Metadata, " ")
 	return &worker{
 		projector: p, opts: p.opts, partition: c.Partition, label: strconv.Itoa(int(c.Partition)), claim: c,
 		log: p.opts.Logger.With("role", "hot", "partition", c.Partition),
 		ctx: ctx, cancel: cancel, reading: reading, noMore: noMore, done: make(chan struct{}),
-		told: max(c.Offset, 0),
+		told: max(c.Offset, 0), view: view,
 	}
 }
 
@@ -91,7 +93,10 @@ func (w *worker) work() error {
 	for losses := 0; ; losses++ {
 		var err error
 		if reason != "" {
-			err = w.begin(reason)
+			var ours bool
+			if ours, err = w.begin(reason); err == nil && !ours {
+				return nil
+			}
 		}
 		if err == nil {
 			err = w.follow()
@@ -111,12 +116,12 @@ func (w *worker) work() error {
 			return err
 		}
 		w.whole.Store(false)
-		if ours, err := w.stillOurs(losses); err != nil || !ours {
-			return err
-		}
 		w.log.Warn("the view must be built anew", "reason", reason, "error", err)
 		// What was applied was told; the rebuilding tells nothing again.
 		w.told = max(w.told, w.finished)
+		if !w.pause(losses) {
+			return nil
+		}
 	}
 }
 
@@ -127,25 +132,14 @@ const (
 	maxRebuildWait = 30 * time.Second
 )
 
-// stillOurs waits a while, and then for a commit to succeed: it does only while the
-// group gives us the partition, so a woken zombie wipes nobody's view. It makes the next
-// claim build the view anew as well. A commit is also refused for a moment while the
-// group rebalances, so only release or loss of the partition ends the wait with false.
-func (w *worker) stillOurs(losses int) (bool, error) {
-	wait := min(minRebuildWait<<min(losses, 10), maxRebuildWait)
+// pause is false when the partition is to be given back.
+func (w *worker) pause(losses int) bool {
 	select {
-	case <-time.After(wait):
+	case <-time.After(min(minRebuildWait<<min(losses, 10), maxRebuildWait)):
+		return true
 	case <-w.reading.Done():
-		return false, nil
+		return false
 	}
-	ours := true
-	err := w.patiently("commit before building anew", func() error {
-		if ours = w.reading.Err() == nil; !ours {
-			return nil
-		}
-		return w.projector.membership.Commit(w.ctx, w.partition, max(w.told, w.finished), "rebuilding")
-	})
-	return ours, err
 }
 
 // resume takes up the view where the commit says, or says why it must be built anew.
@@ -173,22 +167,44 @@ func (w *worker) resume() (reason string, err error) {
 	return "", nil
 }
 
-// begin opens a new view and goes back to the log's start.
-func (w *worker) begin(reason string) error {
+// begin opens a new view and goes back to the log's start; false when the partition is
+// to be given back before that.
+func (w *worker) begin(reason string) (ours bool, err error) {
 	w.opts.Metrics.rebuilds.WithLabelValues(reason).Inc()
-	if err := w.patiently("open a new view", func() error {
+	if err := w.patiently("learn which view there is", func() error {
 		old, err := w.opts.Store.View(w.ctx, w.partition)
-		if err != nil {
-			return err
-		}
 		w.view = w.opts.NewViewID(max(old.ID, w.view))
+		return err
+	}); err != nil {
+		return false, err
+	}
+	if ours, err := w.claimView(); err != nil || !ours {
+		return false, err
+	}
+	if err := w.patiently("open a new view", func() error {
 		return w.opts.Store.SetView(w.ctx, w.partition, ViewState{ID: w.view})
 	}); err != nil {
-		return err
+		return true, err
 	}
 	w.reader = events.NewReader(events.Start())
 	w.log.Info("building the view", "reason", reason, "view", w.view)
-	return nil
+	return true, nil
+}
+
+// claimView commits the new view's id before anything is written under it. A commit
+// succeeds only while the group gives us the partition, so a woken zombie wipes nobody's
+// view; and whoever comes next takes a greater id even when the store was emptied
+// meanwhile, so what a zombie still writes never stands above what they build. It makes
+// the next claim build the view anew as well. A commit is also refused for a moment while
+// the group rebalances, so only release or loss of the partition ends the wait with false.
+func (w *worker) claimView() (ours bool, err error) {
+	err = w.patiently("commit before building the view", func() error {
+		if ours = w.reading.Err() == nil; !ours {
+			return nil
+		}
+		return w.projector.membership.Commit(w.ctx, w.partition, max(w.told, w.finished), w.view+" building")
+	})
+	return ours, err
 }
 
 // errViewGone: the store no longer has our view: it was emptied or replaced.

@@ -117,6 +117,8 @@ type stage struct {
 	chat *hottest.Chat
 	said int
 	ids  int
+	// above are the ids that new views were to stand above.
+	above []string
 }
 
 func newStage(t *testing.T) *stage {
@@ -146,7 +148,8 @@ func (s *stage) run() (p *hot.Projector, stop func(), ended chan error) {
 	s.Helper()
 	p, err := hot.New(s.ctx, hot.Options{
 		Log: s.log.Client(), Store: s.script, Notifier: s.script, Source: "urn:test", CommitEvery: 5 * time.Millisecond,
-		NewViewID: func(string) string {
+		NewViewID: func(old string) string {
+			s.above = append(s.above, old)
 			s.ids++
 			return fmt.Sprintf("%04d", s.ids)
 		},
@@ -260,6 +263,23 @@ func TestResumes(t *testing.T) {
 				t.Errorf("%d changes applied by the second projector, want %d", got, want)
 			}
 		})
+	}
+}
+
+// TestViewsRiseThroughAnEmptiedStore: who takes over, and finds nothing, builds a view
+// above the last one all the same: whoever still writes under that one must not stand
+// above them.
+func TestViewsRiseThroughAnEmptiedStore(t *testing.T) {
+	s := newStage(t)
+	p, stop, ended := s.run()
+	s.ready(p, ended)
+	stop()
+	s.view = hot.ViewState{}
+	p, stop, ended = s.run()
+	s.ready(p, ended)
+	stop()
+	if want := []string{"", "0001"}; !slices.Equal(s.above, want) {
+		t.Errorf("new views were to stand above %q, want %q", s.above, want)
 	}
 }
 

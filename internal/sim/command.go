@@ -1,0 +1,157 @@
+package sim
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	clientv1 "annal/gen/annal/client/v1"
+	logv1 "annal/gen/annal/log/v1"
+	"annal/pkg/events"
+)
+
+// command is what a client wants done, once.
+type command struct {
+	session  events.SessionID
+	clientID string
+	frame    *clientv1.ClientFrame
+	// sent is when it last went out on the present connection; again when it goes out
+	// once more.
+	sent, again time.Time
+	answer      *answer
+	// repeats are how often it is to be sent again though it has its answer.
+	repeats int
+}
+
+// answer is an outcome as a client hears it, whether it was the first or a repeat's.
+type answer struct {
+	code       events.Code
+	seq, index uint64
+	id         string
+	time       int64
+}
+
+// want opens a command. The lock is held.
+func (c *client) want(s events.SessionID, frame *clientv1.ClientFrame) *command {
+	k := &command{session: s, clientID: fmt.Sprintf("%s-%d", c.user, len(c.commands)), frame: frame}
+	if c.dice.n(4) == 0 {
+		k.repeats = 1 + c.dice.n(2)
+	}
+	c.commands = append(c.commands, k)
+	c.open = append(c.open, k)
+	return k
+}
+
+func (c *client) send(k *command, now time.Time) {
+	k.sent, k.again = now, now.Add(c.dice.between(2*time.Second, 18*time.Second))
+	f := &clientv1.ClientFrame{Op: k.frame.Op, ClientId: k.clientID}
+	c.ask(f, func(f *clientv1.ServerFrame) { c.answered(k, f) })
+}
+
+func (c *client) answered(k *command, f *clientv1.ServerFrame) {
+	got := answer{}
+	switch ack, refusal := f.GetAck(), f.GetError(); {
+	case ack != nil:
+		got = answer{events.Code(ack.GetAnswered()), ack.GetSeq(), ack.GetIndex(), ack.GetMessageId(), ack.GetTimeMs()}
+		if got.code == events.CodeDuplicate {
+			got.code = ""
+		}
+	case refusal != nil && events.Code(refusal.GetCode()).Info().Kind == events.KindRejected:
+		got = answer{code: events.Code(refusal.GetCode()), seq: refusal.GetSeq()}
+	case refusal != nil && events.Code(refusal.GetCode()).Info().Retry == events.RetryLater:
+		k.again = time.Now().Add(c.dice.between(50*time.Millisecond, 500*time.Millisecond))
+		return
+	default:
+		c.w.violate("%s: command %s was answered with %v", c.user, k.clientID, f)
+		return
+	}
+	if k.answer == nil {
+		k.answer = &got
+	} else if *k.answer != got {
+		c.w.violate("%s: command %s was answered with %+v, and then with %+v", c.user, k.clientID, *k.answer, got)
+	}
+	if k.repeats > 0 {
+		k.repeats--
+		k.again = time.Now().Add(c.dice.between(0, 3*time.Second))
+		return
+	}
+	c.open = slices.DeleteFunc(c.open, func(o *command) bool { return o == k })
+}
+
+// maxOpen is how many commands of a client are without an answer at most.
+const maxOpen = 4
+
+// decide thinks of something to do.
+func (c *client) decide(now time.Time) {
+	if c.toDo == 0 || now.Before(c.actAt) || len(c.open) >= maxOpen {
+		return
+	}
+	c.actAt = now.Add(c.dice.between(100*time.Millisecond, 3*time.Second))
+	for _, s := range c.w.channels() {
+		if sub := c.subs[s]; (sub == nil || !sub.member) && c.dice.n(4) == 0 {
+			c.toDo--
+			c.want(s, &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Join{Join: &clientv1.Join{Session: string(s)}}})
+			return
+		}
+	}
+	var known []*sub
+	for _, id := range slices.Sorted(maps.Keys(c.subs)) {
+		if s := c.subs[id]; s.kind != events.KindSelf {
+			known = append(known, s)
+		}
+	}
+	if len(known) > 0 {
+		c.toDo--
+		s := pick(c.dice, known)
+		c.want(s.session, c.operation(s))
+	}
+}
+
+// operation draws one in a session.
+func (c *client) operation(s *sub) *clientv1.ClientFrame {
+	id := string(s.session)
+	seq := uint64(1)
+	if n := len(s.have); n > 0 {
+		seq = uint64(pick(c.dice, s.seqs()))
+	}
+	other := string(pick(c.dice, c.w.clients).user)
+	switch n := c.dice.n(100); {
+	case n < 8:
+		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Revoke{Revoke: &clientv1.Revoke{Session: id, Seq: seq}}}
+	case n < 16:
+		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Override{Override: &clientv1.Override{Session: id, Seq: seq, Text: c.text()}}}
+	case n < 21:
+		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Delete{Delete: &clientv1.Delete{Session: id, Seq: seq}}}
+	case n < 31:
+		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_MarkRead{MarkRead: &clientv1.MarkRead{Session: id, Seq: seq}}}
+	case n < 35:
+		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Leave{Leave: &clientv1.Leave{Session: id}}}
+	case n < 46:
+		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Add{Add: &clientv1.Add{Session: id, Members: []*logv1.NewMember{{User: other}}}}}
+	case n < 52:
+		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Remove{Remove: &clientv1.Remove{Session: id, Users: []string{other}}}}
+	}
+	return c.message(s.session)
+}
+
+func (c *client) message(s events.SessionID) *clientv1.ClientFrame {
+	return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Send{Send: &clientv1.Send{Session: string(s), Text: c.text()}}}
+}
+
+func (c *client) text() string { return fmt.Sprintf("%s says %d", c.user, len(c.commands)) }
+
+// create opens a session with others, and gives its id.
+func (c *client) create(kind events.Kind, others ...events.UserID) events.SessionID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	op := events.Create{Kind: kind}
+	create := &clientv1.Create{Kind: logv1.Kind(kind)}
+	for _, u := range others {
+		op.Members = append(op.Members, events.NewMember{User: u, Role: events.RoleMember})
+		create.Members = append(create.Members, &logv1.NewMember{User: string(u)})
+	}
+	k := c.want("", &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Create{Create: create}})
+	k.session = events.NewSessionID(op, c.user, k.clientID)
+	return k.session
+}

@@ -1,0 +1,190 @@
+package sim
+
+import (
+	"maps"
+	"slices"
+
+	"annal/pkg/events"
+	"annal/pkg/projections/hot"
+)
+
+// kept is a session in the hot view.
+type kept struct {
+	view string
+	// broken: put aside; damaged: a part of it is missing;
+	// older: it went back in time.
+	broken, damaged, older bool
+	head                   hot.Head
+	// holes are counted outcomes that could not be read, the last of them at holeAt.
+	holes   int
+	holeAt  int64
+	window  []entry
+	members map[events.UserID]events.Member
+	states  map[events.Seq]hot.State
+	gone    map[events.Index]bool
+}
+
+// entry is a timeline event of the window; target is the message it is about.
+type entry struct {
+	seq, target events.Seq
+	value       []byte
+}
+
+func newKept(view string, s events.SessionID, c *events.Created) *kept {
+	return &kept{
+		view: view, members: map[events.UserID]events.Member{}, states: map[events.Seq]hot.State{}, gone: map[events.Index]bool{},
+		head: hot.Head{Session: s, Kind: c.Kind, Title: c.Title, Base: c.Base, Seq: c.Base, Policy: c.Policy},
+	}
+}
+
+// clone is a copy that later changes leave alone.
+func (k *kept) clone() *kept {
+	c := *k
+	c.window, c.members = slices.Clone(k.window), maps.Clone(k.members)
+	c.states, c.gone = maps.Clone(k.states), maps.Clone(k.gone)
+	return &c
+}
+
+// take takes the next change; false when it does not follow.
+func (k *kept) take(c *hot.Change, window int) bool {
+	switch {
+	case c.Hole:
+		if c.Offset > k.holeAt {
+			k.holes, k.holeAt = k.holes+1, c.Offset
+		}
+		return true
+	case c.Seq == 0:
+		k.mark(c.Reader, c.Marker, c.MarkerIndex)
+		return true
+	case c.Seq <= k.head.Seq:
+		return true
+	}
+	for ; k.holes > 0 && k.head.Seq+1 < c.Seq; k.holes-- {
+		k.head.Seq++
+		k.add(entry{seq: k.head.Seq, target: k.head.Seq}, window)
+	}
+	k.holes = 0
+	if c.Seq != k.head.Seq+1 {
+		return false
+	}
+	k.head.Seq = c.Seq
+	target := c.Target
+	if c.Became == hot.BecameNothing {
+		target = c.Seq
+	}
+	k.add(entry{seq: c.Seq, target: target, value: slices.Clone(c.Value)}, window)
+	k.event(c)
+	return true
+}
+
+func (k *kept) add(e entry, window int) {
+	k.window = append(k.window, e)
+	k.window = k.window[max(0, len(k.window)-window):]
+	k.head.WindowStart = k.window[0].seq
+}
+
+func (k *kept) event(c *hot.Change) {
+	if c.Index != 0 {
+		k.head.Index = c.Index
+		k.mark(c.Sender, c.Seq, c.Index)
+	}
+	for _, m := range c.In {
+		k.come(m)
+	}
+	for _, u := range c.Out {
+		k.leave(u)
+	}
+	if m, ok := k.members[c.Promoted]; ok {
+		m.Role = events.RoleOwner
+		k.members[c.Promoted] = m
+	}
+	k.head.Closed = k.head.Closed || c.Closed
+	state := k.states[c.Target]
+	switch c.Became {
+	case hot.BecameNothing:
+		return
+	case hot.BecameRevoked:
+		state.Revoked, k.gone[c.TargetIndex] = c.Seq, true
+	case hot.BecameDeleted:
+		state.Deleted, k.gone[c.TargetIndex] = c.Seq, true
+	case hot.BecameOverridden:
+		state.Overridden = c.Seq
+	}
+	k.states[c.Target] = state
+}
+
+func (k *kept) come(n events.NewMember) {
+	m := k.members[n.User]
+	stays := append(slices.Clone(m.Stays), events.Stay{From: k.head.Seq, FromIndex: k.head.Index})
+	k.members[n.User] = events.Member{
+		Role: n.Role, Marker: k.head.Seq, MarkerIndex: k.head.Index, Stays: stays[max(0, len(stays)-events.MaxStays):],
+	}
+	k.head.Members++
+}
+
+func (k *kept) leave(u events.UserID) {
+	m, ok := k.members[u]
+	if !ok || !m.In() {
+		return
+	}
+	m.Role, m.Stays = 0, slices.Clone(m.Stays)
+	last := &m.Stays[len(m.Stays)-1]
+	last.To, last.ToIndex = k.head.Seq, k.head.Index
+	k.members[u] = m
+	k.head.Members--
+}
+
+func (k *kept) mark(u events.UserID, marker events.Seq, index events.Index) {
+	if m, ok := k.members[u]; ok && marker > m.Marker {
+		m.Marker, m.MarkerIndex = marker, index
+		k.members[u] = m
+	}
+}
+
+// unread counts messages after the marker, up to the end of the stay.
+func (k *kept) unread(m events.Member) (n uint64) {
+	upper := k.head.Index
+	switch {
+	case len(m.Stays) == 0:
+		return 0
+	case !m.In():
+		upper = m.Stays[len(m.Stays)-1].ToIndex
+	}
+	if upper <= m.MarkerIndex {
+		return 0
+	}
+	n = uint64(upper - m.MarkerIndex)
+	for i := range k.gone {
+		if i > m.MarkerIndex && i <= upper {
+			n--
+		}
+	}
+	return n
+}
+
+// item shows an event with what became of its message, as far as the window tells.
+func (k *kept) item(e *entry) hot.Item {
+	told := func(seq events.Seq) events.Seq {
+		if seq < k.head.WindowStart {
+			return 0
+		}
+		return seq
+	}
+	is := k.states[e.target]
+	state := hot.State{Revoked: told(is.Revoked), Deleted: told(is.Deleted), Overridden: told(is.Overridden)}
+	if state.Overridden != 0 && state.Revoked == 0 && state.Deleted == 0 {
+		state.Body = bodyOf(k.window[state.Overridden-k.head.WindowStart].value)
+	}
+	return hot.Item{Seq: e.seq, Value: slices.Clone(e.value), State: state}
+}
+
+// bodyOf gives the body that a stored override brings.
+func bodyOf(value []byte) events.Body {
+	o, err := events.DecodeOutcomeValue(value)
+	if err != nil {
+		return events.Body{}
+	}
+	a, _ := o.Result.(events.Accepted)
+	e, _ := a.Event.(events.Overridden)
+	return e.Body
+}

@@ -1,0 +1,127 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"annal/pkg/events"
+	"annal/pkg/projections/hot"
+	"annal/pkg/sequencer"
+)
+
+// netHot is the hot store over a link.
+type netHot struct {
+	link *link
+	hot  *Hot
+}
+
+var (
+	_ hot.Store    = netHot{}
+	_ hot.Notifier = netHot{}
+)
+
+// call is a call about something, with what may go wrong on its ways.
+func (n netHot) call(ctx context.Context, about string, f func() error) error {
+	link := n.link.part(about)
+	if err := link.toStore(ctx); err != nil {
+		return err
+	}
+	if err := f(); err != nil {
+		return err
+	}
+	return link.fromStore()
+}
+
+// ofPartition names what a projector's worker calls about: sessions of its partition.
+func (n netHot) ofPartition(s events.SessionID) string { return fmt.Sprint(n.hot.partition(s)) }
+
+// View implements hot.Store.
+func (n netHot) View(ctx context.Context, partition int32) (v hot.ViewState, err error) {
+	err = n.call(ctx, fmt.Sprint(partition), func() (err error) { v, err = n.hot.View(ctx, partition); return err })
+	return v, err
+}
+
+// SetView implements hot.Store.
+func (n netHot) SetView(ctx context.Context, partition int32, v hot.ViewState) error {
+	return n.call(ctx, fmt.Sprint(partition), func() error { return n.hot.SetView(ctx, partition, v) })
+}
+
+// Apply implements hot.Store.
+func (n netHot) Apply(ctx context.Context, view string, sessions []hot.SessionChanges) error {
+	return n.call(ctx, n.ofPartition(sessions[0].Session), func() error { return n.hot.Apply(ctx, view, sessions) })
+}
+
+// AddSessions implements hot.Store.
+func (n netHot) AddSessions(ctx context.Context, users map[events.UserID][]events.SessionID) error {
+	first := slices.Sorted(maps.Keys(users))[0]
+	return n.call(ctx, n.ofPartition(users[first][0]), func() error { return n.hot.AddSessions(ctx, users) })
+}
+
+// Publish implements hot.Notifier.
+func (n netHot) Publish(ctx context.Context, r hot.Round) error {
+	about := "answers"
+	for _, s := range slices.Sorted(maps.Keys(r.Sessions)) {
+		about = n.ofPartition(s)
+	}
+	return n.call(ctx, about, func() error { return n.hot.Publish(ctx, r) })
+}
+
+// netView reads the hot view over a link.
+type netView struct{ netHot }
+
+var _ hot.View = netView{}
+
+// Person implements hot.View.
+func (n netView) Person(ctx context.Context, s events.SessionID, u events.UserID) (p hot.Person, err error) {
+	err = n.call(ctx, string(s), func() (err error) { p, err = n.hot.Person(ctx, s, u); return err })
+	return p, err
+}
+
+// Forward implements hot.View.
+func (n netView) Forward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) (items []hot.Item, err error) {
+	err = n.call(ctx, string(s), func() (err error) { items, err = n.hot.Forward(ctx, s, first, last, limit); return err })
+	return items, err
+}
+
+// Backward implements hot.View.
+func (n netView) Backward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) (items []hot.Item, err error) {
+	err = n.call(ctx, string(s), func() (err error) { items, err = n.hot.Backward(ctx, s, first, last, limit); return err })
+	return items, err
+}
+
+// Members implements hot.View.
+func (n netView) Members(ctx context.Context, s events.SessionID, after events.UserID, limit int) (m []hot.MemberEntry, err error) {
+	err = n.call(ctx, string(s), func() (err error) { m, err = n.hot.Members(ctx, s, after, limit); return err })
+	return m, err
+}
+
+// Sessions implements hot.View.
+func (n netView) Sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) (ids []events.SessionID, err error) {
+	err = n.call(ctx, string(u), func() (err error) { ids, err = n.hot.Sessions(ctx, u, after, limit); return err })
+	return ids, err
+}
+
+// diskStore is a partition's rows on a process's disk, which outlives the process. A
+// dead or frozen process does not reach it.
+type diskStore struct {
+	link *link
+	sequencer.Store
+}
+
+// Apply implements sequencer.Store.
+func (d diskStore) Apply(p events.Progress, rows []sequencer.StoredRow) error {
+	if err := d.link.thawed(); err != nil {
+		return err
+	}
+	return d.Store.Apply(p, rows)
+}
+
+// Reset implements sequencer.Store.
+func (d diskStore) Reset() error {
+	if err := d.link.thawed(); err != nil {
+		return err
+	}
+	return d.Store.Reset()
+}

@@ -1,0 +1,211 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"annal/pkg/eventlog"
+	"annal/pkg/gateway"
+	"annal/pkg/gateway/auth"
+	"annal/pkg/projections/hot"
+	"annal/pkg/sequencer"
+)
+
+// process is one role's process, with its lives.
+type process struct {
+	w    *World
+	name string
+	dice *dice
+	// open makes the role of a new life.
+	open func(p *process, l *life) (run func(context.Context) error, err error)
+	// disk is what a sequencer finds again.
+	disk map[int32]*sequencer.MemoryStore
+
+	mu    sync.Mutex
+	lives int
+	now   *life // nil while it is down
+}
+
+// life is a process from start to end.
+type life struct {
+	name    string
+	link    *link
+	log     *netLog
+	gw      *gateway.Gateway
+	feed    *Feed
+	cancel  context.CancelFunc
+	ended   chan struct{}
+	stopped bool
+}
+
+// start begins a new life.
+func (p *process) start() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lives++
+	l := &life{name: fmt.Sprintf("%s.%d", p.name, p.lives), ended: make(chan struct{})}
+	l.link = newLink(p.w, l.name)
+	l.log = newNetLog(p.w, l.link)
+	run, err := p.open(p, l)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	l.cancel = cancel
+	p.now = l
+	p.w.running.Go(func() {
+		defer close(l.ended)
+		err := run(ctx)
+		l.log.Close()
+		if l.feed != nil {
+			p.w.hot.dropFeed(l.feed)
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if !l.stopped {
+			p.w.violate("%s ended by itself: %v", l.name, err)
+		}
+	})
+	return nil
+}
+
+// life gives the present one, nil while down.
+func (p *process) life() *life {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.now
+}
+
+// end takes the present life; nil when there is none.
+func (p *process) end() *life {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := p.now
+	if l != nil {
+		l.stopped = true
+	}
+	p.now = nil
+	return l
+}
+
+// crash ends it in the middle of whatever it does.
+func (p *process) crash() {
+	if l := p.end(); l != nil {
+		l.link.kill()
+		l.cancel()
+	}
+}
+
+// stop ends it in order.
+func (p *process) stop() {
+	if l := p.end(); l != nil {
+		l.cancel()
+		<-l.ended
+	}
+}
+
+func openSequencer(p *process, l *life) (func(context.Context) error, error) {
+	opts := sequencer.Defaults()
+	planted := p.w.plant.log(l.log)
+	opts.Log = planted
+	opts.Rules, opts.Instance, opts.Source = sequencer.SessionRules{}, p.name, l.name
+	opts.OpenStore = func(partition int32) (sequencer.Store, error) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.disk[partition] == nil {
+			p.disk[partition] = sequencer.NewMemoryStore()
+		}
+		return p.w.plant.rows(planted, partition, diskStore{l.link, p.disk[partition]}), nil
+	}
+	opts.CacheBytes = p.dice.n(2) << 20
+	if p.dice.n(2) == 0 {
+		opts.MaxInFlight = 1 + p.dice.n(8)
+	}
+	// Often, so that who lost its rows starts from a checkpoint.
+	opts.CheckpointEvery = 2 * time.Second
+	opts.Random, opts.Logger = p.w.dice("random "+l.name), p.w.logger.With("process", l.name)
+	opts.Metrics = sequencer.NewMetrics(prometheus.NewRegistry())
+	role, err := sequencer.New(context.Background(), opts)
+	if err != nil {
+		return nil, err
+	}
+	return role.Run, nil
+}
+
+func openHot(p *process, l *life) (func(context.Context) error, error) {
+	view := netHot{l.link, p.w.hot}
+	ids := p.w.dice("views " + l.name)
+	projector, err := hot.New(context.Background(), hot.Options{
+		Log: p.w.plant.log(l.log), Store: p.w.plant.store(view, view), Notifier: view, Instance: p.name, Source: l.name,
+		NewViewID: func(old string) string {
+			var n uint64
+			_, _ = fmt.Sscanf(old, "%d", &n) // none: the first
+			return fmt.Sprintf("%06d-%s-%d", n+1, l.name, ids.n(1000))
+		},
+		CommitEvery: time.Second, Logger: p.w.logger.With("process", l.name), Metrics: hot.NewMetrics(prometheus.NewRegistry()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return projector.Run, nil
+}
+
+func openGateway(p *process, l *life) (func(context.Context) error, error) {
+	config := gateway.DefaultConfig()
+	config.Instance, config.Version = l.name, "sim"
+	l.feed = p.w.hot.NewFeed(l.name)
+	l.feed.late, l.feed.pace = p.w.lateness(l.name), l.link.moment()
+	gw, err := gateway.New(config, gateway.Ports{
+		Log: l.log, View: netView{netHot{l.link, p.w.hot}}, Feed: p.w.plant.feed(l.feed), Notifier: netHot{l.link, p.w.hot},
+		Tokens: auth.NewVerifier(signing.Public(), time.Now), Now: time.Now,
+		Logger: p.w.logger.With("process", l.name), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.gw = gw
+	return gw.Run, nil
+}
+
+// Plant puts a bug into the system through its ports; nil fields put none.
+type Plant struct {
+	Log   func(eventlog.Log) eventlog.Log
+	Store func(hot.Store, hot.Notifier) hot.Store
+	Feed  func(hot.Feed) hot.Feed
+	// Rows gets the process's log, planted already, too.
+	Rows func(eventlog.Log, int32, sequencer.Store) sequencer.Store
+	// Odds changes what goes wrong, so that the bug has its occasion.
+	Odds func(*odds)
+}
+
+func (p Plant) log(l eventlog.Log) eventlog.Log {
+	if p.Log == nil {
+		return l
+	}
+	return p.Log(l)
+}
+
+func (p Plant) store(s hot.Store, n hot.Notifier) hot.Store {
+	if p.Store == nil {
+		return s
+	}
+	return p.Store(s, n)
+}
+
+func (p Plant) feed(f hot.Feed) hot.Feed {
+	if p.Feed == nil {
+		return f
+	}
+	return p.Feed(f)
+}
+
+func (p Plant) rows(l eventlog.Log, partition int32, s sequencer.Store) sequencer.Store {
+	if p.Rows == nil {
+		return s
+	}
+	return p.Rows(l, partition, s)
+}

@@ -1,0 +1,262 @@
+package sim
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+
+	"annal/pkg/eventlog"
+	"annal/pkg/events"
+	"annal/pkg/projections/hot"
+)
+
+// Hot is the hot view in memory, with its notifications: maps under a lock. It answers
+// as the scripts of pkg/connectors/redis do.
+type Hot struct {
+	partitions int32
+	window     int
+
+	mu       sync.Mutex
+	views    map[int32]hot.ViewState
+	sessions map[events.SessionID]*kept
+	lists    map[events.UserID]map[events.SessionID]bool
+	feeds    []*Feed
+	// wentBack are sessions that the simulation put back to an older copy.
+	wentBack map[events.SessionID]bool
+}
+
+var (
+	_ hot.Store    = (*Hot)(nil)
+	_ hot.View     = (*Hot)(nil)
+	_ hot.Notifier = (*Hot)(nil)
+)
+
+// NewHot makes an empty view over so many partitions that keeps window events a session.
+func NewHot(partitions int32, window int) *Hot {
+	h := &Hot{partitions: partitions, window: window, wentBack: map[events.SessionID]bool{}}
+	h.Flush()
+	return h
+}
+
+// Flush removes everything.
+func (h *Hot) Flush() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.views = map[int32]hot.ViewState{}
+	h.sessions = map[events.SessionID]*kept{}
+	h.lists = map[events.UserID]map[events.SessionID]bool{}
+}
+
+// Damage makes a session lack a part, which is noticed at its next use; false when it
+// is not there.
+func (h *Hot) Damage(s events.SessionID) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	k := h.sessions[s]
+	if k == nil {
+		return false
+	}
+	k.damaged = true
+	return true
+}
+
+func (h *Hot) partition(s events.SessionID) int32 {
+	return eventlog.KeyPartition([]byte(s), h.partitions)
+}
+
+// View implements hot.Store.
+func (h *Hot) View(_ context.Context, partition int32) (hot.ViewState, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.views[partition], nil
+}
+
+// SetView implements hot.Store.
+func (h *Hot) SetView(_ context.Context, partition int32, v hot.ViewState) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	is := h.views[partition]
+	switch {
+	case is.ID > v.ID:
+		return hot.ErrSuperseded
+	case !v.Whole:
+		h.views[partition] = hot.ViewState{ID: v.ID}
+	case is.ID != v.ID:
+		return hot.ErrGap
+	default:
+		is.Whole = true
+		h.views[partition] = is
+	}
+	return nil
+}
+
+// Apply implements hot.Store.
+func (h *Hot) Apply(_ context.Context, view string, sessions []hot.SessionChanges) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var broken []events.SessionID
+	for _, s := range sessions {
+		putAside, err := h.applySession(view, s)
+		if err != nil {
+			return err
+		}
+		if putAside {
+			broken = append(broken, s.Session)
+		}
+	}
+	if len(broken) > 0 {
+		return &hot.BrokenError{Sessions: broken}
+	}
+	return nil
+}
+
+func (h *Hot) applySession(view string, s hot.SessionChanges) (putAside bool, err error) {
+	k := h.sessions[s.Session]
+	switch {
+	case k == nil:
+	case k.view > view:
+		return false, hot.ErrSuperseded
+	case k.view < view:
+		k = nil
+	case k.broken:
+		return false, nil
+	case k.damaged, k.older: // what comes next does not follow on an older copy
+		return false, hot.ErrGap
+	}
+	for i := range s.Changes {
+		c := &s.Changes[i]
+		if k == nil && c.Created != nil {
+			k = newKept(view, s.Session, c.Created)
+			h.sessions[s.Session] = k
+		}
+		if k != nil && k.take(c, h.window) {
+			continue
+		}
+		if s.Building || k == nil && c.Hole {
+			h.sessions[s.Session] = &kept{view: view, broken: true}
+			return true, nil
+		}
+		return false, hot.ErrGap
+	}
+	return false, nil
+}
+
+// AddSessions implements hot.Store.
+func (h *Hot) AddSessions(_ context.Context, users map[events.UserID][]events.SessionID) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for u, sessions := range users {
+		if h.lists[u] == nil {
+			h.lists[u] = map[events.SessionID]bool{}
+		}
+		for _, s := range sessions {
+			h.lists[u][s] = true
+		}
+	}
+	return nil
+}
+
+// open gives a session that can be read. The lock is held.
+func (h *Hot) open(ctx context.Context, s events.SessionID) (*kept, error) {
+	p := h.partition(s)
+	v, k := h.views[p], h.sessions[s]
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case k != nil && k.damaged:
+		v.Lost = true
+		h.views[p] = v
+		return nil, hot.ErrRebuilding
+	case !v.Whole:
+		return nil, hot.ErrRebuilding
+	case k == nil:
+		return nil, hot.ErrNoSession
+	case k.broken || k.view != v.ID:
+		return nil, hot.ErrRebuilding
+	}
+	return k, nil
+}
+
+// Person implements hot.View.
+func (h *Hot) Person(ctx context.Context, s events.SessionID, u events.UserID) (hot.Person, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	k, err := h.open(ctx, s)
+	if err != nil {
+		return hot.Person{}, err
+	}
+	p := hot.Person{Head: k.head, Member: k.members[u]}
+	p.Member.Stays = slices.Clone(p.Member.Stays)
+	p.Unread = k.unread(p.Member)
+	return p, nil
+}
+
+// Forward implements hot.View.
+func (h *Hot) Forward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]hot.Item, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	k, err := h.open(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	var items []hot.Item
+	for i := range k.window {
+		if e := &k.window[i]; e.seq >= first && e.seq <= last && len(items) < limit {
+			items = append(items, k.item(e))
+		}
+	}
+	return items, nil
+}
+
+// Backward implements hot.View.
+func (h *Hot) Backward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]hot.Item, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	k, err := h.open(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	var items []hot.Item
+	for i := len(k.window) - 1; i >= 0; i-- {
+		if e := &k.window[i]; e.seq >= first && e.seq <= last && len(items) < limit {
+			items = append(items, k.item(e))
+		}
+	}
+	return items, nil
+}
+
+// Members implements hot.View.
+func (h *Hot) Members(ctx context.Context, s events.SessionID, after events.UserID, limit int) ([]hot.MemberEntry, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	k, err := h.open(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	var out []hot.MemberEntry
+	for _, u := range slices.Sorted(maps.Keys(k.members)) {
+		if m := k.members[u]; m.In() && u > after && len(out) < limit {
+			m.Stays = slices.Clone(m.Stays)
+			out = append(out, hot.MemberEntry{User: u, Member: m})
+		}
+	}
+	return out, nil
+}
+
+// Sessions implements hot.View.
+func (h *Hot) Sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) ([]events.SessionID, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	for p := range h.partitions {
+		if !h.views[p].Whole {
+			return nil, hot.ErrRebuilding
+		}
+	}
+	out := slices.Sorted(maps.Keys(h.lists[u]))
+	out = slices.DeleteFunc(out, func(s events.SessionID) bool { return s <= after })
+	return out[:min(limit, len(out))], nil
+}

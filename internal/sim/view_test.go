@@ -1,0 +1,23 @@
+package sim
+
+import (
+	"testing"
+
+	"annal/pkg/events"
+	"annal/pkg/projections/hot"
+	"annal/pkg/projections/hot/hottest"
+)
+
+func TestHotConforms(t *testing.T) {
+	hottest.Run(t, func(testing.TB) hottest.Fixture {
+		h := NewHot(3, 20)
+		return hottest.Fixture{
+			Store: h, View: h, Notifier: h, Partitions: h.partitions, Window: h.window,
+			Feed:  func(_ testing.TB, instance string) hot.Feed { return h.NewFeed(instance) },
+			Break: func(testing.TB) { h.Break() },
+			Parts: []string{"any"},
+			Drop:  func(_ testing.TB, s events.SessionID, _ string) bool { return h.Damage(s) },
+			Flush: func(testing.TB) { h.Flush() },
+		}
+	})
+}
