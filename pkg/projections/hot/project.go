@@ -18,7 +18,7 @@ func (w *worker) project(records []eventlog.Record) error {
 	if err != nil {
 		return err
 	}
-	p := planOf(outcomes, !w.whole.Load())
+	p := planOf(outcomes, w.building)
 	start := time.Now()
 	if len(p.sessions) > 0 {
 		if err := w.patiently("apply", func() error { return w.apply(p.sessions) }); err != nil {
