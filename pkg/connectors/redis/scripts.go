@@ -22,6 +22,10 @@ var (
 	membersSource string
 	//go:embed sessions.lua
 	sessionsSource string
+	//go:embed head.lua
+	headSource string
+	//go:embed note.lua
+	noteSource string
 	//go:embed view.lua
 	viewSource string
 )
@@ -30,7 +34,7 @@ var (
 const embeddedLife = "embedded"
 
 // scripts are what Redis is asked by.
-type scripts struct{ apply, person, items, members, sessions, view *redis.Script }
+type scripts struct{ apply, person, items, members, sessions, head, view, note *redis.Script }
 
 func newScripts(embedded bool) scripts {
 	life := lifeSource
@@ -39,13 +43,14 @@ func newScripts(embedded bool) scripts {
 	}
 	return scripts{
 		apply: redis.NewScript(applySource), person: redis.NewScript(life + personSource), items: redis.NewScript(life + itemsSource),
-		members: redis.NewScript(life + membersSource), sessions: redis.NewScript(life + sessionsSource), view: redis.NewScript(life + viewSource),
+		members: redis.NewScript(life + membersSource), sessions: redis.NewScript(life + sessionsSource), head: redis.NewScript(life + headSource),
+		view: redis.NewScript(life + viewSource), note: redis.NewScript(noteSource),
 	}
 }
 
 func (r *Redis) loadScripts(ctx context.Context) error {
 	s := r.scripts
-	for _, script := range []*redis.Script{s.apply, s.person, s.items, s.members, s.sessions, s.view} {
+	for _, script := range []*redis.Script{s.apply, s.person, s.items, s.members, s.sessions, s.head, s.view, s.note} {
 		if err := script.Load(ctx, r.client).Err(); err != nil {
 			return fmt.Errorf("redis: load a script: %w", err)
 		}

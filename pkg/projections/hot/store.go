@@ -119,4 +119,7 @@ type Store interface {
 	Apply(ctx context.Context, view string, sessions []SessionChanges) error
 	// AddSessions notes sessions that users are or were in.
 	AddSessions(ctx context.Context, users map[events.UserID][]events.SessionID) error
+	// Note keeps what was told in the partition's changes, for KeepChanged or until there
+	// is too much of it.
+	Note(ctx context.Context, partition int32, c Changed) error
 }

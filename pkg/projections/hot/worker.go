@@ -45,6 +45,8 @@ type worker struct {
 	building bool
 	reader   events.Reader
 	commits  time.Time
+	// changed was told and is not noted yet.
+	changed Changed
 	// older is the progress of Recall ago at least. It takes the place of younger, noted
 	// at youngerAt, when that is as old.
 	older, younger events.Progress
@@ -58,7 +60,7 @@ func newWorker(p *Projector, c eventlog.Claim) *worker {
 		projector: p, opts: p.opts, partition: c.Partition, label: strconv.Itoa(int(c.Partition)), claim: c,
 		log: p.opts.Logger.With("role", "hot", "partition", c.Partition),
 		ctx: ctx, cancel: cancel, reading: reading, noMore: noMore, done: make(chan struct{}),
-		told: max(c.Offset, 0),
+		told: max(c.Offset, 0), changed: NewChanged(),
 	}
 }
 
@@ -220,8 +222,8 @@ func (w *worker) stillThere() error {
 	return nil
 }
 
-// commitOrSay commits a whole view's progress. A commit that fails costs no more than
-// a repeat: the next one is soon, and a claim that begins earlier changes nothing. An
+// commitOrSay notes what changed and commits a whole view's progress. A commit that fails
+// costs no more than a repeat: the next one is soon, and a claim that begins earlier changes nothing. An
 // error says that the view is not there as it was.
 func (w *worker) commitOrSay() error {
 	err := w.commit()
@@ -238,8 +240,12 @@ func (w *worker) commitOrSay() error {
 }
 
 // commit notes how far the view reaches, there and then in the log: so a view that
-// reaches less far than a commit says is an older copy.
+// reaches less far than a commit says is an older copy. What a commit covers is told,
+// and noted, by nobody else.
 func (w *worker) commit() error {
+	if err := w.note(); err != nil {
+		return err
+	}
 	if !w.whole.Load() {
 		return nil
 	}

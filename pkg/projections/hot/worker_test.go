@@ -29,6 +29,9 @@ type script struct {
 	refuse map[string]error
 	// applied and told count outcomes, kept how often a whole view was declared so again.
 	applied, told, kept int
+	noted               hot.Changed
+	// deaf refuses all notes.
+	deaf bool
 }
 
 func (s *script) call(name string) error {
@@ -110,6 +113,17 @@ func (s *script) Publish(_ context.Context, r hot.Round) error {
 	return nil
 }
 
+func (s *script) Note(_ context.Context, _ int32, c hot.Changed) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.refuse["note"]; err != nil || s.deaf {
+		delete(s.refuse, "note")
+		return errors.Join(err, errors.New("takes no notes"))
+	}
+	s.noted.Merge(c)
+	return nil
+}
+
 // plan makes the next call of that name answer err.
 func (s *script) plan(name string, err error) {
 	s.mu.Lock()
@@ -147,7 +161,7 @@ func newStage(t *testing.T) *stage {
 	t.Cleanup(cancel)
 	log := eventlog.NewMemory(eventlog.MemoryOptions{Partitions: 1})
 	t.Cleanup(log.Close)
-	return &stage{T: t, script: &script{life: "1", refuse: map[string]error{}}, ctx: ctx, log: log, chat: hottest.NewChat(t, log), recall: time.Hour}
+	return &stage{T: t, script: &script{life: "1", noted: hot.NewChanged(), refuse: map[string]error{}}, ctx: ctx, log: log, chat: hottest.NewChat(t, log), recall: time.Hour}
 }
 
 // say writes outcomes, in a session that the first of them opens.

@@ -37,6 +37,9 @@ func RunFailover(t *testing.T, f Fixture) {
 	}
 	_, err := b.View.Sessions(b.ctx, "ann", "", 9)
 	b.wantErr("sessions in a copy", err, hot.ErrRebuilding)
+	if heads, err := b.View.Heads(b.ctx, []events.SessionID{s, late}); err != nil || len(heads) != 0 {
+		t.Errorf("heads in a copy are %v, %v; want none", heads, err)
+	}
 	b.declare(hot.ViewState{ID: whole, Whole: true, Run: before, Reached: 7}, hot.ErrMoved)
 	v, err := b.Store.View(b.ctx, b.Partition(s))
 	if want := (hot.ViewState{ID: whole, Whole: true, Run: before, Reached: 4}); err != nil || v != want {

@@ -61,6 +61,8 @@ func Run(t *testing.T, open func(t testing.TB) Fixture) {
 		{"unreadable events leave a hole", testHoles},
 		{"what the log leaves broken is put aside", testPutAside},
 		{"states of a view follow on each other", testViewStates},
+		{"heads are read together", testHeads},
+		{"what was told is noted", testChanged},
 		{"confirmed is heard", testFeed},
 		{"a broken connection is made good", testBroken},
 	} {
