@@ -216,7 +216,7 @@ func (p *process) openHot(ctx context.Context) error {
 	}
 	projector, err := hot.New(ctx, hot.Options{
 		Log: p.log, Store: r, Notifier: r, Instance: member, Source: p.source(RoleHot),
-		NewViewID: NewViewID, CommitEvery: time.Second, Logger: p.config.Log, Metrics: hot.NewMetrics(p.metrics),
+		NewViewID: NewViewID, CommitEvery: time.Second, Recall: 10 * time.Minute, Logger: p.config.Log, Metrics: hot.NewMetrics(p.metrics),
 	})
 	if err != nil {
 		return err

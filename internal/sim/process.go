@@ -146,7 +146,7 @@ func openHot(p *process, l *life) (func(context.Context) error, error) {
 			_, _ = fmt.Sscanf(old, "%d", &n) // none: the first
 			return fmt.Sprintf("%06d-%s-%d", n+1, l.name, ids.n(1000))
 		},
-		CommitEvery: time.Second, Logger: p.w.logger.With("process", l.name), Metrics: hot.NewMetrics(prometheus.NewRegistry()),
+		CommitEvery: time.Second, Recall: 10 * time.Minute, Logger: p.w.logger.With("process", l.name), Metrics: hot.NewMetrics(prometheus.NewRegistry()),
 	})
 	if err != nil {
 		return nil, err

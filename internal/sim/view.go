@@ -21,6 +21,7 @@ type Hot struct {
 	views    map[int32]hot.ViewState
 	sessions map[events.SessionID]*kept
 	lists    map[events.UserID]map[events.SessionID]bool
+	changes  map[int32]*changes
 	feeds    []*Feed
 	// wentBack are sessions that the simulation put back to an older copy.
 	wentBack map[events.SessionID]bool
@@ -46,6 +47,7 @@ func (h *Hot) Flush() {
 	h.views = map[int32]hot.ViewState{}
 	h.sessions = map[events.SessionID]*kept{}
 	h.lists = map[events.UserID]map[events.SessionID]bool{}
+	h.changes = map[int32]*changes{}
 }
 
 // Damage makes a session lack a part, which is noticed at its next use; false when it
@@ -84,8 +86,10 @@ func (h *Hot) SetView(_ context.Context, partition int32, v hot.ViewState) error
 		h.views[partition] = hot.ViewState{ID: v.ID}
 	case is.ID != v.ID:
 		return hot.ErrGap
+	case v.Run != engineLife:
+		return hot.ErrMoved
 	default:
-		is.Whole = true
+		is.Whole, is.Run, is.Reached = true, v.Run, v.Reached
 		h.views[partition] = is
 	}
 	return nil

@@ -117,6 +117,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	var background sync.WaitGroup
 	background.Go(func() { fed <- g.ports.Feed.Run(g.ctx, g) })
 	background.Go(func() { g.hub.run(g.ctx) })
+	background.Go(func() { g.hub.watch(g.ctx) })
 	defer background.Wait()
 	defer g.cancel()
 	g.fed.Store(true)

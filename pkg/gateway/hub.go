@@ -2,10 +2,8 @@ package gateway
 
 import (
 	"context"
-	"time"
 
 	"annal/pkg/events"
-	"annal/pkg/projections/hot"
 )
 
 // hub is all sessions that connections here are subscribed to.
@@ -66,67 +64,14 @@ func (h *hub) run(ctx context.Context) {
 	}
 }
 
-// compareHeads lets every topic heal up to the head it now has.
-func (h *hub) compareHeads(ctx context.Context) {
-	for _, t := range h.topics.all() {
-		go h.compareHead(ctx, t)
-	}
-}
-
-// compareHead reads a topic's head, however long that takes.
-func (h *hub) compareHead(ctx context.Context, t *topic) {
-	for wait := healWait; ; wait = min(2*wait, maxHealWait) {
-		user, ok := t.anyUser()
-		if !ok {
-			return
-		}
-		head, err := h.head(ctx, t.session, user)
-		if err == nil {
-			t.heard(head.Seq)
-			return
-		}
-		h.gw.ports.Metrics.retries.Inc()
-		h.gw.log.Warn("cannot compare a head; trying again", "session", t.session, "error", err)
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// head reads a session's head, as one of a bounded number of reads.
-func (h *hub) head(ctx context.Context, s events.SessionID, u events.UserID) (hot.Head, error) {
-	ctx, cancel := context.WithTimeout(ctx, h.gw.config.ReadTimeout)
-	defer cancel()
-	select {
-	case h.reads <- struct{}{}:
-		defer func() { <-h.reads }()
-	case <-ctx.Done():
-		return hot.Head{}, ctx.Err()
-	}
-	p, err := h.gw.ports.View.Person(ctx, s, u)
-	return p.Head, err
-}
-
-func (t *topic) anyUser() (events.UserID, bool) {
+// heard notes that the session has come to seq, and says whether that is news.
+func (t *topic) heard(seq events.Seq) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.live) > 0 {
-		return t.live[0].user, true
-	}
-	for s := range t.filling {
-		return s.user, true
-	}
-	return "", false
-}
-
-// heard notes that the session has come to seq.
-func (t *topic) heard(seq events.Seq) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	news := t.started && seq > max(t.want, t.seq)
 	t.want = max(t.want, seq)
 	t.heal()
+	return news
 }
 
 // remove ends a subscription of a connection that no longer has it.

@@ -25,6 +25,8 @@ type topic struct {
 	// live subscribers have had everything up to seq, filling ones are behind.
 	live    []*subscription
 	filling map[*subscription]struct{}
+	// marks are the markers heard of.
+	marks map[events.UserID]events.Seq
 }
 
 // subscription is one connection's of one session.
@@ -184,8 +186,9 @@ func (t *topic) count(m *message) {
 }
 
 // marker sends a read mark to who may see it. Markers have no seq: one that is lost
-// is made up for by the next, or by sync.
+// is made up for by the next, by what is noted, or by sync.
 func (t *topic) marker(m *message) {
+	t.mark(m)
 	all := receipts(t.policy, t.members)
 	for _, s := range t.live {
 		if t.started && (all || s.user == m.o.Actor.User) {

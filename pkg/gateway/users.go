@@ -12,6 +12,8 @@ import (
 type audience struct {
 	mu    sync.Mutex
 	conns map[*Conn]struct{}
+	// heard has the last membership event heard of, by session.
+	heard map[events.SessionID]events.Seq
 }
 
 func newUsers(g *Gateway) *channels[events.UserID, *audience] {
@@ -55,6 +57,7 @@ func (g *Gateway) User(u events.UserID, values [][]byte) {
 			continue
 		}
 		if accepted, ok := o.Result.(events.Accepted); ok {
+			a.missed(o.Session, accepted.Seq)
 			a.tell(&clientv1.Notice{Session: string(o.Session), Seq: uint64(accepted.Seq), Member: !goes(&o, accepted.Event, u)})
 		}
 	}

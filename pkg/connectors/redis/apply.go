@@ -23,26 +23,36 @@ func (r *Redis) View(ctx context.Context, partition int32) (hot.ViewState, error
 	if err != nil {
 		return hot.ViewState{}, fmt.Errorf("redis: %w", err)
 	}
-	return viewState(v), nil
+	return viewState(v)
 }
 
 // viewFields are those of a partition's view.
-var viewFields = []string{"id", "whole", "lost"}
+var viewFields = []string{"id", "whole", "lost", "run", "reached"}
 
-func viewState(v []any) hot.ViewState {
+func viewState(v []any) (hot.ViewState, error) {
 	id, _ := v[0].(string)
 	whole, _ := v[1].(string)
 	lost, _ := v[2].(string)
-	return hot.ViewState{ID: id, Whole: whole == "1", Lost: lost != ""}
+	run, _ := v[3].(string)
+	state := hot.ViewState{ID: id, Whole: whole == "1", Lost: lost != "", Run: run}
+	reached, ok := v[4].(string)
+	if !ok {
+		return state, nil
+	}
+	var err error
+	if state.Reached, err = strconv.ParseInt(reached, 10, 64); err != nil {
+		return hot.ViewState{}, fmt.Errorf("redis: a view reaches up to %q: %w", reached, err)
+	}
+	return state, nil
 }
 
 // SetView implements hot.Store.
 func (r *Redis) SetView(ctx context.Context, partition int32, v hot.ViewState) error {
-	whole := "0"
+	args := []any{v.ID, "0"}
 	if v.Whole {
-		whole = "1"
+		args = []any{v.ID, "1", v.Run, v.Reached}
 	}
-	answer, err := viewScript.Run(ctx, r.client, []string{r.viewKey(partition)}, v.ID, whole).Text()
+	answer, err := r.scripts.view.Run(ctx, r.client, []string{r.viewKey(partition)}, args...).Text()
 	if err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}
@@ -58,6 +68,8 @@ func verdict(answer any) error {
 		return hot.ErrGap
 	case "SUPERSEDED":
 		return hot.ErrSuperseded
+	case "MOVED":
+		return hot.ErrMoved
 	}
 	return fmt.Errorf("redis: unexpected answer %v", answer)
 }
@@ -132,7 +144,7 @@ func (r *Redis) applyLane(ctx context.Context, view string, lane []hot.SessionCh
 			}
 			for rest := s.Changes; len(rest) > 0; {
 				n := callSize(rest)
-				calls = append(calls, applyScript.EvalSha(ctx, pipe, keys, r.arguments(view, s.Building, rest[:n])...))
+				calls = append(calls, r.scripts.apply.EvalSha(ctx, pipe, keys, r.arguments(view, s.Building, rest[:n])...))
 				of = append(of, s.Session)
 				rest = rest[n:]
 			}

@@ -63,8 +63,12 @@ func BenchmarkPerson(b *testing.B) {
 	o := options(b, devstack.RedisForTest(b).Addr(), false)
 	r := open(b, o)
 	p := eventlog.KeyPartition([]byte("g_x"), o.Partitions)
+	life, err := r.Run(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
 	for _, whole := range []bool{false, true} {
-		if err := r.SetView(b.Context(), p, hot.ViewState{ID: "1", Whole: whole}); err != nil {
+		if err := r.SetView(b.Context(), p, hot.ViewState{ID: "1", Whole: whole, Run: life}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -123,3 +123,33 @@ func TestStatesAreBounded(t *testing.T) {
 		t.Errorf("%d indices are gone, want all 500", n)
 	}
 }
+
+// TestChangesAge: what is older than a minute goes, but for what was last.
+func TestChangesAge(t *testing.T) {
+	o := options(t, devstack.RedisForTest(t).Addr(), false)
+	r := open(t, o)
+	admin := goredis.NewClient(&goredis.Options{Addr: o.Addr})
+	t.Cleanup(func() { _ = admin.Close() })
+	key := o.Prefix + "annal:{view:0}:changes"
+	for _, id := range []string{"1-0", "2-0", "3-0"} {
+		if err := admin.XAdd(t.Context(), &goredis.XAddArgs{Stream: key, ID: id, Values: []string{"c", ""}}).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := hot.NewChanged()
+	c.Heads["g_x"] = 1
+	for _, want := range []struct {
+		entries int64
+		err     error
+	}{{2, nil}, {2, hot.ErrPassed}, {3, hot.ErrPassed}} {
+		if err := r.Note(t.Context(), 0, c); err != nil {
+			t.Fatal(err)
+		}
+		if n := admin.XLen(t.Context(), key).Val(); n != want.entries {
+			t.Errorf("%d entries are kept, want %d", n, want.entries)
+		}
+		if _, _, err := r.Reader().Changed(t.Context(), 0, "3-0"); !errors.Is(err, want.err) {
+			t.Errorf("changes after 3-0: got error %v, want %v", err, want.err)
+		}
+	}
+}

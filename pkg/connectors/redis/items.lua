@@ -1,13 +1,13 @@
 -- Reads timeline events of the window with what became of their messages.
 -- KEYS: head, window, states. ARGV: f(orward)|b(ackward), first, last, limit.
--- {} when there is no such session, {'LOST'} when a key of it was lost.
+-- Returns life, view and what it read; {life} when there is no such session, {life, 'LOST'} when a key of it was lost.
 local h = redis.call('HMGET', KEYS[1], 'view', 'counts', 'first')
 local view = h[1]
 if not view then
-  if redis.call('EXISTS', KEYS[2]) == 1 then return {'LOST'} end
-  return {}
+  if redis.call('EXISTS', KEYS[2]) == 1 then return {life, 'LOST'} end
+  return {life}
 end
-if redis.call('XLEN', KEYS[2]) .. ' ' .. redis.call('HLEN', KEYS[3]) ~= string.match(h[2], '%d+ %d+$') then return {'LOST'} end
+if redis.call('XLEN', KEYS[2]) .. ' ' .. redis.call('HLEN', KEYS[3]) ~= string.match(h[2], '%d+ %d+$') then return {life, 'LOST'} end
 local entries
 if ARGV[1] == 'f' then
   entries = redis.call('XRANGE', KEYS[2], ARGV[2] .. '-0', ARGV[3] .. '-0', 'COUNT', ARGV[4])
@@ -19,7 +19,7 @@ local function told(event)
   if not event or event == '0' or #event < #h[3] or #event == #h[3] and event < h[3] then return '0' end
   return event
 end
-local out = {view}
+local out = {life, view}
 for _, e in ipairs(entries) do
   local seq = string.match(e[1], '^%d+')
   local value, target = e[2][2], e[2][4]

@@ -1,16 +1,16 @@
 -- Reads a page of present members. KEYS: head, members, roster. ARGV: after (or empty), limit.
--- {} when there is no such session, {'LOST'} when a key of it was lost.
+-- Returns life, view and what it read; {life} when there is no such session, {life, 'LOST'} when a key of it was lost.
 local h = redis.call('HMGET', KEYS[1], 'view', 'counts')
 local view = h[1]
 if not view then
-  if redis.call('EXISTS', KEYS[2]) == 1 then return {'LOST'} end
-  return {}
+  if redis.call('EXISTS', KEYS[2]) == 1 then return {life, 'LOST'} end
+  return {life}
 end
-if redis.call('HLEN', KEYS[2]) .. ' ' .. redis.call('ZCARD', KEYS[3]) ~= string.match(h[2], '^%d+ %d+') then return {'LOST'} end
+if redis.call('HLEN', KEYS[2]) .. ' ' .. redis.call('ZCARD', KEYS[3]) ~= string.match(h[2], '^%d+ %d+') then return {life, 'LOST'} end
 local from = '-'
 if ARGV[1] ~= '' then from = '(' .. ARGV[1] end
 local users = redis.call('ZRANGEBYLEX', KEYS[3], from, '+', 'LIMIT', 0, ARGV[2])
-local out = {view}
+local out = {life, view}
 for _, u in ipairs(users) do
   out[#out + 1] = u
   out[#out + 1] = redis.call('HGET', KEYS[2], u) or ''

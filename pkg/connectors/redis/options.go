@@ -5,11 +5,9 @@ package redis
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -51,30 +49,12 @@ var (
 
 // Redis is a connection pool to one Redis.
 type Redis struct {
-	opts   Options
-	client *redis.Client
+	opts    Options
+	client  *redis.Client
+	scripts scripts
 	// What small rounds of several partitions write and publish.
 	applies, publishes together
 }
-
-var (
-	//go:embed apply.lua
-	applySource string
-	//go:embed person.lua
-	personSource string
-	//go:embed items.lua
-	itemsSource string
-	//go:embed members.lua
-	membersSource string
-	//go:embed view.lua
-	viewSource string
-
-	applyScript   = redis.NewScript(applySource)
-	personScript  = redis.NewScript(personSource)
-	itemsScript   = redis.NewScript(itemsSource)
-	membersScript = redis.NewScript(membersSource)
-	viewScript    = redis.NewScript(viewSource)
-)
 
 // Open connects and checks that Redis keeps what it is given.
 func Open(ctx context.Context, o Options) (*Redis, error) {
@@ -89,7 +69,7 @@ func Open(ctx context.Context, o Options) (*Redis, error) {
 		// Nothing is pushed to us that RESP 2 has no form for, and looking for it costs.
 		Protocol: 2,
 	})
-	r := &Redis{opts: o, client: client, applies: together{client: client}, publishes: together{client: client}}
+	r := &Redis{opts: o, client: client, scripts: newScripts(o.Embedded), applies: together{client: client}, publishes: together{client: client}}
 	if err := r.check(ctx); err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
@@ -116,26 +96,12 @@ func (r *Redis) check(ctx context.Context) error {
 	return nil
 }
 
-func (r *Redis) loadScripts(ctx context.Context) error {
-	for _, s := range []*redis.Script{applyScript, personScript, itemsScript, membersScript, viewScript} {
-		if err := s.Load(ctx, r.client).Err(); err != nil {
-			return fmt.Errorf("redis: load a script: %w", err)
-		}
-	}
-	return nil
-}
-
 // Close closes the connections.
 func (r *Redis) Close() error {
 	if err := r.client.Close(); err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}
 	return nil
-}
-
-// isUnknownScript: Redis was restarted or its scripts were flushed.
-func isUnknownScript(err error) bool {
-	return err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT")
 }
 
 // Keys.

@@ -31,25 +31,33 @@ type world struct {
 	store *redis.Redis
 	opts  redis.Options
 	proxy *proxy
-	redis *devstack.Miniredis
-	told  *told
+	// redis is nil on a real one.
+	redis  *devstack.Miniredis
+	told   *told
+	recall time.Duration
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	t.Cleanup(cancel)
 	m, err := devstack.StartMiniredis()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(m.Stop)
-	p := startProxy(t, m.Addr())
-	o := options(t, p.addr(), true)
+	w := worldOn(t, startProxy(t, m.Addr()), true)
+	w.redis = m
+	return w
+}
+
+func worldOn(t *testing.T, p *proxy, embedded bool) *world {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	o := options(t, p.addr(), embedded)
 	o.Timeout = time.Second
 	log := eventlog.NewMemory(eventlog.MemoryOptions{Partitions: o.Partitions})
 	t.Cleanup(log.Close)
-	w := &world{T: t, ctx: ctx, log: log, chat: hottest.NewChat(t, log), store: open(t, o), opts: o, proxy: p, redis: m}
+	w := &world{T: t, ctx: ctx, log: log, chat: hottest.NewChat(t, log), store: open(t, o), opts: o, proxy: p, recall: time.Hour}
 	w.told = &told{view: w.store.Reader(), counts: map[string]int{}}
 	return w
 }
@@ -103,7 +111,7 @@ func (w *world) run(log eventlog.Log, instance string) (p *hot.Projector, stop f
 	w.Helper()
 	p, err := hot.New(w.ctx, hot.Options{
 		Log: log, Store: w.store, Notifier: w.told, Instance: instance, Source: "urn:test", NewViewID: newViewID,
-		CommitEvery: 10 * time.Millisecond, Logger: slog.New(slog.DiscardHandler), Metrics: hot.NewMetrics(prometheus.NewRegistry()),
+		CommitEvery: 10 * time.Millisecond, Recall: w.recall, Logger: slog.New(slog.DiscardHandler), Metrics: hot.NewMetrics(prometheus.NewRegistry()),
 	})
 	if err != nil {
 		w.Fatalf("new projector: %v", err)

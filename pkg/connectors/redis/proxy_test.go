@@ -11,8 +11,8 @@ import (
 // proxy forwards connections until they are cut.
 type proxy struct {
 	listener net.Listener
-	to       string
 	mu       sync.Mutex
+	to       string
 	open     []net.Conn
 	down     bool
 }
@@ -41,7 +41,7 @@ func (p *proxy) accept(running *sync.WaitGroup) {
 		if err != nil {
 			return
 		}
-		out, err := net.DialTimeout("tcp", p.to, time.Second)
+		out, err := net.DialTimeout("tcp", p.target(), time.Second)
 		if err != nil {
 			in.Close()
 			continue
@@ -65,6 +65,20 @@ func (p *proxy) accept(running *sync.WaitGroup) {
 			})
 		}
 	}
+}
+
+func (p *proxy) target() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.to
+}
+
+// redirect cuts all connections, and leads new ones elsewhere.
+func (p *proxy) redirect(to string) {
+	p.mu.Lock()
+	p.to = to
+	p.mu.Unlock()
+	p.cut()
 }
 
 func (p *proxy) cut() {

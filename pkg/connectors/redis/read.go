@@ -43,10 +43,17 @@ func (r *Redis) ask(ctx context.Context, s events.SessionID, script *redis.Scrip
 		if err != nil {
 			return nil, fmt.Errorf("redis: read %s: %w", s, err)
 		}
-		if len(got) == 1 && got[0] == "LOST" {
+		if len(got) == 2 && got[1] == "LOST" {
 			return nil, r.reportLoss(ctx, s)
 		}
-		return got, r.judge(ctx, s, viewState(view.Val()), got)
+		v, err := viewState(view.Val())
+		if err != nil {
+			return nil, err
+		}
+		if err := r.judge(ctx, s, v, got); err != nil {
+			return nil, err
+		}
+		return got[2:], nil
 	}
 }
 
@@ -61,35 +68,45 @@ func (r *Redis) reportLoss(ctx context.Context, s events.SessionID) error {
 }
 
 // judge says whether what was read can be shown; v was read before it. A whole view
-// never becomes otherwise: a new one takes its place. So what is of v is right; what is
+// never becomes otherwise: a new one takes its place. So what is of v is right, if it is
+// from where v was declared whole: after a failover it may be an older copy. What is
 // missing is not there only if v is the view still, or it was emptied in between.
 func (r *Redis) judge(ctx context.Context, s events.SessionID, v hot.ViewState, got []any) error {
-	if !v.Whole {
+	life, _ := got[0].(string)
+	if !v.Whole || !names(v.Run, life) {
 		return hot.ErrRebuilding
 	}
-	if len(got) == 0 {
-		again, err := r.client.HMGet(ctx, r.viewKeyOf(s), viewFields...).Result()
-		switch {
-		case err != nil:
-			return fmt.Errorf("redis: read %s: %w", s, err)
-		case viewState(again) != v:
-			return hot.ErrRebuilding
-		}
-		return hot.ErrNoSession
+	if len(got) == 1 {
+		return r.judgeMissing(ctx, s, v)
 	}
-	of, _ := got[0].(string)
-	if head, ok := got[0].([]any); ok {
-		of, _ = head[0].(string)
-	}
-	if of != v.ID {
+	if of, _ := got[1].(string); of != v.ID {
 		return hot.ErrRebuilding
 	}
 	return nil
 }
 
+func (r *Redis) judgeMissing(ctx context.Context, s events.SessionID, v hot.ViewState) error {
+	run, err := r.Run(ctx)
+	if err != nil {
+		return err
+	}
+	fields, err := r.client.HMGet(ctx, r.viewKeyOf(s), viewFields...).Result()
+	if err != nil {
+		return fmt.Errorf("redis: read %s: %w", s, err)
+	}
+	again, err := viewState(fields)
+	switch {
+	case err != nil:
+		return err
+	case again.ID != v.ID || !again.Whole || again.Lost != v.Lost || again.Run != v.Run || run != v.Run:
+		return hot.ErrRebuilding
+	}
+	return hot.ErrNoSession
+}
+
 // Person implements hot.View.
 func (v Reader) Person(ctx context.Context, s events.SessionID, u events.UserID) (hot.Person, error) {
-	got, err := v.r.ask(ctx, s, personScript, []string{"head", "members", "gone"}, string(u))
+	got, err := v.r.ask(ctx, s, v.r.scripts.person, []string{"head", "members", "gone"}, string(u))
 	if err != nil {
 		return hot.Person{}, err
 	}
@@ -148,12 +165,12 @@ func (v Reader) Backward(ctx context.Context, s events.SessionID, first, last ev
 }
 
 func (v Reader) items(ctx context.Context, s events.SessionID, way string, first, last events.Seq, limit int) ([]hot.Item, error) {
-	got, err := v.r.ask(ctx, s, itemsScript, []string{"head", "window", "states"}, way, decimal(first), decimal(last), limit)
+	got, err := v.r.ask(ctx, s, v.r.scripts.items, []string{"head", "window", "states"}, way, decimal(first), decimal(last), limit)
 	if err != nil {
 		return nil, err
 	}
 	var items []hot.Item
-	for rest := got[1:]; len(rest) >= 4; rest = rest[4:] {
+	for rest := got; len(rest) >= 4; rest = rest[4:] {
 		seq, _ := rest[0].(string)
 		value, _ := rest[1].(string)
 		state, _ := rest[2].(string)
@@ -173,12 +190,12 @@ func (v Reader) items(ctx context.Context, s events.SessionID, way string, first
 
 // Members implements hot.View.
 func (v Reader) Members(ctx context.Context, s events.SessionID, after events.UserID, limit int) ([]hot.MemberEntry, error) {
-	got, err := v.r.ask(ctx, s, membersScript, []string{"head", "members", "roster"}, string(after), limit)
+	got, err := v.r.ask(ctx, s, v.r.scripts.members, []string{"head", "members", "roster"}, string(after), limit)
 	if err != nil {
 		return nil, err
 	}
 	var entries []hot.MemberEntry
-	for rest := got[1:]; len(rest) >= 2; rest = rest[2:] {
+	for rest := got; len(rest) >= 2; rest = rest[2:] {
 		user, _ := rest[0].(string)
 		text, _ := rest[1].(string)
 		m, err := decodeMember(text)
@@ -192,41 +209,50 @@ func (v Reader) Members(ctx context.Context, s events.SessionID, after events.Us
 
 // Sessions implements hot.View.
 func (v Reader) Sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) ([]events.SessionID, error) {
-	if err := v.allWhole(ctx); err != nil {
+	runs, err := v.allWhole(ctx)
+	if err != nil {
 		return nil, err
 	}
-	from := "-"
-	if after != "" {
-		from = "(" + string(after)
-	}
-	got, err := v.r.client.ZRangeArgs(ctx, redis.ZRangeArgs{
-		Key: v.r.userKey(u), Start: from, Stop: "+", ByLex: true, Count: int64(limit),
-	}).Result()
+	got, err := v.r.scripts.sessions.Run(ctx, v.r.client, []string{v.r.userKey(u)}, string(after), limit).Slice()
 	if err != nil {
 		return nil, fmt.Errorf("redis: sessions of %s: %w", u, err)
 	}
-	sessions := make([]events.SessionID, len(got))
-	for i, s := range got {
-		sessions[i] = events.SessionID(s)
+	life, _ := got[0].(string)
+	for run := range runs {
+		if !names(run, life) {
+			return nil, hot.ErrRebuilding
+		}
+	}
+	ids, _ := got[1].([]any)
+	sessions := make([]events.SessionID, len(ids))
+	for i := range ids {
+		id, _ := ids[i].(string)
+		sessions[i] = events.SessionID(id)
 	}
 	return sessions, nil
 }
 
 // allWhole is ErrRebuilding unless all partitions' views are whole: a user's sessions
-// may be in any.
-func (v Reader) allWhole(ctx context.Context) error {
+// may be in any. It gives the lives that they are whole in.
+func (v Reader) allWhole(ctx context.Context) (map[string]bool, error) {
 	pipe := v.r.client.Pipeline()
 	states := make([]*redis.SliceCmd, v.r.opts.Partitions)
 	for p := range v.r.opts.Partitions {
 		states[p] = pipe.HMGet(ctx, v.r.viewKey(p), viewFields...)
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
-		return fmt.Errorf("redis: views: %w", err)
+		return nil, fmt.Errorf("redis: views: %w", err)
 	}
+	runs := map[string]bool{}
 	for _, s := range states {
-		if !viewState(s.Val()).Whole {
-			return hot.ErrRebuilding
+		state, err := viewState(s.Val())
+		switch {
+		case err != nil:
+			return nil, err
+		case !state.Whole:
+			return nil, hot.ErrRebuilding
 		}
+		runs[state.Run] = true
 	}
-	return nil
+	return runs, nil
 }

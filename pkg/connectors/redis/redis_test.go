@@ -29,6 +29,14 @@ func TestRedis(t *testing.T) {
 	hottest.Run(t, func(t testing.TB) hottest.Fixture { return fixture(t, addr, false) })
 }
 
+// TestRedisFailsOver: what readers and writers are told of a server that took over.
+func TestRedisFailsOver(t *testing.T) {
+	p, dir := startServer(t)
+	f := fixture(t, p.addr(), false)
+	f.Copy = func(t testing.TB) func() { return copyOf(t, p, dir) }
+	hottest.RunFailover(t, f)
+}
+
 func options(t testing.TB, addr string, embedded bool) redis.Options {
 	o := redis.Defaults()
 	o.Addr, o.Embedded, o.Prefix = addr, embedded, devstack.UniqueName(t)+":"

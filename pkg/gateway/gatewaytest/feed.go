@@ -25,6 +25,7 @@ type Feed struct {
 	ended    bool
 	// faults are what to lose, and the answer to subscribing.
 	lose func(events.SessionID, events.Seq) bool
+	deaf bool
 	fail error
 }
 
@@ -42,6 +43,13 @@ func (f *Feed) Lose(lose func(events.SessionID, events.Seq) bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.lose = lose
+}
+
+// Deaf makes the feed lose whatever is published but answers, or lose nothing of it.
+func (f *Feed) Deaf(on bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.deaf = on
 }
 
 // Fail makes subscribing fail with err; nil lets it work again.
@@ -158,6 +166,7 @@ func (f *Feed) UnsubscribeUser(u events.UserID) {
 func (w *World) Publish(o events.Outcome, value []byte) {
 	w.mu.Lock()
 	feeds := slices.Clone(w.feeds)
+	w.note(&o, value)
 	w.mu.Unlock()
 	for _, f := range feeds {
 		f.publish(&o, value)
@@ -185,9 +194,9 @@ func (n notifier) Publish(_ context.Context, r hot.Round) error {
 func (f *Feed) publish(o *events.Outcome, value []byte) {
 	if a, ok := o.Result.(events.Accepted); ok {
 		f.mu.Lock()
-		lost := f.lose != nil && f.lose(o.Session, a.Seq)
+		lost := f.deaf || f.lose != nil && f.lose(o.Session, a.Seq)
 		users := affected(o, a.Event)
-		users = slices.DeleteFunc(users, func(u events.UserID) bool { return !f.users[u] })
+		users = slices.DeleteFunc(users, func(u events.UserID) bool { return f.deaf || !f.users[u] })
 		f.mu.Unlock()
 		if !lost {
 			f.Batch(o.Session, value)

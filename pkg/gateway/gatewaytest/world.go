@@ -15,6 +15,7 @@ import (
 
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
+	"annal/pkg/projections/hot"
 	"annal/pkg/session"
 )
 
@@ -28,6 +29,10 @@ type World struct {
 	feeds    []*Feed
 	commands []events.Command
 	offset   int64
+	// changes are what was told, one entry for each outcome; of those before kept
+	// nothing is known any more.
+	changes []hot.Changed
+	kept    int
 	// rebuilding makes the view say so; stalled leaves commands undecided.
 	rebuilding bool
 	stalled    chan struct{}

@@ -10,6 +10,7 @@ type Metrics struct {
 	behind   *prometheus.GaugeVec
 	outages  prometheus.Counter
 	rebuilds *prometheus.CounterVec
+	replays  prometheus.Counter
 	poison   *prometheus.CounterVec
 	broken   prometheus.Counter
 	commits  prometheus.Counter
@@ -37,6 +38,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		rebuilds: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "annal_hot_rebuilds_total", Help: "Buildings of a partition's view from the log's start, by reason.",
 		}, []string{"reason"}),
+		replays: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "annal_hot_replays_total", Help: "Replays of the last minutes into a store that was restarted or failed over.",
+		}),
 		poison: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "annal_hot_quarantined_total", Help: "Records put aside, by reason.",
 		}, []string{"reason"}),
@@ -47,6 +51,6 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "annal_hot_commit_failures_total", Help: "Commits of progress that failed; the next one covers them.",
 		}),
 	}
-	r.MustRegister(m.records, m.apply, m.publish, m.behind, m.outages, m.rebuilds, m.poison, m.broken, m.commits)
+	r.MustRegister(m.records, m.apply, m.publish, m.behind, m.outages, m.rebuilds, m.replays, m.poison, m.broken, m.commits)
 	return m
 }

@@ -24,12 +24,14 @@ type plan struct {
 	at    map[events.SessionID]int
 	users map[events.UserID][]events.SessionID
 	round Round
+	// changed is what the round tells.
+	changed Changed
 }
 
 // planOf is pure: the same outcomes give the same plan.
 func planOf(outcomes []counted, building bool) plan {
 	p := plan{
-		building: building,
+		building: building, changed: NewChanged(),
 
 		at:    map[events.SessionID]int{},
 		users: map[events.UserID][]events.SessionID{},
@@ -55,6 +57,7 @@ func planOf(outcomes []counted, building bool) plan {
 			p.users[m.User] = append(p.users[m.User], o.Session)
 		}
 		if c.tell {
+			p.changed.Add(o.Session, &change)
 			p.round.Sessions[o.Session] = append(p.round.Sessions[o.Session], c.value)
 			for _, m := range change.In {
 				p.round.Users[m.User] = append(p.round.Users[m.User], c.value)

@@ -18,7 +18,7 @@ func (w *worker) project(records []eventlog.Record) error {
 	if err != nil {
 		return err
 	}
-	p := planOf(outcomes, !w.whole.Load())
+	p := planOf(outcomes, w.building)
 	start := time.Now()
 	if len(p.sessions) > 0 {
 		if err := w.patiently("apply", func() error { return w.apply(p.sessions) }); err != nil {
@@ -38,6 +38,26 @@ func (w *worker) project(records []eventlog.Record) error {
 		}
 		w.opts.Metrics.publish.Observe(time.Since(applied).Seconds())
 	}
+	w.changed.Merge(p.changed)
+	if w.changed.Len() >= maxChanged {
+		return w.patiently("note what changed", w.note)
+	}
+	return nil
+}
+
+// maxChanged is how much may have changed before it is noted, without waiting for the
+// next checkpoint.
+const maxChanged = 10_000
+
+// note notes what was told, for gateways that did not hear of it.
+func (w *worker) note() error {
+	if w.changed.Len() == 0 {
+		return nil
+	}
+	if err := w.opts.Store.Note(w.ctx, w.partition, w.changed); err != nil {
+		return err
+	}
+	w.changed = NewChanged()
 	return nil
 }
 

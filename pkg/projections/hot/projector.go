@@ -27,8 +27,11 @@ type Options struct {
 	NewViewID func(old string) string
 	// CommitEvery is how often progress is committed and the view looked at.
 	CommitEvery time.Duration
-	Logger      *slog.Logger
-	Metrics     *Metrics
+	// Recall is how far back the log is replayed when the store fails over to a copy:
+	// longer than any lag of a replica that is accepted.
+	Recall  time.Duration
+	Logger  *slog.Logger
+	Metrics *Metrics
 }
 
 // Projector keeps the view of the partitions that the group gives it.
@@ -44,8 +47,8 @@ type Projector struct {
 
 // New joins the group; nothing is written before Run.
 func New(ctx context.Context, opts Options) (*Projector, error) {
-	if opts.CommitEvery <= 0 {
-		return nil, errors.New("hot: CommitEvery must be positive")
+	if opts.CommitEvery <= 0 || opts.Recall <= 0 {
+		return nil, errors.New("hot: CommitEvery and Recall must be positive")
 	}
 	m, err := opts.Log.Join(ctx, Group, eventlog.Events, opts.Instance)
 	if err != nil {

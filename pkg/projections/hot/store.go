@@ -16,6 +16,11 @@ type ViewState struct {
 	Whole bool
 	// Lost: a reader found that keys are missing; the view must be built anew.
 	Lost bool
+	// Run is the engine's life that the view was last declared whole in, see Store.Run.
+	// In another one readers get ErrRebuilding: what is there may be an older copy.
+	Run string
+	// Reached is the offset below which all had been applied then.
+	Reached int64
 }
 
 // Change is what one accepted event does to its session's part of the view.
@@ -78,6 +83,9 @@ var (
 	ErrGap = errors.New("hot: the view lacks something")
 	// ErrSuperseded: a newer building of the view is there; this one must stop.
 	ErrSuperseded = errors.New("hot: a newer view is being built")
+	// ErrMoved: the engine is in another life than the one named: what it has may be an
+	// older copy, so what was applied lately must be applied again.
+	ErrMoved = errors.New("hot: the engine was restarted or failed over")
 )
 
 // BrokenError names sessions whose own events don't follow on each other, or whose
@@ -89,12 +97,21 @@ func (e *BrokenError) Error() string {
 	return fmt.Sprintf("hot: the log's events of %d sessions don't follow on each other, of %s first", len(e.Sessions), e.Sessions[0])
 }
 
+// MaxRun bounds what Store.Run gives, in bytes: it is part of every commit.
+const MaxRun = 3000
+
 // Store is the write side of the view. Every method may be repeated.
 type Store interface {
+	// Run names the engine's present life, in printable ASCII without space and '|', MaxRun
+	// bytes at most: another one after a restart or a failover. For an engine of many
+	// parts it names those of all.
+	Run(ctx context.Context) (string, error)
 	// View gives the partition's state, the zero value when there is none.
 	View(ctx context.Context, partition int32) (ViewState, error)
-	// SetView opens a view, or declares the open one whole. ErrSuperseded when a newer
-	// one is there; ErrGap when the one to be declared whole is there no more.
+	// SetView opens a view (only ID counts), or declares the open one whole, up to v.Reached
+	// and in the life v.Run; this again and again, as more is applied. ErrSuperseded when a
+	// newer one is there; ErrGap when the one to be declared whole is there no more; ErrMoved
+	// when v.Run is not the life of where the view is kept, and nothing is changed then.
 	SetView(ctx context.Context, partition int32, v ViewState) error
 	// Apply applies changes under the view id. Those the store has are passed over,
 	// so a repeat changes nothing. A session left from an older view is begun anew.
@@ -102,4 +119,7 @@ type Store interface {
 	Apply(ctx context.Context, view string, sessions []SessionChanges) error
 	// AddSessions notes sessions that users are or were in.
 	AddSessions(ctx context.Context, users map[events.UserID][]events.SessionID) error
+	// Note keeps what was told in the partition's changes, for KeepChanged or until there
+	// is too much of it.
+	Note(ctx context.Context, partition int32, c Changed) error
 }

@@ -75,6 +75,14 @@ type View interface {
 	Members(ctx context.Context, s events.SessionID, after events.UserID, limit int) ([]MemberEntry, error)
 	// Sessions gives the sessions that the user is or was in, with id > after, ascending.
 	Sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) ([]events.SessionID, error)
+	// Heads gives the last seqs of sessions, 1,000 at most a call. What can't be told now,
+	// since the view is being rebuilt, is left out.
+	Heads(ctx context.Context, sessions []events.SessionID) (map[events.SessionID]events.Seq, error)
+	// Changed gives what was told after that place in a partition's changes, a bounded
+	// part of it, and the place it reaches up to: the same when there is no more. From
+	// the empty place it gives nothing but the present one. ErrPassed: something after
+	// the place is no longer kept.
+	Changed(ctx context.Context, partition int32, after string) (Changed, string, error)
 }
 
 // MemberEntry is a present member.
@@ -83,7 +91,7 @@ type MemberEntry struct {
 	Member events.Member
 }
 
-// Delivery is what a gateway hears. Calls come from one goroutine and must not block.
+// Delivery is what a gateway hears. Calls come one at a time and must not block.
 type Delivery interface {
 	// Session brings counted outcomes of a subscribed session: accepted events only,
 	// as stored values in log order. May repeat, may miss some (see Resubscribed).

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -38,20 +37,30 @@ type worker struct {
 	quarantined int64
 	claim       eventlog.Claim
 	view        string
-	reader      events.Reader
-	commits     time.Time
+	// life is the store's that the view is, or is to be, whole in (Store.Run); reached is
+	// how far it was declared to be.
+	life    string
+	reached int64
+	// building: what is read comes from the log's start.
+	building bool
+	reader   events.Reader
+	commits  time.Time
+	// changed was told and is not noted yet.
+	changed Changed
+	// older is the progress of Recall ago at least. It takes the place of younger, noted
+	// at youngerAt, when that is as old.
+	older, younger events.Progress
+	youngerAt      time.Time
 }
 
 func newWorker(p *Projector, c eventlog.Claim) *worker {
 	ctx, cancel := context.WithCancel(context.Background())
 	reading, noMore := context.WithCancel(ctx)
-	// Whatever else it says, a commit begins with the newest view's id.
-	view, _, _ := strings.Cut(c.Metadata, " ")
 	return &worker{
 		projector: p, opts: p.opts, partition: c.Partition, label: strconv.Itoa(int(c.Partition)), claim: c,
 		log: p.opts.Logger.With("role", "hot", "partition", c.Partition),
 		ctx: ctx, cancel: cancel, reading: reading, noMore: noMore, done: make(chan struct{}),
-		told: max(c.Offset, 0), view: view,
+		told: max(c.Offset, 0), view: newestView(c.Metadata), changed: NewChanged(),
 	}
 }
 
@@ -82,129 +91,6 @@ func (w *worker) run() {
 		default:
 		}
 	}
-}
-
-// work builds the view and follows the log, again and again when the view was lost.
-func (w *worker) work() error {
-	reason, err := w.resume()
-	if err != nil {
-		return err
-	}
-	for losses := 0; ; losses++ {
-		var err error
-		if reason != "" {
-			var ours bool
-			if ours, err = w.begin(reason); err == nil && !ours {
-				return nil
-			}
-		}
-		if err == nil {
-			err = w.follow()
-			if err == nil {
-				w.commitOrSay()
-				return nil
-			}
-		}
-		switch {
-		case errors.Is(err, ErrGap):
-			reason = "gap"
-		case errors.Is(err, errViewGone):
-			reason = "view_gone"
-		case errors.Is(err, ErrSuperseded):
-			reason = "superseded"
-		default:
-			return err
-		}
-		w.whole.Store(false)
-		w.log.Warn("the view must be built anew", "reason", reason, "error", err)
-		// What was applied was told; the rebuilding tells nothing again.
-		w.told = max(w.told, w.finished)
-		if !w.pause(losses) {
-			return nil
-		}
-	}
-}
-
-// Waits between buildings, so that what keeps going wrong, or two builders that don't
-// know of each other yet, do not chase each other.
-const (
-	minRebuildWait = 100 * time.Millisecond
-	maxRebuildWait = 30 * time.Second
-)
-
-// pause is false when the partition is to be given back.
-func (w *worker) pause(losses int) bool {
-	select {
-	case <-time.After(min(minRebuildWait<<min(losses, 10), maxRebuildWait)):
-		return true
-	case <-w.reading.Done():
-		return false
-	}
-}
-
-// resume takes up the view where the commit says, or says why it must be built anew.
-func (w *worker) resume() (reason string, err error) {
-	var v ViewState
-	if err := w.patiently("read the view's state", func() (err error) {
-		v, err = w.opts.Store.View(w.ctx, w.partition)
-		return err
-	}); err != nil {
-		return "", err
-	}
-	id, text, ok := strings.Cut(w.claim.Metadata, " ")
-	progress, parseErr := events.ParseProgress(text)
-	switch {
-	case w.claim.Offset < 0:
-		return "first", nil
-	case !ok || parseErr != nil || progress.Offset != w.claim.Offset:
-		return "commit_unreadable", nil
-	case v.ID != id || !v.Whole || v.Lost:
-		return "view_gone", nil
-	}
-	w.view, w.reader = v.ID, events.NewReader(progress)
-	w.whole.Store(true)
-	w.log.Info("resumed", "offset", progress.Offset, "view", v.ID)
-	return "", nil
-}
-
-// begin opens a new view and goes back to the log's start; false when the partition is
-// to be given back before that.
-func (w *worker) begin(reason string) (ours bool, err error) {
-	w.opts.Metrics.rebuilds.WithLabelValues(reason).Inc()
-	if err := w.patiently("learn which view there is", func() error {
-		old, err := w.opts.Store.View(w.ctx, w.partition)
-		w.view = w.opts.NewViewID(max(old.ID, w.view))
-		return err
-	}); err != nil {
-		return false, err
-	}
-	if ours, err := w.claimView(); err != nil || !ours {
-		return false, err
-	}
-	if err := w.patiently("open a new view", func() error {
-		return w.opts.Store.SetView(w.ctx, w.partition, ViewState{ID: w.view})
-	}); err != nil {
-		return true, err
-	}
-	w.reader = events.NewReader(events.Start())
-	w.log.Info("building the view", "reason", reason, "view", w.view)
-	return true, nil
-}
-
-// claimView commits the new view's id before anything is written under it. A commit
-// succeeds only while the group gives us the partition, so a woken zombie wipes nobody's
-// view; and whoever comes next takes a greater id even when the store was emptied
-// meanwhile, so what a zombie still writes never stands above what they build. It makes
-// the next claim build the view anew as well. A commit is also refused for a moment while
-// the group rebalances, so only release or loss of the partition ends the wait with false.
-func (w *worker) claimView() (ours bool, err error) {
-	err = w.patiently("commit before building the view", func() error {
-		if ours = w.reading.Err() == nil; !ours {
-			return nil
-		}
-		return w.projector.membership.Commit(w.ctx, w.partition, max(w.told, w.finished), w.view+" building")
-	})
-	return ours, err
 }
 
 // errViewGone: the store no longer has our view: it was emptied or replaced.
@@ -279,15 +165,26 @@ func (w *worker) becomeWhole(end int64) error {
 	if w.whole.Load() || w.reader.Progress().Offset < end {
 		return nil
 	}
-	if err := w.patiently("declare the view whole", func() error {
-		return w.opts.Store.SetView(w.ctx, w.partition, ViewState{ID: w.view, Whole: true})
-	}); err != nil {
+	if err := w.patiently("declare the view whole", w.declare); err != nil {
 		return err
+	}
+	if w.building {
+		w.building = false
+		w.younger, w.youngerAt = w.reader.Progress(), time.Now()
 	}
 	w.whole.Store(true)
 	w.log.Info("the view is whole", "offset", end)
-	w.commitOrSay()
-	return nil
+	return w.commitOrSay()
+}
+
+// declare says that the view is whole up to here.
+func (w *worker) declare() error {
+	reached := w.reader.Progress().Offset
+	err := w.opts.Store.SetView(w.ctx, w.partition, ViewState{ID: w.view, Whole: true, Run: w.life, Reached: reached})
+	if err == nil {
+		w.reached = reached
+	}
+	return err
 }
 
 // checkpoint commits and makes sure, once in a while, that the view is still there.
@@ -296,36 +193,75 @@ func (w *worker) checkpoint() error {
 		return nil
 	}
 	w.commits = time.Now()
-	if v, err := w.opts.Store.View(w.ctx, w.partition); err == nil && (v.ID != w.view || v.Lost) {
-		if v.ID > w.view {
-			return fmt.Errorf("%w: %s after %s", ErrSuperseded, v.ID, w.view)
-		}
-		return errViewGone
+	if err := w.stillThere(); err != nil {
+		return err
 	}
 	if _, end, err := w.opts.Log.Bounds(w.ctx, eventlog.Events, w.partition); err == nil {
 		w.opts.Metrics.behind.WithLabelValues(w.label).Set(float64(max(0, end-w.reader.Progress().Offset)))
 	}
-	w.commitOrSay()
+	return w.commitOrSay()
+}
+
+// stillThere is an error when the view is not as this worker left it; nil during an outage.
+func (w *worker) stillThere() error {
+	run, err := w.opts.Store.Run(w.ctx)
+	if err != nil {
+		return nil
+	}
+	v, err := w.opts.Store.View(w.ctx, w.partition)
+	switch {
+	case err != nil:
+		return nil
+	case v.ID > w.view:
+		return fmt.Errorf("%w: %s after %s", ErrSuperseded, v.ID, w.view)
+	case v.ID != w.view || v.Lost:
+		return errViewGone
+	case run != w.life, w.whole.Load() && (v.Run != run || v.Reached < w.reached):
+		return ErrMoved
+	}
 	return nil
 }
 
-// commitOrSay commits a whole view's progress. A commit that fails costs no more than
-// a repeat: the next one is soon, and a claim that begins earlier changes nothing.
-func (w *worker) commitOrSay() {
-	if err := w.commit(w.ctx); err != nil && w.ctx.Err() == nil {
+// commitOrSay notes what changed and commits a whole view's progress. A commit that fails
+// costs no more than a repeat: the next one is soon, and a claim that begins earlier changes nothing. An
+// error says that the view is not there as it was.
+func (w *worker) commitOrSay() error {
+	err := w.commit()
+	switch {
+	case errors.Is(err, ErrGap):
+		return errViewGone
+	case errors.Is(err, ErrSuperseded), errors.Is(err, ErrMoved):
+		return err
+	case err != nil && w.ctx.Err() == nil:
 		w.opts.Metrics.commits.Inc()
 		w.log.Warn("commit failed", "error", err)
 	}
+	return nil
 }
 
-func (w *worker) commit(ctx context.Context) error {
+// commit notes how far the view reaches, there and then in the log: so a view that
+// reaches less far than a commit says is an older copy. What a commit covers is told,
+// and noted, by nobody else.
+func (w *worker) commit() error {
+	if err := w.note(); err != nil {
+		return err
+	}
 	if !w.whole.Load() {
 		return nil
 	}
+	if err := w.declare(); err != nil {
+		return err
+	}
 	p := w.reader.Progress()
-	if err := w.projector.membership.Commit(ctx, w.partition, p.Offset, w.view+" "+p.String()); err != nil {
+	older, younger, at := w.older, w.younger, w.youngerAt
+	if now := time.Now(); now.Sub(at) >= w.opts.Recall {
+		older, younger, at = younger, p, now
+	}
+	text := mark{view: w.view, life: w.life, progress: p, older: older}.String()
+	if err := w.projector.membership.Commit(w.ctx, w.partition, p.Offset, text); err != nil {
 		return fmt.Errorf("hot: commit: %w", err)
 	}
+	w.older, w.younger, w.youngerAt = older, younger, at
 	return nil
 }
 
@@ -333,7 +269,7 @@ func (w *worker) commit(ctx context.Context) error {
 func (w *worker) patiently(what string, try func() error) error {
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		err := try()
-		if err == nil || errors.Is(err, ErrGap) || errors.Is(err, ErrSuperseded) {
+		if err == nil || errors.Is(err, ErrGap) || errors.Is(err, ErrSuperseded) || errors.Is(err, ErrMoved) {
 			return err
 		}
 		if w.ctx.Err() != nil {

@@ -23,18 +23,32 @@ import (
 type script struct {
 	mu    sync.Mutex
 	view  hot.ViewState
+	life  string
 	calls []string
 	// refuse gives the answer to the next call of that name, once.
 	refuse map[string]error
-	// applied and told count outcomes.
-	applied, told int
+	// applied and told count outcomes, kept how often a whole view was declared so again.
+	applied, told, kept int
+	noted               hot.Changed
+	// deaf refuses all notes.
+	deaf bool
 }
 
 func (s *script) call(name string) error {
-	s.calls = append(s.calls, name)
+	if name == "still whole" {
+		s.kept++
+	} else {
+		s.calls = append(s.calls, name)
+	}
 	err := s.refuse[name]
 	delete(s.refuse, name)
 	return err
+}
+
+func (s *script) Run(context.Context) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.life, nil
 }
 
 func (s *script) View(context.Context, int32) (hot.ViewState, error) {
@@ -50,12 +64,21 @@ func (s *script) SetView(_ context.Context, _ int32, v hot.ViewState) error {
 	if v.Whole {
 		name = "whole"
 	}
+	if v.Whole && s.view.Whole && s.view.Run == v.Run {
+		name = "still whole"
+	}
 	if err := s.call(name); err != nil {
 		return err
 	}
-	if v.ID < s.view.ID {
+	switch {
+	case v.ID < s.view.ID:
 		return hot.ErrSuperseded
+	case v.Whole && v.ID != s.view.ID:
+		return hot.ErrGap
+	case v.Whole && v.Run != s.life:
+		return hot.ErrMoved
 	}
+	v.Lost = v.Whole && s.view.Lost
 	s.view = v
 	return nil
 }
@@ -90,6 +113,17 @@ func (s *script) Publish(_ context.Context, r hot.Round) error {
 	return nil
 }
 
+func (s *script) Note(_ context.Context, _ int32, c hot.Changed) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.refuse["note"]; err != nil || s.deaf {
+		delete(s.refuse, "note")
+		return errors.Join(err, errors.New("takes no notes"))
+	}
+	s.noted.Merge(c)
+	return nil
+}
+
 // plan makes the next call of that name answer err.
 func (s *script) plan(name string, err error) {
 	s.mu.Lock()
@@ -117,6 +151,8 @@ type stage struct {
 	chat *hottest.Chat
 	said int
 	ids  int
+	// recall is the projector's.
+	recall time.Duration
 	// above are the ids that new views were to stand above.
 	above []string
 }
@@ -127,7 +163,7 @@ func newStage(t *testing.T) *stage {
 	t.Cleanup(cancel)
 	log := eventlog.NewMemory(eventlog.MemoryOptions{Partitions: 1})
 	t.Cleanup(log.Close)
-	return &stage{T: t, script: &script{refuse: map[string]error{}}, ctx: ctx, log: log, chat: hottest.NewChat(t, log)}
+	return &stage{T: t, script: &script{life: "1", noted: hot.NewChanged(), refuse: map[string]error{}}, ctx: ctx, log: log, chat: hottest.NewChat(t, log), recall: time.Hour}
 }
 
 // say writes outcomes, in a session that the first of them opens.
@@ -147,7 +183,7 @@ func (s *stage) say(n int) {
 func (s *stage) run() (p *hot.Projector, stop func(), ended chan error) {
 	s.Helper()
 	p, err := hot.New(s.ctx, hot.Options{
-		Log: s.log.Client(), Store: s.script, Notifier: s.script, Source: "urn:test", CommitEvery: 5 * time.Millisecond,
+		Log: s.log.Client(), Store: s.script, Notifier: s.script, Source: "urn:test", CommitEvery: 5 * time.Millisecond, Recall: s.recall,
 		NewViewID: func(old string) string {
 			s.above = append(s.above, old)
 			s.ids++
@@ -289,7 +325,7 @@ func TestBuildsAnew(t *testing.T) {
 	for _, c := range []struct {
 		call string
 		err  error
-	}{{"apply", hot.ErrGap}, {"apply", hot.ErrSuperseded}, {"whole", hot.ErrGap}, {"whole", hot.ErrSuperseded}, {"open", hot.ErrSuperseded}} {
+	}{{"apply", hot.ErrGap}, {"apply", hot.ErrSuperseded}, {"whole", hot.ErrGap}, {"whole", hot.ErrSuperseded}, {"whole", hot.ErrMoved}, {"open", hot.ErrSuperseded}} {
 		t.Run(fmt.Sprintf("%s says %v", c.call, c.err), func(t *testing.T) {
 			s := newStage(t)
 			s.say(4)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,6 +33,9 @@ type Fixture struct {
 	Drop  func(t testing.TB, s events.SessionID, part string) bool
 	// Flush removes everything behind the store's back.
 	Flush func(t testing.TB)
+	// Copy keeps a copy of what is there; failOver has the engine go on with that, in
+	// another life. Nil for an engine whose data end with it.
+	Copy func(t testing.TB) (failOver func())
 }
 
 // Run runs the suite; open gives an empty view each time.
@@ -57,6 +61,8 @@ func Run(t *testing.T, open func(t testing.TB) Fixture) {
 		{"unreadable events leave a hole", testHoles},
 		{"what the log leaves broken is put aside", testPutAside},
 		{"states of a view follow on each other", testViewStates},
+		{"heads are read together", testHeads},
+		{"what was told is noted", testChanged},
 		{"confirmed is heard", testFeed},
 		{"a broken connection is made good", testBroken},
 	} {
@@ -99,12 +105,25 @@ func (b *bench) views(id string, whole bool) {
 	for p := range b.Partitions {
 		err := b.Store.SetView(b.ctx, p, hot.ViewState{ID: id})
 		if err == nil && whole {
-			err = b.Store.SetView(b.ctx, p, hot.ViewState{ID: id, Whole: true})
+			err = b.Store.SetView(b.ctx, p, hot.ViewState{ID: id, Whole: true, Run: b.life()})
 		}
 		if err != nil {
 			b.Fatalf("set the view of partition %d to %s: %v", p, id, err)
 		}
 	}
+}
+
+// life is the engine's present one.
+func (b *bench) life() string {
+	b.Helper()
+	run, err := b.Store.Run(b.ctx)
+	if err != nil {
+		b.Fatalf("the engine's life: %v", err)
+	}
+	if run == "" || len(run) > hot.MaxRun || strings.ContainsAny(run, " |") {
+		b.Errorf("the engine's life is %q, want 1 to %d bytes without space and '|'", run, hot.MaxRun)
+	}
+	return run
 }
 
 // apply applies outcomes, and notes whose sessions they are.

@@ -178,12 +178,23 @@ func testViewStates(t *testing.T, f Fixture) {
 	}
 	set("opening an older view", hot.ViewState{ID: older}, hot.ErrSuperseded)
 	set("finishing an older view", hot.ViewState{ID: older, Whole: true}, hot.ErrSuperseded)
-	set("finishing a view that was not opened", hot.ViewState{ID: newer, Whole: true}, hot.ErrGap)
+	life := b.life()
+	done := hot.ViewState{ID: newer, Whole: true, Run: life, Reached: 7}
+	set("finishing a view that was not opened", done, hot.ErrGap)
 	set("opening a newer view", hot.ViewState{ID: newer}, nil)
-	set("finishing it", hot.ViewState{ID: newer, Whole: true}, nil)
-	if v, err := b.Store.View(b.ctx, 0); err != nil || v != (hot.ViewState{ID: newer, Whole: true}) {
-		t.Errorf("view is %+v, %v; want the newer one, whole", v, err)
+	is := func(what string, want hot.ViewState) {
+		t.Helper()
+		if v, err := b.Store.View(b.ctx, 0); err != nil || v != want {
+			t.Errorf("%s is %+v, %v; want %+v", what, v, err, want)
+		}
 	}
+	set("finishing it for another life", hot.ViewState{ID: newer, Whole: true, Run: "0123456789abcdef", Reached: 7}, hot.ErrMoved)
+	is("a view finished for another life", hot.ViewState{ID: newer})
+	set("finishing it", done, nil)
+	is("a finished view", done)
+	done.Reached = 9_007_199_254_740_993
+	set("finishing it again, further on", done, nil)
+	is("a view further on", done)
 	f.Flush(t)
-	set("finishing a view that was flushed", hot.ViewState{ID: newer, Whole: true}, hot.ErrGap)
+	set("finishing a view that was flushed", done, hot.ErrGap)
 }

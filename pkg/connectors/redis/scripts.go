@@ -1,0 +1,64 @@
+package redis
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+var (
+	//go:embed life.lua
+	lifeSource string
+	//go:embed apply.lua
+	applySource string
+	//go:embed person.lua
+	personSource string
+	//go:embed items.lua
+	itemsSource string
+	//go:embed members.lua
+	membersSource string
+	//go:embed sessions.lua
+	sessionsSource string
+	//go:embed head.lua
+	headSource string
+	//go:embed note.lua
+	noteSource string
+	//go:embed view.lua
+	viewSource string
+)
+
+// embeddedLife is that of an embedded engine: what it has ends with its process.
+const embeddedLife = "embedded"
+
+// scripts are what Redis is asked by.
+type scripts struct{ apply, person, items, members, sessions, head, view, note *redis.Script }
+
+func newScripts(embedded bool) scripts {
+	life := lifeSource
+	if embedded {
+		life = "local life = '" + embeddedLife + "'\n"
+	}
+	return scripts{
+		apply: redis.NewScript(applySource), person: redis.NewScript(life + personSource), items: redis.NewScript(life + itemsSource),
+		members: redis.NewScript(life + membersSource), sessions: redis.NewScript(life + sessionsSource), head: redis.NewScript(life + headSource),
+		view: redis.NewScript(life + viewSource), note: redis.NewScript(noteSource),
+	}
+}
+
+func (r *Redis) loadScripts(ctx context.Context) error {
+	s := r.scripts
+	for _, script := range []*redis.Script{s.apply, s.person, s.items, s.members, s.sessions, s.head, s.view, s.note} {
+		if err := script.Load(ctx, r.client).Err(); err != nil {
+			return fmt.Errorf("redis: load a script: %w", err)
+		}
+	}
+	return nil
+}
+
+// isUnknownScript: Redis was restarted or its scripts were flushed.
+func isUnknownScript(err error) bool {
+	return err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT")
+}

@@ -1,0 +1,79 @@
+package hot
+
+import (
+	"fmt"
+	"strings"
+
+	"annal/pkg/events"
+)
+
+// mark is what the metadata of a commit holds: all that going on with a view needs.
+type mark struct {
+	// view and life are the view's id and that of the store it was whole in.
+	view, life string
+	progress   events.Progress
+	// older is from where a store that failed over to a copy is brought up again.
+	older events.Progress
+}
+
+// markForm begins a mark's text, so that another form can follow it one day.
+const markForm = "h1"
+
+// buildingForm begins the text of a commit that names a view before it is built.
+const buildingForm = "h1-building"
+
+// buildingMark is what is committed before anything is written under a view's id.
+func buildingMark(view string) string { return buildingForm + "|" + view }
+
+// newestView is the id of the newest view that a commit speaks of; empty when it speaks
+// of none.
+func newestView(metadata string) string {
+	form, rest, _ := strings.Cut(metadata, "|")
+	if form != markForm && form != buildingForm {
+		return ""
+	}
+	view, _, _ := strings.Cut(rest, "|")
+	return view
+}
+
+// maxViewID bounds a view's id, in bytes. So a mark has under 3,400 of the 4,096 bytes
+// that Kafka takes.
+const maxViewID = 64
+
+// String gives the parts with '|' between.
+func (m mark) String() string {
+	return strings.Join([]string{markForm, m.view, m.life, m.progress.String(), m.older.String()}, "|")
+}
+
+// parseMark reads what String wrote, and nothing else.
+func parseMark(s string) (mark, error) {
+	parts := strings.Split(s, "|")
+	if len(parts) != 5 || parts[0] != markForm {
+		return mark{}, fmt.Errorf("hot: %.200q is no commit of a view", s)
+	}
+	m := mark{view: parts[1], life: parts[2]}
+	if !printable(m.view, maxViewID) || !printable(m.life, MaxRun) {
+		return mark{}, fmt.Errorf("hot: %.200q is no commit of a view: its view or life is none", s)
+	}
+	var err error
+	if m.progress, err = events.ParseProgress(parts[3]); err != nil {
+		return mark{}, fmt.Errorf("hot: a commit's progress: %w", err)
+	}
+	if m.older, err = events.ParseProgress(parts[4]); err != nil {
+		return mark{}, fmt.Errorf("hot: a commit's older progress: %w", err)
+	}
+	if m.older.Offset > m.progress.Offset || m.String() != s {
+		return mark{}, fmt.Errorf("hot: %.200q is no commit of a view: it is not as written", s)
+	}
+	return m, nil
+}
+
+// printable says whether s is 1 to most bytes of printable ASCII without space and '|'.
+func printable(s string, most int) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' || s[i] == '|' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= most
+}

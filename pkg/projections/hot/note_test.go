@@ -1,0 +1,56 @@
+package hot_test
+
+import (
+	"errors"
+	"testing"
+
+	"annal/pkg/events"
+	"annal/pkg/projections/hot"
+)
+
+// TestNotesWhatItTold: once, before it commits, and nothing that it does not tell.
+func TestNotesWhatItTold(t *testing.T) {
+	s := newStage(t)
+	p, stop, ended := s.run()
+	s.ready(p, ended)
+	s.plan("note", errors.New("an outage"))
+	s.say(5)
+	s.chat.Accept(group, "ann", events.Read{Marker: 3, MarkerIndex: 2})
+	s.wantTold(6, ended)
+	stop()
+	part := hot.Part{Session: group, User: "ann"}
+	if c := s.noted; c.Len() != 3 || c.Heads[group] != 5 || c.Markers[part].Marker != 3 || c.Parts[part] != 1 {
+		t.Errorf("noted are %+v, want head 5, marker 3, and the membership of seq 1", c)
+	}
+
+	// What is not noted is not committed: the next one tells it again.
+	s.noted = hot.NewChanged()
+	p, stop, ended = s.run()
+	s.ready(p, ended)
+	s.failNotes(true)
+	s.say(1)
+	s.wantTold(7, ended)
+	stop()
+	s.failNotes(false)
+	p, stop, ended = s.run()
+	s.ready(p, ended)
+	s.wantTold(8, ended)
+	stop()
+	if s.noted.Heads[group] != 6 {
+		t.Errorf("noted are %+v, want head 6", s.noted)
+	}
+
+	s.noted, s.view = hot.NewChanged(), hot.ViewState{}
+	p, stop, ended = s.run()
+	s.ready(p, ended)
+	stop()
+	if s.noted.Len() != 0 {
+		t.Errorf("noted while rebuilding in silence are %+v, want nothing", s.noted)
+	}
+}
+
+func (s *stage) failNotes(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deaf = on
+}

@@ -1,0 +1,127 @@
+package hot_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"annal/pkg/projections/hot"
+)
+
+// settled waits until progress was committed some times more.
+func (s *stage) settled(ended <-chan error) {
+	s.Helper()
+	kept := func() int {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.kept
+	}
+	from := kept()
+	s.until("progress was committed", func() bool { return kept() > from+3 }, ended)
+}
+
+// failOver lets the store go on in another life, from a copy that reaches up to there.
+func (s *stage) failOver(life string, reached int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.life, s.view.Reached = life, reached
+}
+
+// TestReplays: a store in another life is brought up from the older progress, in
+// silence and without another view, unless its copy is older than that.
+func TestReplays(t *testing.T) {
+	for name, c := range map[string]struct {
+		recall  time.Duration
+		reached int64
+		opens   bool
+		applied int
+	}{
+		// The fence stands at offset 0, so the fifth outcome at 5.
+		"while young, from the start":       {time.Hour, 0, false, 5},
+		"later, from the older progress":    {time.Millisecond, 6, false, 0},
+		"a copy older than that, from anew": {time.Millisecond, 5, true, 5},
+	} {
+		for _, running := range []bool{true, false} {
+			t.Run(name+map[bool]string{true: ", running", false: ", resuming"}[running], func(t *testing.T) {
+				s := newStage(t)
+				s.recall = c.recall
+				p, stop, ended := s.run()
+				s.ready(p, ended)
+				s.say(5)
+				s.wantTold(5, ended)
+				s.settled(ended)
+				if !running {
+					stop()
+				}
+				s.forget()
+				applied := s.count(func() int { return s.applied })
+				s.failOver("2", c.reached)
+				if !running {
+					p, stop, ended = s.run()
+				}
+				s.until("the view was whole in the new life", func() bool {
+					return s.count(func() int {
+						if s.view.Run == "2" && s.view.Whole {
+							return 1
+						}
+						return 0
+					}) == 1
+				}, ended)
+				s.ready(p, ended)
+				if got := s.count(func() int { return s.applied }) - applied; got != c.applied {
+					t.Errorf("%d changes applied again, want %d", got, c.applied)
+				}
+				s.say(2)
+				s.wantTold(7, ended)
+				stop()
+				if got := slices.Contains(s.forget(), "open"); got != c.opens {
+					t.Errorf("a view was opened: %t, want %t", got, c.opens)
+				}
+			})
+		}
+	}
+}
+
+func (s *stage) count(of func() int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return of()
+}
+
+// TestGapOfACopy: a gap in a store that failed over just now is no reason to build anew.
+func TestGapOfACopy(t *testing.T) {
+	s := newStage(t)
+	p, stop, ended := s.run()
+	s.ready(p, ended)
+	s.say(4)
+	s.wantTold(4, ended)
+	s.forget()
+	s.mu.Lock()
+	s.refuse["apply"], s.life, s.view.Reached = hot.ErrGap, "2", 1
+	s.mu.Unlock()
+	s.say(1)
+	s.wantTold(5, ended)
+	stop()
+	if got := s.forget(); slices.Contains(got, "open") {
+		t.Errorf("calls are %v, want no view opened", got)
+	}
+}
+
+// TestSameLifeFellBack: a store that reaches less far than it was declared to lost something.
+func TestSameLifeFellBack(t *testing.T) {
+	s := newStage(t)
+	p, stop, ended := s.run()
+	s.ready(p, ended)
+	s.say(4)
+	s.wantTold(4, ended)
+	s.settled(ended)
+	stop()
+	applied := s.applied
+	s.failOver("1", 2)
+	p, stop, ended = s.run()
+	s.ready(p, ended)
+	stop()
+	if got := s.applied - applied; got != 4 {
+		t.Errorf("%d changes applied again, want 4", got)
+	}
+}
