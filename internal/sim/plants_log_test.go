@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -97,17 +98,18 @@ type committedFirst struct {
 	eventlog.Log
 	mu     sync.Mutex
 	member eventlog.Membership
-	views  map[int32]string // of whole views
+	marks  map[int32]string // of the last commits of whole views
 }
 
 func commitsFirst(l eventlog.Log) eventlog.Log {
-	c := &committedFirst{views: map[int32]string{}}
+	c := &committedFirst{marks: map[int32]string{}}
 	c.Log = readOver{Log: l, read: func(ctx context.Context, partition int32, p events.Progress) {
 		c.mu.Lock()
-		member, view := c.member, c.views[partition]
+		member, mark := c.member, strings.Split(c.marks[partition], "|")
 		c.mu.Unlock()
-		if member != nil && view != "" {
-			_ = member.Commit(ctx, partition, p.Offset, view+" "+p.String()) // the product's own come later
+		if member != nil && len(mark) == 5 {
+			mark[3] = p.String()
+			_ = member.Commit(ctx, partition, p.Offset, strings.Join(mark, "|")) // the product's own come later
 		}
 	}}
 	return c
@@ -130,14 +132,20 @@ type notingMember struct {
 }
 
 func (n notingMember) Commit(ctx context.Context, partition int32, offset int64, metadata string) error {
-	view, text, _ := strings.Cut(metadata, " ")
-	if _, err := events.ParseProgress(text); err != nil {
-		view = ""
-	}
 	n.c.mu.Lock()
-	n.c.views[partition] = view
+	n.c.marks[partition] = metadata
 	n.c.mu.Unlock()
 	return n.Membership.Commit(ctx, partition, offset, metadata)
+}
+
+// reachedAll is a view that is taken to reach as far as any commit says: else the
+// projector would notice, and bring it up.
+type reachedAll struct{ hot.Store }
+
+func (s reachedAll) View(ctx context.Context, partition int32) (hot.ViewState, error) {
+	v, err := s.Store.View(ctx, partition)
+	v.Reached = math.MaxInt64
+	return v, err
 }
 
 // dueller is a sequencer that fences again whether or not the group lets it commit.
@@ -217,7 +225,7 @@ var logPlants = map[string]Plant{
 	"reader-rule clause dropped: owner": {Log: ownerForgotten},
 	"reader-rule clause dropped: prev":  {Log: prevForgotten},
 	// Only a crash in between shows it.
-	"commit before write": {Log: commitsFirst, Odds: func(o *odds) { o.crash, o.slow, o.flush, o.damage, o.every = 50, 100, 0, 0, 1500 }},
+	"commit before write": {Log: commitsFirst, Store: func(s hot.Store, _ hot.Notifier) hot.Store { return reachedAll{s} }, Odds: func(o *odds) { o.crash, o.slow, o.flush, o.damage, o.every = 50, 100, 0, 0, 1500 }},
 	"duel of re-fences":   {Log: func(l eventlog.Log) eventlog.Log { return dueller{l} }},
 	"overlay leaked into Pebble": {
 		Log: func(l eventlog.Log) eventlog.Log { return &leakyLog{Log: l, stores: map[int32]sequencer.Store{}} },
