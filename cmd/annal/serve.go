@@ -55,7 +55,7 @@ func serveCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringSliceVar(&flags.config.Roles, "roles", app.Roles(), "the roles to run")
 	f.StringSliceVar(&flags.config.Kafka, "kafka", nil, "Kafka's bootstrap addresses, host:port")
-	f.StringVar(&flags.config.Redis, "redis", "", "Redis's address, host:port (roles gateway and hot)")
+	f.StringVar(&flags.config.Redis, "redis", "", "Redis's address, host:port; of a cluster several nodes', with commas between (roles gateway and hot)")
 	f.StringVar(&flags.config.AuthKeys, "auth-keys", "", "file of the public keys that tokens are checked with (role gateway)")
 	f.StringVar(&flags.config.Prefix, "prefix", "", "goes before the names of topics, groups and view keys")
 	return cmd

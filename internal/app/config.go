@@ -31,6 +31,7 @@ type Config struct {
 	Roles []string
 	// Kafka are bootstrap addresses.
 	Kafka []string
+	// Redis is an address, or those of several nodes of a cluster with commas between.
 	Redis string
 	// Prefix goes before the names of topics, groups and view keys.
 	Prefix string
