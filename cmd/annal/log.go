@@ -21,7 +21,7 @@ func (e *engineFlags) bind(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&e.file, "endpoints", defaultEndpoints, "the server's endpoints file")
 	f.StringSliceVar(&e.target.Kafka, "kafka", nil, "Kafka's bootstrap addresses (default: from the endpoints file)")
-	f.StringVar(&e.target.Redis, "redis", "", "Redis's address (default: from the endpoints file)")
+	f.StringVar(&e.target.Redis, "redis", "", "Redis's address; of a cluster several nodes', with commas between (default: from the endpoints file)")
 	f.StringVar(&e.target.Prefix, "prefix", "", "goes before the names of topics and keys")
 }
 

@@ -36,6 +36,7 @@ type Config struct {
 	Roles []string
 	// Kafka are bootstrap addresses.
 	Kafka []string
+	// Redis is an address, or those of several nodes of a cluster with commas between.
 	Redis string
 	// Prefix goes before the names of topics, groups and view keys.
 	Prefix string
@@ -111,8 +112,10 @@ func (c Config) Validate() error {
 		}
 	}
 	if c.Redis != "" {
-		if err := checkAddress(c.Redis, ErrRedis); err != nil {
-			return err
+		for r := range strings.SplitSeq(c.Redis, ",") {
+			if err := checkAddress(r, ErrRedis); err != nil {
+				return err
+			}
 		}
 	}
 	return c.validateOwn()

@@ -26,6 +26,8 @@ func TestValidate(t *testing.T) {
 		{"an unknown role", func(c *Config) { c.Roles = []string{"king"} }, ErrUnknownRole},
 		{"a role twice", func(c *Config) { c.Roles = []string{RoleHot, RoleHot} }, ErrRoleTwice},
 		{"Kafka without a port", func(c *Config) { c.Kafka = []string{"k:9092", "k"} }, ErrKafka},
+		{"nodes of a Redis cluster", func(c *Config) { c.Redis = "r1:6379,r2:6379" }, nil},
+		{"a Redis node without a port", func(c *Config) { c.Redis = "r1:6379,r2" }, ErrRedis},
 		{"a URL of Redis", func(c *Config) { c.Redis = "redis://u:secret@r:6379" }, ErrRedis},
 		{"a port that is none", func(c *Config) { c.HTTP = ":http" }, ErrHTTP},
 		{"checkpoints all the time", func(c *Config) { c.CheckpointEvery = time.Millisecond }, ErrCheckpoints},

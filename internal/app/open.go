@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -14,7 +15,8 @@ import (
 
 // Target is a deployment as a tool reaches it.
 type Target struct {
-	Kafka  []string
+	Kafka []string
+	// Redis is an address, or those of a cluster's nodes with commas between.
 	Redis  string
 	Prefix string
 	// Cluster replaces the log's own id where that does not tell.
@@ -62,7 +64,7 @@ func OpenView(ctx context.Context, log eventlog.Log, t Target) (Opened, error) {
 		return Opened{}, err
 	}
 	opts := redis.Defaults()
-	opts.Addr, opts.Prefix, opts.Partitions, opts.Embedded = t.Redis, t.Prefix, partitions, t.Embedded
+	opts.Addrs, opts.Prefix, opts.Partitions, opts.Embedded = strings.Split(t.Redis, ","), t.Prefix, partitions, t.Embedded
 	opts.Log = slog.New(slog.DiscardHandler)
 	r, err := redis.Open(ctx, opts)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -137,7 +138,7 @@ func (p *process) openRedis(ctx context.Context) (*redis.Redis, error) {
 		return nil, err
 	}
 	opts := redis.Defaults()
-	opts.Addr, opts.Prefix, opts.Partitions = p.config.Redis, p.config.Prefix, partitions
+	opts.Addrs, opts.Prefix, opts.Partitions = strings.Split(p.config.Redis, ","), p.config.Prefix, partitions
 	opts.Embedded, opts.Instance, opts.Log = p.config.embedded, p.instance, p.config.Log
 	r, err := redis.Open(ctx, opts)
 	if err != nil {

@@ -17,8 +17,8 @@ type KafkaCluster struct {
 	Nodes []*Kafka
 }
 
-// clusterNodes is how many there are: the fewest that lose nothing and go on when one is killed.
-const clusterNodes = 3
+// kafkaNodes is how many there are: the fewest that lose nothing and go on when one is killed.
+const kafkaNodes = 3
 
 // clusterConfig is what differs from a node that is alone. Topics of Kafka's own are small here.
 var clusterConfig = map[string]string{
@@ -42,7 +42,7 @@ func StartKafkaCluster(ctx context.Context, opts KafkaOptions) (*KafkaCluster, e
 	config := maps.Clone(clusterConfig)
 	maps.Copy(config, opts.Config)
 	c, id := &KafkaCluster{}, newClusterID()
-	for n := 1; n <= clusterNodes; n++ {
+	for n := 1; n <= kafkaNodes; n++ {
 		own := opts
 		own.Config = config
 		if opts.Dir != "" {

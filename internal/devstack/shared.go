@@ -48,6 +48,8 @@ func (s *shared[E]) stop() error {
 var (
 	sharedKafka shared[*Kafka]
 	sharedRedis shared[*Redis]
+
+	sharedCluster shared[*RedisCluster]
 )
 
 // KafkaForTest returns the Kafka that all tests of this process share, starting it the first time. The caller must not
@@ -72,11 +74,21 @@ func RedisForTest(t TB) *Redis {
 	return r
 }
 
+// RedisClusterForTest is [RedisForTest] for a Redis Cluster. The caller may move slots, and moves them back.
+func RedisClusterForTest(t TB) *RedisCluster {
+	t.Helper()
+	c, err := sharedCluster.get(func() (*RedisCluster, error) { return StartRedisCluster(context.Background()) })
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return c
+}
+
 // Main runs a package's tests and then stops the shared engines; call it from TestMain with the *testing.M. Without it
 // they die with the process all the same, but leave their directories to the next devstack that starts.
 func Main(m interface{ Run() int }) {
 	code := m.Run()
-	if err := errors.Join(sharedKafka.stop(), sharedRedis.stop()); err != nil {
+	if err := errors.Join(sharedKafka.stop(), sharedRedis.stop(), sharedCluster.stop()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}

@@ -59,7 +59,7 @@ func newStore(t *testing.T) (*devstack.Miniredis, *redis.Redis) {
 	}
 	t.Cleanup(server.Stop)
 	o := redis.Defaults()
-	o.Addr, o.Embedded, o.Partitions, o.Window, o.Log = server.Addr(), true, partitions, window, slog.New(slog.DiscardHandler)
+	o.Addrs, o.Embedded, o.Partitions, o.Window, o.Log = []string{server.Addr()}, true, partitions, window, slog.New(slog.DiscardHandler)
 	store, err := redis.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -32,7 +32,7 @@ func TestOpenRefusesEviction(t *testing.T) {
 
 func TestOpenRefusesMissingBounds(t *testing.T) {
 	for name, spoil := range map[string]func(*redis.Options){
-		"address":     func(o *redis.Options) { o.Addr = "" },
+		"address":     func(o *redis.Options) { o.Addrs = nil },
 		"partitions":  func(o *redis.Options) { o.Partitions = 0 },
 		"window":      func(o *redis.Options) { o.Window = 0 },
 		"connections": func(o *redis.Options) { o.Connections = 0 },
@@ -95,7 +95,7 @@ func one(t testing.TB, messages int) []hot.SessionChanges {
 func TestStatesAreBounded(t *testing.T) {
 	o := options(t, devstack.RedisForTest(t).Addr(), false)
 	r := open(t, o)
-	admin := goredis.NewClient(&goredis.Options{Addr: o.Addr})
+	admin := goredis.NewClient(&goredis.Options{Addr: o.Addrs[0]})
 	t.Cleanup(func() { _ = admin.Close() })
 	log := eventlog.NewMemory(eventlog.MemoryOptions{Partitions: 1})
 	defer log.Close()
@@ -128,7 +128,7 @@ func TestStatesAreBounded(t *testing.T) {
 func TestChangesAge(t *testing.T) {
 	o := options(t, devstack.RedisForTest(t).Addr(), false)
 	r := open(t, o)
-	admin := goredis.NewClient(&goredis.Options{Addr: o.Addr})
+	admin := goredis.NewClient(&goredis.Options{Addr: o.Addrs[0]})
 	t.Cleanup(func() { _ = admin.Close() })
 	key := o.Prefix + "annal:{view:0}:changes"
 	for _, id := range []string{"1-0", "2-0", "3-0"} {

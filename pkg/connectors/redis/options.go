@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -18,8 +20,8 @@ import (
 
 // Options say how to reach Redis and within what bounds.
 type Options struct {
-	// Addr is host:port.
-	Addr string
+	// Addrs are host:port: one of a server, or several nodes of a cluster.
+	Addrs []string
 	// Prefix goes before all keys and channels.
 	Prefix string
 	// Partitions is the events topic's count: a session's partition says which view it is of.
@@ -43,14 +45,14 @@ func Defaults() Options {
 
 // Errors of Open.
 var (
-	ErrBounds   = errors.New("redis: address, partitions, window, connections and timeout must be set")
+	ErrBounds   = errors.New("redis: addresses, partitions, window, connections and timeout must be set")
 	ErrEviction = errors.New("redis: maxmemory-policy must be noeviction: an evicted key would be a hole in the view")
 )
 
-// Redis is a connection pool to one Redis.
+// Redis is a connection pool to one Redis, or to each node of a cluster.
 type Redis struct {
 	opts    Options
-	client  *redis.Client
+	client  redis.UniversalClient
 	scripts scripts
 	// What small rounds of several partitions write and publish.
 	applies, publishes together
@@ -58,17 +60,10 @@ type Redis struct {
 
 // Open connects and checks that Redis keeps what it is given.
 func Open(ctx context.Context, o Options) (*Redis, error) {
-	if o.Addr == "" || o.Partitions < 1 || o.Window < 1 || o.Connections < 1 || o.Timeout <= 0 || o.Log == nil {
+	if len(o.Addrs) == 0 || slices.Contains(o.Addrs, "") || o.Partitions < 1 || o.Window < 1 || o.Connections < 1 || o.Timeout <= 0 || o.Log == nil {
 		return nil, ErrBounds
 	}
-	client := redis.NewClient(&redis.Options{
-		Addr: o.Addr, PoolSize: 4 * o.Connections, MaxRetries: 1,
-		DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout,
-		// Pings of the connection's name and library say nothing to us.
-		DisableIdentity: true,
-		// Nothing is pushed to us that RESP 2 has no form for, and looking for it costs.
-		Protocol: 2,
-	})
+	client := newClient(o)
 	r := &Redis{opts: o, client: client, scripts: newScripts(o.Embedded), applies: together{client: client}, publishes: together{client: client}}
 	if err := r.check(ctx); err != nil {
 		return nil, errors.Join(err, client.Close())
@@ -76,9 +71,27 @@ func Open(ctx context.Context, o Options) (*Redis, error) {
 	return r, nil
 }
 
+func newClient(o Options) redis.UniversalClient {
+	if len(o.Addrs) > 1 {
+		return redis.NewClusterClient(&redis.ClusterOptions{
+			Addrs: o.Addrs, PoolSize: 4 * o.Connections,
+			DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout,
+			DisableIdentity: true, Protocol: 2,
+		})
+	}
+	return redis.NewClient(&redis.Options{
+		Addr: o.Addrs[0], PoolSize: 4 * o.Connections, MaxRetries: 1,
+		DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout,
+		// Pings of the connection's name and library say nothing to us.
+		DisableIdentity: true,
+		// Nothing is pushed to us that RESP 2 has no form for, and looking for it costs.
+		Protocol: 2,
+	})
+}
+
 func (r *Redis) check(ctx context.Context) error {
 	if err := r.client.Ping(ctx).Err(); err != nil {
-		return fmt.Errorf("redis: no answer from %s: %w", r.opts.Addr, err)
+		return fmt.Errorf("redis: no answer from %s: %w", strings.Join(r.opts.Addrs, ", "), err)
 	}
 	if err := r.loadScripts(ctx); err != nil {
 		return err
@@ -86,14 +99,27 @@ func (r *Redis) check(ctx context.Context) error {
 	if r.opts.Embedded {
 		return nil
 	}
-	policy, err := r.client.ConfigGet(ctx, "maxmemory-policy").Result()
-	if err != nil {
-		return fmt.Errorf("redis: cannot read maxmemory-policy: %w", err)
+	return r.eachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
+		policy, err := master.ConfigGet(ctx, "maxmemory-policy").Result()
+		if err != nil {
+			return fmt.Errorf("redis: cannot read maxmemory-policy: %w", err)
+		}
+		if got := policy["maxmemory-policy"]; got != "noeviction" {
+			return fmt.Errorf("%w; it is %q", ErrEviction, got)
+		}
+		return nil
+	})
+}
+
+// eachMaster calls f for every master that now has slots, at once; or for the one server.
+func (r *Redis) eachMaster(ctx context.Context, f func(context.Context, *redis.Client) error) error {
+	switch c := r.client.(type) {
+	case *redis.ClusterClient:
+		return c.ForEachMaster(ctx, f)
+	case *redis.Client:
+		return f(ctx, c)
 	}
-	if got := policy["maxmemory-policy"]; got != "noeviction" {
-		return fmt.Errorf("%w; it is %q", ErrEviction, got)
-	}
-	return nil
+	return fmt.Errorf("redis: no masters of a %T", r.client)
 }
 
 // Close closes the connections.

@@ -51,13 +51,20 @@ func newWorld(t *testing.T) *world {
 
 func worldOn(t *testing.T, p *proxy, embedded bool) *world {
 	t.Helper()
+	w := worldAt(t, embedded, p.addr())
+	w.proxy = p
+	return w
+}
+
+func worldAt(t *testing.T, embedded bool, addrs ...string) *world {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
-	o := options(t, p.addr(), embedded)
-	o.Timeout = time.Second
+	o := options(t, "", embedded)
+	o.Addrs, o.Timeout = addrs, time.Second
 	log := eventlog.NewMemory(eventlog.MemoryOptions{Partitions: o.Partitions})
 	t.Cleanup(log.Close)
-	w := &world{T: t, ctx: ctx, log: log, chat: hottest.NewChat(t, log), store: open(t, o), opts: o, proxy: p, recall: time.Hour}
+	w := &world{T: t, ctx: ctx, log: log, chat: hottest.NewChat(t, log), store: open(t, o), opts: o, recall: time.Hour}
 	w.told = &told{view: w.store.Reader(), counts: map[string]int{}}
 	return w
 }

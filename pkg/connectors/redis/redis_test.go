@@ -16,6 +16,7 @@ import (
 func TestMain(m *testing.M) { devstack.Main(m) }
 
 func TestMiniredis(t *testing.T) {
+	t.Parallel()
 	m, err := devstack.StartMiniredis()
 	if err != nil {
 		t.Fatal(err)
@@ -25,6 +26,7 @@ func TestMiniredis(t *testing.T) {
 }
 
 func TestRedis(t *testing.T) {
+	t.Parallel()
 	addr := devstack.RedisForTest(t).Addr()
 	hottest.Run(t, func(t testing.TB) hottest.Fixture { return fixture(t, addr, false) })
 }
@@ -37,9 +39,15 @@ func TestRedisFailsOver(t *testing.T) {
 	hottest.RunFailover(t, f)
 }
 
+func TestRedisCluster(t *testing.T) {
+	t.Parallel()
+	addrs := devstack.RedisClusterForTest(t).Addrs()
+	hottest.Run(t, func(t testing.TB) hottest.Fixture { return clusterFixture(t, addrs) })
+}
+
 func options(t testing.TB, addr string, embedded bool) redis.Options {
 	o := redis.Defaults()
-	o.Addr, o.Embedded, o.Prefix = addr, embedded, devstack.UniqueName(t)+":"
+	o.Addrs, o.Embedded, o.Prefix = []string{addr}, embedded, devstack.UniqueName(t)+":"
 	o.Partitions, o.Window, o.Log = 3, 20, slog.New(slog.DiscardHandler)
 	return o
 }
@@ -60,22 +68,31 @@ func open(t testing.TB, o redis.Options) *redis.Redis {
 
 func fixture(t testing.TB, addr string, embedded bool) hottest.Fixture {
 	o := options(t, addr, embedded)
-	r := open(t, o)
 	admin := goredis.NewClient(&goredis.Options{Addr: addr})
 	t.Cleanup(func() { _ = admin.Close() })
 	p := startProxy(t, addr)
+	through := o
+	through.Addrs = []string{p.addr()}
+	f := fixtureOf(t, o, through, admin)
+	f.Break = func(testing.TB) { p.cut() }
+	f.Flush = func(t testing.TB) { flush(t, admin, o.Prefix) }
+	return f
+}
+
+// fixtureOf has what all have in common; feeds go another way.
+func fixtureOf(t testing.TB, o, feeds redis.Options, admin goredis.UniversalClient) hottest.Fixture {
+	r := open(t, o)
 	return hottest.Fixture{
 		Store: r, View: r.Reader(), Notifier: r, Partitions: o.Partitions, Window: o.Window,
 		Feed: func(t testing.TB, instance string) hot.Feed {
-			through := o
-			through.Addr, through.Instance = p.addr(), instance
+			through := feeds
+			through.Instance = instance
 			feed, err := open(t, through).NewFeed(t.Context())
 			if err != nil {
 				t.Fatalf("feed: %v", err)
 			}
 			return feed
 		},
-		Break: func(testing.TB) { p.cut() },
 		Parts: []string{"head", "window", "states", "members", "roster", "gone"},
 		Drop: func(t testing.TB, s events.SessionID, part string) bool {
 			n, err := admin.Del(t.Context(), o.Prefix+"annal:{"+string(s)+"}:"+part).Result()
@@ -84,16 +101,18 @@ func fixture(t testing.TB, addr string, embedded bool) hottest.Fixture {
 			}
 			return n == 1
 		},
-		Flush: func(t testing.TB) {
-			keys := admin.Scan(t.Context(), 0, o.Prefix+"*", 1000).Iterator()
-			for keys.Next(t.Context()) {
-				if err := admin.Del(t.Context(), keys.Val()).Err(); err != nil {
-					t.Fatalf("flush: %v", err)
-				}
-			}
-			if err := keys.Err(); err != nil {
-				t.Fatalf("flush: %v", err)
-			}
-		},
+	}
+}
+
+// flush deletes what a server has under a prefix.
+func flush(t testing.TB, admin *goredis.Client, prefix string) {
+	keys := admin.Scan(t.Context(), 0, prefix+"*", 1000).Iterator()
+	for keys.Next(t.Context()) {
+		if err := admin.Del(t.Context(), keys.Val()).Err(); err != nil {
+			t.Fatalf("flush: %v", err)
+		}
+	}
+	if err := keys.Err(); err != nil {
+		t.Fatalf("flush: %v", err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 // who comes meanwhile goes with the next. Each partition writes a handful of commands at
 // a time, and a pipeline costs more than the commands in it. Nobody waits when it is quiet.
 type together struct {
-	client *redis.Client
+	client redis.UniversalClient
 
 	mu    sync.Mutex
 	busy  bool
