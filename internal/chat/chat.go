@@ -14,6 +14,7 @@ import (
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/client"
+	"annal/pkg/events"
 )
 
 // Conn is what a chat needs of a connection; Connect makes one of a client.
@@ -100,6 +101,10 @@ func (c *Chat) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := c.begin(ctx)
+	if errors.Is(err, io.EOF) {
+		c.screen.Print(noLongerMember)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -112,7 +117,7 @@ func (c *Chat) Run(ctx context.Context) error {
 		c.takeLeave(ctx)
 		return nil
 	case errors.Is(err, io.EOF):
-		c.screen.Print("* you are no longer a member here")
+		c.screen.Print(noLongerMember)
 		return nil
 	case ctx.Err() != nil:
 		return nil // interrupted
@@ -121,7 +126,10 @@ func (c *Chat) Run(ctx context.Context) error {
 	}
 }
 
-// begin shows the newest events, and opens the stream of those after them.
+const noLongerMember = "* you are no longer a member here"
+
+// begin shows the newest events, and opens the stream of those after them; io.EOF when
+// the user was put out in between.
 func (c *Chat) begin(ctx context.Context) (Stream, error) {
 	page, err := c.conn.History(ctx, c.session, client.Newest{}, shownAtFirst)
 	if err != nil {
@@ -136,6 +144,10 @@ func (c *Chat) begin(ctx context.Context) (Stream, error) {
 		}
 	}
 	stream, err := c.conn.Subscribe(ctx, c.session, c.lastOf(page))
+	var refusal *client.Error
+	if errors.As(err, &refusal) && refusal.Code == events.CodeNotAMember {
+		return nil, io.EOF
+	}
 	if err != nil {
 		return nil, fmt.Errorf("chat: subscribe: %w", err)
 	}

@@ -30,6 +30,12 @@ type terminal struct {
 // open starts a chat of who with whom.
 func open(t *testing.T, s *clienttest.Server, who string, p Place) *terminal {
 	t.Helper()
+	return openOn(t, s, who, p, func(c Conn) Conn { return c })
+}
+
+// openOn opens a chat over what wrap makes of the connection.
+func openOn(t *testing.T, s *clienttest.Server, who string, p Place, wrap func(Conn) Conn) *terminal {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	states := make(chan client.State, 64)
 	opts := s.Options(who)
@@ -51,7 +57,7 @@ func open(t *testing.T, s *clienttest.Server, who string, p Place) *terminal {
 	term := &terminal{t: t, who: who, in: write, done: make(chan error, 1), more: make(chan struct{}, 1)}
 	var gone sync.WaitGroup
 	gone.Go(func() { term.watch(read) })
-	chat := New(Connect(c), screen, session, c.User(), time.UTC)
+	chat := New(wrap(Connect(c)), screen, session, c.User(), time.UTC)
 	gone.Go(func() {
 		for {
 			select {
@@ -224,6 +230,38 @@ func TestRemovedFromTheGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	bob.sees("* you are no longer a member here")
+	if err := <-bob.done; err != nil {
+		t.Errorf("bob's chat ends with %v", err)
+	}
+}
+
+// removedFirst has the user put out just before they subscribe.
+type removedFirst struct {
+	Conn
+	remove func()
+}
+
+func (c removedFirst) Subscribe(ctx context.Context, session string, after uint64) (Stream, error) {
+	c.remove()
+	return c.Conn.Subscribe(ctx, session, after)
+}
+
+func TestRemovedBeforeSubscribing(t *testing.T) {
+	s := clienttest.Serve(t)
+	open(t, s, "alice", Place{Group: "friends", With: []string{"bob"}})
+	admin := s.Dial(s.Options("alice"))
+	bob := openOn(t, s, "bob", Place{Group: "friends"}, func(c Conn) Conn {
+		return removedFirst{c, func() {
+			session, err := Open(t.Context(), Connect(admin), Place{Group: "friends"})
+			if err == nil {
+				_, err = admin.Remove(t.Context(), session, []string{"bob"})
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}}
+	})
+	bob.sees("#1 * alice opened this", "* you are no longer a member here")
 	if err := <-bob.done; err != nil {
 		t.Errorf("bob's chat ends with %v", err)
 	}

@@ -118,6 +118,30 @@ func (d diskStore) Apply(p events.Progress, rows []sequencer.StoredRow) error {
 	return d.Store.Apply(p, rows)
 }
 
+// Fill implements sequencer.Store.
+func (d diskStore) Fill(rows []sequencer.StoredRow) error {
+	if err := d.link.thawed(); err != nil {
+		return err
+	}
+	return d.Store.Fill(rows)
+}
+
+// Forget implements sequencer.Store.
+func (d diskStore) Forget(s events.SessionID) error {
+	if err := d.link.thawed(); err != nil {
+		return err
+	}
+	return d.Store.Forget(s)
+}
+
+// SetNotes implements sequencer.Store.
+func (d diskStore) SetNotes(notes map[string][]byte) error {
+	if err := d.link.thawed(); err != nil {
+		return err
+	}
+	return d.Store.SetNotes(notes)
+}
+
 // Reset implements sequencer.Store.
 func (d diskStore) Reset() error {
 	if err := d.link.thawed(); err != nil {
