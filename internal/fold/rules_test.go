@@ -87,8 +87,12 @@ func feed(t *testing.T, rt *rapid.T, store hot.Store, said []hottest.Said) {
 
 func setViews(t *testing.T, store hot.Store, whole bool) {
 	t.Helper()
+	run, err := store.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for p := range int32(partitions) {
-		if err := store.SetView(t.Context(), p, hot.ViewState{ID: "1", Whole: whole}); err != nil {
+		if err := store.SetView(t.Context(), p, hot.ViewState{ID: "1", Whole: whole, Run: run}); err != nil {
 			t.Fatalf("set the view of partition %d: %v", p, err)
 		}
 	}

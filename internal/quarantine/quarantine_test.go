@@ -101,7 +101,7 @@ func (w *world) run() {
 	w.Helper()
 	p, err := hot.New(w.ctx, hot.Options{
 		Log: versions{w.log.Client(), &w.projector}, Store: w.opened.Store, Notifier: silent{}, Source: "urn:test", NewViewID: app.NewViewID,
-		CommitEvery: 10 * time.Millisecond, Logger: slog.New(slog.DiscardHandler), Metrics: hot.NewMetrics(prometheus.NewRegistry()),
+		CommitEvery: 10 * time.Millisecond, Recall: 10 * time.Minute, Logger: slog.New(slog.DiscardHandler), Metrics: hot.NewMetrics(prometheus.NewRegistry()),
 	})
 	if err != nil {
 		w.Fatal(err)
