@@ -44,6 +44,14 @@ type checkpointer struct {
 // checkpointTick is how often it looks whether a checkpoint is due.
 const checkpointTick = 5 * time.Second
 
+// A checkpoint is never urgent, and decisions are: after workSpell of work it rests three
+// times as long, so that it takes a quarter of one core at most.
+const (
+	workSpell = 2 * time.Millisecond
+	restShare = 3
+	mostRest  = 100 * time.Millisecond
+)
+
 // run takes checkpoints until ctx ends: once so many events came since the last one, or
 // some came and it is old.
 func (c *checkpointer) run(ctx context.Context, every time.Duration, events int64) {
@@ -94,7 +102,7 @@ func (c *checkpointer) take(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t := &taking{checkpointer: c, rows: rows, notes: map[string][]byte{}}
+	t := &taking{checkpointer: c, rows: rows, notes: map[string][]byte{}, rested: began}
 	err = errors.Join(t.run(ctx), rows.Close())
 	if err != nil {
 		return err
@@ -113,6 +121,8 @@ type taking struct {
 	census  events.Census
 	written int
 	notes   map[string][]byte
+	// rested is when it last rested.
+	rested time.Time
 
 	appends sync.WaitGroup
 	mu      sync.Mutex
@@ -199,9 +209,26 @@ func sessionsIn(ctx context.Context, log eventlog.Log, partition int32, from, to
 	return sessions, nil
 }
 
+// rest rests when it has worked for a spell, and ends with ctx.
+func (t *taking) rest(ctx context.Context) error {
+	worked := time.Since(t.rested)
+	if worked < workSpell {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(min(restShare*worked, mostRest))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		t.rested = time.Now()
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // session takes the snapshot of one session, if there is such a one and it changed.
 func (t *taking) session(ctx context.Context, s events.SessionID) error {
-	if err := ctx.Err(); err != nil {
+	if err := t.rest(ctx); err != nil {
 		return err
 	}
 	was, err := t.was(s)
@@ -219,7 +246,7 @@ func (t *taking) session(ctx context.Context, s events.SessionID) error {
 		}
 		t.metrics.snapshots.WithLabelValues("chunk").Inc()
 		t.append(ctx, rec)
-		return sha256.Sum256(rec.Value), nil
+		return sha256.Sum256(rec.Value), t.rest(ctx)
 	})
 	if err != nil || !ok {
 		return err
