@@ -1,5 +1,7 @@
 package events
 
+import "google.golang.org/protobuf/encoding/protowire"
+
 func (w *wireWriter) sealed(s *Sealed) {
 	wireString(w, 1, s.KeyID)
 	w.bytes(2, s.Nonce)
@@ -195,9 +197,13 @@ func (r *wireReader) policy() (p Policy) {
 	return p
 }
 
-func (w *wireWriter) member(m NewMember) {
-	wireString(w, 1, m.User)
-	w.uint(2, uint64(m.Role))
+func (w *wireWriter) members(field protowire.Number, ms []NewMember) {
+	for _, m := range ms {
+		one := w.begin(field)
+		wireString(w, 1, m.User)
+		w.uint(2, uint64(m.Role))
+		w.end(one)
+	}
 }
 
 func (r *wireReader) member() (m NewMember) {

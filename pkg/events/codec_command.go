@@ -23,11 +23,7 @@ func (w *wireWriter) op(op Op) {
 	case Create:
 		m := w.begin(10)
 		w.uint(1, uint64(op.Kind))
-		for _, member := range op.Members {
-			one := w.begin(2)
-			w.member(member)
-			w.end(one)
-		}
+		w.members(2, op.Members)
 		policy := w.begin(3)
 		w.policy(op.Policy)
 		w.end(policy)
@@ -36,11 +32,7 @@ func (w *wireWriter) op(op Op) {
 		w.end(m)
 	case Add:
 		m := w.begin(11)
-		for _, member := range op.Members {
-			one := w.begin(1)
-			w.member(member)
-			w.end(one)
-		}
+		w.members(1, op.Members)
 		w.end(m)
 	case Remove:
 		m := w.begin(12)

@@ -80,20 +80,12 @@ func (w *wireWriter) event(e Event) {
 		policy := w.begin(3)
 		w.policy(e.Policy)
 		w.end(policy)
-		for _, member := range e.Members {
-			one := w.begin(4)
-			w.member(member)
-			w.end(one)
-		}
+		w.members(4, e.Members)
 		wireString(w, 5, e.Title)
 		w.end(m)
 	case Added:
 		m := w.begin(11)
-		for _, member := range e.Members {
-			one := w.begin(1)
-			w.member(member)
-			w.end(one)
-		}
+		w.members(1, e.Members)
 		w.allSkipped(e.Skipped)
 		w.end(m)
 	case Removed:

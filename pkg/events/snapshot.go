@@ -102,15 +102,6 @@ func CheckpointKey(offset int64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{checkpointKey}, uint64(offset))
 }
 
-// SnapshotPlace reads a snapshot's key: what is known of one whose value is damaged.
-func SnapshotPlace(key []byte) (s SessionID, offset int64, ok bool) {
-	const tail = 1 + 8
-	if len(key) < 1+tail || key[0] != snapshotKey || key[len(key)-tail] != 0 {
-		return "", 0, false
-	}
-	return SessionID(key[1 : len(key)-tail]), int64(binary.BigEndian.Uint64(key[len(key)-8:])), true
-}
-
 // EncodeSnapshot writes a snapshot as a record of annal.snapshots.
 func EncodeSnapshot(s Snapshot, e Envelope) (Record, error) {
 	var w wireWriter

@@ -152,15 +152,11 @@ func (f *filling) record(rec *eventlog.Record) error {
 // snapshot takes a session's snapshot if it is the newest so far not above the
 // checkpoint.
 func (f *filling) snapshot(rec *eventlog.Record) error {
-	session, offset, ok := events.SnapshotPlace(rec.Key)
-	if !ok || offset > f.checkpoint.Progress.Offset {
-		return nil
-	}
 	s, err := events.DecodeSnapshot(rec.Record)
-	if err != nil {
-		return nil // as if it were missing, which the census notices
+	if err != nil || s.Offset > f.checkpoint.Progress.Offset {
+		return nil // one that can't be read is as good as missing, which the census notices
 	}
-	had, err := f.had(session)
+	had, err := f.had(s.Session)
 	if err != nil {
 		return err
 	}
@@ -176,12 +172,12 @@ func (f *filling) snapshot(rec *eventlog.Record) error {
 	if err != nil {
 		return err
 	}
-	f.keep(noteSession+string(session), note)
-	f.census.Add(session, s.Hash)
+	f.keep(noteSession+string(s.Session), note)
+	f.census.Add(s.Session, s.Hash)
 	if len(s.Chunks) > 0 {
-		f.keep(noteWhole+string(session), rec.Value)
+		f.keep(noteWhole+string(s.Session), rec.Value)
 	} else {
-		f.fill(session, s.Rows)
+		f.fill(s.Session, s.Rows)
 	}
 	return f.flushIf(fillBytes)
 }
