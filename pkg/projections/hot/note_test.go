@@ -17,6 +17,8 @@ func TestNotesWhatItTold(t *testing.T) {
 	s.say(5)
 	s.chat.Accept(group, "ann", events.Read{Marker: 3, MarkerIndex: 2})
 	s.wantTold(6, ended)
+	// What is told is noted by the next commit only.
+	s.settled(ended)
 	stop()
 	part := hot.Part{Session: group, User: "ann"}
 	if c := s.noted; c.Len() != 3 || c.Heads[group] != 5 || c.Markers[part].Marker != 3 || c.Parts[part] != 1 {
@@ -35,6 +37,7 @@ func TestNotesWhatItTold(t *testing.T) {
 	p, stop, ended = s.run()
 	s.ready(p, ended)
 	s.wantTold(8, ended)
+	s.settled(ended)
 	stop()
 	if s.noted.Heads[group] != 6 {
 		t.Errorf("noted are %+v, want head 6", s.noted)
