@@ -42,12 +42,20 @@ type DB struct {
 	open map[int32]bool
 }
 
-// Memory the database may take, in all. Pebble takes its memtables out of the block
-// cache's budget: with a budget near their size, every filter block is read from the
-// file again on every look.
+// Memory the database may take, in all, and how it is laid out for rows that are read
+// and written anywhere among those of a million sessions. Pebble takes its memtables out
+// of the block cache's budget, and what is left must hold the filters and indexes, of
+// about 2 bytes a row: what a look for an absent client id misses there it reads from the
+// file again. Every compaction of the top level writes all the rest anew, so it waits for
+// as much as memory and readers bear.
 const (
-	cacheBytes    = 64 << 20
-	memTableBytes = 16 << 20
+	cacheBytes    = 128 << 20
+	memTableBytes = 32 << 20
+	// fileBytes bounds what one filter is of, and so what is read when it is missed.
+	fileBytes = 4 << 20
+	// topFiles is how many layers of files the top level may have before it is compacted;
+	// at stopFiles writes wait.
+	topFiles, stopFiles = 8, 24
 )
 
 // Open opens or makes the database in dir for the log of that cluster. One that holds
@@ -57,13 +65,15 @@ func Open(dir, cluster string, log *slog.Logger) (*DB, error) {
 	cache := pebble.NewCache(cacheBytes)
 	defer cache.Unref()
 	opts := &pebble.Options{
-		Cache: cache, MemTableSize: memTableBytes, MaxOpenFiles: 500,
+		Cache: cache, MemTableSize: memTableBytes,
+		L0CompactionThreshold: topFiles, L0StopWritesThreshold: stopFiles,
 		Logger: quiet{log}, FormatMajorVersion: pebble.FormatNewest,
 	}
 	// Every command looks for its client id, which is nearly always absent: ten bits a
 	// key answer that without reading a block.
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		opts.TargetFileSizes[i] = fileBytes
 	}
 	db, err := pebble.Open(dir, opts)
 	if err != nil {
