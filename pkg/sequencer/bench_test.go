@@ -2,10 +2,8 @@ package sequencer_test
 
 import (
 	"fmt"
-	"log/slog"
 	"testing"
 
-	"annal/pkg/connectors/pebble"
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
 	"annal/pkg/sequencer"
@@ -45,25 +43,7 @@ func benchCommands(b *testing.B, sessions, n int) []eventlog.Record {
 func BenchmarkMachine(b *testing.B) {
 	for name, open := range map[string]func(b *testing.B) sequencer.Store{
 		"memory": func(*testing.B) sequencer.Store { return sequencer.NewMemoryStore() },
-		"pebble": func(b *testing.B) sequencer.Store {
-			db, err := pebble.Open(b.TempDir(), "c", slog.New(slog.DiscardHandler))
-			if err != nil {
-				b.Fatal(err)
-			}
-			s, err := db.Store(0)
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.Cleanup(func() {
-				if err := s.Close(); err != nil {
-					b.Error(err)
-				}
-				if err := db.Close(); err != nil {
-					b.Error(err)
-				}
-			})
-			return s
-		},
+		"pebble": openPebble,
 	} {
 		b.Run(name, func(b *testing.B) { benchMachine(b, open(b)) })
 	}

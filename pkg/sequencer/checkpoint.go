@@ -46,12 +46,15 @@ type checkpointer struct {
 // checkpointTick is how often it looks whether a checkpoint is due.
 const checkpointTick = 5 * time.Second
 
-// A checkpoint is never urgent, and decisions are: after workSpell of work it rests three
+// A checkpoint is seldom urgent, and decisions are: after workSpell of work it rests three
 // times as long, so that all of a process take a quarter of one core at most. Partitions
-// that have to wait for their turn cover more with one checkpoint.
+// that have to wait for their turn cover more with one checkpoint. When longTail times as
+// many events have come as one is due after, whoever takes over would have much to read,
+// and it rests only as long as it works.
 const (
 	workSpell = 2 * time.Millisecond
 	restShare = 3
+	longTail  = 8
 	mostRest  = 100 * time.Millisecond
 )
 
@@ -69,7 +72,7 @@ func (c *checkpointer) run(ctx context.Context, every time.Duration, events int6
 		}
 		n, err := c.behind()
 		if err == nil && n > 0 && (n >= events || time.Since(last) >= every) {
-			err = c.takeInTurn(ctx)
+			err = c.takeInTurn(ctx, n >= longTail*events)
 			last = time.Now()
 		}
 		if err != nil && ctx.Err() == nil {
@@ -78,14 +81,14 @@ func (c *checkpointer) run(ctx context.Context, every time.Duration, events int6
 	}
 }
 
-func (c *checkpointer) takeInTurn(ctx context.Context) error {
+func (c *checkpointer) takeInTurn(ctx context.Context, urgent bool) error {
 	select {
 	case c.turns <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	defer func() { <-c.turns }()
-	return c.take(ctx)
+	return c.take(ctx, urgent)
 }
 
 // behind is how many records the store has read since the last checkpoint.
@@ -109,13 +112,16 @@ func (c *checkpointer) last() (events.Checkpoint, bool, error) {
 
 // take takes a checkpoint. If it ends half way, the next one is of all sessions: the
 // notes may name what never came into the log.
-func (c *checkpointer) take(ctx context.Context) error {
+func (c *checkpointer) take(ctx context.Context, urgent bool) error {
 	began := time.Now()
 	rows, err := c.store.Rows()
 	if err != nil {
 		return err
 	}
-	t := &taking{checkpointer: c, rows: rows, notes: map[string][]byte{}, rested: began}
+	t := &taking{checkpointer: c, rows: rows, notes: map[string][]byte{}, rested: began, restShare: restShare}
+	if urgent {
+		t.restShare = 1
+	}
 	err = errors.Join(t.run(ctx), rows.Close())
 	if err != nil {
 		return err
@@ -134,8 +140,9 @@ type taking struct {
 	census  events.Census
 	written int
 	notes   map[string][]byte
-	// rested is when it last rested.
-	rested time.Time
+	// rested is when it last rested, restShare how many times as long as it works.
+	rested    time.Time
+	restShare time.Duration
 
 	appends sync.WaitGroup
 	mu      sync.Mutex
@@ -228,7 +235,7 @@ func (t *taking) rest(ctx context.Context) error {
 	if worked < workSpell {
 		return ctx.Err()
 	}
-	timer := time.NewTimer(min(restShare*worked, mostRest))
+	timer := time.NewTimer(min(t.restShare*worked, mostRest))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
 
 	"annal/pkg/eventlog"
@@ -23,10 +24,16 @@ type restorer struct {
 	store     Store
 	partition int32
 	source    string
+	// look is firstLook but in tests.
+	look int64
 }
 
 // errIncomplete: the snapshots are not all that the checkpoint spoke of.
 var errIncomplete = errors.New("sequencer: snapshots are missing or damaged")
+
+// firstLook is in how many of the last records checkpoints are looked for first, and
+// widerLook how many times as far back each time that none served.
+const firstLook, widerLook = 20_000, 8
 
 // restore fills the store from the newest complete checkpoint within the bounds of the
 // events, above an offset; false when there is none. The store is empty then, unless
@@ -36,31 +43,34 @@ func (r *restorer) restore(ctx context.Context, above, start, end int64) (p even
 	if err != nil || upTo < 0 {
 		return p, false, nil, err
 	}
-	var found []events.Checkpoint
-	err = r.each(ctx, upTo, func(rec *eventlog.Record) error {
-		if c, err := events.DecodeCheckpoint(rec.Record); err == nil {
-			if at := c.Progress.Offset; at > above && at >= start && at <= end {
-				found = append(found, c)
-			}
-		}
-		return nil
-	})
+	first, _, err := r.log.Bounds(ctx, eventlog.Snapshots, r.partition)
 	if err != nil {
 		return p, false, nil, err
 	}
-	slices.SortFunc(found, func(a, b events.Checkpoint) int { return int(b.Progress.Offset - a.Progress.Offset) })
-	for _, c := range found {
-		err := r.from(ctx, c, upTo)
-		if err == nil {
-			return c.Progress, true, problem, nil
-		}
-		if err := r.store.Reset(); err != nil {
+	// The newest is near the end; what is before it is only read again to fill the store.
+	for to, span := upTo, r.look; to > first; span *= widerLook {
+		from := max(first, upTo-span)
+		found, err := r.checkpoints(ctx, from, to)
+		if err != nil {
 			return p, false, problem, err
 		}
-		if !errors.Is(err, errIncomplete) {
-			return p, false, problem, err
+		for _, c := range found {
+			if at := c.Progress.Offset; at <= above || at < start || at > end {
+				continue
+			}
+			err := r.from(ctx, c, first, upTo)
+			if err == nil {
+				return c.Progress, true, problem, nil
+			}
+			if err := r.store.Reset(); err != nil {
+				return p, false, problem, err
+			}
+			if !errors.Is(err, errIncomplete) {
+				return p, false, problem, err
+			}
+			problem = errors.Join(problem, fmt.Errorf("checkpoint at %d: %w", c.Progress.Offset, err))
 		}
-		problem = errors.Join(problem, fmt.Errorf("checkpoint at %d: %w", c.Progress.Offset, err))
+		to = from
 	}
 	return p, false, problem, nil
 }
@@ -88,13 +98,21 @@ func (r *restorer) mark(ctx context.Context) (int64, error) {
 	}
 }
 
-// each calls f with the records of the snapshots up to an offset.
-func (r *restorer) each(ctx context.Context, upTo int64, f func(*eventlog.Record) error) error {
-	start, _, err := r.log.Bounds(ctx, eventlog.Snapshots, r.partition)
-	if err != nil {
-		return err
-	}
-	cursor, err := r.log.Read(ctx, eventlog.Snapshots, r.partition, start)
+// checkpoints gives those between two offsets of the snapshots, the newest first.
+func (r *restorer) checkpoints(ctx context.Context, from, upTo int64) (found []events.Checkpoint, err error) {
+	err = r.each(ctx, from, upTo, func(rec *eventlog.Record) error {
+		if c, err := events.DecodeCheckpoint(rec.Record); err == nil {
+			found = append(found, c)
+		}
+		return nil
+	})
+	slices.SortFunc(found, func(a, b events.Checkpoint) int { return int(b.Progress.Offset - a.Progress.Offset) })
+	return found, err
+}
+
+// each calls f with the records of the snapshots within bounds of offsets.
+func (r *restorer) each(ctx context.Context, from, upTo int64, f func(*eventlog.Record) error) error {
+	cursor, err := r.log.Read(ctx, eventlog.Snapshots, r.partition, from)
 	if err != nil {
 		return err
 	}
@@ -116,12 +134,12 @@ func (r *restorer) each(ctx context.Context, upTo int64, f func(*eventlog.Record
 }
 
 // from fills the store as of a checkpoint.
-func (r *restorer) from(ctx context.Context, c events.Checkpoint, upTo int64) error {
+func (r *restorer) from(ctx context.Context, c events.Checkpoint, first, upTo int64) error {
 	if err := r.store.Reset(); err != nil {
 		return err
 	}
-	f := &filling{store: r.store, checkpoint: c, notes: map[string][]byte{}}
-	if err := r.each(ctx, upTo, f.record); err != nil {
+	f := &filling{store: r.store, checkpoint: c, notes: map[string][]byte{}, seen: newSeen(c.Census.Sessions)}
+	if err := r.each(ctx, first, upTo, f.record); err != nil {
 		return err
 	}
 	return f.finish()
@@ -132,10 +150,40 @@ type filling struct {
 	store      Store
 	checkpoint events.Checkpoint
 	census     events.Census
+	// seen are the sessions that a snapshot was taken of.
+	seen seen
 	// rows and notes are not in the store yet.
 	rows  []StoredRow
 	notes map[string][]byte
 	bytes int
+}
+
+// seen says of sessions whether they were not there before, so that nobody has to look in
+// the store; it may be wrong the other way. It is a Bloom filter of 16 bits a session.
+type seen struct{ bits []uint64 }
+
+// maxSeenBits bounds its memory to 16 MiB: with far more sessions it only helps less.
+const maxSeenBits = 1 << 27
+
+func newSeen(sessions uint64) seen {
+	bits := uint64(1 << 10)
+	for bits < 16*sessions && bits < maxSeenBits {
+		bits *= 2
+	}
+	return seen{make([]uint64, bits/64)}
+}
+
+// add says whether the session may have been added before.
+func (s seen) add(id events.SessionID) (before bool) {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(id)) // a hash takes everything
+	sum, mask := h.Sum64(), uint64(len(s.bits)*64-1)
+	before = true
+	for _, bit := range [...]uint64{sum & mask, sum >> 32 & mask, (sum >> 17) * 0x9e3779b97f4a7c15 >> 20 & mask} {
+		before = before && s.bits[bit/64]>>(bit%64)&1 == 1
+		s.bits[bit/64] |= 1 << (bit % 64)
+	}
+	return before
 }
 
 func (f *filling) record(rec *eventlog.Record) error {
@@ -183,6 +231,9 @@ func (f *filling) snapshot(rec *eventlog.Record) error {
 }
 
 func (f *filling) had(s events.SessionID) (*events.Snapshot, error) {
+	if !f.seen.add(s) {
+		return nil, nil
+	}
 	value, pending := f.notes[noteSession+string(s)]
 	if !pending {
 		var err error

@@ -177,7 +177,7 @@ func unexpired(t *testing.T, rows []StoredRow, now events.Millis) (out []StoredR
 func (s *story) checkpoint() {
 	s.t.Helper()
 	c := &checkpointer{log: s.log, store: s.store, source: "/test", metrics: NewMetrics(prometheus.NewRegistry()), logger: slog.New(slog.DiscardHandler)}
-	if err := c.take(s.ctx); err != nil {
+	if err := c.take(s.ctx, true); err != nil {
 		s.t.Fatal(err)
 	}
 	s.last = s.machine.Progress().Offset
@@ -219,7 +219,7 @@ func (s *story) restored(records []eventlog.Record) (rows []StoredRow, offset in
 		appendTo(s.t, log, eventlog.Snapshots, rec.Record)
 	}
 	store := NewMemoryStore()
-	r := &restorer{log: log, store: store, source: "/test"}
+	r := &restorer{log: log, store: store, source: "/test", look: 5}
 	p, ok, problem, err := r.restore(s.ctx, 0, 0, s.machine.Progress().Offset)
 	if err != nil {
 		s.t.Fatal(err)
@@ -375,7 +375,7 @@ func TestCheckpointCutShort(t *testing.T) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	cancel()
 	c := &checkpointer{log: s.log, store: s.store, source: "/test", metrics: NewMetrics(prometheus.NewRegistry()), logger: slog.New(slog.DiscardHandler)}
-	if err := c.take(ctx); err == nil {
+	if err := c.take(ctx, true); err == nil {
 		t.Fatal("a checkpoint was taken though its context had ended")
 	}
 	s.wantRestored("after the cut", s.snapshots())

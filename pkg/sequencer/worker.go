@@ -175,7 +175,7 @@ func (w *worker) restoreAnew(p events.Progress, usable bool, start, end int64) (
 	} else if err := w.store.Reset(); err != nil {
 		return p, "", fmt.Errorf("sequencer: reset the store: %w", err)
 	}
-	r := &restorer{log: w.role.opts.Log, store: w.store, partition: w.partition, source: w.role.opts.Source}
+	r := &restorer{log: w.role.opts.Log, store: w.store, partition: w.partition, source: w.role.opts.Source, look: firstLook}
 	for n := 0; ; n++ {
 		got, ok, problem, err := r.restore(w.ctx, above, start, end)
 		if problem != nil {
