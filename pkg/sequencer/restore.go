@@ -47,7 +47,8 @@ func (r *restorer) restore(ctx context.Context, above, start, end int64) (p even
 	if err != nil {
 		return p, false, nil, err
 	}
-	// The newest is near the end; what is before it is only read again to fill the store.
+	// The newest is near the end. One that a zombie wrote late may hide it when it is not
+	// among the last records: then more events are read after it, and all is right.
 	for to, span := upTo, r.look; to > first; span *= widerLook {
 		from := max(first, upTo-span)
 		found, err := r.checkpoints(ctx, from, to)

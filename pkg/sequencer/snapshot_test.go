@@ -19,6 +19,8 @@ import (
 // story is a partition's life: commands decided by the production rules, with
 // checkpoints in between.
 type story struct {
+	// look is the restorer's: little, so that it has to look further.
+	look    int64
 	t       *testing.T
 	ctx     context.Context
 	log     *eventlog.Memory
@@ -37,7 +39,7 @@ func newStory(t *testing.T, seed uint64) *story {
 	t.Cleanup(cancel)
 	s := &story{
 		t: t, ctx: ctx, log: eventlog.NewMemory(eventlog.MemoryOptions{Partitions: 1}), store: NewMemoryStore(),
-		random: rand.New(rand.NewPCG(seed, 1)), now: 1_700_000_000_000, at: map[int64][]StoredRow{},
+		random: rand.New(rand.NewPCG(seed, 1)), now: 1_700_000_000_000, at: map[int64][]StoredRow{}, look: 5,
 	}
 	t.Cleanup(s.log.Close)
 	var err error
@@ -219,7 +221,7 @@ func (s *story) restored(records []eventlog.Record) (rows []StoredRow, offset in
 		appendTo(s.t, log, eventlog.Snapshots, rec.Record)
 	}
 	store := NewMemoryStore()
-	r := &restorer{log: log, store: store, source: "/test", look: 5}
+	r := &restorer{log: log, store: store, source: "/test", look: s.look}
 	p, ok, problem, err := r.restore(s.ctx, 0, 0, s.machine.Progress().Offset)
 	if err != nil {
 		s.t.Fatal(err)
@@ -276,7 +278,9 @@ func TestRestoreGivesTheRowsOfTheCheckpoint(t *testing.T) {
 		s.wantRestored(fmt.Sprint("seed ", seed), all)
 		s.wantRestored(fmt.Sprint("compacted, seed ", seed), compacted(all))
 		// A zombie's snapshots may come late: older ones, and ones above the checkpoint.
+		// In one look, since an old checkpoint among the last records hides one before these.
 		late := all[s.random.IntN(len(all))]
+		s.look = firstLook
 		s.wantRestored(fmt.Sprint("with a late record, seed ", seed), append(all[:len(all):len(all)], late))
 	}
 }
