@@ -50,7 +50,7 @@ func (c *Conn) subscribe(id string, u events.UserID, op *clientv1.Subscribe) *ev
 		}
 	}
 	s := &subscription{conn: c, t: t, user: u, joined: p.Member.Stays[len(p.Member.Stays)-1].From, at: -1}
-	c.replace(session, s)
+	c.replace(t.session, s) // the topic's: its text is kept for all
 	c.gw.ports.Metrics.subscriptions.Inc()
 	c.send(&clientv1.ServerFrame{Id: id, Kind: &clientv1.ServerFrame_Subscribed{Subscribed: &clientv1.Subscribed{
 		Session: string(session), Head: uint64(p.Head.Seq), From: uint64(from),
