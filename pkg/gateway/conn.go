@@ -62,7 +62,7 @@ type Conn struct {
 	device   string
 	version  string
 	home     *audience // of the user, set by hello
-	subs     map[events.SessionID]*subscription
+	subs     subscriptions
 }
 
 // Connect takes a new connection in. It is nil while the gateway stops.

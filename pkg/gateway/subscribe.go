@@ -17,8 +17,7 @@ func (c *Conn) subscribe(id string, u events.UserID, op *clientv1.Subscribe) *ev
 		return err
 	}
 	c.mu.Lock()
-	_, again := c.subs[session]
-	full := !again && len(c.subs) >= c.gw.config.MaxSubscriptions
+	full := c.subs.of(session) == nil && len(c.subs) >= c.gw.config.MaxSubscriptions
 	c.mu.Unlock()
 	if full {
 		return &events.Error{Code: events.CodeTooManySubscriptions}
@@ -50,7 +49,7 @@ func (c *Conn) subscribe(id string, u events.UserID, op *clientv1.Subscribe) *ev
 		}
 	}
 	s := &subscription{conn: c, t: t, user: u, joined: p.Member.Stays[len(p.Member.Stays)-1].From, at: -1}
-	c.replace(t.session, s) // the topic's: its text is kept for all
+	c.replace(session, s)
 	c.gw.ports.Metrics.subscriptions.Inc()
 	c.send(&clientv1.ServerFrame{Id: id, Kind: &clientv1.ServerFrame_Subscribed{Subscribed: &clientv1.Subscribed{
 		Session: string(session), Head: uint64(p.Head.Seq), From: uint64(from),
@@ -63,15 +62,7 @@ func (c *Conn) subscribe(id string, u events.UserID, op *clientv1.Subscribe) *ev
 // one it had.
 func (c *Conn) replace(session events.SessionID, s *subscription) {
 	c.mu.Lock()
-	old := c.subs[session]
-	if s == nil {
-		delete(c.subs, session)
-	} else {
-		if c.subs == nil {
-			c.subs = map[events.SessionID]*subscription{}
-		}
-		c.subs[session] = s
-	}
+	old := c.subs.put(session, s)
 	c.mu.Unlock()
 	if old != nil {
 		c.gw.hub.remove(old)
@@ -92,8 +83,8 @@ func (c *Conn) unsubscribe(op *clientv1.Unsubscribe) (*clientv1.ServerFrame, *ev
 // topic's lock is held.
 func (c *Conn) unsubscribed(s *subscription) {
 	c.mu.Lock()
-	if c.subs[s.t.session] == s {
-		delete(c.subs, s.t.session)
+	if c.subs.of(s.t.session) == s {
+		c.subs.put(s.t.session, nil)
 	}
 	c.mu.Unlock()
 	c.send(unsubscribedFrame(s.t.session))
