@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
@@ -41,14 +42,17 @@ func (c *Conn) subscribe(id string, u events.UserID, op *clientv1.Subscribe) *ev
 		c.gw.hub.topics.release(session)
 		return err
 	}
-	from := p.Head.Seq
+	from, spans := p.Head.Seq, visible(&p)
 	if op.After != nil {
-		from = max(events.Seq(op.GetAfter()), present(visible(&p)).first-1)
+		from = max(events.Seq(op.GetAfter()), present(spans).first-1)
 		if p.Head.WindowStart > 0 {
 			from = max(from, p.Head.WindowStart-1)
 		}
 	}
-	s := &subscription{conn: c, t: t, user: u, joined: p.Member.Stays[len(p.Member.Stays)-1].From, at: -1}
+	s := &subscription{
+		conn: c, t: t, user: u, joined: p.Member.Stays[len(p.Member.Stays)-1].From, at: -1,
+		first: present(spans).first, earlier: slices.Clone(spans[:len(spans)-1]),
+	}
 	c.replace(session, s)
 	c.gw.ports.Metrics.subscriptions.Inc()
 	c.send(&clientv1.ServerFrame{Id: id, Kind: &clientv1.ServerFrame_Subscribed{Subscribed: &clientv1.Subscribed{
