@@ -8,7 +8,9 @@ func TestTextsThatCrossAStay(t *testing.T) {
 	said := func(seq, overridden, revoked uint64) *event {
 		return &event{text: 1, message: &message{seq: seq, texts: []uint64{1, 2}, overridden: overridden, revoked: revoked}}
 	}
-	over := func(target uint64) *event { return &event{text: 2, message: &message{seq: target, texts: []uint64{1, 2}}} }
+	over := func(target uint64) *event {
+		return &event{text: 2, message: &message{seq: target, texts: []uint64{1, 2}}}
+	}
 	for _, c := range []struct {
 		what      string
 		e         *event
