@@ -1,6 +1,11 @@
 package app
 
-import "testing"
+import (
+	"context"
+	"runtime"
+	"runtime/debug"
+	"testing"
+)
 
 func TestTheRoomForGarbage(t *testing.T) {
 	for _, c := range []struct {
@@ -11,4 +16,22 @@ func TestTheRoomForGarbage(t *testing.T) {
 			t.Errorf("of %d MiB live: %d %%, want %d", c.live>>20, got, c.want)
 		}
 	}
+}
+
+func TestTheRoomIsKeptTo(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(mostPercent))
+	look, cancel := context.WithCancel(t.Context())
+	cancel() // one look
+	inForce := func(what string, want int) {
+		t.Helper()
+		runtime.GC()
+		boundGarbage(look)
+		if got := debug.SetGCPercent(mostPercent); got != want {
+			t.Errorf("%s: the heap may grow by %d %%, want %d", what, got, want)
+		}
+	}
+	inForce("with little live", mostPercent)
+	much := make([]byte, 100<<20)
+	inForce("with much live", leastPercent)
+	runtime.KeepAlive(much)
 }
