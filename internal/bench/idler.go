@@ -12,6 +12,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	clientv1 "annal/gen/annal/client/v1"
+	"annal/pkg/events"
 	"annal/pkg/gateway/protocol"
 )
 
@@ -61,7 +62,8 @@ func come(ctx context.Context, url string, codec protocol.Codec, i int, token st
 }
 
 func (id *idler) settleIn(token string, sessions int) error {
-	if err := id.ws.SetReadDeadline(time.Now().Add(handshakeTimeout)); err != nil {
+	// Each of what is asked may take its time.
+	if err := id.ws.SetReadDeadline(time.Now().Add(4 * handshakeTimeout)); err != nil {
 		return fmt.Errorf("bench: %w", err)
 	}
 	_, err := id.ask(&clientv1.ClientFrame{Id: "hello", Op: &clientv1.ClientFrame_Hello{Hello: &clientv1.Hello{Token: token, Device: "bench"}}})
@@ -110,26 +112,42 @@ func (id *idler) say(m *clientv1.ClientFrame) error {
 	return id.ws.WriteMessage(kind, frame)
 }
 
-// ask says a frame and waits for its reply, before listen only.
+// ask says a frame and waits for its reply, before listen only. It says it again, within the
+// handshake's time, when the gateway says "later", as clients do.
 func (id *idler) ask(m *clientv1.ClientFrame) (*clientv1.ServerFrame, error) {
+	until := time.Now().Add(handshakeTimeout)
+	for {
+		reply, err := id.askOnce(m)
+		refusal := reply.GetError()
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("bench: %s: %w", m.GetId(), err)
+		case refusal == nil:
+			return reply, nil
+		case refusal.GetRetry() != string(events.RetryLater) || time.Now().After(until):
+			return nil, fmt.Errorf("bench: %s: %s: %s", m.GetId(), refusal.GetCode(), refusal.GetMessage())
+		}
+		<-time.After(time.Duration(refusal.GetRetryAfterMs()) * time.Millisecond)
+	}
+}
+
+func (id *idler) askOnce(m *clientv1.ClientFrame) (*clientv1.ServerFrame, error) {
 	if err := id.say(m); err != nil {
-		return nil, fmt.Errorf("bench: %s: %w", m.GetId(), err)
+		return nil, err
 	}
 	for {
 		_, b, err := id.ws.ReadMessage()
 		if err != nil {
-			return nil, fmt.Errorf("bench: %s: %w", m.GetId(), err)
+			return nil, err
 		}
 		reply, err := id.codec.ParseServer(b)
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("bench: %s: %w", m.GetId(), err)
-		case reply.GetId() != m.GetId():
-			continue // a notice: its own session was made
-		case reply.GetError() != nil:
-			return nil, fmt.Errorf("bench: %s: %s: %s", m.GetId(), reply.GetError().GetCode(), reply.GetError().GetMessage())
+		if err != nil {
+			return nil, err
 		}
-		return reply, nil
+		if reply.GetId() == m.GetId() {
+			return reply, nil
+		}
+		// A notice: its own session was made.
 	}
 }
 
