@@ -15,7 +15,7 @@ import (
 // comes back, to save collections that are seldom anyway: leastPercent.
 const (
 	mostPercent  = 200
-	leastPercent = 40
+	leastPercent = 30
 	// room is what lies between: as much as is allowed to be garbage, while that is neither.
 	room = 24 << 20
 	// roomEvery is how often what is live is looked at.
