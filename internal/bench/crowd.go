@@ -30,26 +30,28 @@ func gather(ctx context.Context, s *stack, gateway *server, subprotocol string, 
 		return nil, fmt.Errorf("bench: no protocol %q", subprotocol)
 	}
 	c := &crowd{all: make([]*idler, n)}
+	c.listening, c.ended = errgroup.WithContext(context.WithoutCancel(ctx))
 	coming, comingCtx := errgroup.WithContext(ctx)
 	coming.SetLimit(crowdAtOnce)
 	for i := range n {
-		coming.Go(func() (err error) {
+		coming.Go(func() error {
 			token, err := s.token(person(i))
 			if err != nil {
 				return err
 			}
-			c.all[i], err = come(comingCtx, gateway.at.WS, codec, i, token, crowdSessions, &c.beats)
-			return err
+			id, err := come(comingCtx, gateway.at.WS, codec, i, token, crowdSessions, &c.beats)
+			if err != nil {
+				return err
+			}
+			c.all[i] = id
+			// At once: until the last has come, the first may be asked whether they live.
+			c.listening.Go(id.listen)
+			return nil
 		})
 	}
-	err := coming.Wait()
-	c.listening, c.ended = errgroup.WithContext(context.WithoutCancel(ctx))
-	if err != nil {
+	if err := coming.Wait(); err != nil {
 		c.leave()
 		return nil, err
-	}
-	for _, id := range c.all {
-		c.listening.Go(id.listen)
 	}
 	return c, nil
 }
