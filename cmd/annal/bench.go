@@ -13,7 +13,7 @@ import (
 
 func benchCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure Annal on this machine"}
-	cmd.AddCommand(benchCoreCommand(), benchScaleCommand())
+	cmd.AddCommand(benchCoreCommand(), benchScaleCommand(), benchIdleCommand())
 	return cmd
 }
 
@@ -96,5 +96,54 @@ func benchScaleCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&sessions, "sessions", 1_000_000, "how many sessions to open")
+	return cmd
+}
+
+func benchIdleCommand() *cobra.Command {
+	var connections, intervals int
+	var out string
+	cmd := &cobra.Command{
+		Use:   "idle",
+		Short: "Measure what idle connections cost a gateway",
+		Long: "Start a real Kafka and Redis, a process that decides and projects, and a gateway in one of its own. Open\n" +
+			"--connections WebSockets from this process, each of a person who is subscribed to two sessions, and tell the\n" +
+			"gateway's memory for each, and its CPU time while the gateway asks for heartbeats and while clients say them:\n" +
+			"in JSON and in protobuf, and with a heartbeat of 5 s. It takes some minutes, and as many open files in each\n" +
+			"of two processes as there are connections (ulimit -n).",
+		Example: "  annal bench idle --connections 10000",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if connections < 100 || connections > 1_000_000 || connections%20 != 0 {
+				return fmt.Errorf("--connections is 100 to 1000000, a multiple of 20")
+			}
+			if intervals < 2 || intervals > 100 {
+				return fmt.Errorf("--intervals is 2 to 100")
+			}
+			executable, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			report, err := bench.Idle(cmd.Context(), bench.IdleOptions{
+				Executable: executable, Connections: connections, Intervals: intervals, Commit: version,
+				Progress: func(r bench.IdleRun) {
+					fmt.Fprintf(cmd.ErrOrStderr(), "%s, heartbeat %g s: %.1f KiB live, %.1f KiB resident per connection\n", r.Protocol, r.HeartbeatSeconds, r.LiveKiB, r.ResidentKiB)
+				},
+			})
+			if err != nil {
+				return err
+			}
+			if err := report.Print(cmd.OutOrStdout()); err != nil {
+				return err
+			}
+			if out == "" {
+				return nil
+			}
+			return report.Write(out)
+		},
+	}
+	f := cmd.Flags()
+	f.IntVar(&connections, "connections", 10_000, "how many are open at once")
+	f.IntVar(&intervals, "intervals", 3, "how many heartbeats CPU time is measured over, of each kind")
+	f.StringVar(&out, "out", "", "write the report to this file (JSON)")
 	return cmd
 }

@@ -36,8 +36,8 @@ func importCommand() *cobra.Command {
 		Long: "Bring in a file of recorded chat, plain or gzipped: one JSON object a line,\n" +
 			`{"time": RFC 3339, "channel", "kind": "message"|"action"|"join"|"leave", "user", "text"?}.` + "\n\n" +
 			"Each channel becomes a channel session, or with --split day one for each of its days (UTC).\n" +
-			"Client ids come from line numbers, so importing the same file again changes nothing. It takes a\n" +
-			"service token.",
+			"A line is known by its number and what it says: importing the same file again changes nothing, another\n" +
+			"file's lines are new. It takes a service token.",
 		Example: "  annal import examples/ubuntu-irc-sample.jsonl.gz\n  annal import --split day examples/ubuntu-irc-sample.jsonl.gz",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

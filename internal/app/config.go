@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"annal/pkg/gateway"
 	"annal/pkg/sequencer"
 )
 
@@ -46,6 +47,9 @@ type Config struct {
 	// after CheckpointEvery.
 	CheckpointEvery  time.Duration
 	CheckpointEvents int64
+	// Heartbeat is how often a client is to say something; a gateway asks one that is silent,
+	// and closes it when it stays so for two and a half of them.
+	Heartbeat time.Duration
 
 	Version string
 	Log     *slog.Logger
@@ -65,6 +69,7 @@ func Defaults() Config {
 	return Config{
 		HTTP: "127.0.0.1:8080", Data: "data", Roles: Roles(),
 		CheckpointEvery: rows.CheckpointEvery, CheckpointEvents: rows.CheckpointEvents,
+		Heartbeat: gateway.DefaultConfig().Heartbeat,
 	}
 }
 
@@ -82,6 +87,7 @@ var (
 	ErrRedis       = errors.New("app: --redis: want host:port")
 	ErrEngines     = errors.New("app: --engines: want " + EnginesEmbedded + " or " + EnginesReal)
 	ErrCheckpoints = errors.New("app: --checkpoint-every is 1s to 24h, --checkpoint-events at least 1000")
+	ErrHeartbeat   = errors.New("app: --heartbeat is 1s to 10m")
 	ErrPartitions  = errors.New("app: --partitions: want 1 to 1000")
 )
 
@@ -142,6 +148,9 @@ func (c Config) validateOwn() error {
 	}
 	if c.CheckpointEvery < time.Second || c.CheckpointEvery > 24*time.Hour || c.CheckpointEvents < 1000 {
 		return ErrCheckpoints
+	}
+	if c.Heartbeat < time.Second || c.Heartbeat > 10*time.Minute {
+		return ErrHeartbeat
 	}
 	return checkAddress(c.HTTP, ErrHTTP)
 }

@@ -32,6 +32,8 @@ func TestValidate(t *testing.T) {
 		{"a port that is none", func(c *Config) { c.HTTP = ":http" }, ErrHTTP},
 		{"checkpoints all the time", func(c *Config) { c.CheckpointEvery = time.Millisecond }, ErrCheckpoints},
 		{"a checkpoint of every event", func(c *Config) { c.CheckpointEvents = 1 }, ErrCheckpoints},
+		{"heartbeats all the time", func(c *Config) { c.Heartbeat = time.Millisecond }, ErrHeartbeat},
+		{"heartbeats that find nothing out", func(c *Config) { c.Heartbeat = time.Hour }, ErrHeartbeat},
 		{"a port that is too high", func(c *Config) { c.HTTP = ":65536" }, ErrHTTP},
 		{"a sequencer needs no Redis and no keys", func(c *Config) { c.Roles, c.Redis, c.AuthKeys = []string{RoleSequencer}, "", "" }, nil},
 	} {

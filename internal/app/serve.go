@@ -30,11 +30,6 @@ import (
 	"annal/pkg/sequencer"
 )
 
-// gcPercent is how much the heap may grow between collections. Much of what is on its
-// way is garbage at once and little of it stays, so Go's own 100 collects twice a second
-// under load and takes a seventh of the process's time.
-const gcPercent = 200
-
 // Serve runs the configured roles until ctx ends, then stops them in the order in
 // which messages flow. A role that must not go on ends the process with its error.
 func Serve(ctx context.Context, c Config) error {
@@ -44,8 +39,8 @@ func Serve(ctx context.Context, c Config) error {
 	if err := os.MkdirAll(c.Data, 0o755); err != nil {
 		return fmt.Errorf("app: %w", err)
 	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+	if ownGarbage() {
+		debug.SetGCPercent(mostPercent)
 	}
 	p := &process{config: c, metrics: obs.NewRegistry(c.Version), ready: &obs.Readiness{}, instance: randomID()}
 	listener, err := net.Listen("tcp", c.HTTP)
@@ -167,6 +162,7 @@ func (p *process) openGateway(ctx context.Context) error {
 	}
 	c := gateway.DefaultConfig()
 	c.Instance, c.Version = p.instance, p.config.Version
+	c.Heartbeat, c.HeartbeatTimeout = p.config.Heartbeat, p.config.Heartbeat*5/2
 	gw, err := gateway.New(c, gateway.Ports{
 		Log: p.log, View: r.Reader(), Feed: feed, Notifier: r, Tokens: auth.NewVerifier(keys, time.Now), Now: time.Now,
 		Logger: p.config.Log, Metrics: gateway.NewMetrics(p.metrics),
@@ -268,6 +264,9 @@ func (p *process) run(ctx context.Context, listener net.Listener) error {
 			return nil
 		})
 		stopping = stopped
+	}
+	if ownGarbage() && p.ws != nil && len(p.roles) == 1 {
+		group.Go(func() error { boundGarbage(groupCtx); return nil })
 	}
 	group.Go(func() error { return p.announceWhenReady(groupCtx, ctx, listener) })
 	group.Go(func() error {

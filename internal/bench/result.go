@@ -74,7 +74,12 @@ func field(path, name string) string {
 }
 
 // Write writes the report as JSON.
-func (r Report) Write(path string) error {
+func (r Report) Write(path string) error { return write(path, r) }
+
+// Write writes the report as JSON.
+func (r IdleReport) Write(path string) error { return write(path, r) }
+
+func write(path string, r any) error {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return fmt.Errorf("bench: %w", err)

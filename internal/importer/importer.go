@@ -1,6 +1,7 @@
 // Package importer brings a recorded chat into Annal: each channel of the file becomes
-// a channel session, or one for each of its days, and each line a command, under a client id made of the line's
-// number; so a second run of the same file is answered and adds nothing.
+// a channel session, or one for each of its days, and each line a command, under a
+// client id made of the line's number and what it says; so a second run of the same file
+// is answered and adds nothing, and another file's lines are new.
 //
 // The file has one JSON object a line: {"time": RFC 3339, "channel", "kind":
 // "message"|"action"|"join"|"leave", "user", "text"?}, in the order it happened.
@@ -206,8 +207,7 @@ func (im *importing) line(ctx context.Context, ch *channel, l line) {
 	im.tally.mu.Lock()
 	im.tally.summary.Lines++
 	im.tally.mu.Unlock()
-	number := l.number
-	id := fmt.Sprintf("L%d", number)
+	number, id := l.number, l.clientID()
 	var op client.Op
 	switch l.kind {
 	case join:

@@ -78,7 +78,7 @@ func TestLinesBecomeCommands(t *testing.T) {
 		}
 	}
 	said := time.Date(2004, 12, 25, 9, 15, 0, 0, time.UTC).UnixMilli()
-	for _, id := range []string{"u2 L4", "u2 L7-join"} {
+	for _, id := range []string{"u2 L4-f62165fa6170", "u2 L7-6dd9f6add01e-join"} {
 		if got := s.origins[id]; got != said {
 			t.Errorf("%s has origin time %d, want %d", id, got, said)
 		}
@@ -96,11 +96,62 @@ func TestASecondRunAddsNothing(t *testing.T) {
 	}
 }
 
+// TestAnotherFileIsNew: lines of the same channels at the same numbers are other lines, unless
+// they say the same.
+func TestAnotherFileIsNew(t *testing.T) {
+	const other = `{"time":"2004-12-26T09:14:00Z","channel":"a","kind":"message","user":"u1","text":"hi again"}
+{"time":"2004-12-26T09:14:01Z","channel":"a","kind":"join","user":"u1"}
+{"kind":"join","user":"u2","channel":"b","time":"2004-12-25T10:15:00+01:00"}
+{"time":"2004-12-26T09:15:00Z","channel":"b","kind":"message","user":"u2","text":"waves"}
+{"time":"2004-12-26T09:16:00Z","channel":"b","kind":"message","user":"u9","text":"hello"}
+`
+	s := newServer()
+	run(t, s, chat)
+	before := len(s.log)
+	// The third line is that of the first file, written otherwise.
+	sum, named := run(t, s, other)
+	check(t, sum, Summary{Lines: 5, Acked: 3, Already: 1, Answered: 1, Channels: 2, Joined: 2, Rejected: map[string]int{}})
+	want := []string{"c_a u1 hi again", "c_b u2 waves", "c_b u9 join", "c_b u9 hello"}
+	if !slices.Equal(s.log[before:], want) || named != "" {
+		t.Errorf("another file added\n%s\nwant\n%s\nand named %q", strings.Join(s.log[before:], "\n"), strings.Join(want, "\n"), named)
+	}
+	for _, file := range []string{chat, other} {
+		sum, _ := run(t, s, file)
+		if sum.Already+sum.Rejected[malformed] != sum.Lines || len(s.log) != before+len(want) {
+			t.Errorf("a second run of either file: %+v, and %d events; want all lines already, and no more than %d", sum, len(s.log), before+len(want))
+		}
+	}
+}
+
+func TestALinesIdentity(t *testing.T) {
+	at := time.Date(2004, 12, 25, 9, 14, 0, 0, time.UTC)
+	l := line{number: 7, time: at, channel: "a", kind: message, user: "u1", text: "hi"}
+	ids := map[string]line{}
+	for _, c := range []func(*line){
+		func(*line) {}, func(l *line) { l.number++ }, func(l *line) { l.time = at.Add(time.Nanosecond) }, func(l *line) { l.channel = "b" },
+		func(l *line) { l.kind = action }, func(l *line) { l.user = "u2" }, func(l *line) { l.text = "hi " },
+		func(l *line) { l.user, l.text = "u1h", "i" },
+	} {
+		changed := l
+		c(&changed)
+		id := changed.clientID()
+		if other, twice := ids[id]; twice || !events.ValidName(id) || !events.ValidName(id+"-join") {
+			t.Errorf("%+v has the id %s, which is none, or that of %+v", changed, id, other)
+		}
+		ids[id] = changed
+	}
+	elsewhere := l
+	elsewhere.time = at.In(time.FixedZone("", 3600))
+	if elsewhere.clientID() != l.clientID() {
+		t.Errorf("the same moment in another zone makes the id %s, want %s", elsewhere.clientID(), l.clientID())
+	}
+}
+
 func TestARunGoesOnWhereOneWasCutShort(t *testing.T) {
 	s := newServer()
 	lost := errors.New("the server is gone")
 	s.cut = func(id string) error {
-		if id == "L5" {
+		if strings.HasPrefix(id, "L5-") {
 			return lost
 		}
 		return nil
@@ -136,7 +187,7 @@ func TestCancelledRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := newServer()
 	s.cut = func(id string) error {
-		if id == "L3" {
+		if strings.HasPrefix(id, "L3-") {
 			cancel()
 			return ctx.Err()
 		}

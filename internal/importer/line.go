@@ -2,6 +2,7 @@ package importer
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,6 +33,21 @@ type line struct {
 	user    string
 	text    string
 }
+
+// clientID is the line's identity: its number and a hash of what it says, however that was
+// written. The same file again says the same at the same number; of another file only
+// lines that do are taken for the same.
+func (l line) clientID() string {
+	h := sha256.New()
+	for _, part := range []string{l.time.UTC().Format(time.RFC3339Nano), l.channel, string(l.kind), l.user, l.text} {
+		fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	return fmt.Sprintf("L%d-%x", l.number, h.Sum(nil)[:hashBytes])
+}
+
+// hashBytes tell a line from others at the same number, of which there are as many as there
+// are files.
+const hashBytes = 6
 
 // lines reads the file line by line.
 type lines struct {

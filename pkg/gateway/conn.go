@@ -62,12 +62,14 @@ type Conn struct {
 	device   string
 	version  string
 	home     *audience // of the user, set by hello
-	subs     map[events.SessionID]*subscription
+	subs     subscriptions
 }
 
 // Connect takes a new connection in. It is nil while the gateway stops.
 func (g *Gateway) Connect(t Transport) *Conn {
-	ctx, cancel := context.WithCancel(g.ctx)
+	// Not the gateway's: that would list each of very many. Stopping closes them all, and
+	// closing ends it.
+	ctx, cancel := context.WithCancel(context.Background())
 	c := &Conn{
 		gw: g, transport: t, id: g.config.Instance + "/" + strconv.FormatUint(g.serial.Add(1), 10),
 		opened: g.ports.Now(), ctx: ctx, cancel: cancel,

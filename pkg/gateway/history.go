@@ -37,7 +37,7 @@ func (c *Conn) history(ctx context.Context, u events.UserID, op *clientv1.Histor
 	if len(spans) == 0 || !p.Member.In() && events.Seq(op.GetAfter()) >= present(spans).last {
 		return nil, &events.Error{Code: events.CodeNotAMember}
 	}
-	w := &walk{gw: c.gw, ctx: ctx, session: session, p: &p, limit: limit, page: &clientv1.HistoryPage{Session: string(session)}}
+	w := &walk{gw: c.gw, ctx: ctx, session: session, sees: within(spans), limit: limit, page: &clientv1.HistoryPage{Session: string(session)}}
 	if op.After != nil {
 		// After the head there is nothing, however far after.
 		w.forward(spans, min(events.Seq(op.GetAfter()), p.Head.Seq)+1)
@@ -59,7 +59,7 @@ type walk struct {
 	gw      *Gateway
 	ctx     context.Context
 	session events.SessionID
-	p       *hot.Person
+	sees    func(events.Seq) bool
 	limit   int
 	bytes   int
 	page    *clientv1.HistoryPage
@@ -73,6 +73,7 @@ func (w *walk) done() bool {
 
 func (w *walk) add(item hot.Item) {
 	_, e := w.gw.itemEvent(w.session, item)
+	withhold(e, w.sees)
 	w.page.Events = append(w.page.Events, e)
 	w.bytes += len(item.Value) + len(e.GetSent().GetText())
 }

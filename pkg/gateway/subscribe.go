@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
@@ -17,8 +18,7 @@ func (c *Conn) subscribe(id string, u events.UserID, op *clientv1.Subscribe) *ev
 		return err
 	}
 	c.mu.Lock()
-	_, again := c.subs[session]
-	full := !again && len(c.subs) >= c.gw.config.MaxSubscriptions
+	full := c.subs.of(session) == nil && len(c.subs) >= c.gw.config.MaxSubscriptions
 	c.mu.Unlock()
 	if full {
 		return &events.Error{Code: events.CodeTooManySubscriptions}
@@ -42,14 +42,17 @@ func (c *Conn) subscribe(id string, u events.UserID, op *clientv1.Subscribe) *ev
 		c.gw.hub.topics.release(session)
 		return err
 	}
-	from := p.Head.Seq
+	from, spans := p.Head.Seq, visible(&p)
 	if op.After != nil {
-		from = max(events.Seq(op.GetAfter()), present(visible(&p)).first-1)
+		from = max(events.Seq(op.GetAfter()), present(spans).first-1)
 		if p.Head.WindowStart > 0 {
 			from = max(from, p.Head.WindowStart-1)
 		}
 	}
-	s := &subscription{conn: c, t: t, user: u, joined: p.Member.Stays[len(p.Member.Stays)-1].From, at: -1}
+	s := &subscription{
+		conn: c, t: t, user: u, joined: p.Member.Stays[len(p.Member.Stays)-1].From, at: -1,
+		first: present(spans).first, earlier: slices.Clone(spans[:len(spans)-1]),
+	}
 	c.replace(session, s)
 	c.gw.ports.Metrics.subscriptions.Inc()
 	c.send(&clientv1.ServerFrame{Id: id, Kind: &clientv1.ServerFrame_Subscribed{Subscribed: &clientv1.Subscribed{
@@ -63,15 +66,7 @@ func (c *Conn) subscribe(id string, u events.UserID, op *clientv1.Subscribe) *ev
 // one it had.
 func (c *Conn) replace(session events.SessionID, s *subscription) {
 	c.mu.Lock()
-	old := c.subs[session]
-	if s == nil {
-		delete(c.subs, session)
-	} else {
-		if c.subs == nil {
-			c.subs = map[events.SessionID]*subscription{}
-		}
-		c.subs[session] = s
-	}
+	old := c.subs.put(session, s)
 	c.mu.Unlock()
 	if old != nil {
 		c.gw.hub.remove(old)
@@ -92,8 +87,8 @@ func (c *Conn) unsubscribe(op *clientv1.Unsubscribe) (*clientv1.ServerFrame, *ev
 // topic's lock is held.
 func (c *Conn) unsubscribed(s *subscription) {
 	c.mu.Lock()
-	if c.subs[s.t.session] == s {
-		delete(c.subs, s.t.session)
+	if c.subs.of(s.t.session) == s {
+		c.subs.put(s.t.session, nil)
 	}
 	c.mu.Unlock()
 	c.send(unsubscribedFrame(s.t.session))

@@ -98,7 +98,7 @@ func (g *Gateway) preview(ctx context.Context, p *hot.Person) (*clientv1.Event, 
 				break
 			}
 			for _, item := range items {
-				if e := g.textOf(p.Head.Session, item); e != nil {
+				if e := g.textOf(p.Head.Session, item, within(spans)); e != nil {
 					return e, nil
 				}
 				to = item.Seq - 1
@@ -110,13 +110,15 @@ func (g *Gateway) preview(ctx context.Context, p *hot.Person) (*clientv1.Event, 
 	return nil, nil
 }
 
-// textOf is the event if it is a message with a text.
-func (g *Gateway) textOf(s events.SessionID, item hot.Item) *clientv1.Event {
+// textOf is the event if it is a message with a text that the person may see.
+func (g *Gateway) textOf(s events.SessionID, item hot.Item, sees func(events.Seq) bool) *clientv1.Event {
 	if hidden(item.State) {
 		return nil
 	}
-	if _, e := g.itemEvent(s, item); e.GetSent().GetText() != "" {
-		return e
+	_, e := g.itemEvent(s, item)
+	withhold(e, sees)
+	if e.GetSent().GetText() == "" {
+		return nil
 	}
-	return nil
+	return e
 }

@@ -36,6 +36,9 @@ type subscription struct {
 	user events.UserID
 	// joined is the event that began the user's present stay.
 	joined events.Seq
+	// first is where what they may see of the present begins, earlier are the stays before.
+	first   events.Seq
+	earlier []span
 
 	// These belong to the topic's lock. seen is the last seq that went out, or that
 	// need not; at is the place among the live, -1 elsewhere.
@@ -50,6 +53,8 @@ type message struct {
 	o     *events.Outcome
 	event events.Event // nil when it cannot be read
 	encoded
+	// withheld is the same without its text; see as.
+	withheld *encoded
 }
 
 // endsStay says whether nobody of that user may see what comes after.
@@ -165,7 +170,7 @@ func (t *topic) sendTo(s *subscription, run []*message) {
 	for _, m := range run {
 		if m.seq > s.seen {
 			s.seen = m.seq
-			s.conn.sendEncoded(kindEvent, &m.encoded)
+			s.conn.sendEncoded(kindEvent, m.as(s))
 		}
 	}
 }

@@ -75,7 +75,7 @@ func (c *Conn) noteTyped(session events.SessionID, now time.Time) {
 // mustBeIn fails unless the user is a member, which who is subscribed is.
 func (c *Conn) mustBeIn(ctx context.Context, session events.SessionID, u events.UserID) *events.Error {
 	c.mu.Lock()
-	s := c.subs[session]
+	s := c.subs.of(session)
 	c.mu.Unlock()
 	if s != nil && s.user == u {
 		return nil

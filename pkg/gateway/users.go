@@ -10,28 +10,31 @@ import (
 
 // audience is a user's connections here.
 type audience struct {
-	mu    sync.Mutex
-	conns map[*Conn]struct{}
+	mu sync.Mutex
+	// conns are few: a person's devices.
+	conns []*Conn
 	// heard has the last membership event heard of, by session.
 	heard map[events.SessionID]events.Seq
 }
 
 func newUsers(g *Gateway) *channels[events.UserID, *audience] {
 	return newChannels(func(events.UserID) *audience {
-		return &audience{conns: map[*Conn]struct{}{}}
+		return &audience{}
 	}, g.ports.Feed.SubscribeUser, g.ports.Feed.UnsubscribeUser)
 }
 
 func (a *audience) add(c *Conn) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.conns[c] = struct{}{}
+	a.conns = append(a.conns, c)
 }
 
 func (a *audience) remove(c *Conn) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.conns, c)
+	if i := slices.Index(a.conns, c); i >= 0 {
+		a.conns = slices.Delete(a.conns, i, i+1)
+	}
 }
 
 // tell sends all connections a notice.
@@ -39,7 +42,7 @@ func (a *audience) tell(n *clientv1.Notice) {
 	e := encoded{frame: &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Notice{Notice: n}}}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for c := range a.conns {
+	for _, c := range a.conns {
 		c.sendEncoded(kindNotice, &e)
 	}
 }

@@ -137,19 +137,39 @@ func (s *session) item(p *Problems, user string, got *clientv1.Event) {
 	if m == nil {
 		return
 	}
-	text, sent := e.text, got.GetSent()
+	sent := got.GetSent()
 	if sent != nil {
-		text = m.texts[len(m.texts)-1]
 		if sent.GetRevoked() != m.revoked || sent.GetDeleted() != m.deleted || sent.GetOverridden() != m.overridden {
 			p.Add(ViewDiffer, "%s: message %d is shown as %v, must be %+v", s.id, got.GetSeq(), sent, *m)
 		}
 	}
-	if m.gone() {
-		text = 0
+	if hash(textOf(got)) != s.shown(user, e, sent != nil) {
+		p.Add(ViewDiffer, "%s: event %d shows %s a text that is not the message's now, or not theirs to see", s.id, got.GetSeq(), user)
 	}
-	if hash(textOf(got)) != text {
-		p.Add(ViewDiffer, "%s: event %d shows a text that is not the message's now", s.id, got.GetSeq())
+}
+
+// shown is the text that a page shows a user of a message, or of an override of one: the present one, none of what is
+// gone, and none where only one of message and override lies in the user's stays.
+func (s *session) shown(user string, e *event, isMessage bool) uint64 {
+	m := e.message
+	switch {
+	case m.gone():
+		return 0
+	case !isMessage && !s.sees(user, m.seq), isMessage && m.overridden != 0 && !s.sees(user, m.overridden):
+		return 0
+	case isMessage:
+		return m.texts[len(m.texts)-1]
 	}
+	return e.text
+}
+
+func (s *session) sees(user string, seq uint64) bool {
+	for _, st := range s.members[user].stays {
+		if st.from <= seq && seq <= s.end(st) {
+			return true
+		}
+	}
+	return false
 }
 
 // Covered wants that each of the people was heard of and shown in every session the log has them in.

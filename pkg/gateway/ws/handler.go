@@ -55,6 +55,9 @@ func (o *Options) setDefaults() {
 	}
 }
 
+// readBuffer is what gorilla needs at least: a control frame's payload fits.
+const readBuffer = 128
+
 // handshakeTimeout bounds the answer to an upgrade.
 const handshakeTimeout = 5 * time.Second
 
@@ -64,8 +67,9 @@ func Handler(gw *gateway.Gateway, o Options) http.Handler {
 	o.setDefaults()
 	upgrader := &websocket.Upgrader{
 		HandshakeTimeout: handshakeTimeout,
-		// Small: an idle connection keeps it. Writing does not go through gorilla.
-		ReadBufferSize: 512, WriteBufferSize: 512, WriteBufferPool: &sync.Pool{},
+		// Small, since an idle connection keeps it: a frame's rest is read past it. Writing
+		// does not go through gorilla.
+		ReadBufferSize: readBuffer, WriteBufferSize: 512, WriteBufferPool: &sync.Pool{},
 		CheckOrigin: func(r *http.Request) bool {
 			origin := r.Header.Get("Origin")
 			return len(o.Origins) == 0 || origin == "" || slices.Contains(o.Origins, origin)

@@ -1,0 +1,33 @@
+package check
+
+import "testing"
+
+// TestTextsThatCrossAStay: ann is in from 2 to 20 and from 31 on.
+func TestTextsThatCrossAStay(t *testing.T) {
+	s := &session{seq: 40, members: map[string]*member{"ann": {stays: []stay{{2, 20}, {31, 0}}}}}
+	said := func(seq, overridden, revoked uint64) *event {
+		return &event{text: 1, message: &message{seq: seq, texts: []uint64{1, 2}, overridden: overridden, revoked: revoked}}
+	}
+	over := func(target uint64) *event {
+		return &event{text: 2, message: &message{seq: target, texts: []uint64{1, 2}}}
+	}
+	for _, c := range []struct {
+		what      string
+		e         *event
+		isMessage bool
+		want      uint64
+	}{
+		{"overridden while she was in", said(10, 15, 0), true, 2},
+		{"overridden while she was out", said(10, 25, 0), true, 0},
+		{"overridden since she is back", said(10, 35, 0), true, 2},
+		{"revoked", said(10, 15, 16), true, 0},
+		{"an override of a message of her first stay", over(10), false, 2},
+		{"an override of a message of before", over(1), false, 0},
+		{"an override of a message between", over(25), false, 0},
+		{"an override of a message of now", over(40), false, 2},
+	} {
+		if got := s.shown("ann", c.e, c.isMessage); got != c.want {
+			t.Errorf("%s: text %d is to be shown, want %d", c.what, got, c.want)
+		}
+	}
+}
