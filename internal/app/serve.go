@@ -265,8 +265,8 @@ func (p *process) run(ctx context.Context, listener net.Listener) error {
 		})
 		stopping = stopped
 	}
-	if ownGarbage() && p.ws != nil && len(p.roles) == 1 {
-		group.Go(func() error { boundGarbage(groupCtx); return nil })
+	if room, bounded := roomOf(p.roles[0].name); bounded && ownGarbage() && len(p.roles) == 1 {
+		group.Go(func() error { boundGarbage(groupCtx, room); return nil })
 	}
 	group.Go(func() error { return p.announceWhenReady(groupCtx, ctx, listener) })
 	group.Go(func() error {
