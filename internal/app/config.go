@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"annal/pkg/gateway"
 	"annal/pkg/sequencer"
 )
 
@@ -46,6 +47,10 @@ type Config struct {
 	// after CheckpointEvery.
 	CheckpointEvery  time.Duration
 	CheckpointEvents int64
+	// A gateway wants a sign of life from a connection every Heartbeat, and closes one not
+	// heard of for HeartbeatTimeout.
+	Heartbeat        time.Duration
+	HeartbeatTimeout time.Duration
 
 	Version string
 	Log     *slog.Logger
@@ -61,10 +66,11 @@ type Config struct {
 
 // Defaults are a server's settings where nothing else is said.
 func Defaults() Config {
-	rows := sequencer.Defaults()
+	rows, gw := sequencer.Defaults(), gateway.DefaultConfig()
 	return Config{
 		HTTP: "127.0.0.1:8080", Data: "data", Roles: Roles(),
 		CheckpointEvery: rows.CheckpointEvery, CheckpointEvents: rows.CheckpointEvents,
+		Heartbeat: gw.Heartbeat, HeartbeatTimeout: gw.HeartbeatTimeout,
 	}
 }
 
@@ -82,6 +88,7 @@ var (
 	ErrRedis       = errors.New("app: --redis: want host:port")
 	ErrEngines     = errors.New("app: --engines: want " + EnginesEmbedded + " or " + EnginesReal)
 	ErrCheckpoints = errors.New("app: --checkpoint-every is 1s to 24h, --checkpoint-events at least 1000")
+	ErrHeartbeats  = errors.New("app: --heartbeat is 1s at least, --heartbeat-timeout more than that and 10m at most")
 	ErrPartitions  = errors.New("app: --partitions: want 1 to 1000")
 )
 
@@ -142,6 +149,9 @@ func (c Config) validateOwn() error {
 	}
 	if c.CheckpointEvery < time.Second || c.CheckpointEvery > 24*time.Hour || c.CheckpointEvents < 1000 {
 		return ErrCheckpoints
+	}
+	if c.Heartbeat < time.Second || c.HeartbeatTimeout <= c.Heartbeat || c.HeartbeatTimeout > 10*time.Minute {
+		return ErrHeartbeats
 	}
 	return checkAddress(c.HTTP, ErrHTTP)
 }
