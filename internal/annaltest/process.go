@@ -145,6 +145,16 @@ func (p *Process) Ended(within time.Duration) error {
 	}
 }
 
+// HasEnded says whether it is gone, and with which error.
+func (p *Process) HasEnded() (bool, error) {
+	select {
+	case <-p.done:
+		return true, p.err
+	default:
+		return false, nil
+	}
+}
+
 // Wait waits for its own orderly end and gives its standard output.
 func (p *Process) Wait(within time.Duration) []byte {
 	p.t.Helper()

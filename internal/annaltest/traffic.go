@@ -17,6 +17,7 @@ type Traffic struct {
 	// test outlives ctx, which stop ends: what was sent before must get its ack.
 	test, ctx context.Context
 	stop      context.CancelFunc
+	pace      time.Duration
 	gone      sync.WaitGroup
 
 	mu   sync.Mutex
@@ -34,10 +35,16 @@ type hearing struct {
 	text string
 }
 
-// Flow starts the sends.
+// Flow starts the sends, at a pace that keeps roles busy.
 func (p *Pair) Flow(t *testing.T) *Traffic {
 	t.Helper()
-	f := &Traffic{Pair: p, acks: map[int][]uint64{}}
+	return p.FlowEvery(t, sendEvery)
+}
+
+// FlowEvery starts the sends, one every pace.
+func (p *Pair) FlowEvery(t *testing.T, pace time.Duration) *Traffic {
+	t.Helper()
+	f := &Traffic{Pair: p, pace: pace, acks: map[int][]uint64{}}
 	f.ctx, f.stop = context.WithCancel(t.Context())
 	f.test = t.Context()
 	listening, deafen := context.WithCancel(t.Context())
@@ -54,7 +61,7 @@ func (p *Pair) Flow(t *testing.T) *Traffic {
 // send sends at a steady pace. What is sent is awaited without end: the test's
 // deadlines are on what comes of it.
 func (f *Traffic) send() {
-	tick := time.NewTicker(sendEvery)
+	tick := time.NewTicker(f.pace)
 	defer tick.Stop()
 	for i := 0; ; i++ {
 		select {
