@@ -217,7 +217,7 @@ func (s *socket) closed(within time.Duration) *websocket.CloseError {
 		var end *websocket.CloseError
 		var network net.Error
 		switch {
-		case errors.As(err, &end):
+		case errors.As(err, &end) && end.Code != websocket.CloseAbnormalClosure: // which is no frame's
 			return end
 		case errors.As(err, &network) && network.Timeout():
 			s.t.Fatalf("the connection stands after %v", within)
