@@ -33,7 +33,8 @@ func newServerFlags() *serverFlags {
 	f.StringVar(&s.config.Data, "data", s.config.Data, "directory of everything this process keeps")
 	f.DurationVar(&s.config.CheckpointEvery, "checkpoint-every", s.config.CheckpointEvery, "take a checkpoint of a partition's rows this often, if anything came (role sequencer)")
 	f.Int64Var(&s.config.CheckpointEvents, "checkpoint-events", s.config.CheckpointEvents, "and as soon as so many events came")
-	f.DurationVar(&s.config.Heartbeat, "heartbeat", s.config.Heartbeat, "ask a silent client for a sign of life this often; it is closed after two and a half of them (role gateway)")
+	f.DurationVar(&s.config.Heartbeat, "heartbeat", s.config.Heartbeat, "ask a silent client for a sign of life this often (role gateway)")
+	f.DurationVar(&s.config.HeartbeatTimeout, "heartbeat-timeout", s.config.HeartbeatTimeout, "close a connection that was silent for so long (role gateway)")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
 	return s

@@ -47,9 +47,10 @@ type Config struct {
 	// after CheckpointEvery.
 	CheckpointEvery  time.Duration
 	CheckpointEvents int64
-	// Heartbeat is how often a client is to say something; a gateway asks one that is silent,
-	// and closes it when it stays so for two and a half of them.
-	Heartbeat time.Duration
+	// A gateway wants a sign of life from a connection every Heartbeat, and closes one not
+	// heard of for HeartbeatTimeout.
+	Heartbeat        time.Duration
+	HeartbeatTimeout time.Duration
 
 	Version string
 	Log     *slog.Logger
@@ -65,11 +66,11 @@ type Config struct {
 
 // Defaults are a server's settings where nothing else is said.
 func Defaults() Config {
-	rows := sequencer.Defaults()
+	rows, gw := sequencer.Defaults(), gateway.DefaultConfig()
 	return Config{
 		HTTP: "127.0.0.1:8080", Data: "data", Roles: Roles(),
 		CheckpointEvery: rows.CheckpointEvery, CheckpointEvents: rows.CheckpointEvents,
-		Heartbeat: gateway.DefaultConfig().Heartbeat,
+		Heartbeat: gw.Heartbeat, HeartbeatTimeout: gw.HeartbeatTimeout,
 	}
 }
 
@@ -87,7 +88,7 @@ var (
 	ErrRedis       = errors.New("app: --redis: want host:port")
 	ErrEngines     = errors.New("app: --engines: want " + EnginesEmbedded + " or " + EnginesReal)
 	ErrCheckpoints = errors.New("app: --checkpoint-every is 1s to 24h, --checkpoint-events at least 1000")
-	ErrHeartbeat   = errors.New("app: --heartbeat is 1s to 10m")
+	ErrHeartbeats  = errors.New("app: --heartbeat is 1s at least, --heartbeat-timeout more than that and 10m at most")
 	ErrPartitions  = errors.New("app: --partitions: want 1 to 1000")
 )
 
@@ -149,8 +150,8 @@ func (c Config) validateOwn() error {
 	if c.CheckpointEvery < time.Second || c.CheckpointEvery > 24*time.Hour || c.CheckpointEvents < 1000 {
 		return ErrCheckpoints
 	}
-	if c.Heartbeat < time.Second || c.Heartbeat > 10*time.Minute {
-		return ErrHeartbeat
+	if c.Heartbeat < time.Second || c.HeartbeatTimeout <= c.Heartbeat || c.HeartbeatTimeout > 10*time.Minute {
+		return ErrHeartbeats
 	}
 	return checkAddress(c.HTTP, ErrHTTP)
 }

@@ -32,8 +32,9 @@ func TestValidate(t *testing.T) {
 		{"a port that is none", func(c *Config) { c.HTTP = ":http" }, ErrHTTP},
 		{"checkpoints all the time", func(c *Config) { c.CheckpointEvery = time.Millisecond }, ErrCheckpoints},
 		{"a checkpoint of every event", func(c *Config) { c.CheckpointEvents = 1 }, ErrCheckpoints},
-		{"heartbeats all the time", func(c *Config) { c.Heartbeat = time.Millisecond }, ErrHeartbeat},
-		{"heartbeats that find nothing out", func(c *Config) { c.Heartbeat = time.Hour }, ErrHeartbeat},
+		{"heartbeats without a pause", func(c *Config) { c.Heartbeat = time.Millisecond }, ErrHeartbeats},
+		{"a heartbeat that is late at once", func(c *Config) { c.HeartbeatTimeout = c.Heartbeat }, ErrHeartbeats},
+		{"a heartbeat that nobody misses", func(c *Config) { c.HeartbeatTimeout = time.Hour }, ErrHeartbeats},
 		{"a port that is too high", func(c *Config) { c.HTTP = ":65536" }, ErrHTTP},
 		{"a sequencer needs no Redis and no keys", func(c *Config) { c.Roles, c.Redis, c.AuthKeys = []string{RoleSequencer}, "", "" }, nil},
 	} {

@@ -162,7 +162,7 @@ func (p *process) openGateway(ctx context.Context) error {
 	}
 	c := gateway.DefaultConfig()
 	c.Instance, c.Version = p.instance, p.config.Version
-	c.Heartbeat, c.HeartbeatTimeout = p.config.Heartbeat, p.config.Heartbeat*5/2
+	c.Heartbeat, c.HeartbeatTimeout = p.config.Heartbeat, p.config.HeartbeatTimeout
 	gw, err := gateway.New(c, gateway.Ports{
 		Log: p.log, View: r.Reader(), Feed: feed, Notifier: r, Tokens: auth.NewVerifier(keys, time.Now), Now: time.Now,
 		Logger: p.config.Log, Metrics: gateway.NewMetrics(p.metrics),

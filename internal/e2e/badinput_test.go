@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"annal/internal/annaltest"
+
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -25,16 +27,16 @@ type raw struct {
 	ws *websocket.Conn
 }
 
-func rawSocket(t *testing.T, s *server) *raw {
+func rawSocket(t *testing.T, s *annaltest.Server) *raw {
 	t.Helper()
-	dialer := websocket.Dialer{Subprotocols: []string{protocol.JSON}, HandshakeTimeout: patience}
-	ws, resp, err := dialer.DialContext(t.Context(), s.at.WS, nil)
+	dialer := websocket.Dialer{Subprotocols: []string{protocol.JSON}, HandshakeTimeout: annaltest.Patience}
+	ws, resp, err := dialer.DialContext(t.Context(), s.At.WS, nil)
 	if err != nil {
 		t.Fatalf("connect: %v", err)
 	}
 	resp.Body.Close()
 	t.Cleanup(func() { ws.Close() })
-	if err := ws.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := ws.SetReadDeadline(time.Now().Add(annaltest.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	return &raw{t, ws}
@@ -127,7 +129,7 @@ func (r *raw) acked(frame string) *clientv1.Ack {
 
 func TestBadInput(t *testing.T) {
 	s := dev(t, "embedded")
-	content, err := os.ReadFile(filepath.Join(s.at.Data, "dev-key.json"))
+	content, err := os.ReadFile(filepath.Join(s.At.Data, "dev-key.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +183,7 @@ func TestBadInput(t *testing.T) {
 		}
 	})
 	t.Run("no subprotocol", func(t *testing.T) {
-		_, resp, err := websocket.DefaultDialer.DialContext(t.Context(), s.at.WS, nil)
+		_, resp, err := websocket.DefaultDialer.DialContext(t.Context(), s.At.WS, nil)
 		if resp == nil || resp.StatusCode != http.StatusBadRequest {
 			t.Errorf("an upgrade without the subprotocol: %v, %v; want the status 400", resp, err)
 		}
@@ -189,7 +191,7 @@ func TestBadInput(t *testing.T) {
 }
 
 // survives says what is refused, one after the other on one connection.
-func survives(t *testing.T, s *server, token string) {
+func survives(t *testing.T, s *annaltest.Server, token string) {
 	r := rawSocket(t, s)
 	r.refused(`{"id":"1","ping":{}}`, "1", events.CodeHelloRequired)
 	r.refused(`hello?`, "", events.CodeMalformedFrame)

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"annal/internal/annaltest"
+
 	"errors"
 	"fmt"
 	"io"
@@ -12,11 +14,12 @@ import (
 
 // terminal is an `annal chat` on pipes.
 type terminal struct {
-	*process
+	*annaltest.Process
+	t      *testing.T
 	typing io.Writer
 }
 
-func chat(t *testing.T, s *server, me, other string) *terminal {
+func chat(t *testing.T, s *annaltest.Server, me, other string) *terminal {
 	t.Helper()
 	in, typing, err := os.Pipe()
 	if err != nil {
@@ -27,7 +30,7 @@ func chat(t *testing.T, s *server, me, other string) *terminal {
 			t.Errorf("close the pipe of %s: %v", me, err)
 		}
 	})
-	return &terminal{start(t, "chat-"+me, in, "chat", "--endpoints", s.file, "--as", me, "--with", other), typing}
+	return &terminal{annaltest.Start(t, "chat-"+me, in, "chat", "--endpoints", s.File, "--as", me, "--with", other), t, typing}
 }
 
 func (c *terminal) types(line string) {
@@ -42,9 +45,9 @@ func (c *terminal) sees(pattern string) string {
 	c.t.Helper()
 	re := regexp.MustCompile("(?m)" + pattern)
 	var found []string
-	eventually(c.t, patience, func() error {
-		if found = re.FindStringSubmatch(string(c.output())); found == nil {
-			return fmt.Errorf("%s shows no line like %q", c.name, pattern)
+	annaltest.Eventually(c.t, annaltest.Patience, func() error {
+		if found = re.FindStringSubmatch(string(c.Output())); found == nil {
+			return fmt.Errorf("%s shows no line like %q", c.Name(), pattern)
 		}
 		return nil
 	})
@@ -55,7 +58,7 @@ func (c *terminal) sees(pattern string) string {
 func (c *terminal) count(text string) int {
 	c.t.Helper()
 	n := 0
-	for line := range strings.Lines(string(c.output())) {
+	for line := range strings.Lines(string(c.Output())) {
 		if strings.HasSuffix(strings.TrimSpace(line), text) {
 			n++
 		}
@@ -80,10 +83,10 @@ func TestTwoTerminals(t *testing.T) {
 	bob.types("/revoke")
 	alice.sees(`bob revoked #` + answer + `$`)
 
-	s.kill()
+	s.Kill()
 	alice.sees(`^\* reconnecting`)
 	alice.types("said while it was down")
-	s.up(t, s.name)
+	s.Up(t)
 	bob.sees(`alice: said while it was down$`)
 	bob.types("still here")
 	last := alice.sees(`#(\d+) bob: still here$`)
@@ -94,6 +97,6 @@ func TestTwoTerminals(t *testing.T) {
 		}
 	}
 	alice.types("/quit")
-	alice.wait(patience)
-	verify(t, s.file)
+	alice.Wait(annaltest.Patience)
+	annaltest.Verify(t, s.File)
 }

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"annal/internal/annaltest"
+
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,14 +18,14 @@ func TestServerFromAFile(t *testing.T) {
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := serve(t, "dev-file", "dev", "--config", file) // and --http, which comes before the file
-	if s.at.Data != filepath.Join(dir, "data") {
-		t.Errorf("its data is in %s, not where the file says", s.at.Data)
+	s := annaltest.Serve(t, "dev-file", "dev", "--config", file) // and --http, which comes before the file
+	if s.At.Data != filepath.Join(dir, "data") {
+		t.Errorf("its data is in %s, not where the file says", s.At.Data)
 	}
-	if out := run(t, "health", "--http", strings.TrimPrefix(s.at.HTTP, "http://")); out != "ready" {
+	if out := annaltest.Run(t, "health", "--http", strings.TrimPrefix(s.At.HTTP, "http://")); out != "ready" {
 		t.Errorf("health prints %q, want ready", out)
 	}
-	out := run(t, "config", "dev", "--config", file)
+	out := annaltest.Run(t, "config", "dev", "--config", file)
 	if !strings.Contains(out, "partitions: 3 # "+file+", line 2") || !strings.Contains(out, "sync-writes: false\n") {
 		t.Errorf("config prints\n%s", out)
 	}

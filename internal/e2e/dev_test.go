@@ -1,26 +1,28 @@
 package e2e
 
 import (
+	"annal/internal/annaltest"
+
 	"path/filepath"
 	"testing"
 )
 
 // dev starts `annal dev` on engines of a kind.
-func dev(t *testing.T, engines string) *server {
+func dev(t *testing.T, engines string) *annaltest.Server {
 	t.Helper()
-	return serve(t, "dev-"+engines, "dev", "--engines", engines, "--data", filepath.Join(t.TempDir(), "data"))
+	return annaltest.Serve(t, "dev-"+engines, "dev", "--engines", engines, "--data", filepath.Join(t.TempDir(), "data"))
 }
 
 func TestAllInOneProcess(t *testing.T) {
 	s := dev(t, "embedded")
-	p := meet(t, connect(t, s.file, s.at.Token, "alice"), connect(t, s.file, s.at.Token, "bob"))
-	p.converse(t)
-	f := p.flow(t)
-	f.goesOn(t, 50)
+	p := annaltest.Meet(t, annaltest.Connect(t, s.File, s.At.Token, "alice"), annaltest.Connect(t, s.File, s.At.Token, "bob"))
+	p.Converse(t)
+	f := p.Flow(t)
+	f.GoesOn(t, 50)
 	for range 2 {
-		s.crash(t)
-		f.goesOn(t, 50)
+		s.Crash(t)
+		f.GoesOn(t, 50)
 	}
-	f.finish(t)
-	verify(t, s.file)
+	f.Finish(t)
+	annaltest.Verify(t, s.File)
 }

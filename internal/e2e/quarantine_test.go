@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"annal/internal/annaltest"
+
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,9 +19,9 @@ import (
 // into the log, and looks at what became of them with the tool.
 func TestQuarantine(t *testing.T) {
 	s := dev(t, "embedded")
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), annaltest.Patience)
 	defer cancel()
-	opened, err := app.Open(ctx, app.Target{Kafka: s.at.Kafka, Cluster: s.at.Cluster})
+	opened, err := app.Open(ctx, app.Target{Kafka: s.At.Kafka, Cluster: s.At.Cluster})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,8 +38,8 @@ func TestQuarantine(t *testing.T) {
 		})
 		places[topic] = <-place
 	}
-	eventually(t, patience, func() error {
-		out := run(t, "quarantine", "list", "--json", "--endpoints", s.file)
+	annaltest.Eventually(t, annaltest.Patience, func() error {
+		out := annaltest.Run(t, "quarantine", "list", "--json", "--endpoints", s.File)
 		for _, place := range places {
 			if !strings.Contains(out, fmt.Sprintf(`"place":%q`, place)) {
 				return fmt.Errorf("%s is not in the list: %s", place, out)
@@ -45,14 +47,14 @@ func TestQuarantine(t *testing.T) {
 		}
 		return nil
 	})
-	if out := run(t, "quarantine", "list", "--reason", "headers", "--endpoints", s.file); strings.Count(out, "\n") != 0 || !strings.Contains(out, places[eventlog.Events]) {
+	if out := annaltest.Run(t, "quarantine", "list", "--reason", "headers", "--endpoints", s.File); strings.Count(out, "\n") != 0 || !strings.Contains(out, places[eventlog.Events]) {
 		t.Errorf("by reason: %s", out)
 	}
-	if out := run(t, "quarantine", "show", places[eventlog.Commands], "--endpoints", s.file); !strings.Contains(out, "ff fe") || !strings.Contains(out, `"g_nowhere"`) {
+	if out := annaltest.Run(t, "quarantine", "show", places[eventlog.Commands], "--endpoints", s.File); !strings.Contains(out, "ff fe") || !strings.Contains(out, `"g_nowhere"`) {
 		t.Errorf("show prints %s", out)
 	}
 	// Neither can be retried, and each says why, under a word of its own.
-	cmd := exec.CommandContext(ctx, annal, "quarantine", "retry", places[eventlog.Commands], places[eventlog.Events], "--json", "--endpoints", s.file)
+	cmd := exec.CommandContext(ctx, annaltest.Binary(), "quarantine", "retry", places[eventlog.Commands], places[eventlog.Events], "--json", "--endpoints", s.File)
 	out, err := cmd.Output()
 	if err == nil {
 		t.Error("the retry ended well; want an error")

@@ -124,6 +124,9 @@ func (r Retrier) look(ctx context.Context, report *Report) (events.Outcome, erro
 		return events.Outcome{}, nil
 	}
 	o, err := events.DecodeOutcome(rec)
+	if err == nil {
+		err = o.Unsound()
+	}
 	if err != nil {
 		report.set(StillUnreadable, "this program cannot read it either: %v; try again with the version that wrote it (%s)", err, sourceOf(rec))
 		return events.Outcome{}, nil

@@ -1,5 +1,7 @@
 package events
 
+import "fmt"
+
 // Outcome is what came of a command: exactly one per command.
 type Outcome struct {
 	ID       ID
@@ -18,6 +20,37 @@ type Outcome struct {
 	// the first, and for outcomes of sessions not yet created.
 	PrevHash Hash
 	Result   Result
+}
+
+// TargetError says that an event is about a message that does not stand before it, so about none.
+type TargetError struct{ Seq, Target Seq }
+
+func (e *TargetError) Error() string {
+	return fmt.Sprintf("events: seq %d is about a message %d, which does not stand before it", e.Seq, e.Target)
+}
+
+// Unsound is a *TargetError when the outcome can be decoded and yet no session can have it, whatever was said there
+// before. No sequencer writes such.
+func (o *Outcome) Unsound() error {
+	a, ok := o.Result.(Accepted)
+	if !ok {
+		return nil
+	}
+	var target Seq
+	switch e := a.Event.(type) {
+	case Revoked:
+		target = e.Target
+	case Deleted:
+		target = e.Target
+	case Overridden:
+		target = e.Target
+	case Created, Added, Removed, Joined, Left, Sent, Read:
+		return nil
+	}
+	if target == 0 || target >= a.Seq {
+		return &TargetError{Seq: a.Seq, Target: target}
+	}
+	return nil
 }
 
 // Result is one of Accepted, Rejected, Answered.

@@ -123,6 +123,8 @@ const (
 	PoisonValue PoisonReason = "value"
 	// PoisonVersion: a schema version newer than this program.
 	PoisonVersion PoisonReason = "version"
+	// PoisonTarget: an event about a message that does not stand before it.
+	PoisonTarget PoisonReason = "target"
 	// PoisonRefused: the log refused the outcome twice for the record itself.
 	PoisonRefused PoisonReason = "refused"
 )

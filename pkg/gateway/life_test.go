@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,6 +98,39 @@ func TestHeartbeat(t *testing.T) {
 		}
 		if a, b := talking.code(), ponging.code(); a != "" || b != "" {
 			t.Errorf("the living were closed with %q, %q", a, b)
+		}
+	})
+}
+
+// F17, in its own times: the phone's packets vanish, so it says nothing more, and what it is sent is taken by the socket and
+// reaches nobody. internal/cases has it over real sockets.
+func TestHalfOpen(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		u1, phone, laptop := b.hello("u1"), b.hello("u2"), b.hello("u2")
+		s := direct(t, u1)
+		after := func(seq int) string { return fmt.Sprintf(`{"id":"s","subscribe":{"session":%q,"after":"%d"}}`, s, seq) }
+		phone.ask(after(1))
+		laptop.ask(after(1))
+		for i := range 12 {
+			if i < 10 {
+				u1.ask(send(fmt.Sprint("m", i), s, "x"))
+			}
+			if i == 6 && phone.code() != events.CodeHeartbeatTimeout {
+				t.Errorf("after 60 s of silence: closed with %q, want HEARTBEAT_TIMEOUT", phone.code())
+			}
+			laptop.conn.Heard()
+			u1.conn.Heard()
+			pass(10 * time.Second)
+		}
+		phone.leave()
+		back := b.hello("u2")
+		back.ask(after(1))
+		want := []uint64{2, 3, 4, 5, 6, 7, 8, 9, 10, 11}
+		if got := seqs(back.take()); !slices.Equal(got, want) {
+			t.Errorf("back after 120 s the phone was given %v, want %v", got, want)
+		}
+		if got := seqs(laptop.take()); !slices.Equal(got, want) || laptop.code() != "" {
+			t.Errorf("the laptop was given %v and closed with %q; want %v", got, laptop.code(), want)
 		}
 	})
 }

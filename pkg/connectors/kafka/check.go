@@ -49,7 +49,11 @@ func (l *Log) CheckSpec(ctx context.Context, s Spec) error {
 	if len(diffs.Differences) > 0 {
 		return diffs
 	}
-	diffs.counts(names, details, s)
+	count, err := l.settledCount(ctx)
+	if err != nil {
+		return err
+	}
+	diffs.counts(names, details, s, int(count))
 	configs, err := l.admin.DescribeTopicConfigs(ctx, names...)
 	if err != nil {
 		return fmt.Errorf("kafka: %w", err)
@@ -70,8 +74,9 @@ func (l *Log) CheckSpec(ctx context.Context, s Spec) error {
 	return nil
 }
 
-// counts compares partitions and replicas. names are commands, events, snapshots, quarantine.
-func (e *TopicsError) counts(names []string, details kadm.TopicDetails, s Spec) {
+// counts compares partitions, with each other and with how many were written down at creation, and replicas. names are
+// commands, events, snapshots, and those whose partitions don't matter.
+func (e *TopicsError) counts(names []string, details kadm.TopicDetails, s Spec, settledCount int) {
 	commands, outcomes := len(details[names[0]].Partitions), len(details[names[1]].Partitions)
 	const fixed = "a key's partition follows from the count, so it can't be changed once there is data"
 	if commands != outcomes {
@@ -79,6 +84,12 @@ func (e *TopicsError) counts(names []string, details kadm.TopicDetails, s Spec) 
 	}
 	if snapshots := len(details[names[2]].Partitions); snapshots != outcomes {
 		e.add("%s has %d partitions, %s has %d: they must be equal; %s", names[2], snapshots, names[1], outcomes, fixed)
+	}
+	switch {
+	case settledCount == 0:
+		e.add("it is not written down how many partitions %s was created with; annal topics create does", names[1])
+	case outcomes != settledCount:
+		e.add("%s has %d partitions, but was created with %d: %s", names[1], outcomes, settledCount, fixed)
 	}
 	if s.Partitions > 0 && outcomes != int(s.Partitions) {
 		e.add("%s has %d partitions, not %d: %s", names[1], outcomes, s.Partitions, fixed)
@@ -109,9 +120,12 @@ func (e *TopicsError) settings(t eventlog.Topic, rc kadm.ResourceConfig, s Spec)
 			e.add("%s: %s is %q, must be %d at least: %s", rc.Name, key, have[key], least, why)
 		}
 	}
-	if t == eventlog.Snapshots {
+	switch t {
+	case eventlog.Snapshots:
 		must("cleanup.policy", "compact", "snapshots are kept until newer ones replace them")
-	} else {
+	case settled:
+		must("cleanup.policy", "compact", "what is settled is kept for ever")
+	default:
 		must("cleanup.policy", "delete", "compaction would take records out of the middle")
 	}
 	must("message.timestamp.type", "LogAppendTime", "rules go by the brokers' time")

@@ -24,8 +24,10 @@ type member struct {
 	group    string
 	topic    string
 	instance string
-	ended    context.Context
-	stop     context.CancelFunc
+	// partitions are how many the topic had when this process began; keys go to no other.
+	partitions int32
+	ended      context.Context
+	stop       context.CancelFunc
 
 	mu     sync.Mutex
 	client *kgo.Client // nil unless Run runs
@@ -40,12 +42,13 @@ const heartbeats = 12
 
 // Join is eventlog.Log's.
 func (l *Log) Join(ctx context.Context, group string, t eventlog.Topic, instance string) (eventlog.Membership, error) {
-	if _, err := l.Partitions(ctx, t); err != nil {
+	n, err := l.Partitions(ctx, t)
+	if err != nil {
 		return nil, err
 	}
 	ended, stop := context.WithCancel(context.Background())
 	m := &member{
-		log: l, group: l.opts.Prefix + group, topic: l.opts.topic(t), instance: instance,
+		log: l, group: l.opts.Prefix + group, topic: l.opts.topic(t), instance: instance, partitions: n,
 		ended: ended, stop: stop, assigned: map[int32]bool{},
 	}
 	l.mu.Lock()
@@ -191,6 +194,11 @@ func (m *member) claims(resp *kmsg.OffsetFetchResponse) ([]eventlog.Claim, error
 			for _, p := range t.Partitions {
 				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
 					return nil, fmt.Errorf("kafka: commit of %s/%d: %w", m.topic, p.Partition, err)
+				}
+				if p.Partition >= m.partitions {
+					m.log.opts.Log.Error("a partition was added to the topic; it is left alone, and no role starts on the topic again",
+						"topic", m.topic, "partition", p.Partition, "created_with", m.partitions)
+					continue
 				}
 				c := eventlog.Claim{Partition: p.Partition, Offset: p.Offset}
 				if p.Metadata != nil {

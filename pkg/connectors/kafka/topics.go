@@ -41,7 +41,7 @@ func EmbeddedSpec() Spec {
 // quarantineRetention is for how long poison records wait for somebody to look.
 const quarantineRetention = 30 * 24 * time.Hour
 
-var topics = []eventlog.Topic{eventlog.Commands, eventlog.Events, eventlog.Snapshots, eventlog.Quarantine}
+var topics = []eventlog.Topic{eventlog.Commands, eventlog.Events, eventlog.Snapshots, eventlog.Quarantine, settled}
 
 // settings are the topic's configuration as it must be.
 func (s Spec) settings(t eventlog.Topic) map[string]string {
@@ -61,7 +61,7 @@ func (s Spec) settings(t eventlog.Topic) map[string]string {
 		}
 	case eventlog.Events:
 		c["retention.ms"] = "-1"
-	case eventlog.Snapshots:
+	case eventlog.Snapshots, settled:
 		c["cleanup.policy"], c["retention.ms"] = "compact", "-1"
 	case eventlog.Quarantine:
 		c["retention.ms"] = ms(quarantineRetention)
@@ -69,7 +69,8 @@ func (s Spec) settings(t eventlog.Topic) map[string]string {
 	return c
 }
 
-// CreateTopics creates those that are not there; it changes none that is.
+// CreateTopics creates those that are not there; it changes none that is. It writes down
+// how many partitions there are, which CheckTopics holds them to for ever.
 func (l *Log) CreateTopics(ctx context.Context, s Spec) error {
 	for _, t := range topics {
 		configs := map[string]*string{}
@@ -77,7 +78,7 @@ func (l *Log) CreateTopics(ctx context.Context, s Spec) error {
 			configs[k] = &v
 		}
 		partitions := s.Partitions
-		if t == eventlog.Quarantine {
+		if t == eventlog.Quarantine || t == settled {
 			partitions = 1
 		}
 		_, err := l.admin.CreateTopic(ctx, partitions, s.Replication, configs, l.opts.topic(t))
@@ -85,7 +86,10 @@ func (l *Log) CreateTopics(ctx context.Context, s Spec) error {
 			return fmt.Errorf("kafka: create %s: %w", l.opts.topic(t), err)
 		}
 	}
-	return l.awaitTopics(ctx)
+	if err := l.awaitTopics(ctx); err != nil {
+		return err
+	}
+	return l.settleCount(ctx)
 }
 
 // awaitTopics waits until each broker has the new topics, with leaders: they hear of

@@ -23,7 +23,7 @@ func testTopics(t *testing.T, seeds []string) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	log := openLog(t, options(t, seeds))
-	wantDifferences(t, log.CheckTopics(ctx, 1), "annal.commands", "annal.events", "annal.snapshots", "annal.quarantine")
+	wantDifferences(t, log.CheckTopics(ctx, 1), "annal.commands", "annal.events", "annal.snapshots", "annal.quarantine", "annal.config")
 
 	spec := Spec{Partitions: 6, Replication: 1, MinISR: 1, CommandsRetention: 7 * 24 * time.Hour}
 	for range 2 { // again: what is there stays
@@ -37,11 +37,11 @@ func testTopics(t *testing.T, seeds []string) {
 	if err := log.CheckTopics(ctx, 1); err != nil {
 		t.Fatal(err)
 	}
-	wantDifferences(t, log.CheckTopics(ctx, 2), slices.Repeat([]string{"min.insync.replicas"}, 4)...)
+	wantDifferences(t, log.CheckTopics(ctx, 2), slices.Repeat([]string{"min.insync.replicas"}, 5)...)
 	more := spec
 	more.Partitions, more.Replication = 12, 3
 	wantDifferences(t, log.CheckSpec(ctx, more), append([]string{"annal.events has 6 partitions, not 12"},
-		slices.Repeat([]string{"has 1 replicas, must have 3"}, 6+6+6+1)...)...)
+		slices.Repeat([]string{"has 1 replicas, must have 3"}, 6+6+6+1+1)...)...)
 
 	for _, c := range []struct{ topic, key, value string }{
 		{"annal.events", "cleanup.policy", "compact"},
@@ -51,6 +51,7 @@ func testTopics(t *testing.T, seeds []string) {
 		{"annal.events", "message.timestamp.type", "CreateTime"},
 		{"annal.commands", "max.message.bytes", "1000"},
 		{"annal.commands", "retention.ms", "86400000"},
+		{"annal.config", "cleanup.policy", "delete"},
 		{"annal.quarantine", "retention.ms", "86400000"},
 		{"annal.quarantine", "message.timestamp.type", "CreateTime"},
 	} {
@@ -59,14 +60,29 @@ func testTopics(t *testing.T, seeds []string) {
 		wantDifferences(t, log.CheckSpec(ctx, spec), c.topic+": "+c.key+" is \""+c.value+"\"")
 		alter(t, log, c.topic, c.key, old)
 	}
-	if _, err := log.admin.CreatePartitions(ctx, 2, log.opts.Prefix+"annal.commands"); err != nil {
+	addPartitions(t, log, eventlog.Commands)
+	wantDifferences(t, log.CheckTopics(ctx, 1), "annal.commands has 8 partitions, ")
+	// Raised alike they agree with each other, and not with what was written down.
+	addPartitions(t, log, eventlog.Events)
+	addPartitions(t, log, eventlog.Snapshots)
+	wantDifferences(t, log.CheckTopics(ctx, 1), "annal.events has 8 partitions, but was created with 6")
+	if err := log.CreateTopics(ctx, spec); err != nil {
+		t.Fatal(err)
+	}
+	wantDifferences(t, log.CheckTopics(ctx, 1), "annal.events has 8 partitions, but was created with 6")
+}
+
+// addPartitions gives a topic of 6 partitions 2 more.
+func addPartitions(t *testing.T, log *Log, topic eventlog.Topic) {
+	t.Helper()
+	name := log.opts.topic(topic)
+	if _, err := log.admin.CreatePartitions(t.Context(), 2, name); err != nil {
 		t.Fatal(err)
 	}
 	await(t, "the added partitions show", func() bool {
-		d, err := log.admin.ListTopics(ctx, log.opts.Prefix+"annal.commands")
-		return err == nil && len(d[log.opts.Prefix+"annal.commands"].Partitions) == 8
+		d, err := log.admin.ListTopics(t.Context(), name)
+		return err == nil && len(d[name].Partitions) == 8
 	})
-	wantDifferences(t, log.CheckTopics(ctx, 1), "annal.commands has 8 partitions, ")
 }
 
 func alter(t *testing.T, log *Log, topic, key, value string) {

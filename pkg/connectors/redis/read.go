@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -43,12 +44,12 @@ func (r *Redis) ask(ctx context.Context, s events.SessionID, script *redis.Scrip
 		if err != nil {
 			return nil, fmt.Errorf("redis: read %s: %w", s, err)
 		}
-		if len(got) == 2 && got[1] == "LOST" {
-			return nil, r.reportLoss(ctx, s)
-		}
 		v, err := viewState(view.Val())
 		if err != nil {
 			return nil, err
+		}
+		if len(got) == 2 && got[1] == "LOST" {
+			return nil, r.reportLoss(ctx, s, v)
 		}
 		if err := r.judge(ctx, s, v, got); err != nil {
 			return nil, err
@@ -57,11 +58,14 @@ func (r *Redis) ask(ctx context.Context, s events.SessionID, script *redis.Scrip
 	}
 }
 
-// reportLoss asks the projector to build the view anew: nothing else would tell it
-// before the session's next event.
-func (r *Redis) reportLoss(ctx context.Context, s events.SessionID) error {
+// reportLoss asks the projector to build the view anew, in which keys of a session are missing: nothing else would tell
+// it before the session's next event. One that is being built already makes them good.
+func (r *Redis) reportLoss(ctx context.Context, s events.SessionID, v hot.ViewState) error {
+	if !v.Whole || v.Lost {
+		return hot.ErrRebuilding
+	}
 	r.opts.Log.Error("keys of a session were lost", "session", s)
-	if err := r.client.HSet(ctx, r.viewKeyOf(s), "lost", string(s)).Err(); err != nil {
+	if err := r.scripts.lost.Run(ctx, r.client, []string{r.viewKeyOf(s)}, v.ID, string(s)).Err(); err != nil {
 		return fmt.Errorf("redis: report a loss: %w", err)
 	}
 	return hot.ErrRebuilding
@@ -209,17 +213,17 @@ func (v Reader) Members(ctx context.Context, s events.SessionID, after events.Us
 
 // Sessions implements hot.View.
 func (v Reader) Sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) ([]events.SessionID, error) {
-	runs, err := v.allWhole(ctx)
+	views, err := v.allWhole(ctx)
 	if err != nil {
 		return nil, err
 	}
-	got, err := v.r.scripts.sessions.Run(ctx, v.r.client, []string{v.r.userKey(u)}, string(after), limit).Slice()
+	got, err := v.list(ctx, views, u, after, limit)
 	if err != nil {
-		return nil, fmt.Errorf("redis: sessions of %s: %w", u, err)
+		return nil, err
 	}
 	life, _ := got[0].(string)
-	for run := range runs {
-		if !names(run, life) {
+	for _, view := range views {
+		if !names(view.Run, life) {
 			return nil, hot.ErrRebuilding
 		}
 	}
@@ -232,9 +236,55 @@ func (v Reader) Sessions(ctx context.Context, u events.UserID, after events.Sess
 	return sessions, nil
 }
 
+// A list is written after the sessions that stand in it, so it is looked at again before it is taken for lost.
+const (
+	listLooks = 5
+	listWait  = 100 * time.Millisecond
+)
+
+// list reads a page of a user's sessions as the script gives it. Nothing counts a list, but the user's own session has to
+// be in it: a list that lacks it, while that session is there, was lost, or begun anew after it was.
+func (v Reader) list(ctx context.Context, views []hot.ViewState, u events.UserID, after events.SessionID, limit int) ([]any, error) {
+	self := events.NewSelfID(u)
+	for look := 1; ; look++ {
+		got, err := v.r.scripts.sessions.Run(ctx, v.r.client, []string{v.r.userKey(u)}, string(after), limit, string(self)).Slice()
+		if err != nil {
+			return nil, fmt.Errorf("redis: sessions of %s: %w", u, err)
+		}
+		if len(got) > 2 && got[2] != nil {
+			return got, nil
+		}
+		there, err := v.r.client.HExists(ctx, v.r.sessionKey(self, "head"), "seq").Result()
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("redis: sessions of %s: %w", u, err)
+		case !there:
+			return got, nil
+		case look == listLooks:
+			return nil, v.r.reportLostList(ctx, views, u)
+		}
+		select {
+		case <-time.After(listWait):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("redis: sessions of %s: %w", u, ctx.Err())
+		}
+	}
+}
+
+// reportLostList asks the projectors to build the views of all partitions anew: a user's sessions may be in any.
+func (r *Redis) reportLostList(ctx context.Context, views []hot.ViewState, u events.UserID) error {
+	r.opts.Log.Error("a user's list of sessions was lost", "user", u)
+	for p, view := range views {
+		if err := r.scripts.lost.Run(ctx, r.client, []string{r.viewKey(int32(p))}, view.ID, "the list of "+string(u)).Err(); err != nil {
+			return fmt.Errorf("redis: report a loss: %w", err)
+		}
+	}
+	return hot.ErrRebuilding
+}
+
 // allWhole is ErrRebuilding unless all partitions' views are whole: a user's sessions
-// may be in any. It gives the lives that they are whole in.
-func (v Reader) allWhole(ctx context.Context) (map[string]bool, error) {
+// may be in any. It gives them by partition.
+func (v Reader) allWhole(ctx context.Context) ([]hot.ViewState, error) {
 	pipe := v.r.client.Pipeline()
 	states := make([]*redis.SliceCmd, v.r.opts.Partitions)
 	for p := range v.r.opts.Partitions {
@@ -243,16 +293,16 @@ func (v Reader) allWhole(ctx context.Context) (map[string]bool, error) {
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, fmt.Errorf("redis: views: %w", err)
 	}
-	runs := map[string]bool{}
-	for _, s := range states {
+	views := make([]hot.ViewState, len(states))
+	for p, s := range states {
 		state, err := viewState(s.Val())
 		switch {
 		case err != nil:
 			return nil, err
-		case !state.Whole:
+		case !state.Whole, state.Lost: // what is lost may be a list
 			return nil, hot.ErrRebuilding
 		}
-		runs[state.Run] = true
+		views[p] = state
 	}
-	return runs, nil
+	return views, nil
 }

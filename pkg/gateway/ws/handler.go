@@ -31,7 +31,11 @@ type Options struct {
 	// and 512 KiB when 0. One frame always fits.
 	MaxQueueFrames int
 	MaxQueueBytes  int
-	// WriteTimeout is how long one write may stall; 10 s when 0.
+	// SendBufferBytes is what the kernel is asked to hold for a connection that takes
+	// nothing; 128 KiB when 0. Linux takes twice as much, and left alone up to 4 MiB.
+	SendBufferBytes int
+	// WriteTimeout is how long one write may stall, 10 s when 0; then the connection is
+	// closed as TOO_SLOW, which has as long to arrive.
 	WriteTimeout time.Duration
 	// CloseTimeout is how long a closed peer may take to close too; 2 s when 0.
 	CloseTimeout time.Duration
@@ -46,6 +50,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.MaxQueueBytes == 0 {
 		o.MaxQueueBytes = 512 << 10
+	}
+	if o.SendBufferBytes == 0 {
+		o.SendBufferBytes = 128 << 10
 	}
 	if o.WriteTimeout == 0 {
 		o.WriteTimeout = 10 * time.Second

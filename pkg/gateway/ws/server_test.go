@@ -32,6 +32,8 @@ type server struct {
 	world *gatewaytest.World
 	key   auth.Key
 	http  *httptest.Server
+	// metrics are the gateway's.
+	metrics *prometheus.Registry
 	// codec is what sockets dialled from now on speak.
 	codec protocol.Codec
 	// stop ends the gateway alone.
@@ -49,10 +51,10 @@ func serve(t testing.TB, change func(*gateway.Config), o ws.Options) *server {
 	if change != nil {
 		change(&config)
 	}
-	s := &server{t: t, world: gatewaytest.New(), key: key}
+	s := &server{t: t, world: gatewaytest.New(), key: key, metrics: prometheus.NewRegistry()}
 	gw, err := gateway.New(config, gateway.Ports{
 		Log: s.world.Log, View: s.world, Feed: s.world.NewFeed("g1"), Notifier: s.world.Notifier(), Tokens: auth.NewVerifier(key.Public(), time.Now), Now: time.Now,
-		Logger: slog.New(slog.DiscardHandler), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
+		Logger: slog.New(slog.DiscardHandler), Metrics: gateway.NewMetrics(s.metrics),
 	})
 	if err != nil {
 		t.Fatal(err)

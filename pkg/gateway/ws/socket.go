@@ -27,6 +27,8 @@ type socket struct {
 	codec   protocol.Codec
 
 	mu sync.Mutex
+	// peer is the gateway's side of the connection.
+	peer *gateway.Conn
 	// queue is what is to be written; frames and bytes count it and what is being written.
 	queue  [][]byte
 	frames int
@@ -91,6 +93,8 @@ func (s *socket) finish(farewell []byte) {
 		return
 	}
 	s.closing, s.farewell = true, farewell
+	// A write that stalls already gets its time anew: the farewell comes behind it.
+	_ = s.raw.SetWriteDeadline(time.Now().Add(s.o.WriteTimeout)) // fails on a closed socket only
 	// The reader ends then at the latest, and with it the connection.
 	_ = s.raw.SetReadDeadline(time.Now().Add(s.o.WriteTimeout + s.o.CloseTimeout)) // fails on a closed socket only
 	s.wake()
@@ -98,12 +102,18 @@ func (s *socket) finish(farewell []byte) {
 
 // serve reads until the connection ends.
 func (s *socket) serve(gw *gateway.Gateway) {
+	if tcp, ok := s.raw.(interface{ SetWriteBuffer(bytes int) error }); ok {
+		_ = tcp.SetWriteBuffer(s.o.SendBufferBytes) // fails on a closed socket only
+	}
 	c := gw.Connect(s)
 	if c == nil {
 		s.Close(events.CodeGoingAway)
 		s.drain()
 		return
 	}
+	s.mu.Lock()
+	s.peer = c
+	s.mu.Unlock()
 	s.conn.SetPingHandler(func(data string) error {
 		c.Heard()
 		s.mu.Lock()

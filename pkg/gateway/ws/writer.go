@@ -1,8 +1,12 @@
 package ws
 
 import (
+	"errors"
+	"os"
 	"sync"
 	"time"
+
+	"annal/pkg/events"
 )
 
 // Send implements gateway.Transport.
@@ -69,7 +73,7 @@ func (s *socket) write() {
 		if !ok {
 			return
 		}
-		if !s.writeBatch(buffer, batch) {
+		if err := s.writeBatch(buffer, batch); err != nil && !errors.Is(err, errStalled) {
 			s.fail()
 			return
 		}
@@ -135,11 +139,11 @@ func (s *socket) leaveOff() {
 }
 
 // writeBatch writes what is in the buffer and the batch, several frames a time.
-func (s *socket) writeBatch(buffer *[]byte, batch [][]byte) bool {
+func (s *socket) writeBatch(buffer *[]byte, batch [][]byte) error {
 	for _, payload := range batch {
 		if len(*buffer) > 0 && len(*buffer)+len(payload) > chunk {
-			if !s.flush(buffer) {
-				return false
+			if err := s.flush(buffer); err != nil {
+				return err
 			}
 		}
 		*buffer = appendFrame(*buffer, s.opcode(), payload)
@@ -147,16 +151,37 @@ func (s *socket) writeBatch(buffer *[]byte, batch [][]byte) bool {
 	return s.flush(buffer)
 }
 
-func (s *socket) flush(buffer *[]byte) bool {
+func (s *socket) flush(buffer *[]byte) error {
 	if len(*buffer) == 0 {
-		return true
+		return nil
 	}
 	if err := s.raw.SetWriteDeadline(time.Now().Add(s.o.WriteTimeout)); err != nil {
+		return err
+	}
+	n, err := s.raw.Write(*buffer)
+	if errors.Is(err, os.ErrDeadlineExceeded) && s.stall() {
+		// What is begun is finished, so that the code can follow: closing gave it time.
+		if _, err = s.raw.Write((*buffer)[n:]); err == nil {
+			err = errStalled
+		}
+	}
+	*buffer = (*buffer)[:0]
+	return err
+}
+
+// errStalled ends a batch whose rest is not written: the close frame comes instead.
+var errStalled = errors.New("ws: a write stalled")
+
+// stall closes a connection that took nothing for WriteTimeout; false if it is closing already.
+func (s *socket) stall() bool {
+	s.mu.Lock()
+	peer, closing := s.peer, s.closing
+	s.mu.Unlock()
+	if closing {
 		return false
 	}
-	_, err := s.raw.Write(*buffer)
-	*buffer = (*buffer)[:0]
-	return err == nil
+	peer.Fail(events.CodeTooSlow, "a write stalled")
+	return true
 }
 
 // fail ends a connection that cannot be written to. The writer stays down for good:

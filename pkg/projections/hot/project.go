@@ -87,6 +87,9 @@ func (w *worker) count(records []eventlog.Record) ([]counted, error) {
 		switch verdict {
 		case events.Counted:
 			o, err := events.DecodeOutcome(rec.Record)
+			if err == nil {
+				err = o.Unsound()
+			}
 			if err != nil {
 				if err := w.quarantine(rec, reasonOf(err), err); err != nil {
 					return nil, err
@@ -132,6 +135,10 @@ func reasonOf(err error) events.PoisonReason {
 	var version *events.VersionError
 	if errors.As(err, &version) {
 		return events.PoisonVersion
+	}
+	var target *events.TargetError
+	if errors.As(err, &target) {
+		return events.PoisonTarget
 	}
 	return events.PoisonValue
 }

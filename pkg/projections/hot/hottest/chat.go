@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -91,6 +92,40 @@ func (c *Chat) Unreadable(s events.SessionID, actor events.UserID, e events.Even
 	}
 	c.append(said.Partition, rec)
 	return said
+}
+
+// UnheardType is the type of what Unheard writes.
+const UnheardType = events.TypeEventPrefix + "unheard_of"
+
+// Unheard writes a message as an event of a type and a schema version from the future.
+func (c *Chat) Unheard(s events.SessionID, actor events.UserID, e events.Sent) Said {
+	c.tb.Helper()
+	said, rec := c.encode(s, actor, e)
+	for i, h := range rec.Headers {
+		switch h.Name {
+		case events.HeaderSchemaVersion:
+			rec.Headers[i].Value = []byte("99")
+		case events.HeaderType:
+			rec.Headers[i].Value = []byte(UnheardType)
+		}
+	}
+	c.append(said.Partition, rec)
+	return said
+}
+
+// Heard is what Unheard wrote, as a program reads it that knows the type.
+func Heard(rec events.Record) events.Record {
+	headers := slices.Clone(rec.Headers)
+	for i, h := range headers {
+		switch h.Name {
+		case events.HeaderSchemaVersion:
+			headers[i].Value = fmt.Append(nil, events.SchemaVersion)
+		case events.HeaderType:
+			headers[i].Value = []byte(events.TypeEventPrefix + events.Sent{}.Name())
+		}
+	}
+	rec.Headers = headers
+	return rec
 }
 
 // Raw writes any record into the session's partition, behind the fence.

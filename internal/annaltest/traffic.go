@@ -1,4 +1,4 @@
-package e2e
+package annaltest
 
 import (
 	"context"
@@ -11,12 +11,13 @@ import (
 	"annal/pkg/client"
 )
 
-// traffic is a running stream of sends by one, and what the other hears of it.
-type traffic struct {
-	*pair
+// Traffic is a running stream of sends by one, and what the other hears of it.
+type Traffic struct {
+	*Pair
 	// test outlives ctx, which stop ends: what was sent before must get its ack.
 	test, ctx context.Context
 	stop      context.CancelFunc
+	pace      time.Duration
 	gone      sync.WaitGroup
 
 	mu   sync.Mutex
@@ -34,10 +35,16 @@ type hearing struct {
 	text string
 }
 
-// flow starts the sends.
-func (p *pair) flow(t *testing.T) *traffic {
+// Flow starts the sends, at a pace that keeps roles busy.
+func (p *Pair) Flow(t *testing.T) *Traffic {
 	t.Helper()
-	f := &traffic{pair: p, acks: map[int][]uint64{}}
+	return p.FlowEvery(t, sendEvery)
+}
+
+// FlowEvery starts the sends, one every pace.
+func (p *Pair) FlowEvery(t *testing.T, pace time.Duration) *Traffic {
+	t.Helper()
+	f := &Traffic{Pair: p, pace: pace, acks: map[int][]uint64{}}
 	f.ctx, f.stop = context.WithCancel(t.Context())
 	f.test = t.Context()
 	listening, deafen := context.WithCancel(t.Context())
@@ -53,8 +60,8 @@ func (p *pair) flow(t *testing.T) *traffic {
 
 // send sends at a steady pace. What is sent is awaited without end: the test's
 // deadlines are on what comes of it.
-func (f *traffic) send() {
-	tick := time.NewTicker(sendEvery)
+func (f *Traffic) send() {
+	tick := time.NewTicker(f.pace)
 	defer tick.Stop()
 	for i := 0; ; i++ {
 		select {
@@ -65,7 +72,7 @@ func (f *traffic) send() {
 		f.mu.Lock()
 		f.sent++
 		f.mu.Unlock()
-		f.alice.Go(f.test, client.Send{Session: f.session, Text: text(i)}, func(a client.Ack, err error) {
+		f.Alice.Go(f.test, client.Send{Session: f.Session, Text: text(i)}, func(a client.Ack, err error) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			if err != nil {
@@ -79,9 +86,9 @@ func (f *traffic) send() {
 }
 
 // hear listens until ctx ends.
-func (f *traffic) hear(ctx context.Context) {
+func (f *Traffic) hear(ctx context.Context) {
 	for {
-		item, err := f.atBob.Next(ctx)
+		item, err := f.AtBob.Next(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -102,14 +109,14 @@ func (f *traffic) hear(ctx context.Context) {
 	}
 }
 
-// goesOn waits until n more sends than now are acked and heard.
-func (f *traffic) goesOn(t *testing.T, n int) {
+// GoesOn waits until n more sends than now are acked and heard.
+func (f *Traffic) GoesOn(t *testing.T, n int) {
 	t.Helper()
 	f.mu.Lock()
 	acked, heard := f.acked+n, len(f.heard)+n
 	f.mu.Unlock()
 	began := time.Now()
-	eventually(t, patience, func() error {
+	Eventually(t, Patience, func() error {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		switch {
@@ -123,12 +130,12 @@ func (f *traffic) goesOn(t *testing.T, n int) {
 	t.Logf("%d more sends were acked and heard after %v", n, time.Since(began).Round(time.Millisecond))
 }
 
-// finish stops the sends and checks them all: each acked once, under a seq of its own,
+// Finish stops the sends and checks them all: each acked once, under a seq of its own,
 // heard by the other once, in the order it was sent, with nothing missing between.
-func (f *traffic) finish(t *testing.T) {
+func (f *Traffic) Finish(t *testing.T) {
 	t.Helper()
 	f.stop()
-	eventually(t, patience, func() error {
+	Eventually(t, Patience, func() error {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		switch {

@@ -1,0 +1,133 @@
+package annaltest
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"annal/internal/app"
+	"annal/internal/devstack"
+	"annal/pkg/events"
+	"annal/pkg/gateway/auth"
+)
+
+// Partitions is how many a deployment's topics have.
+const Partitions = 4
+
+// Deployment is every role in a process of its own on Kafka and Redis, under a prefix of its own.
+type Deployment struct {
+	Kafka  []string
+	Redis  string
+	Prefix string
+	// Roles are the processes, by name.
+	Roles  map[string]*Server
+	key    auth.Key
+	public string
+}
+
+// NewDeployment makes topics and keys on the engines that tests share; no role runs yet.
+func NewDeployment(t *testing.T) *Deployment {
+	t.Helper()
+	return NewDeploymentOn(t, devstack.RedisForTest(t).Addr())
+}
+
+// NewDeploymentOn is NewDeployment with a Redis of the test's own, which it may empty.
+func NewDeploymentOn(t *testing.T, redis string) *Deployment {
+	t.Helper()
+	d := &Deployment{Kafka: devstack.KafkaForTest(t).Addrs(), Redis: redis, Prefix: devstack.UniqueName(t) + ".", Roles: map[string]*Server{}}
+	Run(t, "topics", "create", "--kafka", strings.Join(d.Kafka, ","), "--prefix", d.Prefix,
+		"--partitions", strconv.Itoa(Partitions), "--replication", "1", "--min-insync-replicas", "1")
+	keyFile := filepath.Join(t.TempDir(), "key.json")
+	Run(t, "token", "--new-key", keyFile)
+	// As in production: gateways hold public keys only.
+	d.public = filepath.Join(t.TempDir(), "keys.json")
+	if err := os.WriteFile(d.public, []byte(Run(t, "token", "--key", keyFile, "--public")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.key, err = auth.ParseKey(content); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// Deploy makes a deployment and starts one process of each role, named after it.
+func Deploy(t *testing.T) *Deployment {
+	t.Helper()
+	d := NewDeployment(t)
+	d.Serve(t, "sequencer", "hot", "gateway")
+	return d
+}
+
+// Serve starts processes and waits until all are ready. A name is its role, or begins with it and a '-'.
+func (d *Deployment) Serve(t *testing.T, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		d.Launch(t, name)
+	}
+	for _, name := range names {
+		d.Roles[name].AwaitReady(t)
+	}
+}
+
+// Launch starts a process with settings and does not wait.
+func (d *Deployment) Launch(t *testing.T, name string, settings ...string) *Server {
+	t.Helper()
+	role, _, _ := strings.Cut(name, "-")
+	d.Roles[name] = Launch(t, name, append([]string{
+		"serve", "--roles", role, "--kafka", strings.Join(d.Kafka, ","), "--redis", d.Redis, "--prefix", d.Prefix,
+		"--auth-keys", d.public, "--data", filepath.Join(t.TempDir(), name),
+	}, settings...)...)
+	return d.Roles[name]
+}
+
+// File is the endpoints file of the process named "gateway", by which tools and clients find the deployment.
+func (d *Deployment) File() string { return d.Roles["gateway"].File }
+
+// tokenLife is longer than any test.
+const tokenLife = time.Hour
+
+// Token is a user's own.
+func (d *Deployment) Token(t *testing.T, user string) string {
+	t.Helper()
+	return d.issue(t, auth.Identity{User: events.UserID(user)})
+}
+
+// ServiceToken may act for every user, and say when something was first said.
+func (d *Deployment) ServiceToken(t *testing.T) string {
+	t.Helper()
+	return d.issue(t, auth.Identity{User: "service", Service: "annaltest"})
+}
+
+func (d *Deployment) issue(t *testing.T, id auth.Identity) string {
+	t.Helper()
+	id.Expires = time.Now().Add(tokenLife)
+	token, err := auth.Issue(d.key, id, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// Open opens the deployment's log and view as a tool does, until the test ends.
+func (d *Deployment) Open(t *testing.T) app.Opened {
+	t.Helper()
+	opened, err := app.Open(t.Context(), app.Target{Kafka: d.Kafka, Redis: d.Redis, Prefix: d.Prefix})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(opened.Close)
+	return opened
+}
+
+// Verify has the tool compare the view with a fold of the log.
+func Verify(t *testing.T, file string) {
+	t.Helper()
+	t.Logf("annal verify: %s", Run(t, "verify", "--endpoints", file))
+}

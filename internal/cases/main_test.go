@@ -1,0 +1,9 @@
+package cases
+
+import (
+	"testing"
+
+	"annal/internal/annaltest"
+)
+
+func TestMain(m *testing.M) { annaltest.Main(m) }

@@ -1,0 +1,75 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"annal/pkg/eventlog"
+)
+
+// settled is the topic of what is settled once for a cluster's log: how many partitions it has. Kafka itself does not
+// remember: where all topics are raised alike, nothing else tells that keys would go elsewhere from now on.
+const settled eventlog.Topic = "annal.config"
+
+// countKey is the key under which the number of partitions stands, as decimal text.
+const countKey = "partitions"
+
+// settleCount writes down how many partitions the events have, unless it is there.
+func (l *Log) settleCount(ctx context.Context) error {
+	if n, err := l.settledCount(ctx); n > 0 || err != nil {
+		return err
+	}
+	n, err := l.Partitions(ctx, eventlog.Events)
+	if err != nil {
+		return err
+	}
+	r := &kgo.Record{Topic: l.opts.topic(settled), Key: []byte(countKey), Value: strconv.AppendInt(nil, int64(n), 10)}
+	if err := l.client.ProduceSync(ctx, r).FirstErr(); err != nil {
+		return fmt.Errorf("kafka: write down the number of partitions: %w", err)
+	}
+	return nil
+}
+
+// settledCount is the number of partitions that was written down; 0 when none was.
+func (l *Log) settledCount(ctx context.Context) (int32, error) {
+	start, end, err := l.Bounds(ctx, settled, 0)
+	if err != nil || start == end {
+		return 0, err
+	}
+	name := l.opts.topic(settled)
+	client, err := l.opts.client(
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{name: {0: kgo.NewOffset().At(start)}}),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+	)
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	var count int32
+	for next := start; next < end; {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			return 0, fmt.Errorf("kafka: read %s: %w", name, err)
+		}
+		var wrong error
+		fetches.EachRecord(func(r *kgo.Record) {
+			next = r.Offset + 1
+			if string(r.Key) != countKey {
+				return
+			}
+			n, err := strconv.ParseInt(string(r.Value), 10, 32)
+			if err != nil || n < 1 {
+				wrong = fmt.Errorf("kafka: %s: %q is no number of partitions", name, r.Value)
+				return
+			}
+			count = int32(n)
+		})
+		if wrong != nil {
+			return 0, wrong
+		}
+	}
+	return count, nil
+}

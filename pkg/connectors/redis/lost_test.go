@@ -1,0 +1,130 @@
+package redis_test
+
+import (
+	"errors"
+	"testing"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"annal/internal/devstack"
+	"annal/pkg/eventlog"
+	"annal/pkg/events"
+	"annal/pkg/projections/hot"
+	"annal/pkg/projections/hot/hottest"
+)
+
+// lossy is a store whose views are whole, with ann's own session, and what takes keys from it.
+type lossy struct {
+	*testing.T
+	store hot.Store
+	view  hot.View
+	keys  *goredis.Client
+	// prefix goes before all keys.
+	prefix string
+	parts  int32
+}
+
+func newLossy(t *testing.T) *lossy {
+	t.Helper()
+	opts := options(t, devstack.RedisForTest(t).Addr(), false)
+	r := open(t, opts)
+	l := &lossy{T: t, store: r, view: r.Reader(), keys: goredis.NewClient(&goredis.Options{Addr: opts.Addrs[0]}), prefix: opts.Prefix, parts: opts.Partitions}
+	t.Cleanup(func() { _ = l.keys.Close() })
+	l.open("1", true)
+	log := eventlog.NewMemory(eventlog.MemoryOptions{Partitions: opts.Partitions})
+	t.Cleanup(log.Close)
+	chat := hottest.NewChat(t, log)
+	self := chat.Accept(events.NewSelfID("ann"), "ann", events.Created{Kind: events.KindSelf, Members: []events.NewMember{{User: "ann", Role: events.RoleOwner}}})
+	chat.Wait()
+	if err := r.Apply(t.Context(), "1", hottest.Changes(self)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.AddSessions(t.Context(), map[events.UserID][]events.SessionID{"ann": {events.NewSelfID("ann")}}); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// open opens all partitions' views, whole or to be built.
+func (l *lossy) open(id string, whole bool) {
+	l.Helper()
+	run, err := l.store.Run(l.Context())
+	if err != nil {
+		l.Fatal(err)
+	}
+	for p := range l.parts {
+		err := l.store.SetView(l.Context(), p, hot.ViewState{ID: id})
+		if err == nil && whole {
+			err = l.store.SetView(l.Context(), p, hot.ViewState{ID: id, Whole: true, Run: run})
+		}
+		if err != nil {
+			l.Fatal(err)
+		}
+	}
+}
+
+// lost counts the views that are to be built anew.
+func (l *lossy) lost() (n int32) {
+	l.Helper()
+	for p := range l.parts {
+		v, err := l.store.View(l.Context(), p)
+		if err != nil {
+			l.Fatal(err)
+		}
+		if v.Lost {
+			n++
+		}
+	}
+	return n
+}
+
+func (l *lossy) lose(key string) {
+	l.Helper()
+	if n, err := l.keys.Del(l.Context(), l.prefix+key).Result(); err != nil || n != 1 {
+		l.Fatalf("delete %s: %d, %v", key, n, err)
+	}
+}
+
+// TestALossBelongsToItsView: what readers still miss of the view before does not have the new one built again.
+func TestALossBelongsToItsView(t *testing.T) {
+	l := newLossy(t)
+	self := events.NewSelfID("ann")
+	l.lose("annal:{" + string(self) + "}:members")
+	for _, c := range []struct {
+		what string
+		want int32
+	}{{"the whole view", 1}, {"the one that is being built", 0}} {
+		if _, err := l.view.Person(t.Context(), self, "ann"); !errors.Is(err, hot.ErrRebuilding) {
+			t.Errorf("reading %s: got %v, want %v", c.what, err, hot.ErrRebuilding)
+		}
+		if got := l.lost(); got != c.want {
+			t.Errorf("of %s %d partitions are said to be lost, want %d", c.what, got, c.want)
+		}
+		l.open("2", false)
+	}
+}
+
+// TestALostListIsMissed: F24. A user's list of sessions that was lost is never read as an empty one, nor as one that
+// began anew.
+func TestALostListIsMissed(t *testing.T) {
+	l := newLossy(t)
+	self := events.NewSelfID("ann")
+	for user, want := range map[events.UserID]int{"ann": 1, "nobody": 0} {
+		if ids, err := l.view.Sessions(t.Context(), user, "", 10); err != nil || len(ids) != want || l.lost() != 0 {
+			t.Fatalf("before: %s has %v, %v; want %d", user, ids, err, want)
+		}
+	}
+	l.lose("annal:{u:ann}:sessions")
+	if err := l.store.AddSessions(t.Context(), map[events.UserID][]events.SessionID{"ann": {"g_new"}}); err != nil {
+		t.Fatal(err)
+	}
+	if ids, err := l.view.Sessions(t.Context(), "ann", "", 10); !errors.Is(err, hot.ErrRebuilding) {
+		t.Errorf("without %s the list is %v, %v; want %v", self, ids, err, hot.ErrRebuilding)
+	}
+	if got := l.lost(); got != l.parts {
+		t.Errorf("%d partitions are said to be lost, want all %d", got, l.parts)
+	}
+	if _, err := l.view.Sessions(t.Context(), "nobody", "", 10); !errors.Is(err, hot.ErrRebuilding) {
+		t.Errorf("while lists are lost another's is read as %v, want %v", err, hot.ErrRebuilding)
+	}
+}
