@@ -7,6 +7,7 @@ type Metrics struct {
 	connections   prometheus.Gauge
 	subscriptions prometheus.Gauge
 	inFlight      prometheus.Gauge
+	writing       prometheus.Gauge
 	frames        *prometheus.CounterVec
 	sent          *prometheus.CounterVec
 	refused       *prometheus.CounterVec
@@ -31,6 +32,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		connections:   gauge("connections", "Connections open."),
 		subscriptions: gauge("subscriptions", "Subscriptions of sessions, over all connections."),
 		inFlight:      gauge("commands_in_flight", "Commands whose outcome is awaited."),
+		writing:       gauge("commands_writing", "Commands given to the log and not written yet; high while Kafka is slow or away."),
 		frames:        prometheus.NewCounterVec(counter("frames_in_total", "Frames received, by operation."), []string{"op"}),
 		sent:          prometheus.NewCounterVec(counter("frames_out_total", "Frames sent, by kind."), []string{"kind"}),
 		refused:       prometheus.NewCounterVec(counter("refusals_total", "Frames refused, by code."), []string{"code"}),
@@ -46,6 +48,6 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		retries:    prometheus.NewCounter(counter("heal_retries_total", "Reads of the window that had to be tried again.")),
 		unreadable: prometheus.NewCounter(counter("unreadable_total", "Stored outcomes that this program cannot read.")),
 	}
-	r.MustRegister(m.connections, m.subscriptions, m.inFlight, m.frames, m.sent, m.refused, m.closed, m.outcomes, m.commands, m.healed, m.missed, m.retries, m.unreadable)
+	r.MustRegister(m.connections, m.subscriptions, m.inFlight, m.writing, m.frames, m.sent, m.refused, m.closed, m.outcomes, m.commands, m.healed, m.missed, m.retries, m.unreadable)
 	return m
 }

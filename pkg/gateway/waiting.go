@@ -82,6 +82,9 @@ func (w *waiting) remove(request uint64) *call {
 		return nil
 	}
 	delete(w.calls, request)
+	if n := len(w.order); n > 0 && w.order[n-1] == request { // as when it was refused at once
+		w.order = w.order[:n-1]
+	}
 	if k.conn != nil {
 		k.conn.inFlight.Add(-1)
 	}
@@ -131,10 +134,11 @@ func (w *waiting) expire(now time.Time) {
 		if k != nil && now.Sub(k.started) < w.gw.config.AnswerTimeout {
 			break
 		}
-		if k != nil {
-			late = append(late, w.remove(w.order[0]))
-		}
+		request := w.order[0]
 		w.order = w.order[1:]
+		if k != nil {
+			late = append(late, w.remove(request))
+		}
 	}
 	if len(w.calls) == 0 {
 		w.order = nil
