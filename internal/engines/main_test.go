@@ -11,7 +11,12 @@ import (
 	"annal/internal/devstack"
 )
 
-func TestMain(m *testing.M) { devstack.Main(withCluster{m}) }
+func TestMain(m *testing.M) {
+	if config := os.Getenv(apartEnv); config != "" {
+		os.Exit(runApart(config))
+	}
+	devstack.Main(withCluster{m})
+}
 
 // threeBrokers is one Kafka of three nodes, each behind a proxy, for all tests. A test that breaks it mends it.
 var threeBrokers = sync.OnceValues(func() (*devstack.KafkaCluster, error) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,6 +36,9 @@ type world struct {
 	target app.Target
 	key    string
 	log    *lines
+	dir    string
+	config app.Config
+	apart  *apart
 }
 
 // on is where a world stands.
@@ -43,6 +47,8 @@ type on struct {
 	redis string
 	// replicas of each partition, 3 when 0.
 	replicas int16
+	// apart are roles that run in a process of their own.
+	apart []string
 }
 
 // start starts all roles; they end with the test, orderly.
@@ -53,7 +59,7 @@ func start(t *testing.T, e on) *world {
 	}
 	dir := t.TempDir()
 	w := &world{
-		T: t, key: filepath.Join(dir, "key.json"), log: &lines{},
+		T: t, key: filepath.Join(dir, "key.json"), log: &lines{}, dir: dir,
 		target: app.Target{Kafka: e.kafka, Redis: e.redis, Prefix: devstack.UniqueName(t) + "."},
 	}
 	w.ok(app.Topics{Kafka: e.kafka, Prefix: w.target.Prefix, Partitions: 2, Replication: e.replicas, MinISR: max(1, int(e.replicas)-1)}.Create(t.Context()))
@@ -69,6 +75,11 @@ func start(t *testing.T, e on) *world {
 	c.Version = "test"
 	c.Log, err = obs.NewLogger(w.log, "info", "text")
 	w.ok(err)
+	w.config = c
+	if len(e.apart) > 0 {
+		w.apart = w.startApart(e.apart...)
+		c.Roles = slices.DeleteFunc(c.Roles, func(r string) bool { return slices.Contains(e.apart, r) })
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- app.Serve(ctx, c) }()

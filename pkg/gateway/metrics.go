@@ -17,6 +17,7 @@ type Metrics struct {
 	healed        prometheus.Counter
 	missed        *prometheus.CounterVec
 	retries       prometheus.Counter
+	resubscribed  prometheus.Counter
 	unreadable    prometheus.Counter
 }
 
@@ -43,11 +44,12 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Help:    "From a command's arrival until it is appended, and until its outcome is known.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
 		}, []string{"stage"}),
-		healed:     prometheus.NewCounter(counter("gaps_healed_total", "Gaps in what the feed brought, filled from the window.")),
-		missed:     prometheus.NewCounterVec(counter("missed_total", "What the feed lost without a word, by kind: head, marker, notice, or all when it had to be compared in full."), []string{"kind"}),
-		retries:    prometheus.NewCounter(counter("heal_retries_total", "Reads of the window that had to be tried again.")),
-		unreadable: prometheus.NewCounter(counter("unreadable_total", "Stored outcomes that this program cannot read.")),
+		healed:       prometheus.NewCounter(counter("gaps_healed_total", "Gaps in what the feed brought, filled from the window.")),
+		missed:       prometheus.NewCounterVec(counter("missed_total", "What the feed lost without a word, by kind: head, marker, notice, or all when it had to be compared in full."), []string{"kind"}),
+		retries:      prometheus.NewCounter(counter("heal_retries_total", "Reads of the window that had to be tried again.")),
+		resubscribed: prometheus.NewCounter(counter("resubscribed_total", "Times that broken subscriptions were back and all heads were compared.")),
+		unreadable:   prometheus.NewCounter(counter("unreadable_total", "Stored outcomes that this program cannot read.")),
 	}
-	r.MustRegister(m.connections, m.subscriptions, m.inFlight, m.writing, m.frames, m.sent, m.refused, m.closed, m.outcomes, m.commands, m.healed, m.missed, m.retries, m.unreadable)
+	r.MustRegister(m.connections, m.subscriptions, m.inFlight, m.writing, m.frames, m.sent, m.refused, m.closed, m.outcomes, m.commands, m.healed, m.missed, m.retries, m.resubscribed, m.unreadable)
 	return m
 }
