@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -131,7 +130,6 @@ type socket struct {
 	name string
 	ws   *websocket.Conn
 	pong chan struct{}
-	sent atomic.Int64
 
 	mu sync.Mutex
 	// left are the frames without a final answer, which are few: those refused as BUSY are counted, and a sample kept.
