@@ -55,7 +55,7 @@ func (k *Kafka) FillDisk(left uint64) error {
 	return limitFiles(k.proc.cmd.Process.Pid, largest+left)
 }
 
-// Exited waits until the node has ended by itself, and says whether it did within that time.
+// Exited waits until the node has ended, and says whether it did within that time.
 func (k *Kafka) Exited(within time.Duration) bool {
 	if k.proc == nil {
 		return true
@@ -64,8 +64,12 @@ func (k *Kafka) Exited(within time.Duration) bool {
 	defer timer.Stop()
 	select {
 	case <-k.proc.done:
-		return true
 	case <-timer.C:
+	}
+	select {
+	case <-k.proc.done:
+		return true
+	default:
 		return false
 	}
 }

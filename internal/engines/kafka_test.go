@@ -21,6 +21,10 @@ const (
 // lineBudget is how many lines an outage of a few seconds may take: each text a few times, not by the retry.
 const lineBudget = 80
 
+// hangs bounds how long a broker that hangs keeps a partition without service: it took 40 s while each request to it was
+// waited for as long as franz-go would.
+const hangs = 30 * time.Second
+
 // lasts lets a failure last: how long it does is what it is.
 func (w *world) lasts(d time.Duration) {
 	select {
@@ -109,7 +113,11 @@ func TestLeaderHangs(t *testing.T) {
 	said := w.log.count()
 	leader := w.leader(kafka, eventlog.Events, 1)
 	w.ok(kafka.Nodes[leader].Pause())
-	t.Logf("goes on %v after a leader hung", f.goesOn(100))
+	took := f.goesOn(100)
+	t.Logf("goes on %v after a leader hung", took)
+	if took > hangs {
+		t.Errorf("it took %v to leave a broker that hung, want %v at most", took, hangs)
+	}
 	w.ok(kafka.Nodes[leader].Resume())
 	w.inSync(kafka)
 	w.saidLittle(said, lineBudget)

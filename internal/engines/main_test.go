@@ -2,6 +2,7 @@ package engines
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -43,12 +44,27 @@ func (m withCluster) Run() int {
 	return code
 }
 
+// kafkaCluster gives it, and mends it after the test, whatever that left of it.
 func kafkaCluster(t *testing.T) *devstack.KafkaCluster {
 	t.Helper()
 	c, err := threeBrokers()
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		for _, n := range c.Nodes {
+			n.Proxy().Delay(0)
+			n.Proxy().LoseProduceAnswers(0)
+			n.Proxy().Flow()
+			err := n.Proxy().Accept()
+			if n.Exited(0) {
+				err = errors.Join(err, n.Restart(context.Background()))
+			}
+			if err = errors.Join(err, n.Resume()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 	return c
 }
 

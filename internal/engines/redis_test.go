@@ -13,6 +13,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	clientv1 "annal/gen/annal/client/v1"
+	logv1 "annal/gen/annal/log/v1"
 	"annal/internal/devstack"
 	"annal/pkg/client"
 )
@@ -167,22 +168,48 @@ func TestRedisFailsOver(t *testing.T) {
 	f.finish()
 }
 
-// TestRedisEvicts: single keys of a session that is in use go, one after the other.
+// TestRedisEvicts: single keys go, one after the other, of a session that is in use and of one that is only read.
 func TestRedisEvicts(t *testing.T) {
 	redis := ownRedis(t, devstack.RedisOptions{})
 	w := start(t, on{kafka: kafkaCluster(t).Addrs(), redis: redis.Addr()})
 	f := w.flow(2)
+	alice := w.connect("alice")
+	ack, err := alice.Create(t.Context(), client.Create{Kind: logv1.Kind_KIND_GROUP})
+	w.ok(err)
+	quiet := ack.GetSession()
+	_, err = alice.Send(t.Context(), quiet, "the only one")
+	w.ok(err)
 	admin := w.redis(redis.Addr())
-	r := f.read()
-	for _, part := range []string{"head", "window", "members", "roster"} {
-		key := fmt.Sprintf("%sannal:{%s}:%s", w.target.Prefix, f.sessions[0].id, part)
-		rebuilds := w.metric("annal_hot_rebuilds_total")
+	evict := func(session, part string) (rebuilds float64) {
+		t.Helper()
+		w.until("whole views", func() error { // what goes meanwhile is there again when they are
+			if building, whole := w.log.count("building the view"), w.log.count("the view is whole"); whole < building {
+				return fmt.Errorf("%d views of %d that were begun are whole", whole, building)
+			}
+			return nil
+		})
+		rebuilds = w.metric("annal_hot_rebuilds_total")
+		key := fmt.Sprintf("%sannal:{%s}:%s", w.target.Prefix, session, part)
 		if n, err := admin.Del(t.Context(), key).Result(); err != nil || n != 1 {
 			t.Fatalf("delete %s: %d, %v", key, n, err)
 		}
+		return rebuilds
+	}
+	r := f.read()
+	for _, part := range []string{"head", "window", "members", "roster"} {
+		rebuilds := evict(f.sessions[0].id, part)
 		w.rises("annal_hot_rebuilds_total", rebuilds)
 		f.goesOn(20)
 	}
+	for _, part := range []string{"head", "window", "members"} {
+		rebuilds := evict(quiet, part)
+		page, err := alice.History(t.Context(), quiet, client.Newest{}, 1)
+		if err != nil || len(page.GetEvents()) != 1 || page.GetEvents()[0].GetSent().GetText() != "the only one" {
+			t.Errorf("without its %s, a reader of a quiet session was shown %v, %v", part, page, err)
+		}
+		w.rises("annal_hot_rebuilds_total", rebuilds)
+	}
+	w.says("keys of a session were lost")
 	w.says("the view is not as it was left")
 	r.finish()
 	f.finish()

@@ -43,12 +43,15 @@ func (r *Redis) ask(ctx context.Context, s events.SessionID, script *redis.Scrip
 		if err != nil {
 			return nil, fmt.Errorf("redis: read %s: %w", s, err)
 		}
-		if len(got) == 2 && got[1] == "LOST" {
-			return nil, r.reportLoss(ctx, s)
-		}
 		v, err := viewState(view.Val())
 		if err != nil {
 			return nil, err
+		}
+		if len(got) == 2 && got[1] == "LOST" {
+			if !v.Whole || v.Lost { // it is being built anew, or is going to be: once is enough
+				return nil, hot.ErrRebuilding
+			}
+			return nil, r.reportLoss(ctx, s)
 		}
 		if err := r.judge(ctx, s, v, got); err != nil {
 			return nil, err
