@@ -1,6 +1,7 @@
 package engines
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -38,7 +39,9 @@ const (
 func TestFloodWhileKafkaIsAway(t *testing.T) {
 	kafka := kafkaCluster(t)
 	w := start(t, on{kafka: kafka.ProxiedAddrs(), redis: devstack.RedisForTest(t).Addr()})
-	ack, err := w.connect("alice").Create(t.Context(), client.Create{Kind: logv1.Kind_KIND_GROUP})
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	ack, err := w.connect("alice").Create(ctx, client.Create{Kind: logv1.Kind_KIND_GROUP})
 	w.ok(err)
 	session := ack.GetSession()
 	for _, n := range kafka.Nodes {

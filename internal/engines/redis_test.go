@@ -174,10 +174,12 @@ func TestRedisEvicts(t *testing.T) {
 	w := start(t, on{kafka: kafkaCluster(t).Addrs(), redis: redis.Addr()})
 	f := w.flow(2)
 	alice := w.connect("alice")
-	ack, err := alice.Create(t.Context(), client.Create{Kind: logv1.Kind_KIND_GROUP})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	ack, err := alice.Create(ctx, client.Create{Kind: logv1.Kind_KIND_GROUP})
 	w.ok(err)
 	quiet := ack.GetSession()
-	_, err = alice.Send(t.Context(), quiet, "the only one")
+	_, err = alice.Send(ctx, quiet, "the only one")
 	w.ok(err)
 	admin := w.redis(redis.Addr())
 	evict := func(session, part string) (rebuilds float64) {
@@ -203,7 +205,7 @@ func TestRedisEvicts(t *testing.T) {
 	}
 	for _, part := range []string{"window", "members"} {
 		rebuilds := evict(quiet, part)
-		page, err := alice.History(t.Context(), quiet, client.Newest{}, 1)
+		page, err := alice.History(ctx, quiet, client.Newest{}, 1)
 		if err != nil || len(page.GetEvents()) != 1 || page.GetEvents()[0].GetSent().GetText() != "the only one" {
 			t.Errorf("without its %s, a reader of a quiet session was shown %v, %v", part, page, err)
 		}
