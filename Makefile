@@ -115,6 +115,10 @@ MINUTES ?= 10
 chaos: build engines ## Kill, stop and restart processes, brokers and Redis for MINUTES=10, and judge (SEED=7 for the same faults again)
 	go run ./cmd/chaos -annal bin/annal -minutes $(MINUTES) $(if $(SEED),-seed $(SEED))
 
+.PHONY: outage
+outage: engines ## Flood a gateway while Kafka is away for 40 s
+	go test -race -count=1 -timeout 10m -run Flood -v ./internal/engines -outage 40s
+
 .PHONY: clean
 clean: ## Remove what was built and the data of `make run`, but not .cache
 	rm -rf bin data

@@ -9,9 +9,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -42,6 +44,8 @@ func Serve(ctx context.Context, c Config) error {
 	if ownGarbage() {
 		debug.SetGCPercent(mostPercent)
 	}
+	// A file over the process's limit is a write that fails, as on a full disk: not an end without a word.
+	signal.Ignore(syscall.SIGXFSZ)
 	p := &process{config: c, metrics: obs.NewRegistry(c.Version), ready: &obs.Readiness{}, instance: randomID()}
 	listener, err := net.Listen("tcp", c.HTTP)
 	if err != nil {

@@ -104,3 +104,15 @@ func Start(cmd *exec.Cmd) error { return startBound(cmd) }
 
 // LogTail is the end of a child's log, formatted to follow an error's text; empty if there is none.
 func LogTail(path string) string { return logTail(path) }
+
+// pause stops the process as if its machine hung; resume lets it go on.
+func (c *child) pause() error { return c.signal(syscall.SIGSTOP) }
+
+func (c *child) resume() error { return c.signal(syscall.SIGCONT) }
+
+func (c *child) signal(s syscall.Signal) error {
+	if err := c.cmd.Process.Signal(s); err != nil {
+		return fmt.Errorf("devstack: %v to %s: %w", s, c.name, err)
+	}
+	return nil
+}

@@ -1,9 +1,12 @@
 package devstack
 
 import (
+	"fmt"
 	"os/exec"
 	"runtime"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // startBound starts cmd so that the kernel kills it when this process ends, even by SIGKILL.
@@ -26,4 +29,20 @@ func runSpawner(work <-chan func()) {
 	for f := range work {
 		f()
 	}
+}
+
+// limitFiles lets no file of a process grow beyond that size: what it writes there fails as on a full disk, and the
+// machine needs no disk that can be filled. 0 ends it.
+func limitFiles(pid int, size uint64) error {
+	var limit unix.Rlimit
+	if err := unix.Prlimit(pid, unix.RLIMIT_FSIZE, nil, &limit); err != nil {
+		return fmt.Errorf("devstack: limit files: %w", err)
+	}
+	if limit.Cur = size; size == 0 {
+		limit.Cur = limit.Max
+	}
+	if err := unix.Prlimit(pid, unix.RLIMIT_FSIZE, &limit, nil); err != nil {
+		return fmt.Errorf("devstack: limit files: %w", err)
+	}
+	return nil
 }

@@ -3,6 +3,7 @@
 package devstack
 
 import (
+	"errors"
 	"os/exec"
 	"syscall"
 )
@@ -21,3 +22,5 @@ func runSpawner(work <-chan func()) {
 		f()
 	}
 }
+
+func limitFiles(int, uint64) error { return errors.New("devstack: files can be limited on Linux only") }

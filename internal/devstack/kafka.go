@@ -34,6 +34,8 @@ type KafkaOptions struct {
 	JVMFlags []string
 	// Config adds to or replaces lines of server.properties, such as "log.retention.check.interval.ms": "1000".
 	Config map[string]string
+	// Proxied puts a [Proxy] between clients and each node, see [Kafka.Proxy]; what nodes say to each other goes past it.
+	Proxied bool
 }
 
 // Kafka is one node of Apache Kafka, broker and KRaft controller, run from the jars that `make engines` fetched: alone
@@ -48,6 +50,8 @@ type Kafka struct {
 	lock           *os.File
 	port           int
 	controllerPort int
+	proxy          *Proxy // nil unless proxied; it leads to inner
+	inner          int
 	proc           *child // nil while stopped
 }
 
@@ -99,13 +103,30 @@ func (k *Kafka) choosePorts() (err error) {
 			return err
 		}
 	}
-	return nil
+	if !k.opts.Proxied {
+		return nil
+	}
+	outside := 0
+	for outside == 0 || outside == k.port || outside == k.controllerPort {
+		if outside, err = freePort(); err != nil {
+			return err
+		}
+	}
+	if err := closeAll(k.proxy); err != nil { // of an attempt before
+		return err
+	}
+	k.inner = outside
+	k.proxy, err = StartProxy(hostport(outside))
+	return err
 }
 
 func (k *Kafka) voter() string { return fmt.Sprintf("%d@%s", k.node, hostport(k.controllerPort)) }
 
-// Addrs are the node's host:port, the same over restarts: the seed broker for a client.
+// Addrs are the node's host:port, the same over restarts: the seed broker for a client. They go past a proxy.
 func (k *Kafka) Addrs() []string { return []string{hostport(k.port)} }
+
+// Proxy is what clients come through that begin at its address; nil unless the node is proxied.
+func (k *Kafka) Proxy() *Proxy { return k.proxy }
 
 // Stop ends it orderly and removes its directory if that was a temporary one, which is the end of it.
 // Stopping a stopped one does nothing.
@@ -140,7 +161,7 @@ func (k *Kafka) release() error {
 	if k.lock == nil {
 		return nil
 	}
-	err := k.lock.Close()
+	err := errors.Join(k.lock.Close(), closeAll(k.proxy))
 	k.lock = nil
 	if k.temporary {
 		err = errors.Join(err, os.RemoveAll(k.dir))
@@ -241,6 +262,11 @@ func (k *Kafka) properties() []byte {
 		"background.threads":             "2",
 		"log.cleaner.dedupe.buffer.size": strconv.Itoa(16 << 20),
 		"offsets.load.buffer.size":       strconv.Itoa(1 << 20),
+	}
+	if k.proxy != nil {
+		c["listeners"] += ",PROXIED://" + hostport(k.inner)
+		c["advertised.listeners"] += ",PROXIED://" + k.proxy.Addr()
+		c["listener.security.protocol.map"] = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT"
 	}
 	maps.Copy(c, k.opts.Config)
 	var b bytes.Buffer

@@ -95,6 +95,15 @@ func (c *KafkaCluster) Addrs() []string {
 	return addrs
 }
 
+// ProxiedAddrs are those of the nodes' proxies.
+func (c *KafkaCluster) ProxiedAddrs() []string {
+	addrs := make([]string, len(c.Nodes))
+	for i, k := range c.Nodes {
+		addrs[i] = k.proxy.Addr()
+	}
+	return addrs
+}
+
 // Stop ends all nodes and removes temporary directories. It ends them by SIGKILL: an orderly stop of the last ones
 // waits for a quorum that is gone, and nothing is kept that an orderly stop would save.
 func (c *KafkaCluster) Stop() error {

@@ -21,20 +21,27 @@ var (
 	ErrFormat = errors.New("obs: log format: want text or json")
 )
 
-// NewLogger logs to w from level on ("debug", "info", "warn", "error"), as "text" or "json".
+// NewLogger logs to w from level on ("debug", "info", "warn", "error"), as "text" or "json". Above debug, repetitions
+// of a warning or an error are kept back and counted.
 func NewLogger(w io.Writer, level, format string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, fmt.Errorf("%w, not %q", ErrLevel, level)
 	}
 	opts := &slog.HandlerOptions{Level: l}
+	var handler slog.Handler
 	switch format {
 	case "text":
-		return slog.New(slog.NewTextHandler(w, opts)), nil
+		handler = slog.NewTextHandler(w, opts)
 	case "json":
-		return slog.New(slog.NewJSONHandler(w, opts)), nil
+		handler = slog.NewJSONHandler(w, opts)
+	default:
+		return nil, fmt.Errorf("%w, not %q", ErrFormat, format)
 	}
-	return nil, fmt.Errorf("%w, not %q", ErrFormat, format)
+	if l > slog.LevelDebug {
+		handler = newCalm(handler)
+	}
+	return slog.New(handler), nil
 }
 
 // NewRegistry has the Go runtime's, the process's and the build's metrics.

@@ -38,6 +38,7 @@ type bench struct {
 	world *gatewaytest.World
 	feed  *gatewaytest.Feed
 	gw    *gateway.Gateway
+	log   *heldLog
 	key   auth.Key
 	// codec is what new connections speak.
 	codec protocol.Codec
@@ -104,9 +105,10 @@ func (b *bench) serve(instance string, change func(*gateway.Config)) (stop func(
 		change(&config)
 	}
 	b.feed = b.world.NewFeed(config.Instance)
+	b.log = &heldLog{Log: b.world.Log}
 	var err error
 	b.gw, err = gateway.New(config, gateway.Ports{
-		Log: b.world.Log, View: b.world, Feed: b.feed, Notifier: b.world.Notifier(), Tokens: auth.NewVerifier(b.key.Public(), time.Now),
+		Log: b.log, View: b.world, Feed: b.feed, Notifier: b.world.Notifier(), Tokens: auth.NewVerifier(b.key.Public(), time.Now),
 		Now: time.Now, Logger: slog.New(slog.DiscardHandler), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
 	})
 	if err != nil {

@@ -49,7 +49,13 @@ func (g *Gateway) append(request uint64, cmd *events.Command) {
 		g.wait.appended(request, events.Errorf(events.CodeInvalidArgument, "the command cannot be written: %v", err))
 		return
 	}
+	size := eventlog.Size(rec)
+	if !g.writing.begin(size) {
+		g.wait.appended(request, &events.Error{Code: events.CodeBusy})
+		return
+	}
 	g.ports.Log.Append(g.ctx, eventlog.Commands, eventlog.ByKey, rec, func(_ int32, _ int64, err error) {
+		g.writing.end(size)
 		switch {
 		case err == nil:
 			g.wait.appended(request, nil)

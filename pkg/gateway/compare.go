@@ -62,7 +62,7 @@ func (h *hub) readChanged(ctx context.Context, places map[int32]string, first bo
 		if !known && !first {
 			h.gw.ports.Metrics.missed.WithLabelValues("all").Inc()
 			h.gw.log.Warn("changes reach no longer back: all heads are compared", "partition", p)
-			h.gw.Resubscribed()
+			h.gw.compareAll()
 		}
 	}
 	return nil

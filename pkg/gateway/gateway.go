@@ -39,6 +39,10 @@ type Config struct {
 	// MaxInFlight bounds commands awaited, in the gateway and per connection; BUSY beyond.
 	MaxInFlight           int
 	MaxInFlightConnection int
+	// MaxWriting and MaxWritingBytes bound the commands that are given to the log and not
+	// written yet; BUSY beyond. The log's own buffer must hold more.
+	MaxWriting      int
+	MaxWritingBytes int
 	// MaxSubscriptions is per connection.
 	MaxSubscriptions int
 	// MaxFills bounds how many subscriptions read the window at once.
@@ -51,7 +55,7 @@ func DefaultConfig() Config {
 		Policies:     DefaultPolicies(),
 		HelloTimeout: 10 * time.Second, Heartbeat: 20 * time.Second, HeartbeatTimeout: 50 * time.Second,
 		AnswerTimeout: 15 * time.Second, ReadTimeout: 5 * time.Second,
-		MaxInFlight: 100_000, MaxInFlightConnection: 4096, MaxSubscriptions: 2000, MaxFills: 64,
+		MaxInFlight: 100_000, MaxInFlightConnection: 4096, MaxWriting: 16_000, MaxWritingBytes: 8 << 20, MaxSubscriptions: 2000, MaxFills: 64,
 	}
 }
 
@@ -76,6 +80,8 @@ type Gateway struct {
 	log    *slog.Logger
 	hub    *hub
 	wait   *waiting
+	// writing are the commands on their way into the log.
+	writing *writing
 
 	// ctx is the gateway's life, given by Run.
 	ctx      context.Context
@@ -93,7 +99,7 @@ type Gateway struct {
 func New(c Config, p Ports) (*Gateway, error) {
 	if c.Instance == "" || c.HelloTimeout <= 0 || c.Heartbeat <= 0 || c.HeartbeatTimeout <= c.Heartbeat ||
 		c.AnswerTimeout <= 0 || c.ReadTimeout <= 0 || c.MaxInFlight < 1 || c.MaxInFlightConnection < 1 ||
-		c.MaxSubscriptions < 1 || c.MaxFills < 1 {
+		c.MaxWriting < 1 || c.MaxWritingBytes < 1 || c.MaxSubscriptions < 1 || c.MaxFills < 1 {
 		return nil, errors.New("gateway: instance is missing, or a bound is not positive")
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -104,6 +110,7 @@ func New(c Config, p Ports) (*Gateway, error) {
 	g.users = newUsers(g)
 	g.hub = newHub(g)
 	g.wait = newWaiting(g)
+	g.writing = &writing{maxCommands: c.MaxWriting, maxBytes: c.MaxWritingBytes, log: g.log, now: p.Now, waiting: p.Metrics.writing}
 	return g, nil
 }
 

@@ -45,6 +45,13 @@ func (g *Gateway) Session(s events.SessionID, values [][]byte) {
 
 // Resubscribed implements hot.Delivery.
 func (g *Gateway) Resubscribed() {
+	g.ports.Metrics.resubscribed.Inc()
+	g.wait.wasDeaf()
+	g.compareAll()
+}
+
+// compareAll has all heads compared, soon.
+func (g *Gateway) compareAll() {
 	select {
 	case g.hub.compare <- struct{}{}:
 	default: // a comparison is due already

@@ -7,6 +7,7 @@ type Metrics struct {
 	connections   prometheus.Gauge
 	subscriptions prometheus.Gauge
 	inFlight      prometheus.Gauge
+	writing       prometheus.Gauge
 	frames        *prometheus.CounterVec
 	sent          *prometheus.CounterVec
 	refused       *prometheus.CounterVec
@@ -16,6 +17,7 @@ type Metrics struct {
 	healed        prometheus.Counter
 	missed        *prometheus.CounterVec
 	retries       prometheus.Counter
+	resubscribed  prometheus.Counter
 	unreadable    prometheus.Counter
 }
 
@@ -31,6 +33,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		connections:   gauge("connections", "Connections open."),
 		subscriptions: gauge("subscriptions", "Subscriptions of sessions, over all connections."),
 		inFlight:      gauge("commands_in_flight", "Commands whose outcome is awaited."),
+		writing:       gauge("commands_writing", "Commands given to the log and not written yet; high while Kafka is slow or away."),
 		frames:        prometheus.NewCounterVec(counter("frames_in_total", "Frames received, by operation."), []string{"op"}),
 		sent:          prometheus.NewCounterVec(counter("frames_out_total", "Frames sent, by kind."), []string{"kind"}),
 		refused:       prometheus.NewCounterVec(counter("refusals_total", "Frames refused, by code."), []string{"code"}),
@@ -41,11 +44,12 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Help:    "From a command's arrival until it is appended, and until its outcome is known.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
 		}, []string{"stage"}),
-		healed:     prometheus.NewCounter(counter("gaps_healed_total", "Gaps in what the feed brought, filled from the window.")),
-		missed:     prometheus.NewCounterVec(counter("missed_total", "What the feed lost without a word, by kind: head, marker, notice, or all when it had to be compared in full."), []string{"kind"}),
-		retries:    prometheus.NewCounter(counter("heal_retries_total", "Reads of the window that had to be tried again.")),
-		unreadable: prometheus.NewCounter(counter("unreadable_total", "Stored outcomes that this program cannot read.")),
+		healed:       prometheus.NewCounter(counter("gaps_healed_total", "Gaps in what the feed brought, filled from the window.")),
+		missed:       prometheus.NewCounterVec(counter("missed_total", "What the feed lost without a word, by kind: head, marker, notice, or all when it had to be compared in full."), []string{"kind"}),
+		retries:      prometheus.NewCounter(counter("heal_retries_total", "Reads of the window that had to be tried again.")),
+		resubscribed: prometheus.NewCounter(counter("resubscribed_total", "Times that broken subscriptions were back and all heads were compared.")),
+		unreadable:   prometheus.NewCounter(counter("unreadable_total", "Stored outcomes that this program cannot read.")),
 	}
-	r.MustRegister(m.connections, m.subscriptions, m.inFlight, m.frames, m.sent, m.refused, m.closed, m.outcomes, m.commands, m.healed, m.missed, m.retries, m.unreadable)
+	r.MustRegister(m.connections, m.subscriptions, m.inFlight, m.writing, m.frames, m.sent, m.refused, m.closed, m.outcomes, m.commands, m.healed, m.missed, m.retries, m.resubscribed, m.unreadable)
 	return m
 }

@@ -16,6 +16,9 @@ type waiting struct {
 	calls    map[uint64]*call
 	order    []uint64 // by deadline, answered ones still in it
 	replying int      // answers taken out of calls and not queued yet
+	// deaf is when the feed was last back from a break: answers to what came before may
+	// have gone unheard.
+	deaf     time.Time
 	draining bool
 	idle     chan struct{} // closed when draining and nothing is awaited or replied
 }
@@ -82,6 +85,9 @@ func (w *waiting) remove(request uint64) *call {
 		return nil
 	}
 	delete(w.calls, request)
+	if n := len(w.order); n > 0 && w.order[n-1] == request { // as when it was refused at once
+		w.order = w.order[:n-1]
+	}
 	if k.conn != nil {
 		k.conn.inFlight.Add(-1)
 	}
@@ -122,19 +128,36 @@ func (w *waiting) answer(o *events.Outcome) {
 	}
 }
 
+// unheard is how long an outcome is still awaited whose answer may have gone unheard: by
+// then it was heard, or is not going to be.
+const unheard = 2 * time.Second
+
+// wasDeaf notes that answers may have gone unheard up to now.
+func (w *waiting) wasDeaf() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.deaf = w.gw.ports.Now()
+}
+
+// late says of a call that its outcome is awaited no longer.
+func (w *waiting) late(k *call, now time.Time) bool {
+	return now.Sub(k.started) >= w.gw.config.AnswerTimeout || !k.started.After(w.deaf) && now.Sub(w.deaf) >= unheard
+}
+
 // expire answers for outcomes that did not come in time.
 func (w *waiting) expire(now time.Time) {
 	var late []*call
 	w.mu.Lock()
 	for len(w.order) > 0 {
 		k := w.calls[w.order[0]]
-		if k != nil && now.Sub(k.started) < w.gw.config.AnswerTimeout {
+		if k != nil && !w.late(k, now) {
 			break
 		}
-		if k != nil {
-			late = append(late, w.remove(w.order[0]))
-		}
+		request := w.order[0]
 		w.order = w.order[1:]
+		if k != nil {
+			late = append(late, w.remove(request))
+		}
 	}
 	if len(w.calls) == 0 {
 		w.order = nil

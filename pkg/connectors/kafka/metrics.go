@@ -13,6 +13,7 @@ type metrics struct {
 	unknown      *prometheus.CounterVec
 	cursorsEnded *prometheus.CounterVec
 	lost         *prometheus.CounterVec
+	waiting      *prometheus.GaugeVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -30,10 +31,14 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		cursorsEnded: counter("annal_log_cursors_failed_total",
 			"Cursors that could not go on (trimmed, beyond the end, refused), by topic.", "topic"),
 		lost: counter("annal_log_partitions_lost_total", "Partitions that a group took from us without asking, by group.", "group"),
+		waiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "annal_log_append_waiting_seconds", Help: "For how long the round of appends under way has waited, by topic; 0 while rounds take less than a second.",
+		}, []string{"topic"}),
 	}
 	// Several Logs of one process share the series.
 	m.roundRecords = register(r, m.roundRecords)
 	m.roundSeconds = register(r, m.roundSeconds)
+	m.waiting = register(r, m.waiting)
 	for _, c := range []**prometheus.CounterVec{&m.refused, &m.unknown, &m.cursorsEnded, &m.lost} {
 		*c = register(r, *c)
 	}

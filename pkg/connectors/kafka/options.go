@@ -139,6 +139,9 @@ func (o Options) client(more ...kgo.Opt) (*kgo.Client, error) {
 		kgo.MetadataMinAge(100 * time.Millisecond),
 		kgo.MetadataMaxAge(time.Minute),
 		kgo.RetryBackoffFn(backoff),
+		kgo.RequestTimeoutOverhead(silence),
+		kgo.ProduceRequestTimeout(writeTimeout),
+		kgo.DialTimeout(silence),
 		kgo.WithLogger(kgoLogger{o.Log}),
 	}, more...)
 	if o.Dial != nil {
@@ -150,6 +153,16 @@ func (o Options) client(more ...kgo.Opt) (*kgo.Client, error) {
 	}
 	return c, nil
 }
+
+// A broker that hangs, or whose machine is gone without a word, keeps its connections open: only silence tells. What is
+// asked of it is asked again of whoever leads then. franz-go's own 10 s each, several after each other, were seen to
+// keep a partition without service for 40 s.
+const (
+	// silence is how long an answer may take beyond the time that the request itself gives.
+	silence = 3 * time.Second
+	// writeTimeout is how long a broker may wait for its replicas.
+	writeTimeout = 3 * time.Second
+)
 
 // kgoLogger passes franz-go's warnings and errors on.
 type kgoLogger struct{ log *slog.Logger }

@@ -49,6 +49,7 @@ type producer struct {
 	roundSeconds prometheus.Observer
 	refused      prometheus.Counter
 	unknown      prometheus.Counter
+	waiting      prometheus.Gauge
 }
 
 // appending is one append, from the call to done.
@@ -101,6 +102,7 @@ func newProducer(l *Log, t eventlog.Topic) (*producer, error) {
 		gather:       gather{limit: l.opts.GatherWait},
 		roundRecords: l.metrics.roundRecords.WithLabelValues(string(t)), roundSeconds: l.metrics.roundSeconds.WithLabelValues(string(t)),
 		refused: l.metrics.refused.WithLabelValues(string(t)), unknown: l.metrics.unknown.WithLabelValues(string(t)),
+		waiting: l.metrics.waiting.WithLabelValues(string(t)),
 	}
 	go p.run(ctx)
 	return p, nil

@@ -13,9 +13,6 @@ import (
 	"annal/pkg/eventlog"
 )
 
-// slowRound is after how long a round that is still under way is logged, again and again.
-const slowRound = 5 * time.Second
-
 // run writes round after round.
 func (p *producer) run(ctx context.Context) {
 	defer close(p.ended)
@@ -37,6 +34,7 @@ func (p *producer) run(ctx context.Context) {
 
 // learn waits until the topic is there and tells its partitions.
 func (p *producer) learn(ctx context.Context) bool {
+	defer p.watch(time.Now(), p.queued())()
 	for try := 0; ctx.Err() == nil; try++ {
 		n, err := p.log.Partitions(ctx, p.topic)
 		if err == nil {
@@ -71,10 +69,7 @@ func (p *producer) gatherMore(ctx context.Context) {
 // write sends a round and waits until all of it is answered, however long it takes.
 func (p *producer) write(ctx context.Context, round []*appending) {
 	start := time.Now()
-	slow := time.AfterFunc(slowRound, func() {
-		p.log.opts.Log.Warn("a round of appends takes long; appends wait", "topic", p.topic, "records", len(round), "seconds", slowRound.Seconds())
-	})
-	defer slow.Stop()
+	defer p.watch(start, len(round))()
 	now := p.log.opts.Now()
 	// What came before the first answer came on its own.
 	var answered sync.Once

@@ -36,8 +36,9 @@ var clusterKey = []byte("\xff\xff\xff\xffcluster")
 
 // DB is the database of one data directory.
 type DB struct {
-	db *pebble.DB
-	mu sync.Mutex
+	db  *pebble.DB
+	log quiet
+	mu  sync.Mutex
 	// open are the partitions whose store is in use.
 	open map[int32]bool
 }
@@ -67,7 +68,7 @@ func Open(dir, cluster string, log *slog.Logger) (*DB, error) {
 	opts := &pebble.Options{
 		Cache: cache, MemTableSize: memTableBytes,
 		L0CompactionThreshold: topFiles, L0StopWritesThreshold: stopFiles,
-		Logger: quiet{log}, FormatMajorVersion: pebble.FormatNewest,
+		Logger: quiet{log}, EventListener: quiet{log}.listener(), FormatMajorVersion: pebble.FormatNewest,
 	}
 	// Every command looks for its client id, which is nearly always absent: ten bits a
 	// key answer that without reading a block.
@@ -79,7 +80,7 @@ func Open(dir, cluster string, log *slog.Logger) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pebble: open %s: %w", dir, err)
 	}
-	d := &DB{db: db, open: map[int32]bool{}}
+	d := &DB{db: db, log: quiet{log}, open: map[int32]bool{}}
 	if err := d.claim(cluster, log); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -88,6 +89,7 @@ func Open(dir, cluster string, log *slog.Logger) (*DB, error) {
 
 // claim makes sure that the rows are of that cluster's log.
 func (d *DB) claim(cluster string, log *slog.Logger) error {
+	defer d.log.endOnDisk()
 	want := form + cluster
 	had, err := d.get(clusterKey)
 	if err != nil {
@@ -125,6 +127,7 @@ func (d *DB) get(key []byte) ([]byte, error) {
 
 // Close writes what is in memory and closes the files. Stores must be closed before.
 func (d *DB) Close() error {
+	defer d.log.endOnDisk()
 	if err := errors.Join(d.db.Flush(), d.db.Close()); err != nil {
 		return fmt.Errorf("pebble: %w", err)
 	}
@@ -242,6 +245,7 @@ func (s *store) Apply(p events.Progress, rows []sequencer.StoredRow) error {
 
 // write commits a batch.
 func (s *store) write(fill func(*pebble.Batch) error) error {
+	defer s.db.log.endOnDisk()
 	b := s.db.db.NewBatch()
 	err := fill(b)
 	if err == nil {
@@ -284,20 +288,4 @@ func (s *store) Close() error {
 	defer s.db.mu.Unlock()
 	delete(s.db.open, s.partition)
 	return nil
-}
-
-// quiet keeps Pebble's own narration at debug level.
-type quiet struct{ log *slog.Logger }
-
-func (q quiet) Infof(format string, args ...any) {
-	q.log.Debug("pebble: " + fmt.Sprintf(format, args...))
-}
-func (q quiet) Errorf(format string, args ...any) {
-	q.log.Error("pebble: " + fmt.Sprintf(format, args...))
-}
-
-// Fatalf must not return: Pebble calls it when its files can't be trusted.
-func (q quiet) Fatalf(format string, args ...any) {
-	q.Errorf(format, args...)
-	panic("pebble: " + fmt.Sprintf(format, args...))
 }

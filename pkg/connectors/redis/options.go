@@ -63,6 +63,7 @@ func Open(ctx context.Context, o Options) (*Redis, error) {
 	if len(o.Addrs) == 0 || slices.Contains(o.Addrs, "") || o.Partitions < 1 || o.Window < 1 || o.Connections < 1 || o.Timeout <= 0 || o.Log == nil {
 		return nil, ErrBounds
 	}
+	driver.to.Store(o.Log)
 	client := newClient(o)
 	r := &Redis{opts: o, client: client, scripts: newScripts(o.Embedded), applies: together{client: client}, publishes: together{client: client}}
 	if err := r.check(ctx); err != nil {

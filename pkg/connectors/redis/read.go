@@ -49,6 +49,9 @@ func (r *Redis) ask(ctx context.Context, s events.SessionID, script *redis.Scrip
 			return nil, err
 		}
 		if len(got) == 2 && got[1] == "LOST" {
+			if !v.Whole || v.Lost { // it is being built anew, or is going to be: once is enough
+				return nil, hot.ErrRebuilding
+			}
 			return nil, r.reportLoss(ctx, s, v)
 		}
 		if err := r.judge(ctx, s, v, got); err != nil {

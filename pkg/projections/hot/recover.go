@@ -24,6 +24,7 @@ const (
 // work takes up the view and follows the log, again and again when the view was lost.
 func (w *worker) work() error {
 	how, reason, err := w.resume()
+	var lost time.Time
 	for losses := 0; ; losses++ {
 		if err == nil {
 			var ours bool
@@ -42,6 +43,10 @@ func (w *worker) work() error {
 			return err
 		}
 		w.log.Warn("the view is not as it was left", "reason", reason, "error", err)
+		if time.Since(lost) > quietTime {
+			losses = 0
+		}
+		lost = time.Now()
 		w.whole.Store(false)
 		// What was applied was told; it is not told again.
 		w.told = max(w.told, w.finished)
@@ -72,6 +77,8 @@ func lossOf(err error) string {
 const (
 	minRebuildWait = 100 * time.Millisecond
 	maxRebuildWait = 30 * time.Second
+	// quietTime is after how long without a loss the waits are short again.
+	quietTime = 5 * time.Minute
 )
 
 // afterLoss waits a while and finds how to go on; not ours when the partition was given away.

@@ -265,15 +265,22 @@ func (w *worker) commit() error {
 	return nil
 }
 
-// patiently tries again until it works, the worker ends, or it is no outage.
+// patiently tries again until it works, the worker ends, or it is no outage. It says when that is over.
 func (w *worker) patiently(what string, try func() error) error {
+	var since time.Time
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		err := try()
+		if !since.IsZero() && err == nil {
+			w.log.Info("could "+what+" again", "seconds", int(time.Since(since).Seconds()))
+		}
 		if err == nil || errors.Is(err, ErrGap) || errors.Is(err, ErrSuperseded) || errors.Is(err, ErrMoved) {
 			return err
 		}
 		if w.ctx.Err() != nil {
 			return w.ctx.Err()
+		}
+		if since.IsZero() {
+			since = time.Now()
 		}
 		w.opts.Metrics.outages.Inc()
 		w.log.Warn("cannot "+what+"; trying again", "retry_in", wait, "error", err)

@@ -182,8 +182,10 @@ func (s *stage) say(n int) {
 // run starts a projector. ended gives what Run returned; stop waits for it.
 func (s *stage) run() (p *hot.Projector, stop func(), ended chan error) {
 	s.Helper()
+	log := s.log.Client()
+	s.Cleanup(log.Close)
 	p, err := hot.New(s.ctx, hot.Options{
-		Log: s.log.Client(), Store: s.script, Notifier: s.script, Source: "urn:test", CommitEvery: 5 * time.Millisecond, Recall: s.recall,
+		Log: log, Store: s.script, Notifier: s.script, Source: "urn:test", CommitEvery: 5 * time.Millisecond, Recall: s.recall,
 		NewViewID: func(old string) string {
 			s.above = append(s.above, old)
 			s.ids++

@@ -1,0 +1,70 @@
+package pebble
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"syscall"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// A disk that takes nothing more, or fails, ends the process: what counts is in the log, and whoever takes the partitions
+// over needs nothing that is here. Going on would be of no use: Pebble keeps the locks of a write that failed, and tries
+// a failed flush again without a pause.
+
+// quiet keeps Pebble's own narration at debug level.
+type quiet struct{ log *slog.Logger }
+
+func (q quiet) Infof(format string, args ...any) {
+	q.log.Debug("pebble: " + fmt.Sprintf(format, args...))
+}
+
+func (q quiet) Errorf(format string, args ...any) {
+	q.log.Error("pebble: " + fmt.Sprintf(format, args...))
+}
+
+// Fatalf must not return: Pebble calls it when its files can't be trusted.
+func (q quiet) Fatalf(format string, args ...any) {
+	q.exit(fmt.Errorf(format, args...))
+}
+
+func (q quiet) exit(err error) {
+	q.log.Error("the rows can't be stored; this process ends", "error", err)
+	os.Exit(1)
+}
+
+// endOnDisk, deferred, ends the process when a write panicked for the disk's sake, as Pebble's do.
+func (q quiet) endOnDisk() {
+	failure := recover()
+	if failure == nil {
+		return
+	}
+	if err, ok := failure.(error); ok && isDisk(err) {
+		q.exit(err)
+	}
+	panic(failure)
+}
+
+// background hears of what failed while nobody waited for it.
+func (q quiet) background(err error) {
+	if isDisk(err) {
+		q.exit(err)
+	}
+	q.Errorf("in the background: %v", err)
+}
+
+// isDisk says of an error that the disk is full, or fails.
+func isDisk(err error) bool {
+	for _, e := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EIO, syscall.EROFS} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+func (q quiet) listener() *pebble.EventListener {
+	return &pebble.EventListener{BackgroundError: q.background}
+}
