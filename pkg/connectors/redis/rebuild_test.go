@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime"
+	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -51,16 +53,20 @@ func benchmarkRebuild(b *testing.B, partitions int32, sessions int) {
 	chatter(b, log, sessions)
 	admin := goredis.NewClient(&goredis.Options{Addr: o.Addrs[0]})
 	defer func() { _ = admin.Close() }()
+	used := newUsed(b, o.Addrs[0])
 	for b.Loop() {
 		b.StopTimer()
 		if err := admin.FlushAll(b.Context()).Err(); err != nil {
 			b.Fatal(err)
 		}
 		runtime.GC()
+		used.start()
 		b.StartTimer()
 		untilWhole(b, log, r)
+		used.stop()
 	}
 	b.ReportMetric(float64(rebuilt)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
+	used.report()
 }
 
 // chatter fills a log: pairs who mostly send 300 bytes, read, and change their minds.
@@ -135,7 +141,9 @@ func benchmarkFloor(b *testing.B) {
 		b.Fatal(err)
 	}
 	value := string(messageValue(b))
+	used := newUsed(b, o.Addrs[0])
 	for b.Loop() {
+		used.start()
 		var lanes errgroup.Group
 		for lane := range o.Connections {
 			lanes.Go(func() error {
@@ -155,6 +163,57 @@ func benchmarkFloor(b *testing.B) {
 		if err := lanes.Wait(); err != nil {
 			b.Fatal(err)
 		}
+		used.stop()
 	}
+	used.report()
 	b.ReportMetric(float64(rebuilt)*float64(b.N)/b.Elapsed().Seconds(), "scripts/s")
+}
+
+// used is the processors' time that was spent, here and in Redis: on a machine that has
+// other work too it says more than the clock.
+type used struct {
+	*testing.B
+	admin               *goredis.Client
+	here, there         time.Duration
+	hereFrom, thereFrom time.Duration
+}
+
+func newUsed(b *testing.B, addr string) *used {
+	admin := goredis.NewClient(&goredis.Options{Addr: addr})
+	b.Cleanup(func() { _ = admin.Close() })
+	return &used{B: b, admin: admin}
+}
+
+func (u *used) start() { u.hereFrom, u.thereFrom = u.now() }
+
+func (u *used) stop() {
+	here, there := u.now()
+	u.here += here - u.hereFrom
+	u.there += there - u.thereFrom
+}
+
+func (u *used) now() (here, there time.Duration) {
+	u.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		u.Fatal(err)
+	}
+	info, err := u.admin.InfoMap(u.Context(), "cpu").Result()
+	if err != nil {
+		u.Fatal(err)
+	}
+	for _, field := range []string{"used_cpu_user", "used_cpu_sys"} {
+		seconds, err := strconv.ParseFloat(info["CPU"][field], 64)
+		if err != nil {
+			u.Fatalf("%s of Redis: %v", field, err)
+		}
+		there += time.Duration(seconds * float64(time.Second))
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), there
+}
+
+func (u *used) report() {
+	events := float64(rebuilt) * float64(u.N)
+	u.ReportMetric(float64(u.here.Microseconds())/events, "us-here/event")
+	u.ReportMetric(float64(u.there.Microseconds())/events, "us-redis/event")
 }

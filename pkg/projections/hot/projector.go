@@ -43,6 +43,8 @@ type Projector struct {
 	workers map[int32]*worker
 	joined  bool
 	fatal   chan error
+	// catching has a token of each worker that catches up.
+	catching chan struct{}
 }
 
 // New joins the group; nothing is written before Run.
@@ -54,7 +56,9 @@ func New(ctx context.Context, opts Options) (*Projector, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hot: %w", err)
 	}
-	return &Projector{opts: opts, membership: m, workers: map[int32]*worker{}, fatal: make(chan error, 1)}, nil
+	return &Projector{
+		opts: opts, membership: m, workers: map[int32]*worker{}, fatal: make(chan error, 1), catching: make(chan struct{}, maxCatchingUp),
+	}, nil
 }
 
 // Run projects until ctx ends, then finishes what it read and commits. It waits out

@@ -1,0 +1,85 @@
+package hot
+
+import (
+	"annal/pkg/eventlog"
+)
+
+// Bounds of a round while catching up. Great rounds pay: a session's events of a round
+// are applied together. Two rounds are in memory at a time, one being read and one being
+// written, of maxCatchingUp partitions at once.
+const (
+	maxRoundOutcomes = 32_768
+	maxRoundBytes    = 16 << 20
+	maxCatchingUp    = 4
+)
+
+// catchUp brings the view up to where the log ended, in great rounds: while one is
+// written, the next is read. Drained: the partition is to be given back before that.
+func (w *worker) catchUp(cursor eventlog.Cursor, end int64) (drained bool, err error) {
+	select {
+	case w.projector.catching <- struct{}{}:
+		defer func() { <-w.projector.catching }()
+	case <-w.reading.Done():
+		return w.ctx.Err() == nil, w.ctx.Err()
+	}
+	var under *round
+	for err == nil && !drained && w.reader.Progress().Offset < end {
+		p := newPlan(w.building)
+		drained, err = w.gather(cursor, end, p)
+		if landed := w.land(under); err == nil {
+			err = landed
+		}
+		under = nil
+		if err == nil {
+			under = w.launch(p)
+		}
+	}
+	if landed := w.land(under); err == nil {
+		err = landed
+	}
+	return drained, err
+}
+
+// gather reads until a round is full, or all is read.
+func (w *worker) gather(cursor eventlog.Cursor, end int64, p *plan) (drained bool, err error) {
+	for w.reader.Progress().Offset < end && p.outcomes < maxRoundOutcomes && p.bytes < maxRoundBytes {
+		records, drained, err := w.next(cursor)
+		if err == nil {
+			err = w.count(records, p)
+		}
+		if err == nil {
+			err = w.checkpoint()
+		}
+		if err != nil || drained {
+			return drained, err
+		}
+	}
+	return false, nil
+}
+
+// round is a plan being written.
+type round struct {
+	plan *plan
+	// reaches is the progress once it is.
+	reaches int64
+	done    chan error
+}
+
+func (w *worker) launch(p *plan) *round {
+	r := &round{plan: p, reaches: w.reader.Progress().Offset, done: make(chan error, 1)}
+	go func() { r.done <- w.write(p) }()
+	return r
+}
+
+// land waits until a round was written; none is none.
+func (w *worker) land(r *round) error {
+	if r == nil {
+		return nil
+	}
+	if err := <-r.done; err != nil {
+		return err
+	}
+	w.finished = r.reaches
+	w.changed.Merge(r.plan.changed)
+	return w.noteMuch()
+}
