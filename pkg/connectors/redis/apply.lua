@@ -15,14 +15,6 @@ local function less(a, b)
   if #a ~= #b then return #a < #b end
   return a < b
 end
-local function pad(n) return string.rep('0', 20 - #n) .. n end
--- The number after n.
-local function after_of(n)
-  local nines = #string.match(n, '9*$')
-  local rest = string.sub(n, 1, #n - nines)
-  if rest == '' then rest = '0' end
-  return string.sub(rest, 1, -2) .. string.char(string.byte(rest, -1) + 1) .. string.rep('0', nines)
-end
 
 local h = call('HMGET', head, 'view', 'seq', 'index', 'counts', 'first', 'holes', 'broken')
 local there, seq, index, first = h[7] or h[1], h[2], h[3], h[5]
@@ -36,7 +28,11 @@ elseif h[7] then
 end
 -- How much each key holds: the head has "members roster gone window states", so that a lost key is noticed.
 local n_members, n_roster, n_gone, n_window, n_states = 0, 0, 0, 0, 0
-if there then
+if there and building then
+  -- What was lost is noticed all the same, by who comes next: the head goes on counting from here.
+  n_members, n_roster, n_gone, n_window, n_states = string.match(h[4], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+  n_members, n_roster, n_gone, n_window, n_states = tonumber(n_members), tonumber(n_roster), tonumber(n_gone), tonumber(n_window), tonumber(n_states)
+elseif there then
   n_members, n_roster, n_gone, n_window, n_states = call('HLEN', members), call('ZCARD', roster), call('ZCARD', gone), call('XLEN', window), call('HLEN', states)
   if h[4] ~= n_members .. ' ' .. n_roster .. ' ' .. n_gone .. ' ' .. n_window .. ' ' .. n_states then return 'GAP' end
 elseif call('EXISTS', window, states, members, roster, gone) > 0 then
@@ -53,9 +49,76 @@ local function parts(was)
   local c = string.find(was, ' ', b + 1, true)
   return string.sub(was, 1, a - 1), string.sub(was, a + 1, b - 1), string.sub(was, b + 1, c - 1), string.sub(was, c + 1)
 end
--- Each member's row is read once a call and written once, at its end. Until something asks for the row, a marker
--- is only noted: marks has the highest of each user, and its index.
-local fresh, rows, dirty, marks, marks_index = false, {}, {}, {}, {}
+local function raise(was, marker, marker_index)
+  local role, old, _, rest = parts(was)
+  if not less(old, marker) then return was end
+  return role .. ' ' .. marker .. ' ' .. marker_index .. ' ' .. rest
+end
+local function write_head(...)
+  call('HSET', head, 'seq', seq, 'index', index, 'first', first,
+    'counts', string.format('%d %d %d %d %d', n_members, n_roster, n_gone, n_window, n_states), ...)
+end
+-- Each member's row is read once a call and written once, at its end: rows has what it is by now, dirty those to be
+-- written. Until something asks for the row, a marker is only noted: marks has the highest, and its index.
+local rows, dirty, marks, marks_index = {}, {}, {}, {}
+
+-- Nearly all there is are sessions that begin and messages that simply follow: done before anything else is set up.
+local result, i, changed, fresh, opened = nil, 5, false, false, nil
+if not there and ARGV[i] == 'C' then
+  there, fresh, changed, seq, index, first = true, true, true, ARGV[i + 1], '0', ARGV[i + 1]
+  call('XADD', window, seq .. '-0', 'v', ARGV[i + 3], 't', '')
+  n_window = 1
+  local listed, row, comers = {}, ' ' .. seq .. ' 0 1 ' .. seq .. ',0,', tonumber(ARGV[i + 9])
+  i = i + 10
+  for k = i, i + 2 * comers - 2, 2 do
+    local user = ARGV[k]
+    rows[user], dirty[user] = ARGV[k + 1] .. row, true
+    listed[#listed + 1], listed[#listed + 2] = '0', user
+  end
+  if comers > 0 then n_roster = call('ZADD', roster, unpack(listed)) end
+  i = i + 2 * comers + 1
+  opened = {'view', view, 'kind', ARGV[i], 'title', ARGV[i + 1], 'base', ARGV[i + 2], 'policy', ARGV[i + 3], 'closed', '0'}
+  i = i + 4
+end
+while there and ARGV[i] == 'S' and ARGV[i + 2] == seq and holes == 0 do
+  local n = tonumber(ARGV[i + 1])
+  if n_states > 0 and n_window + n > length then break end
+  i = i + 3
+  for _ = 1, n do
+    seq, index = ARGV[i], ARGV[i + 3]
+    call('XADD', window, seq .. '-0', 'v', ARGV[i + 1], 't', '')
+    marks[ARGV[i + 2]], marks_index[ARGV[i + 2]] = seq, index
+    i = i + 4
+  end
+  n_window, changed = n_window + n, true
+end
+if i > #ARGV then
+  local written = {}
+  for user, row in pairs(rows) do
+    if marks[user] then row = raise(row, marks[user], marks_index[user]) end
+    written[#written + 1], written[#written + 2] = user, row
+  end
+  for user, marker in pairs(marks) do
+    local was = not fresh and call('HGET', members, user)
+    if was then written[#written + 1], written[#written + 2] = user, raise(was, marker, marks_index[user]) end
+  end
+  if #written > 0 then n_members = n_members + call('HSET', members, unpack(written)) end
+  if n_window > length then
+    n_window = n_window - call('XTRIM', window, 'MAXLEN', length)
+    first = string.match(call('XRANGE', window, '-', '+', 'COUNT', 1)[1][1], '^%d+')
+  end
+  if opened then write_head(unpack(opened)) else write_head() end
+  return 'OK'
+end
+
+local function pad(n) return string.rep('0', 20 - #n) .. n end
+-- The number after n.
+local function after_of(n)
+  local nines = #string.match(n, '9*$')
+  local rest = string.sub(n, 1, #n - nines)
+  if rest == '' then rest = '0' end
+  return string.sub(rest, 1, -2) .. string.char(string.byte(rest, -1) + 1) .. string.rep('0', nines)
+end
 local function mark(user, marker, marker_index)
   local was = marks[user]
   if not was or less(was, marker) then marks[user], marks_index[user] = marker, marker_index end
@@ -64,12 +127,12 @@ local function put(user, row) rows[user], dirty[user] = row, true end
 -- The user's row; false for who never was in.
 local function row_of(user)
   if rows[user] == nil then rows[user] = not fresh and call('HGET', members, user) end
-  local marker = marks[user]
+  local was, marker = rows[user], marks[user]
   if marker then
     marks[user] = nil
-    if rows[user] then
-      local role, old, _, rest = parts(rows[user])
-      if less(old, marker) then put(user, role .. ' ' .. marker .. ' ' .. marks_index[user] .. ' ' .. rest) end
+    if was then
+      local row = raise(was, marker, marks_index[user])
+      if row ~= was then put(user, row) end
     end
   end
   return rows[user]
@@ -86,32 +149,6 @@ local function write_rows()
   end
   if #args > 0 then n_members = n_members + call('HSET', members, unpack(args)) end
 end
-local function counts() return n_members .. ' ' .. n_roster .. ' ' .. n_gone .. ' ' .. n_window .. ' ' .. n_states end
-
-local result, i, changed = nil, 5, false
--- Nearly all there is are messages that simply follow: done before anything else is set up.
-while there and ARGV[i] == 'S' and ARGV[i + 2] == seq and holes == 0 do
-  local n = tonumber(ARGV[i + 1])
-  if n_states > 0 and n_window + n > length then break end
-  i = i + 3
-  for _ = 1, n do
-    seq, index = ARGV[i], ARGV[i + 3]
-    call('XADD', window, seq .. '-0', 'v', ARGV[i + 1], 't', '')
-    mark(ARGV[i + 2], seq, index)
-    i = i + 4
-  end
-  n_window = n_window + n
-end
-if i > #ARGV then
-  write_rows()
-  if n_window > length then
-    n_window = n_window - call('XTRIM', window, 'MAXLEN', length)
-    call('HSET', head, 'first', (string.match(call('XRANGE', window, '-', '+', 'COUNT', 1)[1][1], '^%d+')))
-  end
-  call('HSET', head, 'seq', seq, 'index', index, 'counts', counts())
-  return 'OK'
-end
-changed = i > 5
 
 -- Readers take the session for one of another view: TRY_AGAIN, never something short.
 local function put_aside()
@@ -147,7 +184,7 @@ local function membership(at)
   local comers, listed = tonumber(ARGV[at]), {}
   for k = at + 1, at + 2 * comers, 2 do
     come(ARGV[k], ARGV[k + 1])
-    listed[#listed + 1], listed[#listed + 2] = 0, ARGV[k]
+    listed[#listed + 1], listed[#listed + 2] = '0', ARGV[k]
   end
   if comers > 0 then n_roster = n_roster + call('ZADD', roster, unpack(listed)) end
   at = at + 2 * comers + 1
@@ -164,7 +201,7 @@ local function became(what, target, target_index)
   local r, d, o = string.match(was, '^(%S+) (%S+) (%S+)$')
   if what == 'r' then r = seq elseif what == 'd' then d = seq else o = seq end
   n_states = n_states + call('HSET', states, target, r .. ' ' .. d .. ' ' .. o)
-  if what ~= 'o' then n_gone = n_gone + call('ZADD', gone, 0, pad(target_index)) end
+  if what ~= 'o' then n_gone = n_gone + call('ZADD', gone, '0', pad(target_index)) end
 end
 
 local function add(value, target)
@@ -186,7 +223,6 @@ local function place(new, prev, value, target)
   if not less(seq, new) then return 'SEEN' end
   if holes > 0 then fill(prev) end
   if prev ~= seq then return gap() end
-  if not first then first = new end
   seq = new
   add(value, target)
 end
@@ -216,7 +252,7 @@ local function pass(last, prev)
   seq, changed = last, true
 end
 
-local opened, closed = nil, false
+local closed = false
 while i <= #ARGV do
   local kind = ARGV[i]
   if kind == 'H' then
@@ -266,13 +302,7 @@ while i <= #ARGV do
     -- number of comers, (user, role)…, number of goers, user…, and for C: kind, title, base, policy
     local goers_at = i + 10 + 2 * tonumber(ARGV[i + 9])
     local after = goers_at + 1 + tonumber(ARGV[goers_at])
-    if kind == 'C' then
-      if not there then
-        there, fresh, seq, index = true, true, ARGV[i + 2], '0'
-        opened = {'view', view, 'kind', ARGV[after], 'title', ARGV[after + 1], 'base', ARGV[after + 2], 'policy', ARGV[after + 3], 'closed', '0'}
-      end
-      after = after + 4
-    end
+    if kind == 'C' then after = after + 4 end
     local target = ARGV[i + 5]
     result = place(ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], target)
     if not result then
@@ -290,9 +320,8 @@ if result == 'BROKEN' then return result end
 write_rows()
 if changed then
   trim()
-  if opened then call('HSET', head, unpack(opened)) end
+  if opened then write_head(unpack(opened)) else write_head() end
   if closed then call('HSET', head, 'closed', '1') end
-  call('HSET', head, 'seq', seq, 'index', index, 'first', first, 'counts', counts())
 end
 if result == 'GAP' then return result end
 return 'OK'

@@ -53,6 +53,8 @@ func benchmarkRebuild(b *testing.B, partitions int32, sessions int) {
 	chatter(b, log, sessions)
 	admin := goredis.NewClient(&goredis.Options{Addr: o.Addrs[0]})
 	defer func() { _ = admin.Close() }()
+	// The first time everything is told: that is no rebuilding.
+	untilWhole(b, log, r)
 	used := newUsed(b, o.Addrs[0])
 	for b.Loop() {
 		b.StopTimer()

@@ -8,9 +8,9 @@ import (
 // are applied together. Two rounds are in memory at a time, one being read and one being
 // written, of maxCatchingUp partitions at once.
 const (
-	maxRoundOutcomes = 32_768
-	maxRoundBytes    = 16 << 20
-	maxCatchingUp    = 4
+	maxRoundOutcomes = 1 << 17
+	maxRoundBytes    = 32 << 20
+	maxCatchingUp    = 2
 )
 
 // catchUp brings the view up to where the log ended, in great rounds: while one is
