@@ -8,9 +8,9 @@ import (
 // are applied together. Two rounds are in memory at a time, one being read and one being
 // written, of maxCatchingUp partitions at once.
 const (
-	maxRoundOutcomes = 1 << 17
-	maxRoundBytes    = 32 << 20
-	maxCatchingUp    = 2
+	defaultMaxRound = 1 << 17
+	maxRoundBytes   = 32 << 20
+	maxCatchingUp   = 2
 )
 
 // catchUp brings the view up to where the log ended, in great rounds: while one is
@@ -42,7 +42,7 @@ func (w *worker) catchUp(cursor eventlog.Cursor, end int64) (drained bool, err e
 
 // gather reads until a round is full, or all is read.
 func (w *worker) gather(cursor eventlog.Cursor, end int64, p *plan) (drained bool, err error) {
-	for w.reader.Progress().Offset < end && p.outcomes < maxRoundOutcomes && p.bytes < maxRoundBytes {
+	for w.reader.Progress().Offset < end && p.outcomes < w.opts.MaxRound && p.bytes < maxRoundBytes {
 		records, drained, err := w.next(cursor)
 		if err == nil {
 			err = w.count(records, p)

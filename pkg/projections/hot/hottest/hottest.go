@@ -129,12 +129,15 @@ func (b *bench) life() string {
 // apply applies outcomes, and notes whose sessions they are.
 func (b *bench) apply(said ...Said) {
 	b.Helper()
-	b.applyAs(whole, said...)
+	b.applyAs(whole, false, said...)
 }
 
-func (b *bench) applyAs(view string, said ...Said) {
+func (b *bench) applyAs(view string, building bool, said ...Said) {
 	b.Helper()
 	changes := Changes(said...)
+	for i := range changes {
+		changes[i].Building = building
+	}
 	if err := b.Store.Apply(b.ctx, view, changes); err != nil {
 		b.Fatalf("apply %d outcomes: %v", len(said), err)
 	}
