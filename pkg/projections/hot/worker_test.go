@@ -160,6 +160,8 @@ type stage struct {
 	ids  int
 	// recall is the projector's.
 	recall time.Duration
+	// metrics are those of the projector that was run last.
+	metrics *prometheus.Registry
 	// above are the ids that new views were to stand above.
 	above []string
 }
@@ -189,6 +191,7 @@ func (s *stage) say(n int) {
 // run starts a projector. ended gives what Run returned; stop waits for it.
 func (s *stage) run() (p *hot.Projector, stop func(), ended chan error) {
 	s.Helper()
+	s.metrics = prometheus.NewRegistry()
 	p, err := hot.New(s.ctx, hot.Options{
 		Log: s.log.Client(), Store: s.script, Notifier: s.script, Source: "urn:test", CommitEvery: 5 * time.Millisecond, Recall: s.recall, MaxRound: 2,
 		NewViewID: func(old string) string {
@@ -196,7 +199,7 @@ func (s *stage) run() (p *hot.Projector, stop func(), ended chan error) {
 			s.ids++
 			return fmt.Sprintf("%04d", s.ids)
 		},
-		Logger: slog.New(slog.DiscardHandler), Metrics: hot.NewMetrics(prometheus.NewRegistry()),
+		Logger: slog.New(slog.DiscardHandler), Metrics: hot.NewMetrics(s.metrics),
 	})
 	if err != nil {
 		s.Fatalf("new projector: %v", err)
@@ -389,6 +392,25 @@ func TestEmptiedWhileBuilding(t *testing.T) {
 	if opened != 9 {
 		t.Errorf("%d views were opened, want 9", opened)
 	}
+	if n := s.counter("annal_hot_broken_sessions_total"); n != 0 {
+		t.Errorf("%v sessions were taken for broken, want none", n)
+	}
+}
+
+// counter is the value of a counter without labels.
+func (s *stage) counter(name string) float64 {
+	s.Helper()
+	families, err := s.metrics.Gather()
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	s.Fatalf("there is no counter %s", name)
+	return 0
 }
 
 // TestTrimmedLogEnds: a view without its beginning would be wrong.
