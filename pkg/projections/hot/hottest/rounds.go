@@ -19,7 +19,7 @@ func testRounds(t *testing.T, f Fixture) {
 	said = append(said, b.send(s, "ann", 2)...) // 5, 6
 	said = append(said, b.Accept(s, "ann", events.Revoked{Target: 2, TargetIndex: 1}))
 	said = append(said, b.Accept(s, "cid", events.Left{})) // 8
-	said = append(said, b.send(s, "bob", 1)...)            // 9
+	said = append(said, b.send(s, "bob", 2)...)            // 9, 10
 	said = append(said, b.send(s, "ann", 3*f.Window)...)
 	for range 2 {
 		b.applyAs(newer, true, said...)
@@ -27,14 +27,14 @@ func testRounds(t *testing.T, f Fixture) {
 	b.views(newer, true)
 
 	p := b.person(s, "bob")
-	last, index := events.Seq(9+3*f.Window), events.Index(6+3*f.Window)
+	last, index := events.Seq(10+3*f.Window), events.Index(7+3*f.Window)
 	want := hot.Head{
 		Session: s, Kind: events.KindGroup, Title: "title of it", Seq: last, Index: index, Members: 2, Policy: policy,
 		WindowStart: last - events.Seq(f.Window) + 1,
 	}
 	wantEqual(b, "head", p.Head, want)
 	wantMember(b, "bob, who sent below the window", p.Member,
-		events.Member{Role: events.RoleMember, Stays: []events.Stay{{From: 1}}, Marker: 9, MarkerIndex: 6})
+		events.Member{Role: events.RoleMember, Stays: []events.Stay{{From: 1}}, Marker: 10, MarkerIndex: 7})
 	wantEqual(b, "bob's unread", p.Unread, uint64(3*f.Window))
 	wantMember(b, "cid, who sent and left", b.person(s, "cid").Member,
 		events.Member{Stays: []events.Stay{{From: 1, To: 8, ToIndex: 5}}, Marker: 4, MarkerIndex: 3})
