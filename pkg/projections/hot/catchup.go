@@ -13,9 +13,27 @@ const (
 	maxCatchingUp   = 2
 )
 
-// catchUp brings the view up to where the log ended, in great rounds: while one is
-// written, the next is read. Drained: the partition is to be given back before that.
+// catchUp brings the view up to where the log ended, in great rounds. Drained: the
+// partition is to be given back before that.
 func (w *worker) catchUp(cursor eventlog.Cursor, end int64) (drained bool, err error) {
+	for err == nil && !drained && w.reader.Progress().Offset < end {
+		var records []eventlog.Record
+		// Who waits for the log stands in nobody's way meanwhile.
+		for err == nil && !drained && len(records) == 0 {
+			if err = w.checkpoint(); err == nil {
+				records, drained, err = w.next(cursor)
+			}
+		}
+		if err == nil && !drained {
+			drained, err = w.catchUpInTurn(cursor, end, records)
+		}
+	}
+	return drained, err
+}
+
+// catchUpInTurn goes on from records that were read until the log's end, or until it
+// brings nothing more: while one round is written, the next is read.
+func (w *worker) catchUpInTurn(cursor eventlog.Cursor, end int64, records []eventlog.Record) (drained bool, err error) {
 	select {
 	case w.projector.catching <- struct{}{}:
 		defer func() { <-w.projector.catching }()
@@ -23,9 +41,10 @@ func (w *worker) catchUp(cursor eventlog.Cursor, end int64) (drained bool, err e
 		return w.ctx.Err() == nil, w.ctx.Err()
 	}
 	var under *round
-	for err == nil && !drained && w.reader.Progress().Offset < end {
+	for silent := false; err == nil && !drained && !silent && w.reader.Progress().Offset < end; {
 		p := newPlan(w.building)
-		drained, err = w.gather(cursor, end, p)
+		silent, drained, err = w.gather(cursor, end, records, p)
+		records = nil
 		if landed := w.land(under); err == nil {
 			err = landed
 		}
@@ -40,21 +59,23 @@ func (w *worker) catchUp(cursor eventlog.Cursor, end int64) (drained bool, err e
 	return drained, err
 }
 
-// gather reads until a round is full, or all is read.
-func (w *worker) gather(cursor eventlog.Cursor, end int64, p *plan) (drained bool, err error) {
-	for w.reader.Progress().Offset < end && p.outcomes < w.opts.MaxRound && p.bytes < maxRoundBytes {
-		records, drained, err := w.next(cursor)
-		if err == nil {
-			err = w.count(records, p)
+// gather takes records, and reads on until a round is full, all is read, or nothing
+// comes: then it was silent.
+func (w *worker) gather(cursor eventlog.Cursor, end int64, records []eventlog.Record, p *plan) (silent, drained bool, err error) {
+	for {
+		if err := w.count(records, p); err != nil {
+			return false, false, err
 		}
-		if err == nil {
-			err = w.checkpoint()
+		if err := w.checkpoint(); err != nil {
+			return false, false, err
 		}
-		if err != nil || drained {
-			return drained, err
+		if w.reader.Progress().Offset >= end || p.outcomes >= w.opts.MaxRound || p.bytes >= maxRoundBytes {
+			return false, false, nil
+		}
+		if records, drained, err = w.next(cursor); err != nil || drained || len(records) == 0 {
+			return true, drained, err
 		}
 	}
-	return false, nil
 }
 
 // round is a plan being written.
