@@ -51,7 +51,8 @@ func benchmarkRebuild(b *testing.B, partitions int32, sessions int) {
 	log := eventlog.NewMemory(eventlog.MemoryOptions{Partitions: partitions})
 	defer log.Close()
 	chatter(b, log, sessions)
-	admin := goredis.NewClient(&goredis.Options{Addr: o.Addrs[0]})
+	// To empty it takes seconds on a busy machine.
+	admin := goredis.NewClient(&goredis.Options{Addr: o.Addrs[0], ReadTimeout: time.Minute})
 	defer func() { _ = admin.Close() }()
 	// The first time everything is told: that is no rebuilding.
 	untilWhole(b, log, r)
