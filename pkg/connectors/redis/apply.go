@@ -74,13 +74,6 @@ func verdict(answer any) error {
 	return fmt.Errorf("redis: unexpected answer %v", answer)
 }
 
-// Bounds of one script call, so that Redis answers others in between.
-const (
-	maxCallChanges = 200
-	maxCallPeople  = 1001 // one event of the greatest size there is
-	maxCallBytes   = 1 << 20
-)
-
 // laneChanges is from how many changes on a lane of its own pays.
 const laneChanges = 128
 
@@ -132,120 +125,99 @@ func (r *Redis) lanes(sessions []hot.SessionChanges, n int) [][]hot.SessionChang
 	return lanes
 }
 
+// Bounds of one pipeline, so that its answers come long before its time is up.
+const (
+	maxPipeCalls = 500
+	maxPipeBytes = 1 << 20
+)
+
 // applyLane gives the sessions that were put aside.
 func (r *Redis) applyLane(ctx context.Context, view string, lane []hot.SessionChanges, small bool) ([]events.SessionID, error) {
-	var calls []*redis.Cmd
-	var of []events.SessionID
-	fill := func(pipe redis.Pipeliner) {
-		for _, s := range lane {
-			keys := make([]string, len(sessionParts))
-			for i, part := range sessionParts {
-				keys[i] = r.sessionKey(s.Session, part)
+	if small {
+		var calls calls
+		if err := r.applies.exec(ctx, func(pipe redis.Pipeliner) {
+			for i := range lane {
+				for c := range r.callsFor(view, &lane[i]) {
+					calls.add(ctx, pipe, r, c)
+				}
 			}
-			for rest := s.Changes; len(rest) > 0; {
-				n := callSize(rest)
-				calls = append(calls, r.scripts.apply.EvalSha(ctx, pipe, keys, r.arguments(view, s.Building, rest[:n])...))
-				of = append(of, s.Session)
-				rest = rest[n:]
+		}); err != nil {
+			return nil, fmt.Errorf("redis: apply: %w", err)
+		}
+		return calls.broken(ctx, r)
+	}
+	var broken []events.SessionID
+	pipe, sent := r.client.Pipeline(), calls{}
+	flush := func() error {
+		if err := execute(ctx, pipe); err != nil {
+			return fmt.Errorf("redis: apply: %w", err)
+		}
+		some, err := sent.broken(ctx, r)
+		broken, sent = append(broken, some...), calls{}
+		return err
+	}
+	for i := range lane {
+		for c := range r.callsFor(view, &lane[i]) {
+			sent.add(ctx, pipe, r, c)
+			if len(sent.cmds) < maxPipeCalls && sent.bytes < maxPipeBytes {
+				continue
+			}
+			if err := flush(); err != nil {
+				return broken, err
 			}
 		}
 	}
-	var err error
-	if small {
-		err = r.applies.exec(ctx, fill)
-	} else {
-		pipe := r.client.Pipeline()
-		fill(pipe)
-		err = execute(ctx, pipe)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("redis: apply: %w", err)
-	}
+	return broken, flush()
+}
+
+// calls are those of a pipeline, with the sessions they are for.
+type calls struct {
+	cmds  []*redis.Cmd
+	of    []events.SessionID
+	bytes int
+}
+
+func (c *calls) add(ctx context.Context, pipe redis.Pipeliner, r *Redis, one call) {
+	c.cmds = append(c.cmds, r.scripts.apply.EvalSha(ctx, pipe, one.keys, one.args...))
+	c.of = append(c.of, one.session)
+	c.bytes += one.bytes
+}
+
+// broken gives the sessions that were put aside; the calls were answered.
+func (c *calls) broken(ctx context.Context, r *Redis) ([]events.SessionID, error) {
 	var broken []events.SessionID
-	for i, c := range calls {
-		switch err := c.Err(); {
+	for i, cmd := range c.cmds {
+		switch err := cmd.Err(); {
 		case isUnknownScript(err):
 			return nil, errors.Join(fmt.Errorf("redis: apply: %w", err), r.loadScripts(ctx))
 		case err != nil:
 			return nil, fmt.Errorf("redis: apply: %w", err)
 		}
-		if c.Val() == "BROKEN" {
-			broken = append(broken, of[i])
+		if cmd.Val() == "BROKEN" {
+			broken = append(broken, c.of[i])
 			continue
 		}
-		if err := verdict(c.Val()); err != nil {
+		if err := verdict(cmd.Val()); err != nil {
 			return nil, err
 		}
 	}
 	return broken, nil
 }
 
-// sessionParts are the keys of apply.lua, in its order.
-var sessionParts = []string{"head", "window", "states", "members", "roster", "gone"}
-
-// callSize is how many changes fit the next call; at least one.
-func callSize(changes []hot.Change) int {
-	people, bytes := 0, 0
-	for i := range changes {
-		people += len(changes[i].In) + len(changes[i].Out)
-		bytes += len(changes[i].Value)
-		if i > 0 && (i >= maxCallChanges || people > maxCallPeople || bytes > maxCallBytes) {
-			return i
-		}
-	}
-	return len(changes)
-}
-
-// arguments lays changes out as apply.lua reads them.
-func (r *Redis) arguments(view string, building bool, changes []hot.Change) []any {
-	args := make([]any, 0, 4+8*len(changes))
-	args = append(args, view, r.opts.Window, events.MaxStays, building)
-	for i := range changes {
-		c := &changes[i]
-		if c.Hole {
-			args = append(args, "H", c.Offset)
-			continue
-		}
-		if c.Seq == 0 {
-			args = append(args, "M", string(c.Reader), decimal(c.Marker), decimal(c.MarkerIndex))
-			continue
-		}
-		if c.Index != 0 {
-			args = append(args, "S", decimal(c.Seq), decimal(c.Seq-1), c.Value, string(c.Sender), decimal(c.Index))
-			continue
-		}
-		kind := "E"
-		if c.Created != nil {
-			kind = "C"
-		}
-		target, targetIndex, closed := "", "", "0"
-		if c.Became != hot.BecameNothing {
-			target, targetIndex = decimal(c.Target), decimal(c.TargetIndex)
-		}
-		if c.Closed {
-			closed = "1"
-		}
-		args = append(args, kind, decimal(c.Seq), decimal(c.Seq-1), c.Value,
-			string(c.Became), target, targetIndex, string(c.Promoted), closed, len(c.In))
-		for _, m := range c.In {
-			args = append(args, string(m.User), int(m.Role))
-		}
-		args = append(args, len(c.Out))
-		for _, u := range c.Out {
-			args = append(args, string(u))
-		}
-		if c.Created != nil {
-			args = append(args, int(c.Created.Kind), c.Created.Title, decimal(c.Created.Base), encodePolicy(c.Created.Policy))
-		}
-	}
-	return args
-}
-
-func decimal[N ~uint64](n N) string { return strconv.FormatUint(uint64(n), 10) }
+// maxPipeUsers bounds the users of one pipeline.
+const maxPipeUsers = 1000
 
 // AddSessions implements hot.Store. Entries are never taken out: who was in a session
 // may still read of their stays.
 func (r *Redis) AddSessions(ctx context.Context, users map[events.UserID][]events.SessionID) error {
+	var group errgroup.Group
+	group.SetLimit(r.opts.Connections)
+	send := func(pipe redis.Pipeliner) {
+		group.Go(func() error {
+			_, err := pipe.Exec(ctx)
+			return err
+		})
+	}
 	pipe := r.client.Pipeline()
 	for u, sessions := range users {
 		entries := make([]redis.Z, len(sessions))
@@ -253,8 +225,15 @@ func (r *Redis) AddSessions(ctx context.Context, users map[events.UserID][]event
 			entries[i] = redis.Z{Member: string(s)}
 		}
 		pipe.ZAdd(ctx, r.userKey(u), entries...)
+		if pipe.Len() == maxPipeUsers {
+			send(pipe)
+			pipe = r.client.Pipeline()
+		}
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
+	if pipe.Len() > 0 {
+		send(pipe)
+	}
+	if err := group.Wait(); err != nil {
 		return fmt.Errorf("redis: users' sessions: %w", err)
 	}
 	return nil

@@ -1,7 +1,7 @@
 -- Applies consecutive changes to one session's part of the view.
 -- KEYS: head, window, states, members, roster, gone (one hash slot)
 -- ARGV: view id, window length, most stays of a member, 1 while building from the log's
--- start, then changes; see arguments() in apply.go.
+-- start, then changes; see arguments.go.
 -- Returns OK, GAP (what is here does not reach up to the changes, or is not whole),
 -- SUPERSEDED (a newer view is here), or BROKEN (put aside just now, because the log's own
 -- events of the session don't follow on each other).
@@ -14,14 +14,6 @@ local call = redis.call
 local function less(a, b)
   if #a ~= #b then return #a < #b end
   return a < b
-end
-local function pad(n) return string.rep('0', 20 - #n) .. n end
--- The number after n.
-local function after_of(n)
-  local nines = #string.match(n, '9*$')
-  local rest = string.sub(n, 1, #n - nines)
-  if rest == '' then rest = '0' end
-  return string.sub(rest, 1, -2) .. string.char(string.byte(rest, -1) + 1) .. string.rep('0', nines)
 end
 
 local h = call('HMGET', head, 'view', 'seq', 'index', 'counts', 'first', 'holes', 'broken')
@@ -36,7 +28,11 @@ elseif h[7] then
 end
 -- How much each key holds: the head has "members roster gone window states", so that a lost key is noticed.
 local n_members, n_roster, n_gone, n_window, n_states = 0, 0, 0, 0, 0
-if there then
+if there and building then
+  -- What was lost is noticed all the same, by who comes next: the head goes on counting from here.
+  n_members, n_roster, n_gone, n_window, n_states = string.match(h[4], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+  n_members, n_roster, n_gone, n_window, n_states = tonumber(n_members), tonumber(n_roster), tonumber(n_gone), tonumber(n_window), tonumber(n_states)
+elseif there then
   n_members, n_roster, n_gone, n_window, n_states = call('HLEN', members), call('ZCARD', roster), call('ZCARD', gone), call('XLEN', window), call('HLEN', states)
   if h[4] ~= n_members .. ' ' .. n_roster .. ' ' .. n_gone .. ' ' .. n_window .. ' ' .. n_states then return 'GAP' end
 elseif call('EXISTS', window, states, members, roster, gone) > 0 then
@@ -53,31 +49,105 @@ local function parts(was)
   local c = string.find(was, ' ', b + 1, true)
   return string.sub(was, 1, a - 1), string.sub(was, a + 1, b - 1), string.sub(was, b + 1, c - 1), string.sub(was, c + 1)
 end
-local function mark(user, marker, marker_index)
-  local was = call('HGET', members, user)
-  if not was then return end
+local function raise(was, marker, marker_index)
   local role, old, _, rest = parts(was)
-  if less(old, marker) then
-    call('HSET', members, user, role .. ' ' .. marker .. ' ' .. marker_index .. ' ' .. rest)
-  end
+  if not less(old, marker) then return was end
+  return role .. ' ' .. marker .. ' ' .. marker_index .. ' ' .. rest
 end
-local result, i, changed = nil, 5, false
--- Nearly all there is are messages that simply follow: done before anything else is set up.
-while there and ARGV[i] == 'S' and ARGV[i + 2] == seq and holes == 0 and (n_states == 0 or n_window < length) do
-  seq, index = ARGV[i + 1], ARGV[i + 5]
+local function write_head(...)
+  call('HSET', head, 'seq', seq, 'index', index, 'first', first,
+    'counts', string.format('%d %d %d %d %d', n_members, n_roster, n_gone, n_window, n_states), ...)
+end
+-- Each member's row is read once a call and written once, at its end: rows has what it is by now, dirty those to be
+-- written. Until something asks for the row, a marker is only noted: marks has the highest, and its index.
+local rows, dirty, marks, marks_index = {}, {}, {}, {}
+
+-- Nearly all there is are sessions that begin and messages that simply follow: done before anything else is set up.
+local result, i, changed, fresh, opened = nil, 5, false, false, nil
+if not there and ARGV[i] == 'C' then
+  there, fresh, changed, seq, index, first = true, true, true, ARGV[i + 1], '0', ARGV[i + 1]
   call('XADD', window, seq .. '-0', 'v', ARGV[i + 3], 't', '')
-  n_window, changed = n_window + 1, true
-  mark(ARGV[i + 4], seq, index)
-  i = i + 6
+  n_window = 1
+  local listed, row, comers = {}, ' ' .. seq .. ' 0 1 ' .. seq .. ',0,', tonumber(ARGV[i + 9])
+  i = i + 10
+  for k = i, i + 2 * comers - 2, 2 do
+    local user = ARGV[k]
+    rows[user], dirty[user] = ARGV[k + 1] .. row, true
+    listed[#listed + 1], listed[#listed + 2] = '0', user
+  end
+  if comers > 0 then n_roster = call('ZADD', roster, unpack(listed)) end
+  i = i + 2 * comers + 1
+  opened = {'view', view, 'kind', ARGV[i], 'title', ARGV[i + 1], 'base', ARGV[i + 2], 'policy', ARGV[i + 3], 'closed', '0'}
+  i = i + 4
+end
+while there and ARGV[i] == 'S' and ARGV[i + 2] == seq and holes == 0 do
+  local n = tonumber(ARGV[i + 1])
+  if n_states > 0 and n_window + n > length then break end
+  i = i + 3
+  for _ = 1, n do
+    seq, index = ARGV[i], ARGV[i + 3]
+    call('XADD', window, seq .. '-0', 'v', ARGV[i + 1], 't', '')
+    marks[ARGV[i + 2]], marks_index[ARGV[i + 2]] = seq, index
+    i = i + 4
+  end
+  n_window, changed = n_window + n, true
 end
 if i > #ARGV then
+  local written = {}
+  for user, row in pairs(rows) do
+    if marks[user] then row = raise(row, marks[user], marks_index[user]) end
+    written[#written + 1], written[#written + 2] = user, row
+  end
+  for user, marker in pairs(marks) do
+    local was = not fresh and call('HGET', members, user)
+    if was then written[#written + 1], written[#written + 2] = user, raise(was, marker, marks_index[user]) end
+  end
+  if #written > 0 then n_members = n_members + call('HSET', members, unpack(written)) end
   if n_window > length then
     n_window = n_window - call('XTRIM', window, 'MAXLEN', length)
-    call('HSET', head, 'first', (string.match(call('XRANGE', window, '-', '+', 'COUNT', 1)[1][1], '^%d+')))
+    first = string.match(call('XRANGE', window, '-', '+', 'COUNT', 1)[1][1], '^%d+')
   end
-  call('HSET', head, 'seq', seq, 'index', index,
-    'counts', n_members .. ' ' .. n_roster .. ' ' .. n_gone .. ' ' .. n_window .. ' ' .. n_states)
+  if opened then write_head(unpack(opened)) else write_head() end
   return 'OK'
+end
+
+local function pad(n) return string.rep('0', 20 - #n) .. n end
+-- The number after n.
+local function after_of(n)
+  local nines = #string.match(n, '9*$')
+  local rest = string.sub(n, 1, #n - nines)
+  if rest == '' then rest = '0' end
+  return string.sub(rest, 1, -2) .. string.char(string.byte(rest, -1) + 1) .. string.rep('0', nines)
+end
+local function mark(user, marker, marker_index)
+  local was = marks[user]
+  if not was or less(was, marker) then marks[user], marks_index[user] = marker, marker_index end
+end
+local function put(user, row) rows[user], dirty[user] = row, true end
+-- The user's row; false for who never was in.
+local function row_of(user)
+  if rows[user] == nil then rows[user] = not fresh and call('HGET', members, user) end
+  local was, marker = rows[user], marks[user]
+  if marker then
+    marks[user] = nil
+    if was then
+      local row = raise(was, marker, marks_index[user])
+      if row ~= was then put(user, row) end
+    end
+  end
+  return rows[user]
+end
+local function write_rows()
+  for user in pairs(marks) do row_of(user) end
+  local args = {}
+  for user in pairs(dirty) do
+    args[#args + 1], args[#args + 2] = user, rows[user]
+    if #args >= 2000 then
+      n_members = n_members + call('HSET', members, unpack(args))
+      args = {}
+    end
+  end
+  if #args > 0 then n_members = n_members + call('HSET', members, unpack(args)) end
 end
 
 -- Readers take the session for one of another view: TRY_AGAIN, never something short.
@@ -93,7 +163,7 @@ local function gap()
 end
 
 local function come(user, role)
-  local was = call('HGET', members, user)
+  local was = row_of(user)
   local n, stays = 0, ''
   if was then
     local _, _, _, rest = parts(was)
@@ -103,25 +173,35 @@ local function come(user, role)
   if n >= most_stays then
     n, stays = n - 1, string.sub(stays, string.find(stays, ';', 1, true) + 1)
   end
-  local row = role .. ' ' .. seq .. ' ' .. index .. ' ' .. (n + 1) .. ' ' .. stays .. seq .. ',' .. index .. ','
-  n_members = n_members + call('HSET', members, user, row)
-  n_roster = n_roster + call('ZADD', roster, 0, user)
+  put(user, role .. ' ' .. seq .. ' ' .. index .. ' ' .. (n + 1) .. ' ' .. stays .. seq .. ',' .. index .. ',')
 end
 local function go(user)
-  local was = call('HGET', members, user)
-  if was then call('HSET', members, user, '0' .. string.sub(was, 2) .. seq .. ',' .. index .. ';') end
-  n_roster = n_roster - call('ZREM', roster, user)
+  local was = row_of(user)
+  if was then put(user, '0' .. string.sub(was, 2) .. seq .. ',' .. index .. ';') end
+end
+-- Takes comers from at on, and then goers; gives where the goers end.
+local function membership(at)
+  local comers, listed = tonumber(ARGV[at]), {}
+  for k = at + 1, at + 2 * comers, 2 do
+    come(ARGV[k], ARGV[k + 1])
+    listed[#listed + 1], listed[#listed + 2] = '0', ARGV[k]
+  end
+  if comers > 0 then n_roster = n_roster + call('ZADD', roster, unpack(listed)) end
+  at = at + 2 * comers + 1
+  local goers = tonumber(ARGV[at])
+  for k = at + 1, at + goers do go(ARGV[k]) end
+  if goers > 0 then n_roster = n_roster - call('ZREM', roster, unpack(ARGV, at + 1, at + goers)) end
 end
 local function promote(user)
-  local was = call('HGET', members, user)
-  if was then call('HSET', members, user, '3' .. string.sub(was, 2)) end
+  local was = row_of(user)
+  if was then put(user, '3' .. string.sub(was, 2)) end
 end
 local function became(what, target, target_index)
   local was = call('HGET', states, target) or '0 0 0'
   local r, d, o = string.match(was, '^(%S+) (%S+) (%S+)$')
   if what == 'r' then r = seq elseif what == 'd' then d = seq else o = seq end
   n_states = n_states + call('HSET', states, target, r .. ' ' .. d .. ' ' .. o)
-  if what ~= 'o' then n_gone = n_gone + call('ZADD', gone, 0, pad(target_index)) end
+  if what ~= 'o' then n_gone = n_gone + call('ZADD', gone, '0', pad(target_index)) end
 end
 
 local function add(value, target)
@@ -143,7 +223,6 @@ local function place(new, prev, value, target)
   if not less(seq, new) then return 'SEEN' end
   if holes > 0 then fill(prev) end
   if prev ~= seq then return gap() end
-  if not first then first = new end
   seq = new
   add(value, target)
 end
@@ -164,6 +243,16 @@ local function trim()
   end
 end
 
+-- Takes the places after prev up to last, of which nothing will be shown.
+local function pass(last, prev)
+  if not there then return gap() end
+  if not less(seq, last) then return 'SEEN' end
+  if holes > 0 then fill(prev) end
+  if less(seq, prev) then return gap() end
+  seq, changed = last, true
+end
+
+local closed = false
 while i <= #ARGV do
   local kind = ARGV[i]
   if kind == 'H' then
@@ -180,37 +269,47 @@ while i <= #ARGV do
     mark(ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
     i = i + 4
   elseif kind == 'S' then
-    -- S, seq, prev, value, sender, index: a message
-    result = place(ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], '')
+    -- S, n, prev, (seq, value, sender, index)…: n messages, the first after prev
+    local n, prev = tonumber(ARGV[i + 1]), ARGV[i + 2]
+    i = i + 3
+    for _ = 1, n do
+      local new = ARGV[i]
+      result = place(new, prev, ARGV[i + 1], '')
+      if not result then
+        index = ARGV[i + 3]
+        mark(ARGV[i + 2], seq, index)
+      elseif result ~= 'SEEN' then
+        break
+      end
+      prev = new
+      i = i + 4
+    end
+    if result and result ~= 'SEEN' then break end
+  elseif kind == 'P' then
+    -- P, seq, prev, index, n, (sender, seq, index)…: messages after prev up to seq that the window holds no more
+    -- when all there is to apply now is applied, each sender's last one
+    local n = tonumber(ARGV[i + 4])
+    result = pass(ARGV[i + 1], ARGV[i + 2])
     if not result then
-      index = ARGV[i + 5]
-      mark(ARGV[i + 4], seq, index)
+      index = ARGV[i + 3]
+      for k = i + 5, i + 4 + 3 * n, 3 do mark(ARGV[k], ARGV[k + 1], ARGV[k + 2]) end
     elseif result ~= 'SEEN' then
       break
     end
-    i = i + 6
+    i = i + 5 + 3 * n
   else
     -- C|E, seq, prev, value, became, target, target_index, promoted, closed,
     -- number of comers, (user, role)…, number of goers, user…, and for C: kind, title, base, policy
-    local comers = tonumber(ARGV[i + 9])
-    local goers_at = i + 10 + 2 * comers
-    local goers = tonumber(ARGV[goers_at])
-    local after = goers_at + 1 + goers
-    if kind == 'C' then
-      if not there then
-        there, seq, index = true, ARGV[i + 2], '0'
-        call('HSET', head, 'view', view, 'kind', ARGV[after], 'title', ARGV[after + 1], 'base', ARGV[after + 2], 'policy', ARGV[after + 3], 'closed', '0')
-      end
-      after = after + 4
-    end
+    local goers_at = i + 10 + 2 * tonumber(ARGV[i + 9])
+    local after = goers_at + 1 + tonumber(ARGV[goers_at])
+    if kind == 'C' then after = after + 4 end
     local target = ARGV[i + 5]
     result = place(ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], target)
     if not result then
-      for k = 0, comers - 1 do come(ARGV[i + 10 + 2 * k], ARGV[i + 11 + 2 * k]) end
-      for k = 1, goers do go(ARGV[goers_at + k]) end
+      membership(i + 9)
       if ARGV[i + 4] ~= '' then became(ARGV[i + 4], target, ARGV[i + 6]) end
       if ARGV[i + 7] ~= '' then promote(ARGV[i + 7]) end
-      if ARGV[i + 8] == '1' then call('HSET', head, 'closed', '1') end
+      closed = closed or ARGV[i + 8] == '1'
     elseif result ~= 'SEEN' then
       break
     end
@@ -218,10 +317,11 @@ while i <= #ARGV do
   end
 end
 if result == 'BROKEN' then return result end
+write_rows()
 if changed then
   trim()
-  call('HSET', head, 'seq', seq, 'index', index, 'first', first,
-    'counts', n_members .. ' ' .. n_roster .. ' ' .. n_gone .. ' ' .. n_window .. ' ' .. n_states)
+  if opened then write_head(unpack(opened)) else write_head() end
+  if closed then call('HSET', head, 'closed', '1') end
 end
 if result == 'GAP' then return result end
 return 'OK'

@@ -52,6 +52,21 @@ func TestNotesWhatItTold(t *testing.T) {
 	}
 }
 
+// TestNotesWhatItToldCatchingUp: what is new in the log while a view is built is told,
+// and noted like everything that is.
+func TestNotesWhatItToldCatchingUp(t *testing.T) {
+	s := newStage(t)
+	s.say(5)
+	p, stop, ended := s.run()
+	s.ready(p, ended)
+	s.wantTold(5, ended)
+	s.settled(ended)
+	stop()
+	if s.noted.Heads[group] != 5 {
+		t.Errorf("noted are %+v, want head 5", s.noted)
+	}
+}
+
 func (s *stage) failNotes(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

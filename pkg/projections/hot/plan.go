@@ -15,8 +15,10 @@ type counted struct {
 	offset int64
 }
 
-// plan is what a poll's outcomes come to.
+// plan is what outcomes that are applied together come to.
 type plan struct {
+	// outcomes and bytes are how much was added.
+	outcomes, bytes int
 	// building: see SessionChanges.
 	building bool
 	sessions []SessionChanges
@@ -28,46 +30,48 @@ type plan struct {
 	changed Changed
 }
 
-// planOf is pure: the same outcomes give the same plan.
-func planOf(outcomes []counted, building bool) plan {
-	p := plan{
+func newPlan(building bool) *plan {
+	return &plan{
 		building: building, changed: NewChanged(),
 
 		at:    map[events.SessionID]int{},
 		users: map[events.UserID][]events.SessionID{},
 		round: Round{Sessions: map[events.SessionID][][]byte{}, Users: map[events.UserID][][]byte{}, Answers: map[string][][]byte{}},
 	}
-	for i := range outcomes {
-		c := &outcomes[i]
-		o := &c.outcome
-		if c.hole != "" {
-			p.change(c.hole, Change{Hole: true, Offset: c.offset})
-			continue
-		}
-		if c.tell && o.ReplyTo.Instance != "" {
-			p.round.Answers[o.ReplyTo.Instance] = append(p.round.Answers[o.ReplyTo.Instance], c.value)
-		}
-		a, ok := o.Result.(events.Accepted)
-		if !ok {
-			continue
-		}
-		change := changeOf(o, a, c.value)
-		p.change(o.Session, change)
-		for _, m := range change.In {
-			p.users[m.User] = append(p.users[m.User], o.Session)
-		}
-		if c.tell {
-			p.changed.Add(o.Session, &change)
-			p.round.Sessions[o.Session] = append(p.round.Sessions[o.Session], c.value)
-			for _, m := range change.In {
-				p.round.Users[m.User] = append(p.round.Users[m.User], c.value)
-			}
-			for _, u := range change.Out {
-				p.round.Users[u] = append(p.round.Users[u], c.value)
-			}
-		}
+}
+
+// add is pure: the same outcomes give the same plan.
+func (p *plan) add(c *counted) {
+	o := &c.outcome
+	p.outcomes++
+	p.bytes += len(c.value)
+	if c.hole != "" {
+		p.change(c.hole, Change{Hole: true, Offset: c.offset})
+		return
 	}
-	return p
+	if c.tell && o.ReplyTo.Instance != "" {
+		p.round.Answers[o.ReplyTo.Instance] = append(p.round.Answers[o.ReplyTo.Instance], c.value)
+	}
+	a, ok := o.Result.(events.Accepted)
+	if !ok {
+		return
+	}
+	change := changeOf(o, a, c.value)
+	p.change(o.Session, change)
+	for _, m := range change.In {
+		p.users[m.User] = append(p.users[m.User], o.Session)
+	}
+	if !c.tell {
+		return
+	}
+	p.changed.Add(o.Session, &change)
+	p.round.Sessions[o.Session] = append(p.round.Sessions[o.Session], c.value)
+	for _, m := range change.In {
+		p.round.Users[m.User] = append(p.round.Users[m.User], c.value)
+	}
+	for _, u := range change.Out {
+		p.round.Users[u] = append(p.round.Users[u], c.value)
+	}
 }
 
 func (p *plan) change(s events.SessionID, c Change) {

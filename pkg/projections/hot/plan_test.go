@@ -16,6 +16,14 @@ func planned(n int, s events.SessionID, actor events.UserID, result events.Resul
 	}
 }
 
+func planOf(outcomes []counted, building bool) *plan {
+	p := newPlan(building)
+	for i := range outcomes {
+		p.add(&outcomes[i])
+	}
+	return p
+}
+
 func accepted(seq events.Seq, e events.Event) events.Result {
 	return events.Accepted{Seq: seq, Event: e}
 }

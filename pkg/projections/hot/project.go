@@ -14,11 +14,19 @@ func (w *worker) project(records []eventlog.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
-	outcomes, err := w.count(records)
-	if err != nil {
+	p := newPlan(w.building)
+	if err := w.count(records, p); err != nil {
 		return err
 	}
-	p := planOf(outcomes, w.building)
+	if err := w.write(p); err != nil {
+		return err
+	}
+	w.changed.Merge(p.changed)
+	return w.noteMuch()
+}
+
+// write applies a plan, then tells it.
+func (w *worker) write(p *plan) error {
 	start := time.Now()
 	if len(p.sessions) > 0 {
 		if err := w.patiently("apply", func() error { return w.apply(p.sessions) }); err != nil {
@@ -38,16 +46,20 @@ func (w *worker) project(records []eventlog.Record) error {
 		}
 		w.opts.Metrics.publish.Observe(time.Since(applied).Seconds())
 	}
-	w.changed.Merge(p.changed)
-	if w.changed.Len() >= maxChanged {
-		return w.patiently("note what changed", w.note)
-	}
 	return nil
 }
 
 // maxChanged is how much may have changed before it is noted, without waiting for the
 // next checkpoint.
 const maxChanged = 10_000
+
+// noteMuch notes what was told when there is much of it.
+func (w *worker) noteMuch() error {
+	if w.changed.Len() < maxChanged {
+		return nil
+	}
+	return w.patiently("note what changed", w.note)
+}
 
 // note notes what was told, for gateways that did not hear of it.
 func (w *worker) note() error {
@@ -66,6 +78,12 @@ func (w *worker) apply(sessions []SessionChanges) error {
 	err := w.opts.Store.Apply(w.ctx, w.view, sessions)
 	var broken *BrokenError
 	if errors.As(err, &broken) {
+		if w.building {
+			// In a store that was emptied meanwhile nothing follows on anything.
+			if err := w.stillThere(); err != nil {
+				return err
+			}
+		}
 		w.opts.Metrics.broken.Add(float64(len(broken.Sessions)))
 		w.log.Error("sessions put aside", "sessions", broken.Sessions, "error", broken)
 		return nil
@@ -73,15 +91,14 @@ func (w *worker) apply(sessions []SessionChanges) error {
 	return err
 }
 
-// count picks the outcomes that count; poison is put aside and passed.
-func (w *worker) count(records []eventlog.Record) ([]counted, error) {
-	outcomes := make([]counted, 0, len(records))
+// count adds the outcomes that count to a plan; poison is put aside and passed.
+func (w *worker) count(records []eventlog.Record, p *plan) error {
 	var seen [events.Poison + 1]int
 	for i := range records {
 		rec := &records[i]
 		verdict, _, err := w.reader.Read(rec.Offset, rec.Record)
 		if verdict == 0 {
-			return nil, fmt.Errorf("hot: %w", err)
+			return fmt.Errorf("hot: %w", err)
 		}
 		seen[verdict]++
 		switch verdict {
@@ -92,14 +109,14 @@ func (w *worker) count(records []eventlog.Record) ([]counted, error) {
 			}
 			if err != nil {
 				if err := w.quarantine(rec, reasonOf(err), err); err != nil {
-					return nil, err
+					return err
 				}
 				if mayHaveSeq(rec) {
-					outcomes = append(outcomes, counted{hole: events.SessionID(rec.Key), offset: rec.Offset})
+					p.add(&counted{hole: events.SessionID(rec.Key), offset: rec.Offset})
 				}
 				continue
 			}
-			outcomes = append(outcomes, counted{outcome: o, value: rec.Value, tell: rec.Offset >= w.told})
+			p.add(&counted{outcome: o, value: rec.Value, tell: rec.Offset >= w.told})
 		case events.Poison:
 			var poison *events.PoisonError
 			reason := events.PoisonHeaders
@@ -107,7 +124,7 @@ func (w *worker) count(records []eventlog.Record) ([]counted, error) {
 				reason = poison.Reason
 			}
 			if err := w.quarantine(rec, reason, err); err != nil {
-				return nil, err
+				return err
 			}
 		case events.Fenced, events.Late, events.Broken:
 		}
@@ -117,7 +134,7 @@ func (w *worker) count(records []eventlog.Record) ([]counted, error) {
 			w.opts.Metrics.records.WithLabelValues(events.Verdict(v).String()).Add(float64(n))
 		}
 	}
-	return outcomes, nil
+	return nil
 }
 
 // mayHaveSeq says of an unreadable outcome, by its type, whether it may stand in a

@@ -29,9 +29,12 @@ type Options struct {
 	CommitEvery time.Duration
 	// Recall is how far back the log is replayed when the store fails over to a copy:
 	// longer than any lag of a replica that is accepted.
-	Recall  time.Duration
-	Logger  *slog.Logger
-	Metrics *Metrics
+	Recall time.Duration
+	// MaxRound is about how many outcomes are applied together while a view is brought up
+	// to the log's end; 131,072 when 0. Bytes bound it as well.
+	MaxRound int
+	Logger   *slog.Logger
+	Metrics  *Metrics
 }
 
 // Projector keeps the view of the partitions that the group gives it.
@@ -43,6 +46,8 @@ type Projector struct {
 	workers map[int32]*worker
 	joined  bool
 	fatal   chan error
+	// catching has a token of each worker that catches up.
+	catching chan struct{}
 }
 
 // New joins the group; nothing is written before Run.
@@ -50,11 +55,16 @@ func New(ctx context.Context, opts Options) (*Projector, error) {
 	if opts.CommitEvery <= 0 || opts.Recall <= 0 {
 		return nil, errors.New("hot: CommitEvery and Recall must be positive")
 	}
+	if opts.MaxRound <= 0 {
+		opts.MaxRound = defaultMaxRound
+	}
 	m, err := opts.Log.Join(ctx, Group, eventlog.Events, opts.Instance)
 	if err != nil {
 		return nil, fmt.Errorf("hot: %w", err)
 	}
-	return &Projector{opts: opts, membership: m, workers: map[int32]*worker{}, fatal: make(chan error, 1)}, nil
+	return &Projector{
+		opts: opts, membership: m, workers: map[int32]*worker{}, fatal: make(chan error, 1), catching: make(chan struct{}, maxCatchingUp),
+	}, nil
 }
 
 // Run projects until ctx ends, then finishes what it read and commits. It waits out

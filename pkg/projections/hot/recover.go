@@ -24,8 +24,7 @@ const (
 // work takes up the view and follows the log, again and again when the view was lost.
 func (w *worker) work() error {
 	how, reason, err := w.resume()
-	var lost time.Time
-	for losses := 0; ; losses++ {
+	for losses := 0; ; {
 		if err == nil {
 			var ours bool
 			if ours, err = w.start(how, reason); err == nil && !ours {
@@ -42,11 +41,8 @@ func (w *worker) work() error {
 		if reason = lossOf(err); reason == "" {
 			return err
 		}
+		losses = w.setbacks(losses)
 		w.log.Warn("the view is not as it was left", "reason", reason, "error", err)
-		if time.Since(lost) > quietTime {
-			losses = 0
-		}
-		lost = time.Now()
 		w.whole.Store(false)
 		// What was applied was told; it is not told again.
 		w.told = max(w.told, w.finished)
@@ -77,14 +73,25 @@ func lossOf(err error) string {
 const (
 	minRebuildWait = 100 * time.Millisecond
 	maxRebuildWait = 30 * time.Second
-	// quietTime is after how long without a loss the waits are short again.
-	quietTime = 5 * time.Minute
 )
+
+// setbacks is how many losses the waits grow with: not with those to who empties the
+// store, since nobody chases us there and readers have nothing meanwhile, nor with those
+// before a view that was whole for long.
+func (w *worker) setbacks(losses int) int {
+	if w.whole.Load() && time.Since(w.wholeAt) > maxRebuildWait {
+		losses = 0
+	}
+	if v, err := w.opts.Store.View(w.ctx, w.partition); err == nil && v.ID == "" {
+		return losses
+	}
+	return losses + 1
+}
 
 // afterLoss waits a while and finds how to go on; not ours when the partition was given away.
 func (w *worker) afterLoss(reason string, losses int) (how way, why string, ours bool, err error) {
 	select {
-	case <-time.After(min(minRebuildWait<<min(losses, 10), maxRebuildWait)):
+	case <-time.After(min(minRebuildWait<<min(max(losses-1, 0), 10), maxRebuildWait)):
 	case <-w.reading.Done():
 		return 0, "", false, nil
 	}
@@ -150,7 +157,7 @@ func (w *worker) look() (how way, reason string, err error) {
 func (w *worker) start(how way, reason string) (ours bool, err error) {
 	switch how {
 	case goOn:
-		w.whole.Store(true)
+		w.isWhole()
 		w.log.Info("resumed", "offset", w.reader.Progress().Offset, "view", w.view)
 	case replay:
 		w.opts.Metrics.replays.Inc()

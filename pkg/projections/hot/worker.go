@@ -28,6 +28,8 @@ type worker struct {
 	noMore  context.CancelFunc
 	done    chan struct{}
 	whole   atomic.Bool
+	// wholeAt is since when it is.
+	wholeAt time.Time
 
 	// told is the offset below which everything was told before.
 	told int64
@@ -111,16 +113,18 @@ func (w *worker) follow() error {
 		return err
 	}
 	defer cursor.Close()
+	if !w.whole.Load() {
+		if drained, err := w.catchUp(cursor, end); err != nil || drained {
+			return err
+		}
+	}
 	for {
 		if err := w.becomeWhole(end); err != nil {
 			return err
 		}
-		records, err := w.next(cursor)
-		if err != nil {
-			if w.reading.Err() != nil && w.ctx.Err() == nil {
-				return nil
-			}
-			return fmt.Errorf("hot: read: %w", err)
+		records, drained, err := w.next(cursor)
+		if err != nil || drained {
+			return err
 		}
 		if err := w.project(records); err != nil {
 			return err
@@ -132,15 +136,21 @@ func (w *worker) follow() error {
 	}
 }
 
-// next waits for records, but not longer than until the next checkpoint is due.
-func (w *worker) next(cursor eventlog.Cursor) ([]eventlog.Record, error) {
+// next waits for records, but not longer than until the next checkpoint is due. It says
+// when there is no more to be read.
+func (w *worker) next(cursor eventlog.Cursor) (records []eventlog.Record, drained bool, err error) {
 	ctx, cancel := context.WithTimeout(w.reading, w.opts.CommitEvery)
 	defer cancel()
-	records, err := cursor.Next(ctx)
-	if err != nil && w.reading.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		return nil, nil
+	records, err = cursor.Next(ctx)
+	switch {
+	case err == nil:
+		return records, false, nil
+	case w.reading.Err() != nil && w.ctx.Err() == nil:
+		return nil, true, nil
+	case w.reading.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+		return nil, false, nil
 	}
-	return records, err
+	return nil, false, fmt.Errorf("hot: read: %w", err)
 }
 
 func (w *worker) open() (eventlog.Cursor, error) {
@@ -172,9 +182,14 @@ func (w *worker) becomeWhole(end int64) error {
 		w.building = false
 		w.younger, w.youngerAt = w.reader.Progress(), time.Now()
 	}
-	w.whole.Store(true)
+	w.isWhole()
 	w.log.Info("the view is whole", "offset", end)
 	return w.commitOrSay()
+}
+
+func (w *worker) isWhole() {
+	w.whole.Store(true)
+	w.wholeAt = time.Now()
 }
 
 // declare says that the view is whole up to here.
@@ -265,15 +280,18 @@ func (w *worker) commit() error {
 	return nil
 }
 
+// maxRetryWait is the longest wait for a store that is away: what it adds to an outage.
+const maxRetryWait = 500 * time.Millisecond
+
 // patiently tries again until it works, the worker ends, or it is no outage. It says when that is over.
 func (w *worker) patiently(what string, try func() error) error {
 	var since time.Time
-	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, maxRetryWait) {
 		err := try()
 		if !since.IsZero() && err == nil {
 			w.log.Info("could "+what+" again", "seconds", int(time.Since(since).Seconds()))
 		}
-		if err == nil || errors.Is(err, ErrGap) || errors.Is(err, ErrSuperseded) || errors.Is(err, ErrMoved) {
+		if err == nil || lossOf(err) != "" {
 			return err
 		}
 		if w.ctx.Err() != nil {

@@ -32,6 +32,8 @@ type script struct {
 	noted               hot.Changed
 	// deaf refuses all notes.
 	deaf bool
+	// empties is how often the store is emptied just before something is applied.
+	empties int
 }
 
 func (s *script) call(name string) error {
@@ -86,6 +88,11 @@ func (s *script) SetView(_ context.Context, _ int32, v hot.ViewState) error {
 func (s *script) Apply(_ context.Context, _ string, sessions []hot.SessionChanges) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.empties > 0 {
+		s.empties--
+		s.view = hot.ViewState{}
+		return &hot.BrokenError{Sessions: []events.SessionID{group}}
+	}
 	if err := s.call("apply"); err != nil {
 		return err
 	}
@@ -153,6 +160,8 @@ type stage struct {
 	ids  int
 	// recall is the projector's.
 	recall time.Duration
+	// metrics are those of the projector that was run last.
+	metrics *prometheus.Registry
 	// above are the ids that new views were to stand above.
 	above []string
 }
@@ -184,14 +193,15 @@ func (s *stage) run() (p *hot.Projector, stop func(), ended chan error) {
 	s.Helper()
 	log := s.log.Client()
 	s.Cleanup(log.Close)
+	s.metrics = prometheus.NewRegistry()
 	p, err := hot.New(s.ctx, hot.Options{
-		Log: log, Store: s.script, Notifier: s.script, Source: "urn:test", CommitEvery: 5 * time.Millisecond, Recall: s.recall,
+		Log: log, Store: s.script, Notifier: s.script, Source: "urn:test", CommitEvery: 5 * time.Millisecond, Recall: s.recall, MaxRound: 2,
 		NewViewID: func(old string) string {
 			s.above = append(s.above, old)
 			s.ids++
 			return fmt.Sprintf("%04d", s.ids)
 		},
-		Logger: slog.New(slog.DiscardHandler), Metrics: hot.NewMetrics(prometheus.NewRegistry()),
+		Logger: slog.New(slog.DiscardHandler), Metrics: hot.NewMetrics(s.metrics),
 	})
 	if err != nil {
 		s.Fatalf("new projector: %v", err)
@@ -362,6 +372,47 @@ func TestPutAside(t *testing.T) {
 	if got := s.forget(); slices.Index(got, "open") != 0 || slices.Contains(got[1:], "open") {
 		t.Errorf("calls are %v, want one view opened", got)
 	}
+}
+
+// TestEmptiedWhileBuilding: what an emptied store lacks is no fault of the log's, and the
+// waits do not grow with how often that happens: grown, they would be longer than the test.
+func TestEmptiedWhileBuilding(t *testing.T) {
+	s := newStage(t)
+	s.empties = 8
+	s.say(7)
+	p, stop, ended := s.run()
+	s.ready(p, ended)
+	s.say(2)
+	s.wantTold(9, ended)
+	stop()
+	opened := 0
+	for _, call := range s.forget() {
+		if call == "open" {
+			opened++
+		}
+	}
+	if opened != 9 {
+		t.Errorf("%d views were opened, want 9", opened)
+	}
+	if n := s.counter("annal_hot_broken_sessions_total"); n != 0 {
+		t.Errorf("%v sessions were taken for broken, want none", n)
+	}
+}
+
+// counter is the value of a counter without labels.
+func (s *stage) counter(name string) float64 {
+	s.Helper()
+	families, err := s.metrics.Gather()
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	s.Fatalf("there is no counter %s", name)
+	return 0
 }
 
 // TestTrimmedLogEnds: a view without its beginning would be wrong.

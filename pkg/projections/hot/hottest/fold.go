@@ -13,25 +13,29 @@ import (
 )
 
 // testFold: whatever sound outcomes there are, however they are cut into batches and
-// repeated, the view is what a fold of the log says it must be.
+// repeated, while a view is built or live, the view is what a fold of the log says it must be.
 func testFold(t *testing.T, open func(testing.TB) Fixture) {
 	rapid.Check(t, func(rt *rapid.T) {
 		f := open(t)
 		log := eventlog.NewMemory(eventlog.MemoryOptions{Partitions: f.Partitions})
 		defer log.Close()
 		b := &bench{T: t, Fixture: f, Chat: NewChat(t, log), ctx: t.Context()}
-		b.views(whole, true)
+		building := rapid.Bool().Draw(rt, "building")
+		b.views(whole, !building)
 		crowd := newCrowd(b)
-		said := make([]Said, 0, 150)
-		for range rapid.IntRange(1, 150).Draw(rt, "outcomes") {
+		said := make([]Said, 0, 250)
+		for range rapid.IntRange(1, 250).Draw(rt, "outcomes") {
 			said = append(said, crowd.act(rt))
 		}
 		b.Wait()
 		for from := 0; from < len(said); {
-			n := rapid.IntRange(1, 40).Draw(rt, "batch")
+			n := rapid.IntRange(1, 100).Draw(rt, "batch")
 			repeat := rapid.IntRange(0, min(from, 20)).Draw(rt, "repeated")
-			b.apply(said[from-repeat : min(from+n, len(said))]...)
+			b.applyAs(whole, building, said[from-repeat:min(from+n, len(said))]...)
 			from += n
+		}
+		if building {
+			b.views(whole, true)
 		}
 		var report fold.Report
 		sessions, err := fold.Log(t.Context(), log, &report)

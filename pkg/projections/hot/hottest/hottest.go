@@ -57,6 +57,7 @@ func Run(t *testing.T, open func(t testing.TB) Fixture) {
 		{"who left has no role, and stays are bounded", testLeaving},
 		{"the window is bounded", testWindow},
 		{"readers know a view under construction", testBuilding},
+		{"a view is built in great rounds", testRounds},
 		{"sessions of a user", testSessions},
 		{"unreadable events leave a hole", testHoles},
 		{"what the log leaves broken is put aside", testPutAside},
@@ -129,12 +130,15 @@ func (b *bench) life() string {
 // apply applies outcomes, and notes whose sessions they are.
 func (b *bench) apply(said ...Said) {
 	b.Helper()
-	b.applyAs(whole, said...)
+	b.applyAs(whole, false, said...)
 }
 
-func (b *bench) applyAs(view string, said ...Said) {
+func (b *bench) applyAs(view string, building bool, said ...Said) {
 	b.Helper()
 	changes := Changes(said...)
+	for i := range changes {
+		changes[i].Building = building
+	}
 	if err := b.Store.Apply(b.ctx, view, changes); err != nil {
 		b.Fatalf("apply %d outcomes: %v", len(said), err)
 	}
