@@ -148,6 +148,13 @@ func (w *World) Replay() {
 	w.changes = append(w.changes, hot.Changed{All: true})
 }
 
+// Lose makes the view say that there is no such session.
+func (w *World) Lose(s events.SessionID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.sessions, s)
+}
+
 // Trim makes first the first seq of the session's window.
 func (w *World) Trim(s events.SessionID, first events.Seq) {
 	w.mu.Lock()
