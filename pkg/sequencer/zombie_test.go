@@ -107,7 +107,7 @@ func TestZombiesFellWeakerRules(t *testing.T) {
 // it does not.
 func TestAfterFollowsFromN(t *testing.T) {
 	late := 0
-	for seed := range uint64(1000) {
+	for seed := range uint64(300) {
 		w := newWorld(seed, realRule(), quarrel)
 		if seed%2 == 0 {
 			w.faults = twins
@@ -128,7 +128,7 @@ func TestAfterFollowsFromN(t *testing.T) {
 			}
 		}
 	}
-	if late < 1000 {
+	if late < 500 {
 		t.Errorf("%d fences came late, which shows little", late)
 	}
 }
