@@ -208,11 +208,11 @@ type storedRows struct {
 }
 
 func (s storedRows) Get(k events.Key) (events.Row, bool) {
-	b, err := s.store.Get(s.session, k)
-	if err != nil || b == nil {
+	values, err := s.store.Get(s.session, []events.Key{k})
+	if err != nil || values[0] == nil {
 		return nil, false
 	}
-	row, err := events.DecodeRow(k, b)
+	row, err := events.DecodeRow(k, values[0])
 	return row, err == nil
 }
 

@@ -45,13 +45,16 @@ type checkpointer struct {
 	since   int64
 	metrics *Metrics
 	logger  *slog.Logger
+	// turns lets one partition of the process at a time take a checkpoint.
+	turns chan struct{}
 }
 
 // checkpointTick is how often it looks whether a checkpoint is due.
 const checkpointTick = 5 * time.Second
 
 // A checkpoint is never urgent, and decisions are: after workSpell of work it rests three
-// times as long, so that it takes a quarter of one core at most.
+// times as long, so that all of a process take a quarter of one core at most. Partitions
+// that have to wait for their turn cover more with one checkpoint.
 const (
 	workSpell = 2 * time.Millisecond
 	restShare = 3
@@ -72,13 +75,23 @@ func (c *checkpointer) run(ctx context.Context, every time.Duration, events int6
 		}
 		n, err := c.behind()
 		if err == nil && n > 0 && (n >= events || time.Since(last) >= every) {
+			err = c.takeInTurn(ctx)
 			last = time.Now()
-			err = c.take(ctx)
 		}
 		if err != nil && ctx.Err() == nil {
 			c.logger.Error("no checkpoint was taken", "error", err)
 		}
 	}
+}
+
+func (c *checkpointer) takeInTurn(ctx context.Context) error {
+	select {
+	case c.turns <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-c.turns }()
+	return c.take(ctx)
 }
 
 // behind is how many records the store has read since the last checkpoint.

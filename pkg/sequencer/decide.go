@@ -162,7 +162,7 @@ func (m *Machine) bare(rec eventlog.Record, at session.At, r bareRejection) (dec
 	// A cause may quote what it complains of, however long.
 	r.detail = strings.ToValidUTF8(r.detail[:min(len(r.detail), maxKeyBytes)], "\uFFFD")
 	m.rows.reset(r.session)
-	if err := m.loadNeed(session.Need{Key: events.HeadKey}); err != nil {
+	if _, err := m.loadNeeds([]session.Need{{Key: events.HeadKey}}); err != nil {
 		return decision{}, err
 	}
 	o := m.config.Rules.Malformed(&m.rows, r.session, at, r.detail)

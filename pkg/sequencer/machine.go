@@ -69,7 +69,8 @@ type Machine struct {
 	// refused says how often the log refused the outcome of a command not yet counted.
 	refused map[int64]int
 	tally   Tally
-	writing []StoredRow // of flush, kept for its room
+	writing []StoredRow  // of flush, kept for its room
+	missing []events.Key // of loadNeeds, kept for its room
 }
 
 // step is an outcome on its way from the decision to the store.

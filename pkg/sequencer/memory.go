@@ -37,13 +37,16 @@ func (m *MemoryStore) Progress() (events.Progress, bool, error) {
 }
 
 // Get implements Store.
-func (m *MemoryStore) Get(s events.SessionID, k events.Key) ([]byte, error) {
+func (m *MemoryStore) Get(s events.SessionID, keys []events.Key) ([][]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	values := make([][]byte, len(keys))
 	if ms := m.sessions[s]; ms != nil {
-		return ms.rows[k], nil
+		for i, k := range keys {
+			values[i] = ms.rows[k]
+		}
 	}
-	return nil, nil
+	return values, nil
 }
 
 // First implements Store.

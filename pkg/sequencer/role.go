@@ -57,6 +57,8 @@ type Role struct {
 	workers map[int32]*worker
 	joined  bool
 	fatal   chan error
+	// checkpoints has room for one: they are taken one at a time.
+	checkpoints chan struct{}
 }
 
 // New joins the group; nothing is decided before Run.
@@ -70,6 +72,7 @@ func New(ctx context.Context, opts Options) (*Role, error) {
 	}
 	return &Role{
 		opts: opts, membership: m, random: rand.New(opts.Random), workers: map[int32]*worker{}, fatal: make(chan error, 1),
+		checkpoints: make(chan struct{}, 1),
 	}, nil
 }
 

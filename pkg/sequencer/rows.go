@@ -85,15 +85,9 @@ func (l *loaded) has(n session.Need) bool {
 func (m *Machine) load(needs func() []session.Need) error {
 	m.rows.complete = false
 	for range maxNeedRounds {
-		fresh := false
-		for _, n := range needs() {
-			if m.rows.has(n) {
-				continue
-			}
-			fresh = true
-			if err := m.loadNeed(n); err != nil {
-				return err
-			}
+		fresh, err := m.loadNeeds(needs())
+		if err != nil {
+			return err
 		}
 		if !fresh {
 			m.rows.complete = true
@@ -103,10 +97,30 @@ func (m *Machine) load(needs func() []session.Need) error {
 	return fmt.Errorf("sequencer: rules still ask for rows after %d rounds", maxNeedRounds)
 }
 
-func (m *Machine) loadNeed(n session.Need) error {
-	if n.First == 0 {
-		return m.loadRow(n.Key)
+// loadNeeds loads what is not loaded yet, and says whether there was anything. Rows that
+// only the store has are asked of it at once.
+func (m *Machine) loadNeeds(needs []session.Need) (fresh bool, err error) {
+	m.missing = m.missing[:0]
+	for _, n := range needs {
+		switch {
+		case m.rows.has(n):
+			continue
+		case n.First > 0:
+			if err := m.loadRange(n); err != nil {
+				return true, err
+			}
+		default:
+			m.loadRow(n.Key)
+		}
+		fresh = true
 	}
+	if len(m.missing) == 0 {
+		return fresh, nil
+	}
+	return true, m.loadStored(m.missing)
+}
+
+func (m *Machine) loadRange(n session.Need) error {
 	keys, err := m.first(m.rows.session, n.Key, n.First)
 	if err != nil {
 		return err
@@ -115,41 +129,37 @@ func (m *Machine) loadNeed(n session.Need) error {
 	return nil
 }
 
-// loadRow takes a row from where it is newest: overlay, cache, store.
-func (m *Machine) loadRow(k events.Key) error {
-	if _, ok := m.rows.rows[k]; ok {
-		return nil
-	}
+// loadRow takes a row from where it is newest: overlay, or cache, or else it is missing
+// until it was asked of the store.
+func (m *Machine) loadRow(k events.Key) {
 	rk := rowKey{m.rows.session, k}
-	if row, ok := m.overlay.get(rk); ok {
-		m.rows.rows[k] = row
-		return nil
+	row, ok := m.overlay.get(rk)
+	if !ok {
+		row, ok = m.cache.get(rk)
 	}
-	if row, ok := m.cache.get(rk); ok {
-		m.rows.rows[k] = row
-		return nil
-	}
-	row, size, err := m.stored(rk)
-	if err != nil {
-		return err
-	}
-	if row != nil {
-		m.cache.put(rk, row, size)
+	if !ok {
+		m.missing = append(m.missing, k)
 	}
 	m.rows.rows[k] = row
-	return nil
 }
 
-func (m *Machine) stored(rk rowKey) (events.Row, int, error) {
-	b, err := m.store.Get(rk.session, rk.key)
-	if err != nil || b == nil {
-		return nil, 0, err
-	}
-	row, err := events.DecodeRow(rk.key, b)
+func (m *Machine) loadStored(keys []events.Key) error {
+	values, err := m.store.Get(m.rows.session, keys)
 	if err != nil {
-		return nil, 0, fmt.Errorf("sequencer: stored row %q of %s: %w", rk.key, rk.session, err)
+		return fmt.Errorf("sequencer: store: %w", err)
 	}
-	return row, len(b), nil
+	for i, k := range keys {
+		if values[i] == nil {
+			continue
+		}
+		row, err := events.DecodeRow(k, values[i])
+		if err != nil {
+			return fmt.Errorf("sequencer: stored row %q of %s: %w", k, m.rows.session, err)
+		}
+		m.cache.put(rowKey{m.rows.session, k}, row, len(values[i]))
+		m.rows.rows[k] = row
+	}
+	return nil
 }
 
 // first merges the first n keys of a range in the store with what the overlay sets

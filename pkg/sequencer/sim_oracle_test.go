@@ -203,7 +203,8 @@ func newCheckedStore(o *oracle) *checkedStore {
 
 func (s *checkedStore) Apply(p events.Progress, rows []sequencer.StoredRow) error {
 	for i, r := range rows {
-		was, _ := s.Get(r.Session, r.Key)
+		had, _ := s.Get(r.Session, []events.Key{r.Key})
+		was := had[0]
 		for _, earlier := range rows[:i] {
 			if earlier.Session == r.Session && earlier.Key == r.Key {
 				was = earlier.Value

@@ -7,8 +7,8 @@ import "annal/pkg/events"
 type Store interface {
 	// Progress gives where the rows stand; false for an empty store.
 	Progress() (events.Progress, bool, error)
-	// Get gives a row's stored bytes; nil when it does not exist.
-	Get(s events.SessionID, k events.Key) ([]byte, error)
+	// Get gives rows' stored bytes, in the order of keys; nil for one that does not exist.
+	Get(s events.SessionID, keys []events.Key) ([][]byte, error)
 	// First gives the first n keys of a session that begin with prefix, ascending.
 	First(s events.SessionID, prefix events.Key, n int) ([]events.Key, error)
 	// Apply writes rows, in this order, and progress at once, or nothing. It keeps

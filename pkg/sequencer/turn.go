@@ -92,7 +92,7 @@ func (w *worker) takeCheckpoints() (end func()) {
 	o := w.role.opts
 	c := &checkpointer{
 		log: o.Log, store: w.store, partition: w.partition, source: o.Source, owner: w.machine.Owner(), since: w.machine.Progress().Offset,
-		metrics: o.Metrics, logger: w.log,
+		metrics: o.Metrics, logger: w.log, turns: w.role.checkpoints,
 	}
 	done := make(chan struct{})
 	go func() {

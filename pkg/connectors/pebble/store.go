@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -40,12 +42,20 @@ type DB struct {
 	open map[int32]bool
 }
 
-// Memory the database may take, in all. Pebble takes its memtables out of the block
-// cache's budget: with a budget near their size, every filter block is read from the
-// file again on every look.
+// Memory the database may take, in all, and how it is laid out for rows that are read
+// and written anywhere among those of a million sessions. Pebble takes its memtables out
+// of the block cache's budget, and what is left must hold the filters and indexes, of
+// about 2 bytes a row: what a look for an absent client id misses there it reads from the
+// file again. Every compaction of the top level writes all the rest anew, so it waits for
+// as much as memory and readers bear.
 const (
-	cacheBytes    = 64 << 20
-	memTableBytes = 16 << 20
+	cacheBytes    = 128 << 20
+	memTableBytes = 32 << 20
+	// fileBytes bounds what one filter is of, and so what is read when it is missed.
+	fileBytes = 4 << 20
+	// topFiles is how many layers of files the top level may have before it is compacted;
+	// at stopFiles writes wait.
+	topFiles, stopFiles = 8, 24
 )
 
 // Open opens or makes the database in dir for the log of that cluster. One that holds
@@ -55,13 +65,15 @@ func Open(dir, cluster string, log *slog.Logger) (*DB, error) {
 	cache := pebble.NewCache(cacheBytes)
 	defer cache.Unref()
 	opts := &pebble.Options{
-		Cache: cache, MemTableSize: memTableBytes, MaxOpenFiles: 500,
+		Cache: cache, MemTableSize: memTableBytes,
+		L0CompactionThreshold: topFiles, L0StopWritesThreshold: stopFiles,
 		Logger: quiet{log}, FormatMajorVersion: pebble.FormatNewest,
 	}
 	// Every command looks for its client id, which is nearly always absent: ten bits a
 	// key answer that without reading a block.
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		opts.TargetFileSizes[i] = fileBytes
 	}
 	db, err := pebble.Open(dir, opts)
 	if err != nil {
@@ -158,20 +170,36 @@ func (s *store) Progress() (events.Progress, bool, error) {
 }
 
 // Get implements sequencer.Store. It seeks with an iterator, since Pebble's own Get
-// looks at no filter in the lowest level, where most of the rows are.
-func (s *store) Get(id events.SessionID, k events.Key) ([]byte, error) {
+// looks at no filter in the lowest level, where most of the rows are; with one for all
+// keys, in their order, since making one costs more than seeking.
+func (s *store) Get(id events.SessionID, keys []events.Key) ([][]byte, error) {
 	iter, err := s.db.db.NewIter(&pebble.IterOptions{UseL6Filters: true})
 	if err != nil {
 		return nil, fmt.Errorf("pebble: %w", err)
 	}
-	var value []byte
-	if key := s.rowKey(id, k); iter.SeekPrefixGE(key) && bytes.Equal(iter.Key(), key) {
-		value = append([]byte{}, iter.Value()...)
+	values := make([][]byte, len(keys))
+	key := s.rowKey(id, "")
+	prefix := len(key)
+	for _, i := range ascending(keys) {
+		key = append(key[:prefix], keys[i]...)
+		if iter.SeekPrefixGE(key) && bytes.Equal(iter.Key(), key) {
+			values[i] = append([]byte{}, iter.Value()...)
+		}
 	}
 	if err := errors.Join(iter.Error(), iter.Close()); err != nil {
 		return nil, fmt.Errorf("pebble: %w", err)
 	}
-	return value, nil
+	return values, nil
+}
+
+// ascending gives the places of keys in their order.
+func ascending(keys []events.Key) []int {
+	places := make([]int, len(keys))
+	for i := range places {
+		places[i] = i
+	}
+	slices.SortFunc(places, func(a, b int) int { return strings.Compare(string(keys[a]), string(keys[b])) })
+	return places
 }
 
 // First implements sequencer.Store.

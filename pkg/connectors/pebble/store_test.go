@@ -61,7 +61,7 @@ func TestRowsOutliveTheProcess(t *testing.T) {
 	if err != nil || !ok || p != want {
 		t.Errorf("Progress() = %v, %v, %v; want %v", p, ok, err, want)
 	}
-	if v, err := s.Get("a", "h"); err != nil || string(v) != "x" {
+	if v, err := s.Get("a", []events.Key{"h"}); err != nil || string(v[0]) != "x" {
 		t.Errorf("Get = %q, %v; want x", v, err)
 	}
 	closeAll(t, s, db)

@@ -42,9 +42,9 @@ func apply(t *testing.T, s sequencer.Store, p events.Progress, rows ...sequencer
 
 func wantRow(t *testing.T, s sequencer.Store, session string, k events.Key, want []byte) {
 	t.Helper()
-	got, err := s.Get(events.SessionID(session), k)
-	if err != nil || !bytes.Equal(got, want) || (got == nil) != (want == nil) {
-		t.Errorf("Get(%q, %q) = %q, %v; want %q", session, k, got, err, want)
+	got, err := s.Get(events.SessionID(session), []events.Key{"\xff", k, "", k})
+	if err != nil || len(got) != 4 || got[0] != nil || got[2] != nil || !bytes.Equal(got[1], want) || (got[1] == nil) != (want == nil) || !bytes.Equal(got[3], got[1]) {
+		t.Errorf("Get(%q) of an absent row, %q, another, and it again = %q, %v; want %q", session, k, got, err, want)
 	}
 }
 
