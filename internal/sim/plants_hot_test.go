@@ -115,7 +115,9 @@ var hotPlants = map[string]Plant{
 	// Only who read an older copy, just before it was brought up, shows it.
 	"missing head check when a view is whole again": {
 		Store: func(s hot.Store, _ hot.Notifier) hot.Store { return quietlyWhole{s} },
-		Odds:  func(o *odds) { o.older, o.flush, o.damage, o.crash, o.lost, o.every, o.slow, o.delay = 50, 0, 0, 0, 100, 1500, 80, 400 },
+		Odds: func(o *odds) {
+			o.older, o.flush, o.damage, o.crash, o.lost, o.every, o.slow, o.delay = 50, 0, 0, 0, 100, 1500, 80, 400
+		},
 	},
 }
 

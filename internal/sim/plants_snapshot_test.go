@@ -107,8 +107,10 @@ var snapshotPlants = map[string]Plant{
 	// Only an outcome that never counts, and was long on its way, shows it, to who restores from
 	// its snapshot.
 	"snapshot of uncounted state": {
-		Odds: func(o *odds) { o.crash, o.loseDisk, o.unwritten, o.unanswered, o.slow, o.every = 60, 900, 100, 60, 150, 1500 },
-		Log:  func(l eventlog.Log) eventlog.Log { return &hastyLog{Log: l, last: map[int32]events.Record{}} },
+		Odds: func(o *odds) {
+			o.crash, o.loseDisk, o.unwritten, o.unanswered, o.slow, o.every = 60, 900, 100, 60, 150, 1500
+		},
+		Log: func(l eventlog.Log) eventlog.Log { return &hastyLog{Log: l, last: map[int32]events.Record{}} },
 		Rows: func(l eventlog.Log, partition int32, s sequencer.Store) sequencer.Store {
 			hasty, ok := l.(*hastyLog)
 			if !ok {
