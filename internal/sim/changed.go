@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -17,27 +18,27 @@ const (
 	changesPage = 16
 )
 
-// changes are what was told of a partition of late.
-type changes struct {
-	last int // how many there ever were: the present place
-	kept []change
-}
+// changes are what was told of a partition of late, each under its place. The first there
+// ever was is of nothing: who finds it missed nothing.
+type changes struct{ kept []change }
 
 type change struct {
-	number  int
+	place   int
 	at      time.Time
 	changed hot.Changed
 }
 
-// engineLife is the view's one and only life.
-const engineLife = "one"
-
 // Run implements hot.Store.
-func (h *Hot) Run(context.Context) (string, error) { return engineLife, nil }
+func (h *Hot) Run(context.Context) (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.life, nil
+}
 
 // Note implements hot.Store.
 func (h *Hot) Note(_ context.Context, partition int32, c hot.Changed) error {
 	named := hot.NewChanged()
+	named.All = c.All
 	for s, seq := range c.Heads {
 		if events.ValidName(string(s)) {
 			named.Heads[s] = seq
@@ -55,18 +56,26 @@ func (h *Hot) Note(_ context.Context, partition int32, c hot.Changed) error {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	now := time.Now()
 	all := h.changes[partition]
 	if all == nil {
 		all = &changes{}
 		h.changes[partition] = all
+		h.add(all, now, hot.NewChanged())
 	}
-	now := time.Now()
-	all.last++
-	all.kept = append(all.kept, change{all.last, now, named})
-	for len(all.kept) > maxChanges || now.Sub(all.kept[0].at) > hot.KeepChanged {
+	// What was last stays however old it is: who was there missed nothing.
+	last := all.kept[len(all.kept)-1]
+	h.add(all, now, named)
+	for len(all.kept) > maxChanges || now.Sub(all.kept[0].at) > hot.KeepChanged && all.kept[0].place < last.place {
 		all.kept = all.kept[1:]
 	}
 	return nil
+}
+
+// add adds a change under the next place. The lock is held.
+func (h *Hot) add(all *changes, now time.Time, c hot.Changed) {
+	h.noted++
+	all.kept = append(all.kept, change{h.noted, now, c})
 }
 
 func validPart(p hot.Part) bool {
@@ -78,27 +87,31 @@ func (h *Hot) Changed(_ context.Context, partition int32, after string) (hot.Cha
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	changed := hot.NewChanged()
-	all := h.changes[partition]
-	if all == nil {
-		all = &changes{}
+	var kept []change
+	if all := h.changes[partition]; all != nil {
+		kept = all.kept
 	}
-	if after == "" {
-		return changed, strconv.Itoa(all.last), nil
+	switch {
+	case len(kept) == 0 && (after == "" || after == beginning):
+		return changed, beginning, nil
+	case after == "":
+		return changed, strconv.Itoa(kept[len(kept)-1].place), nil
 	}
-	n, err := strconv.Atoi(after)
-	if err != nil {
-		return changed, "", fmt.Errorf("sim: %q is no place: %w", after, err)
-	}
-	if n > all.last || n < all.last-len(all.kept) {
+	at := slices.IndexFunc(kept, func(c change) bool {
+		return after == strconv.Itoa(c.place) || after == beginning && c.changed.Len() == 0
+	})
+	if at < 0 {
 		return changed, "", hot.ErrPassed
 	}
-	some := all.kept[len(all.kept)-(all.last-n):]
-	some = some[:min(len(some), changesPage)]
-	for _, c := range some {
+	kept = kept[at:min(len(kept), at+1+changesPage)]
+	for _, c := range kept[1:] {
 		changed.Merge(c.changed)
 	}
-	return changed, strconv.Itoa(n + len(some)), nil
+	return changed, strconv.Itoa(kept[len(kept)-1].place), nil
 }
+
+// beginning is the place before everything.
+const beginning = "0"
 
 // Heads implements hot.View.
 func (h *Hot) Heads(ctx context.Context, sessions []events.SessionID) (map[events.SessionID]events.Seq, error) {

@@ -155,16 +155,22 @@ func (w *World) storeChaos() {
 				w.hot.Damage(s)
 			}
 		}},
-		{w.odds.older, func() {
-			if s, ok := w.anySession(d); ok {
-				undo := w.hot.copyOf(s)
-				w.sleep(d.between(100*time.Millisecond, 4*time.Second))
-				if undo() {
-					w.note("the store goes back to an older copy of %s", s)
-				}
-			}
-		}},
+		{w.odds.older, func() { w.failOver(d) }},
 	})
+}
+
+// failOver has a replica take over that lags behind, and now and then the engine before it
+// once more, with what it had: its life is the one in which it was declared whole.
+func (w *World) failOver(d *dice) {
+	failOver := w.hot.Copy()
+	w.sleep(d.between(100*time.Millisecond, 4*time.Second))
+	w.note("the store fails over to an older copy")
+	failOver()
+	// Not before any projector has seen the other.
+	if d.n(2) == 0 && w.sleep(d.between(10*time.Second, 15*time.Second)) {
+		w.note("the store fails back to what it had before")
+		w.hot.FailBack()
+	}
 }
 
 func (w *World) anySession(d *dice) (events.SessionID, bool) {

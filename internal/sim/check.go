@@ -19,7 +19,7 @@ const restTime = 3 * time.Minute
 
 // settle waits until all is as it must be, and says what is not when that takes too long.
 func (w *World) settle(ctx context.Context) {
-	w.tellOlder()
+	w.doNoMore()
 	problem := "nothing"
 	for end := time.Now().Add(restTime); time.Now().Before(end) && !w.failed(); {
 		w.pass(500 * time.Millisecond)
@@ -33,36 +33,12 @@ func (w *World) settle(ctx context.Context) {
 	}
 }
 
-// tellOlder gives every session that went back in time an event, for only that tells the
-// projector, and gateways that read the older head; then it has the clients look again.
-func (w *World) tellOlder() {
-	_, ever := w.hot.older()
-	for range 20 {
-		for _, c := range w.clients {
-			c.say(ever)
-		}
-		if len(ever) > 0 {
-			w.pass(5 * time.Second)
-		}
-		if now, _ := w.hot.older(); len(now) == 0 {
-			break
-		}
-	}
+// doNoMore has the clients think of nothing new.
+func (w *World) doNoMore() {
 	for _, c := range w.clients {
 		c.mu.Lock()
-		c.toDo, c.stale = 0, true
+		c.toDo = 0
 		c.mu.Unlock()
-	}
-}
-
-// say sends a message to those of the sessions that the client knows.
-func (c *client) say(sessions []events.SessionID) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, s := range sessions {
-		if c.subs[s] != nil {
-			c.want(s, c.message(s))
-		}
 	}
 }
 

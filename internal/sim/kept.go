@@ -11,10 +11,9 @@ import (
 // kept is a session in the hot view.
 type kept struct {
 	view string
-	// broken: put aside; damaged: a part of it is missing;
-	// older: it went back in time.
-	broken, damaged, older bool
-	head                   hot.Head
+	// broken: put aside; damaged: a part of it is missing.
+	broken, damaged bool
+	head            hot.Head
 	// holes are counted outcomes that could not be read, the last of them at holeAt.
 	holes   int
 	holeAt  int64

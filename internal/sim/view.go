@@ -17,14 +17,16 @@ type Hot struct {
 	partitions int32
 	window     int
 
-	mu       sync.Mutex
-	views    map[int32]hot.ViewState
-	sessions map[events.SessionID]*kept
-	lists    map[events.UserID]map[events.SessionID]bool
-	changes  map[int32]*changes
-	feeds    []*Feed
-	// wentBack are sessions that the simulation put back to an older copy.
-	wentBack map[events.SessionID]bool
+	mu sync.Mutex
+	*engine
+	// former was the engine before the last failover; lives are how many there ever were.
+	former *engine
+	lives  int
+	// had are the seqs that sessions came to in engines before.
+	had map[events.SessionID]events.Seq
+	// noted is how many changes were ever noted, in all engines: no two have one place.
+	noted int
+	feeds []*Feed
 }
 
 var (
@@ -35,19 +37,7 @@ var (
 
 // NewHot makes an empty view over so many partitions that keeps window events a session.
 func NewHot(partitions int32, window int) *Hot {
-	h := &Hot{partitions: partitions, window: window, wentBack: map[events.SessionID]bool{}}
-	h.Flush()
-	return h
-}
-
-// Flush removes everything.
-func (h *Hot) Flush() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.views = map[int32]hot.ViewState{}
-	h.sessions = map[events.SessionID]*kept{}
-	h.lists = map[events.UserID]map[events.SessionID]bool{}
-	h.changes = map[int32]*changes{}
+	return &Hot{partitions: partitions, window: window, engine: newEngine("0"), had: map[events.SessionID]events.Seq{}}
 }
 
 // Damage makes a session lack a part, which is noticed at its next use; false when it
@@ -86,7 +76,7 @@ func (h *Hot) SetView(_ context.Context, partition int32, v hot.ViewState) error
 		h.views[partition] = hot.ViewState{ID: v.ID}
 	case is.ID != v.ID:
 		return hot.ErrGap
-	case v.Run != engineLife:
+	case v.Run != h.life:
 		return hot.ErrMoved
 	default:
 		is.Whole, is.Run, is.Reached = true, v.Run, v.Reached
@@ -125,7 +115,7 @@ func (h *Hot) applySession(view string, s hot.SessionChanges) (putAside bool, er
 		k = nil
 	case k.broken:
 		return false, nil
-	case k.damaged, k.older: // what comes next does not follow on an older copy
+	case k.damaged:
 		return false, hot.ErrGap
 	}
 	for i := range s.Changes {
@@ -172,7 +162,7 @@ func (h *Hot) open(ctx context.Context, s events.SessionID) (*kept, error) {
 		v.Lost = true
 		h.views[p] = v
 		return nil, hot.ErrRebuilding
-	case !v.Whole:
+	case !v.Whole || v.Run != h.life:
 		return nil, hot.ErrRebuilding
 	case k == nil:
 		return nil, hot.ErrNoSession
@@ -256,7 +246,7 @@ func (h *Hot) Sessions(ctx context.Context, u events.UserID, after events.Sessio
 		return nil, ctx.Err()
 	}
 	for p := range h.partitions {
-		if !h.views[p].Whole {
+		if v := h.views[p]; !v.Whole || v.Run != h.life {
 			return nil, hot.ErrRebuilding
 		}
 	}

@@ -8,16 +8,20 @@ import (
 	"annal/pkg/projections/hot/hottest"
 )
 
+func fixture(testing.TB) hottest.Fixture {
+	h := NewHot(3, 20)
+	return hottest.Fixture{
+		Store: h, View: h, Notifier: h, Partitions: h.partitions, Window: h.window,
+		Feed:  func(_ testing.TB, instance string) hot.Feed { return h.NewFeed(instance) },
+		Break: func(testing.TB) { h.Break() },
+		Parts: []string{"any"},
+		Drop:  func(_ testing.TB, s events.SessionID, _ string) bool { return h.Damage(s) },
+		Flush: func(testing.TB) { h.Flush() },
+		Copy:  func(testing.TB) func() { return h.Copy() },
+	}
+}
+
 func TestHotConforms(t *testing.T) {
-	hottest.Run(t, func(testing.TB) hottest.Fixture {
-		h := NewHot(3, 20)
-		return hottest.Fixture{
-			Store: h, View: h, Notifier: h, Partitions: h.partitions, Window: h.window,
-			Feed:  func(_ testing.TB, instance string) hot.Feed { return h.NewFeed(instance) },
-			Break: func(testing.TB) { h.Break() },
-			Parts: []string{"any"},
-			Drop:  func(_ testing.TB, s events.SessionID, _ string) bool { return h.Damage(s) },
-			Flush: func(testing.TB) { h.Flush() },
-		}
-	})
+	hottest.Run(t, fixture)
+	t.Run("failover", func(t *testing.T) { hottest.RunFailover(t, fixture(t)) })
 }

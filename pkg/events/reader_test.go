@@ -80,6 +80,90 @@ func TestReadersRule(t *testing.T) {
 	}
 }
 
+// anyFence is a weaker rule: the last fence wins, whomever it was to come after. It keeps
+// what outcomes need.
+type anyFence struct {
+	// rising: but only one of a higher n.
+	rising bool
+	owner  events.Owner
+	last   int64
+}
+
+func (r *anyFence) fence(o events.Owner) bool {
+	if r.rising && o.N <= r.owner.N {
+		return false
+	}
+	r.owner = o
+	return true
+}
+
+func (r *anyFence) outcome(o events.Owner, command, prev int64) bool {
+	if o != r.owner || prev != r.last {
+		return false
+	}
+	r.last = command
+	return true
+}
+
+// written is a record of a log: a fence after another owner, or an outcome of a command
+// after another. want is what the reader must say of it, and weak whether the weaker rule
+// lets it count.
+type written struct {
+	what          string
+	fence         bool
+	owner, after  events.Owner
+	command, prev int64
+	want          events.Verdict
+	weak          bool
+}
+
+func wantVerdicts(t *testing.T, weak *anyFence, log []written) {
+	t.Helper()
+	r := events.NewReader(events.Start())
+	for i, w := range log {
+		rec, counts := outcome(t, w.owner, w.command, w.prev, 5), false
+		if w.fence {
+			rec, counts = fence(t, w.owner, w.after), weak.fence(w.owner)
+		} else {
+			counts = weak.outcome(w.owner, w.command, w.prev)
+		}
+		if got, _, _ := r.Read(int64(i), rec); got != w.want {
+			t.Errorf("%s: %v, want %v", w.what, got, w.want)
+		}
+		if counts != w.weak {
+			t.Errorf("%s: by the weaker rule it counts: %t, want %t", w.what, counts, w.weak)
+		}
+	}
+}
+
+// TestLastFenceWouldWin: five records on which the last fence must not win. a decided 0
+// and 1 before b took over and decided 0 otherwise; a's fence stands in the log once more,
+// as after an append of unknown outcome. Then a's 1 seems to follow on b's 0.
+func TestLastFenceWouldWin(t *testing.T) {
+	none, a, b := events.Owner{}, owner(1, 'a'), owner(2, 'b')
+	wantVerdicts(t, &anyFence{last: -1}, []written{
+		{what: "a's fence", fence: true, owner: a, after: none, want: events.Fenced, weak: true},
+		{what: "b's fence", fence: true, owner: b, after: a, want: events.Fenced, weak: true},
+		{what: "b's 0", owner: b, command: 0, prev: -1, want: events.Counted, weak: true},
+		{what: "a's fence again", fence: true, owner: a, after: none, want: events.Late, weak: true},
+		{what: "a's 1, decided behind a's own 0", owner: a, command: 1, prev: 0, want: events.Late, weak: true},
+	})
+}
+
+// TestFenceAfterALostEnd: where a higher n is not enough. The log lost its end, b's fence
+// and b's 0, which d had read before it fenced; c took b's place meanwhile and decided 0
+// otherwise. d's 1 must not follow on that.
+func TestFenceAfterALostEnd(t *testing.T) {
+	none, a, b, c, d := events.Owner{}, owner(1, 'a'), owner(2, 'b'), owner(2, 'c'), owner(3, 'd')
+	wantVerdicts(t, &anyFence{rising: true, last: -1}, []written{
+		{what: "a's fence", fence: true, owner: a, after: none, want: events.Fenced, weak: true},
+		{what: "c's fence", fence: true, owner: c, after: a, want: events.Fenced, weak: true},
+		{what: "c's 0", owner: c, command: 0, prev: -1, want: events.Counted, weak: true},
+		{what: "d's fence", fence: true, owner: d, after: b, want: events.Late, weak: true},
+		{what: "d's 1, decided behind b's 0", owner: d, command: 1, prev: 0, want: events.Poison, weak: true},
+	})
+}
+
 func TestTypedErrors(t *testing.T) {
 	rec, err := events.EncodeCommand(sampleCommand(events.Join{}), sampleEnvelope)
 	if err != nil {

@@ -42,45 +42,54 @@ func (h *hub) watch(ctx context.Context) {
 }
 
 // readChanged goes on in all partitions from the places there are. It has everything
-// compared when one has passed, or could not be learned at first.
+// compared when one has passed, or could not be learned at first, or when a view was not
+// whole for a while.
 func (h *hub) readChanged(ctx context.Context, places map[int32]string, first bool) error {
 	n, err := h.gw.ports.Log.Partitions(ctx, eventlog.Events)
 	if err != nil {
 		return err
 	}
+	all := false
 	for p := range n {
 		known := places[p] != ""
-		err := h.readPartition(ctx, p, places)
-		if errors.Is(err, hot.ErrPassed) {
+		again, failure := h.readPartition(ctx, p, places)
+		if errors.Is(failure, hot.ErrPassed) {
 			// What comes from now on is read from here, all else is in the heads.
 			delete(places, p)
-			known, err = false, h.readPartition(ctx, p, places)
+			known = false
+			_, failure = h.readPartition(ctx, p, places)
 		}
-		if err != nil {
-			return err
-		}
-		if !known && !first {
+		passed := failure == nil && !known && !first
+		if again || passed {
+			all = true
 			h.gw.ports.Metrics.missed.WithLabelValues("all").Inc()
-			h.gw.log.Warn("changes reach no longer back: all heads are compared", "partition", p)
-			h.gw.compareAll()
+			h.gw.log.Warn("all heads are compared", "partition", p, "changes_passed", passed, "whole_again", again)
+		}
+		if failure != nil {
+			err = failure
+			break
 		}
 	}
-	return nil
+	if all {
+		h.gw.compareAll()
+	}
+	return err
 }
 
-// readPartition reads on to the end. Without a place it only learns the present one:
-// who subscribes later reads the head then.
-func (h *hub) readPartition(ctx context.Context, p int32, places map[int32]string) error {
+// readPartition reads on to the end, and says whether the view became whole again.
+// Without a place it only learns the present one: who subscribes later reads the head then.
+func (h *hub) readPartition(ctx context.Context, p int32, places map[int32]string) (again bool, err error) {
 	for {
 		changed, next, err := h.changed(ctx, p, places[p])
 		if err != nil {
-			return err
+			return again, err
 		}
 		h.compareWith(changed)
+		again = again || changed.All
 		done := places[p] == "" || places[p] == next
 		places[p] = next
 		if done {
-			return nil
+			return again, nil
 		}
 	}
 }
@@ -147,7 +156,7 @@ func (h *hub) compareOnce(ctx context.Context, topics []*topic) (left []*topic, 
 			switch {
 			case ok:
 				t.heard(seq)
-			case t.needed():
+			case h.holds(t):
 				left = append(left, t)
 			}
 		}
@@ -165,11 +174,11 @@ func (h *hub) heads(ctx context.Context, topics []*topic) (map[events.SessionID]
 	return h.gw.ports.View.Heads(ctx, sessions)
 }
 
-// needed says whether anybody is subscribed.
-func (t *topic) needed() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.live)+len(t.filling) > 0
+// holds says whether somebody is subscribed, or about to be: who read an older head before
+// this one could be read comes only then.
+func (h *hub) holds(t *topic) bool {
+	is, ok := h.topics.get(t.session)
+	return ok && is == t
 }
 
 // mark remembers a marker that is heard. The lock is held.

@@ -140,6 +140,59 @@ func TestAwayTooLong(t *testing.T) {
 	})
 }
 
+// TestWholeAgain: who read an older copy of the view gets what it lacked once the view is
+// whole again, though nothing else happens in that session.
+func TestWholeAgain(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		s := b.group(nil)
+		b.say(s, 5)
+		c := b.hello("u1")
+		wait(c)
+		b.world.FailOver(s, 2)
+		c.ask(fmt.Sprintf(`{"id":"s","subscribe":{"session":%q}}`, s))
+		b.feed.Resubscribe()
+		wait(c)
+		c.take()
+		b.world.Replay()
+		wait(c)
+		if got := c.take(); !slices.Equal(seqs(got), span(3, 5)) || notices(got) != 1 {
+			t.Errorf("when the view is whole again: got %v, want 3 to 5 and a notice", got)
+		}
+		wait(c)
+		if got := c.take(); len(got) != 0 {
+			t.Errorf("when all is made good: got %v, want nothing", got)
+		}
+	})
+}
+
+// TestComparesWhoIsComing: heads are compared for those, too, whose subscription was only
+// being read when the heads could not be.
+func TestComparesWhoIsComing(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		s := b.group(nil)
+		b.say(s, 5)
+		c := b.hello("u1")
+		wait(c)
+		c.take()
+		b.world.FailOver(s, 2)
+		b.world.Lag(4 * time.Second)
+		time.AfterFunc(time.Second, func() {
+			b.world.FailOver(s, 0)
+			b.world.Rebuild(true)
+			b.feed.Resubscribe()
+		})
+		c.ask(fmt.Sprintf(`{"id":"s","subscribe":{"session":%q}}`, s))
+		if got := c.take(); len(seqs(got)) != 0 || notices(got) != 1 {
+			t.Errorf("before heads can be read: got %v, want no event", got)
+		}
+		b.world.Rebuild(false)
+		pass(6 * time.Second)
+		if got := c.take(); !slices.Equal(seqs(got), span(3, 5)) {
+			t.Errorf("then: got %v, want 3 to 5", got)
+		}
+	})
+}
+
 // TestComparesManySessions: more than one read takes.
 func TestComparesManySessions(t *testing.T) {
 	run(t, nil, func(b *bench) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
@@ -375,6 +376,22 @@ func TestNotices(t *testing.T) {
 		}
 		if want := []string{"2 true", "3 false"}; !slices.Equal(got, want) {
 			t.Errorf("notices: got %v, want %v", got, want)
+		}
+	})
+}
+
+// TestSyncOfALostSession: a session that is listed, and gone before it is read, is one of a
+// view that is not whole.
+func TestSyncOfALostSession(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		s := b.group(nil)
+		b.say(s, 3)
+		c := b.hello("u1")
+		b.world.Lag(2 * time.Second)
+		time.AfterFunc(time.Second, func() { b.world.Lose(s) })
+		reply := c.ask(`{"id":"sync","sync":{}}`)
+		if code := reply.GetError().GetCode(); code != string(events.CodeTryAgain) {
+			t.Errorf("got %v, want %s", reply, events.CodeTryAgain)
 		}
 	})
 }

@@ -63,11 +63,16 @@ func (c *Conn) states(ctx context.Context, u events.UserID, ids []events.Session
 // state is a session as it stands for a user; for a former member as it stood when
 // they went.
 func (g *Gateway) state(ctx context.Context, id events.SessionID, u events.UserID) (*clientv1.SessionState, error) {
-	p, err := g.ports.View.Person(ctx, id, u)
+	s, err := g.readState(ctx, id, u)
 	if errors.Is(err, hot.ErrNoSession) {
 		// It was listed: the view is not whole.
 		return nil, hot.ErrRebuilding
 	}
+	return s, err
+}
+
+func (g *Gateway) readState(ctx context.Context, id events.SessionID, u events.UserID) (*clientv1.SessionState, error) {
+	p, err := g.ports.View.Person(ctx, id, u)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,8 +38,13 @@ type checkpointer struct {
 	store     Store
 	partition int32
 	source    string
-	metrics   *Metrics
-	logger    *slog.Logger
+	// owner is that of this turn, and since an offset of the events behind its fence. The
+	// checkpoints of a turn stand behind those of the turns before, and use no chunk of theirs
+	// again: whoever lost a turn, and does not know it yet, may remove those.
+	owner   events.Owner
+	since   int64
+	metrics *Metrics
+	logger  *slog.Logger
 	// turns lets one partition of the process at a time take a checkpoint.
 	turns chan struct{}
 }
@@ -94,7 +100,7 @@ func (c *checkpointer) takeInTurn(ctx context.Context, urgent bool) error {
 // behind is how many records the store has read since the last checkpoint.
 func (c *checkpointer) behind() (int64, error) {
 	p, ok, err := c.store.Progress()
-	if err != nil || !ok {
+	if err != nil || !ok || p.Owner != c.owner {
 		return 0, err
 	}
 	last, _, err := c.last()
@@ -117,6 +123,9 @@ func (c *checkpointer) take(ctx context.Context, urgent bool) error {
 	rows, err := c.store.Rows()
 	if err != nil {
 		return err
+	}
+	if owner := rows.Progress().Owner; owner != c.owner {
+		return errors.Join(fmt.Errorf("sequencer: the rows are those of owner %v, not of %v", owner, c.owner), rows.Close())
 	}
 	t := &taking{checkpointer: c, rows: rows, notes: map[string][]byte{}, rested: began, restShare: restShare}
 	if urgent {
@@ -259,7 +268,7 @@ func (t *taking) session(ctx context.Context, s events.SessionID) error {
 	if t.whole {
 		base = nil
 	}
-	snapshot, ok, err := takeSnapshot(t.rows, s, base, func(n uint32, rows []events.StoredRow) (events.Hash, error) {
+	snapshot, ok, err := takeSnapshot(t.rows, s, t.own(base), func(n uint32, rows []events.StoredRow) (events.Hash, error) {
 		rec, err := events.EncodeChunk(s, t.rows.Progress().Offset, n, rows, t.envelope())
 		if err != nil {
 			return events.Hash{}, err
@@ -299,6 +308,14 @@ func (t *taking) was(s events.SessionID) (*events.Snapshot, error) {
 		return nil, fmt.Errorf("sequencer: note of %s: %w", s, err)
 	}
 	return &was, nil
+}
+
+// own is the snapshot if all its lasting chunks are of this turn, else nil.
+func (t *taking) own(s *events.Snapshot) *events.Snapshot {
+	if s == nil || slices.ContainsFunc(s.Chunks, func(c events.ChunkRef) bool { return c.Lasting && c.Offset < t.since }) {
+		return nil
+	}
+	return s
 }
 
 func (t *taking) note(s *events.Snapshot) error {

@@ -3,6 +3,7 @@ package sequencer_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"annal/pkg/events"
 	"annal/pkg/sequencer"
@@ -21,6 +22,38 @@ var people = []events.UserID{"ann", "bob", "cy"}
 
 func pick[T any](r *rand.Rand, of []T) T { return of[r.IntN(len(of))] }
 
+// ambush lets what another owner sent long ago arrive at the worst moment: an outcome that
+// by its prev would follow on the one just written, behind that owner's fence, once more.
+func (w *world) ambush(written sequencer.Append) {
+	follows := func(rec events.Record) bool {
+		s, fence := stampOf(rec)
+		return fence == nil && s.Prev == written.Command && s.Owner != written.Owner
+	}
+	if i := slices.IndexFunc(w.late, follows); i >= 0 {
+		rec := w.late[i]
+		w.late = slices.Delete(w.late, i, i+1)
+		w.arrive(rec)
+		return
+	}
+	for _, p := range w.procs {
+		i := slices.IndexFunc(p.wire, func(a sequencer.Append) bool { return follows(a.Record) && !p.refuses(a) })
+		if i >= 0 {
+			a := p.wire[i]
+			p.wire = slices.Delete(p.wire, i, i+1)
+			p.unheard = append(p.unheard, heard{a, false})
+			w.arrive(a.Record)
+			return
+		}
+	}
+}
+
+// arrive writes an outcome behind its owner's fence.
+func (w *world) arrive(outcome events.Record) {
+	s, _ := stampOf(outcome)
+	w.write(w.fences[s.Owner])
+	w.write(outcome)
+}
+
 // toyGame is played by toyRules.
 var toyGame = game{
 	versions: []sequencer.Rules{toyRules{}, toyRules{picky: 1}, toyRules{picky: 2}},
@@ -34,6 +67,21 @@ var toyGame = game{
 			}),
 		}
 	},
+}
+
+// quarrel is the toy game among versions of which no two decide anything alike.
+var quarrel = game{versions: []sequencer.Rules{contrary{version: "1"}, contrary{version: "2"}, contrary{version: "3"}}, command: toyGame.command}
+
+// contrary says in every outcome by which version it was decided.
+type contrary struct {
+	toyRules
+	version string
+}
+
+func (c contrary) Decide(rows session.Rows, cmd *events.Command, at session.At) events.Outcome {
+	o := c.toyRules.Decide(rows, cmd, at)
+	o.Client.Version = c.version
+	return o
 }
 
 // realGame is played by the rules of production, and by a version of them that

@@ -289,10 +289,12 @@ func (r *lastFence) Read(offset int64, rec events.Record) (events.Verdict, event
 	return events.Counted, s, nil
 }
 
-// lacking is the real rule without one of the clauses on outcomes: "owner" or "prev".
+// lacking is the real rule without one of its clauses: "after", "owner" or "prev". Without
+// "after", any fence counts, or with rising only one of a higher n.
 type lacking struct {
 	p      events.Progress
 	clause string
+	rising bool
 }
 
 func (r *lacking) Progress() events.Progress { return r.p }
@@ -302,7 +304,7 @@ func (r *lacking) Read(offset int64, rec events.Record) (events.Verdict, events.
 	holds := func(clause string, ok bool) bool { return ok || r.clause == clause }
 	s, fence := stampOf(rec)
 	if fence != nil {
-		if fence.After == r.p.Owner {
+		if holds("after", fence.After == r.p.Owner) && (!r.rising || fence.Owner.N > r.p.Owner.N) {
 			r.p.Owner = fence.Owner
 			return events.Fenced, events.Stamp{Owner: fence.Owner}, nil
 		}

@@ -13,7 +13,7 @@ const simCluster = "simulated"
 // faults are the odds, in percent, of what may go wrong; each seed draws its own, so
 // that some runs have much of one fault and none of another.
 type faults struct {
-	drop, written, double, delay, reorder, refuse, crash, loseStore, early, versions, freeze int
+	drop, written, double, delay, reorder, refuse, crash, loseStore, early, versions, freeze, ambush int
 }
 
 func drawFaults(r *rand.Rand) faults {
@@ -25,7 +25,7 @@ func drawFaults(r *rand.Rand) faults {
 	}
 	return faults{
 		drop: odds(15), written: odds(10), double: odds(15), delay: odds(20), reorder: odds(15), refuse: odds(5),
-		crash: odds(4), loseStore: odds(50), early: odds(30), versions: odds(100), freeze: odds(6),
+		crash: odds(4), loseStore: odds(50), early: odds(30), versions: odds(100), freeze: odds(6), ambush: odds(30),
 	}
 }
 
@@ -42,7 +42,9 @@ type world struct {
 	readers  []*simReader
 	// late are records that reach the log at any later time, whatever became of the
 	// process that sent them.
-	late    []events.Record
+	late []events.Record
+	// fences are all that were ever sent, by their owners.
+	fences  map[events.Owner]events.Record
 	answers map[int64]string
 	clock   events.Millis
 	calm    bool
@@ -52,7 +54,7 @@ type world struct {
 
 // newWorld makes a world in which that rule is held to be what counts.
 func newWorld(seed uint64, rule countingRule, g game) *world {
-	w := &world{rng: rand.New(rand.NewPCG(seed, 1)), game: g, answers: map[int64]string{}, clock: 1_600_000_000_000}
+	w := &world{rng: rand.New(rand.NewPCG(seed, 1)), game: g, answers: map[int64]string{}, fences: map[events.Owner]events.Record{}, clock: 1_600_000_000_000}
 	w.faults = drawFaults(w.rng)
 	w.oracle = newOracle(rule, g.versions[0], &w.commands)
 	_, real := rule.(*events.Reader)
@@ -342,6 +344,7 @@ func (p *proc) work() {
 			violate("stuck", "fence: %v", err)
 		}
 		w.oracle.versions[a.Owner] = p.rules
+		w.fences[a.Owner] = a.Record
 		p.wire = append(p.wire, a)
 	case sequencer.Deciding:
 		for range 1 + w.rng.IntN(4) {
@@ -387,6 +390,9 @@ func (p *proc) deliver() {
 		w.late = append(w.late, a.Record)
 	}
 	w.write(a.Record)
+	if a.Command >= 0 && w.chance(w.faults.ambush) {
+		w.ambush(a)
+	}
 	if w.ackAnswers && a.Command >= 0 {
 		w.answer(a.Command, a.Record.Value)
 	}

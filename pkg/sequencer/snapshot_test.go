@@ -26,6 +26,8 @@ type story struct {
 	log     *eventlog.Memory
 	store   *MemoryStore
 	machine *Machine
+	// since is an offset behind the fence.
+	since   int64
 	random  *rand.Rand
 	now     events.Millis
 	command int64
@@ -51,6 +53,7 @@ func newStory(t *testing.T, seed uint64) *story {
 		t.Fatal(err)
 	}
 	s.count(fence.Record)
+	s.since = s.machine.Progress().Offset
 	for i := range groups {
 		s.create(i)
 	}
@@ -176,9 +179,16 @@ func unexpired(t *testing.T, rows []StoredRow, now events.Millis) (out []StoredR
 	return out
 }
 
+func (s *story) checkpointer() *checkpointer {
+	return &checkpointer{
+		log: s.log, store: s.store, source: "/test", owner: s.machine.Owner(), since: s.since,
+		metrics: NewMetrics(prometheus.NewRegistry()), logger: slog.New(slog.DiscardHandler),
+	}
+}
+
 func (s *story) checkpoint() {
 	s.t.Helper()
-	c := &checkpointer{log: s.log, store: s.store, source: "/test", metrics: NewMetrics(prometheus.NewRegistry()), logger: slog.New(slog.DiscardHandler)}
+	c := s.checkpointer()
 	if err := c.take(s.ctx, true); err != nil {
 		s.t.Fatal(err)
 	}
@@ -378,7 +388,7 @@ func TestCheckpointCutShort(t *testing.T) {
 	s.live(200)
 	ctx, cancel := context.WithCancel(s.ctx)
 	cancel()
-	c := &checkpointer{log: s.log, store: s.store, source: "/test", metrics: NewMetrics(prometheus.NewRegistry()), logger: slog.New(slog.DiscardHandler)}
+	c := s.checkpointer()
 	if err := c.take(ctx, true); err == nil {
 		t.Fatal("a checkpoint was taken though its context had ended")
 	}

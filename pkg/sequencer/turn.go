@@ -90,7 +90,10 @@ func (w *worker) openCommands() error {
 func (w *worker) takeCheckpoints() (end func()) {
 	ctx, cancel := context.WithCancel(w.ctx)
 	o := w.role.opts
-	c := &checkpointer{log: o.Log, store: w.store, partition: w.partition, source: o.Source, metrics: o.Metrics, logger: w.log, turns: w.role.checkpoints}
+	c := &checkpointer{
+		log: o.Log, store: w.store, partition: w.partition, source: o.Source, owner: w.machine.Owner(), since: w.machine.Progress().Offset,
+		metrics: o.Metrics, logger: w.log, turns: w.role.checkpoints,
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -39,6 +39,9 @@ func (r *Redis) Note(ctx context.Context, partition int32, c hot.Changed) error 
 	return nil
 }
 
+// changedAll is the line of Changed.All.
+const changedAll = "a"
+
 // encodeChanged gives entries, a line for each change. Names that no client can use are
 // left out: they might not be read as they were written.
 func encodeChanged(c hot.Changed) []string {
@@ -58,6 +61,9 @@ func encodeChanged(c hot.Changed) []string {
 		}
 		b.WriteByte('\n')
 	}
+	if c.All {
+		b.WriteString(changedAll + "\n")
+	}
 	for s, seq := range c.Heads {
 		line(hot.Part{Session: s}, "h", seq)
 	}
@@ -74,11 +80,13 @@ func encodeChanged(c hot.Changed) []string {
 }
 
 // decodeChanged adds an entry's changes.
-func decodeChanged(into hot.Changed, entry string) error {
+func decodeChanged(into *hot.Changed, entry string) error {
 	for line := range strings.Lines(entry) {
 		parts := strings.Split(strings.TrimSuffix(line, "\n"), " ")
 		var f fields
 		switch {
+		case parts[0] == changedAll && len(parts) == 1:
+			into.All = true
 		case parts[0] == "h" && len(parts) == 3:
 			into.Merge(hot.Changed{Heads: map[events.SessionID]events.Seq{events.SessionID(parts[1]): events.Seq(f.number(parts[2]))}})
 		case parts[0] == "m" && len(parts) == 5:
@@ -125,7 +133,7 @@ func (v Reader) Changed(ctx context.Context, partition int32, after string) (hot
 	}
 	for _, e := range entries[1:] {
 		text, _ := e.Values["c"].(string)
-		if err := decodeChanged(changed, text); err != nil {
+		if err := decodeChanged(&changed, text); err != nil {
 			return hot.Changed{}, "", err
 		}
 	}

@@ -58,7 +58,7 @@ func (w *World) Heads(ctx context.Context, sessions []events.SessionID) (map[eve
 	heads := map[events.SessionID]events.Seq{}
 	for _, s := range sessions {
 		if st := w.sessions[s]; st != nil && !w.rebuilding {
-			heads[s] = st.rows[events.HeadKey].(events.Head).Seq
+			heads[s] = st.head()
 		}
 	}
 	return heads, nil

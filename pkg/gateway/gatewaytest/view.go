@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"annal/pkg/events"
 	"annal/pkg/projections/hot"
@@ -26,7 +27,22 @@ func (w *World) open(ctx context.Context, s events.SessionID) (*state, error) {
 // Person implements hot.View.
 func (w *World) Person(ctx context.Context, s events.SessionID, u events.UserID) (hot.Person, error) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	lag := w.lag
+	p, err := w.person(ctx, s, u)
+	w.mu.Unlock()
+	if lag == 0 {
+		return p, err
+	}
+	select {
+	case <-time.After(lag):
+		return p, err
+	case <-ctx.Done():
+		return hot.Person{}, ctx.Err()
+	}
+}
+
+// person is read at once. The lock is held.
+func (w *World) person(ctx context.Context, s events.SessionID, u events.UserID) (hot.Person, error) {
 	st, err := w.open(ctx, s)
 	if err != nil {
 		return hot.Person{}, err
@@ -35,7 +51,7 @@ func (w *World) Person(ctx context.Context, s events.SessionID, u events.UserID)
 	member, _ := st.rows[events.MemberKey(u)].(events.Member)
 	p := hot.Person{
 		Head: hot.Head{
-			Session: s, Kind: head.Kind, Title: head.Title, Base: head.Base, Seq: head.Seq, Index: head.Index,
+			Session: s, Kind: head.Kind, Title: head.Title, Base: head.Base, Seq: st.head(), Index: head.Index,
 			Members: head.Members, Closed: head.Closed, Policy: head.Policy, WindowStart: st.window,
 		},
 		Member: member,
@@ -65,7 +81,7 @@ func (w *World) Forward(ctx context.Context, s events.SessionID, first, last eve
 	}
 	var items []hot.Item
 	for _, e := range st.timeline {
-		if e.Seq >= max(first, st.window) && e.Seq <= last && len(items) < limit {
+		if e.Seq >= max(first, st.window) && e.Seq <= min(last, st.head()) && len(items) < limit {
 			items = append(items, st.item(e))
 		}
 	}
@@ -82,7 +98,7 @@ func (w *World) Backward(ctx context.Context, s events.SessionID, first, last ev
 	}
 	var items []hot.Item
 	for _, e := range slices.Backward(st.timeline) {
-		if e.Seq >= max(first, st.window) && e.Seq <= last && len(items) < limit {
+		if e.Seq >= max(first, st.window) && e.Seq <= min(last, st.head()) && len(items) < limit {
 			items = append(items, st.item(e))
 		}
 	}

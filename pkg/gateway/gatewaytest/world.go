@@ -36,6 +36,8 @@ type World struct {
 	// rebuilding makes the view say so; stalled leaves commands undecided.
 	rebuilding bool
 	stalled    chan struct{}
+	// lag is how long the answer about a person is on its way.
+	lag time.Duration
 }
 
 // state is a session: its rows, and its timeline with the first seq of the window.
@@ -43,6 +45,16 @@ type state struct {
 	rows     map[events.Key]events.Row
 	timeline []Stored
 	window   events.Seq
+	// copied is where an older copy of it ends, 0 unless the view shows that.
+	copied events.Seq
+}
+
+// head is the last seq that the view shows.
+func (s *state) head() events.Seq {
+	if s.copied > 0 {
+		return s.copied
+	}
+	return s.rows[events.HeadKey].(events.Head).Seq
 }
 
 // Stored is a timeline event as it stands in the log.
@@ -109,6 +121,38 @@ func (w *World) Rebuild(on bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.rebuilding = on
+}
+
+// Lag makes answers about a person take so long.
+func (w *World) Lag(lag time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lag = lag
+}
+
+// FailOver makes the view show an older copy of the session, which ends with last; 0
+// makes it whole in silence.
+func (w *World) FailOver(s events.SessionID, last events.Seq) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sessions[s].copied = last
+}
+
+// Replay makes the view whole again, and notes it as the projector does.
+func (w *World) Replay() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, st := range w.sessions {
+		st.copied = 0
+	}
+	w.changes = append(w.changes, hot.Changed{All: true})
+}
+
+// Lose makes the view say that there is no such session.
+func (w *World) Lose(s events.SessionID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.sessions, s)
 }
 
 // Trim makes first the first seq of the session's window.

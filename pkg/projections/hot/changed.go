@@ -18,6 +18,9 @@ var ErrPassed = errors.New("hot: changes reach no longer back that far")
 
 // Changed is what outcomes changed that were told.
 type Changed struct {
+	// All: the view became whole again after it was built anew or brought up from an older
+	// copy. What was read before may be that copy's: compare in full.
+	All bool
 	// Heads are the newest seqs of sessions.
 	Heads map[events.SessionID]events.Seq
 	// Markers are the highest that moved.
@@ -38,7 +41,13 @@ func NewChanged() Changed {
 }
 
 // Len counts what changed.
-func (c Changed) Len() int { return len(c.Heads) + len(c.Markers) + len(c.Parts) }
+func (c Changed) Len() int {
+	n := len(c.Heads) + len(c.Markers) + len(c.Parts)
+	if c.All {
+		n++
+	}
+	return n
+}
 
 // Add adds an outcome's change.
 func (c Changed) Add(s events.SessionID, change *Change) {
@@ -56,7 +65,8 @@ func (c Changed) Add(s events.SessionID, change *Change) {
 }
 
 // Merge adds all of another.
-func (c Changed) Merge(other Changed) {
+func (c *Changed) Merge(other Changed) {
+	c.All = c.All || other.All
 	for s, seq := range other.Heads {
 		c.Heads[s] = max(c.Heads[s], seq)
 	}

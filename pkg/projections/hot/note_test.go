@@ -21,8 +21,8 @@ func TestNotesWhatItTold(t *testing.T) {
 	s.settled(ended)
 	stop()
 	part := hot.Part{Session: group, User: "ann"}
-	if c := s.noted; c.Len() != 3 || c.Heads[group] != 5 || c.Markers[part].Marker != 3 || c.Parts[part] != 1 {
-		t.Errorf("noted are %+v, want head 5, marker 3, and the membership of seq 1", c)
+	if c := s.noted; c.Len() != 4 || !c.All || c.Heads[group] != 5 || c.Markers[part].Marker != 3 || c.Parts[part] != 1 {
+		t.Errorf("noted are %+v, want head 5, marker 3, the membership of seq 1, and that the view is whole", c)
 	}
 
 	// What is not noted is not committed: the next one tells it again.
@@ -39,16 +39,16 @@ func TestNotesWhatItTold(t *testing.T) {
 	s.wantTold(8, ended)
 	s.settled(ended)
 	stop()
-	if s.noted.Heads[group] != 6 {
-		t.Errorf("noted are %+v, want head 6", s.noted)
+	if s.noted.Heads[group] != 6 || s.noted.All {
+		t.Errorf("noted are %+v, want head 6, and nothing of a view that is as it was", s.noted)
 	}
 
 	s.noted, s.view = hot.NewChanged(), hot.ViewState{}
 	p, stop, ended = s.run()
 	s.ready(p, ended)
 	stop()
-	if s.noted.Len() != 0 {
-		t.Errorf("noted while rebuilding in silence are %+v, want nothing", s.noted)
+	if s.noted.Len() != 1 || !s.noted.All {
+		t.Errorf("noted while rebuilding in silence are %+v, want only that the view is whole again", s.noted)
 	}
 }
 

@@ -175,6 +175,13 @@ func (w *worker) becomeWhole(end int64) error {
 	if w.whole.Load() || w.reader.Progress().Offset < end {
 		return nil
 	}
+	// First this: whoever dies in between leaves a view that is not whole, or older than its
+	// commit, and the next worker comes by here.
+	if err := w.patiently("note that the view is whole again", func() error {
+		return w.opts.Store.Note(w.ctx, w.partition, Changed{All: true})
+	}); err != nil {
+		return err
+	}
 	if err := w.patiently("declare the view whole", w.declare); err != nil {
 		return err
 	}

@@ -51,6 +51,11 @@ func testChanged(t *testing.T, f Fixture) {
 	if c, next := b.changedSince(beginning); c.Len() != 0 || next != beginning {
 		t.Errorf("%d changes up to %q before any, want none", c.Len(), next)
 	}
+	whole := hot.NewChanged()
+	whole.All = true
+	b.note(whole)
+	got, again := b.changedSince(beginning)
+	wantChanged(b, "that the view is whole again", got, whole)
 	first := hot.NewChanged()
 	first.Heads["g_a"] = 9_007_199_254_740_993
 	first.Markers[hot.Part{Session: "g_a", User: "u|:{}"}] = events.Read{Marker: 7, MarkerIndex: 5}
@@ -61,7 +66,7 @@ func testChanged(t *testing.T, f Fixture) {
 	b.note(first)
 	delete(first.Heads, "g a")
 	delete(first.Parts, hot.Part{Session: "g_b", User: "a\nb"})
-	got, place := b.changedSince(beginning)
+	got, place := b.changedSince(again)
 	wantChanged(b, "the first changes", got, first)
 	wantEqual(b, "the present place", b.place(), place)
 
@@ -103,8 +108,8 @@ func testChanged(t *testing.T, f Fixture) {
 func wantChanged(b *bench, what string, got, want hot.Changed) {
 	b.Helper()
 	if !reflect.DeepEqual(got, want) {
-		b.Errorf("%s: got %d heads, %v, %v; want %d heads, %v, %v",
-			what, len(got.Heads), got.Markers, got.Parts, len(want.Heads), want.Markers, want.Parts)
+		b.Errorf("%s: got %t, %d heads, %v, %v; want %t, %d heads, %v, %v",
+			what, got.All, len(got.Heads), got.Markers, got.Parts, want.All, len(want.Heads), want.Markers, want.Parts)
 	}
 }
 

@@ -1,0 +1,73 @@
+package sim
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+
+	"annal/pkg/events"
+	"annal/pkg/projections/hot"
+)
+
+// engine is what the hot view is kept in: the process that is the store now, with what it
+// has. It has a life, and in another one it may have less.
+type engine struct {
+	life     string
+	views    map[int32]hot.ViewState
+	sessions map[events.SessionID]*kept
+	lists    map[events.UserID]map[events.SessionID]bool
+	changes  map[int32]*changes
+}
+
+func newEngine(life string) *engine {
+	return &engine{
+		life: life, views: map[int32]hot.ViewState{}, sessions: map[events.SessionID]*kept{},
+		lists: map[events.UserID]map[events.SessionID]bool{}, changes: map[int32]*changes{},
+	}
+}
+
+// copy is a replica of the engine as it is now, with a life of its own.
+func (e *engine) copy(life string) *engine {
+	c := newEngine(life)
+	c.views = maps.Clone(e.views)
+	for s, k := range e.sessions {
+		c.sessions[s] = k.clone()
+	}
+	for u, list := range e.lists {
+		c.lists[u] = maps.Clone(list)
+	}
+	for p, all := range e.changes {
+		c.changes[p] = &changes{kept: slices.Clone(all.kept)}
+	}
+	return c
+}
+
+// Flush removes everything.
+func (h *Hot) Flush() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.engine = newEngine(h.life)
+}
+
+// Copy makes a replica that is not written to any more. failOver makes it the engine.
+func (h *Hot) Copy() (failOver func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lives++
+	replica := h.copy(strconv.Itoa(h.lives))
+	return func() { h.replace(replica) }
+}
+
+// FailBack makes the engine before the last failover the engine again, as it was then.
+func (h *Hot) FailBack() { h.replace(h.former) }
+
+// replace lets another engine take over: all connections break.
+func (h *Hot) replace(next *engine) {
+	h.mu.Lock()
+	for s, k := range h.sessions {
+		h.had[s] = max(h.had[s], k.head.Seq)
+	}
+	h.former, h.engine = h.engine, next
+	h.mu.Unlock()
+	h.Break()
+}
