@@ -13,7 +13,7 @@ func (s *story) another() *story {
 	s.t.Helper()
 	b := *s
 	b.store, b.at = NewMemoryStore(), map[int64][]StoredRow{}
-	r := &restorer{log: s.log, store: b.store, source: "/test"}
+	r := &restorer{log: s.log, store: b.store, source: "/test", look: firstLook}
 	_, ok, problem, err := r.restore(s.ctx, 0, 0, s.machine.Progress().Offset)
 	if err != nil || problem != nil || !ok {
 		s.t.Fatalf("nothing to restore from: %v, %v", problem, err)
