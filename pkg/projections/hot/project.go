@@ -29,12 +29,12 @@ func (w *worker) project(records []eventlog.Record) error {
 func (w *worker) write(p *plan) error {
 	start := time.Now()
 	if len(p.sessions) > 0 {
-		if err := w.patiently("apply", func() error { return w.apply(p.sessions) }); err != nil {
+		if err := w.patiently("apply", func() error { return w.shakenBy(w.apply(p.sessions)) }); err != nil {
 			return err
 		}
 	}
 	if len(p.users) > 0 {
-		if err := w.patiently("note users' sessions", func() error { return w.opts.Store.AddSessions(w.ctx, p.users) }); err != nil {
+		if err := w.patiently("note users' sessions", func() error { return w.shakenBy(w.opts.Store.AddSessions(w.ctx, p.users)) }); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,8 @@ const (
 	// replay: the store may have fallen back to an older copy of the view. What was
 	// applied lately is applied again, which changes nothing where it is there.
 	replay
+	// again: what was applied since the view was last declared whole may be lost.
+	again
 	// build: the view is made anew from the log's start.
 	build
 )
@@ -41,7 +43,9 @@ func (w *worker) work() error {
 		if reason = lossOf(err); reason == "" {
 			return err
 		}
-		losses = w.setbacks(losses)
+		if reason != "outage" {
+			losses = w.setbacks(losses)
+		}
 		w.log.Warn("the view is not as it was left", "reason", reason, "error", err)
 		w.whole.Store(false)
 		// What was applied was told; it is not told again.
@@ -64,6 +68,8 @@ func lossOf(err error) string {
 		return "superseded"
 	case errors.Is(err, ErrMoved):
 		return "moved"
+	case errors.Is(err, errOutage):
+		return "outage"
 	}
 	return ""
 }
@@ -96,8 +102,8 @@ func (w *worker) afterLoss(reason string, losses int) (how way, why string, ours
 		return 0, "", false, nil
 	}
 	// A gap in a store that was just failed over may be the copy's.
-	if (reason == "gap" || reason == "moved") && !w.building {
-		last := w.life
+	if (reason == "gap" || reason == "moved" || reason == "outage") && !w.building {
+		last, shaken := w.life, w.shaken.Swap(false)
 		how, why, err := w.look()
 		switch {
 		case err != nil:
@@ -106,6 +112,8 @@ func (w *worker) afterLoss(reason string, losses int) (how way, why string, ours
 			reason = why
 		case reason == "moved" || w.life != last:
 			return replay, "", true, nil
+		case how == goOn && shaken:
+			return again, "", true, nil
 		}
 	}
 	return build, reason, true, nil
@@ -123,7 +131,7 @@ func (w *worker) resume() (how way, reason string, err error) {
 	}
 	w.view, w.life, w.reader = m.view, m.life, events.NewReader(m.progress)
 	w.older, w.younger, w.youngerAt = m.older, m.progress, time.Now()
-	w.reached = m.progress.Offset
+	w.reached, w.sure = m.progress.Offset, m.progress
 	return w.look()
 }
 
@@ -163,6 +171,10 @@ func (w *worker) start(how way, reason string) (ours bool, err error) {
 		w.opts.Metrics.replays.Inc()
 		w.reader, w.reached = events.NewReader(w.older), 0
 		w.log.Warn("replaying what the store may have lost", "offset", w.older.Offset, "view", w.view)
+	case again:
+		w.opts.Metrics.replays.Inc()
+		w.reader, w.reached = events.NewReader(w.sure), 0
+		w.log.Info("applying again what the outage may have cost", "offset", w.sure.Offset, "view", w.view)
 	case build:
 		return w.begin(reason)
 	}

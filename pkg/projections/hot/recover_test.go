@@ -1,6 +1,7 @@
 package hot_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -123,5 +124,33 @@ func TestSameLifeFellBack(t *testing.T) {
 	stop()
 	if got := s.applied - applied; got != 4 {
 		t.Errorf("%d changes applied again, want 4", got)
+	}
+}
+
+// TestOutageIsAppliedAgain: while a store can't be asked another may have stood in for it,
+// so what was applied since it was last declared whole is applied again, and told to nobody.
+func TestOutageIsAppliedAgain(t *testing.T) {
+	for _, call := range []string{"apply", "still whole"} {
+		s := newStage(t)
+		p, stop, ended := s.run()
+		s.ready(p, ended)
+		s.say(4)
+		s.wantTold(4, ended)
+		s.settled(ended)
+		s.forget()
+		s.plan(call, errors.New("an outage"))
+		s.say(1)
+		s.wantTold(5, ended)
+		s.until("it was applied again", func() bool { return s.counter("annal_hot_replays_total") > 0 && p.Ready() == nil }, ended)
+		s.say(1)
+		s.wantTold(6, ended)
+		s.settled(ended)
+		stop()
+		if got := s.forget(); slices.Contains(got, "open") {
+			t.Errorf("%s failed: calls are %v, want no view opened", call, got)
+		}
+		if n := s.counter("annal_hot_replays_total"); n != 1 || !s.noted.All {
+			t.Errorf("%s failed: applied again %v times, and %+v noted; want once, and that all may have changed", call, n, s.noted)
+		}
 	}
 }

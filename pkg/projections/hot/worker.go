@@ -43,6 +43,11 @@ type worker struct {
 	// how far it was declared to be.
 	life    string
 	reached int64
+	// sure is how far the view was when it was last declared so. shaken: a call failed
+	// since then, so what was applied behind it may have gone to a store that took over,
+	// and is gone again with it.
+	sure   events.Progress
+	shaken atomic.Bool
 	// building: what is read comes from the log's start.
 	building bool
 	reader   events.Reader
@@ -97,6 +102,10 @@ func (w *worker) run() {
 
 // errViewGone: the store no longer has our view: it was emptied or replaced.
 var errViewGone = errors.New("hot: the store lost the view")
+
+// errOutage: the store was away, and looks as it was left; yet another may have stood in
+// for it meanwhile.
+var errOutage = errors.New("hot: the store was away")
 
 // follow reads, applies and tells until there is no more to do (nil) or the view is
 // lost.
@@ -201,10 +210,18 @@ func (w *worker) isWhole() {
 
 // declare says that the view is whole up to here.
 func (w *worker) declare() error {
-	reached := w.reader.Progress().Offset
-	err := w.opts.Store.SetView(w.ctx, w.partition, ViewState{ID: w.view, Whole: true, Run: w.life, Reached: reached})
+	p := w.reader.Progress()
+	err := w.opts.Store.SetView(w.ctx, w.partition, ViewState{ID: w.view, Whole: true, Run: w.life, Reached: p.Offset})
 	if err == nil {
-		w.reached = reached
+		w.reached, w.sure = p.Offset, p
+	}
+	return w.shakenBy(err)
+}
+
+// shakenBy notes that a call to the store failed.
+func (w *worker) shakenBy(err error) error {
+	if err != nil && lossOf(err) == "" {
+		w.shaken.Store(true)
 	}
 	return err
 }
@@ -227,12 +244,12 @@ func (w *worker) checkpoint() error {
 // stillThere is an error when the view is not as this worker left it; nil during an outage.
 func (w *worker) stillThere() error {
 	run, err := w.opts.Store.Run(w.ctx)
-	if err != nil {
+	if w.shakenBy(err) != nil {
 		return nil
 	}
 	v, err := w.opts.Store.View(w.ctx, w.partition)
 	switch {
-	case err != nil:
+	case w.shakenBy(err) != nil:
 		return nil
 	case v.ID > w.view:
 		return fmt.Errorf("%w: %s after %s", ErrSuperseded, v.ID, w.view)
@@ -240,6 +257,8 @@ func (w *worker) stillThere() error {
 		return errViewGone
 	case run != w.life, w.whole.Load() && (v.Run != run || v.Reached < w.reached):
 		return ErrMoved
+	case w.whole.Load() && w.shaken.Load():
+		return errOutage
 	}
 	return nil
 }
