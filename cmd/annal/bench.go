@@ -74,9 +74,9 @@ func benchScaleCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scale",
 		Short: "Measure a sequencer with very many sessions",
-		Long: "Start a real Kafka and `annal serve --roles sequencer`, open --sessions groups of three, and tell the rates\n" +
-			"with few and with all of them, the sequencer's memory, and how long it takes to decide again after a\n" +
-			"restart, and on a machine without local rows. A million takes about ten minutes.",
+		Long: "Start a real Kafka and `annal serve --roles sequencer`, open --sessions groups of three and a\n" +
+			"channel of 100,000, and tell the rates with few and with all of them, the sequencer's memory, and how long\n" +
+			"it takes to decide again after a restart, and on a machine without local rows. A million takes four minutes.",
 		Example: "  annal bench scale --sessions 1000000",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -270,7 +270,13 @@ func (p *process) run(ctx context.Context, listener net.Listener) error {
 		stopping = stopped
 	}
 	if room, bounded := roomOf(p.roles[0].name); bounded && ownGarbage() && len(p.roles) == 1 {
-		group.Go(func() error { boundGarbage(groupCtx, room); return nil })
+		group.Go(func() error {
+			running, cancel := context.WithCancel(groupCtx)
+			defer cancel()
+			defer context.AfterFunc(stopping, cancel)()
+			boundGarbage(running, room)
+			return nil
+		})
 	}
 	group.Go(func() error { return p.announceWhenReady(groupCtx, ctx, listener) })
 	group.Go(func() error {

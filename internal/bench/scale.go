@@ -39,6 +39,8 @@ const (
 	scaleSends = 100_000
 	// scaleFew is with how many sessions the rate is measured first.
 	scaleFew = 1000
+	// scaleCrowd is how many members the one channel gets, scaleAdd at a time.
+	scaleCrowd, scaleAdd = 100_000, 1000
 	// scaleTimeout bounds the whole.
 	scaleTimeout = 30 * time.Minute
 )
@@ -98,6 +100,9 @@ func (s *scale) run(ctx context.Context) error {
 	if err := s.rates(ctx, s.Sessions); err != nil {
 		return err
 	}
+	if err := s.crowd(ctx); err != nil {
+		return err
+	}
 	rss, err := residentMiB(server.cmd.Process.Pid)
 	if err != nil {
 		return err
@@ -132,29 +137,39 @@ func (s *scale) start(ctx context.Context, data string) (*server, error) {
 // rates fills up to so many sessions, and measures sends over them.
 func (s *scale) rates(ctx context.Context, sessions int) error {
 	began, n := time.Now(), sessions-s.created
-	err := s.decide(ctx, n, 0, func() events.Command { s.created++; return s.create(s.created - 1) })
+	err := s.decide(ctx, n, 0, func() events.Command { s.created++; return s.create(s.created - 1) }, nil)
 	if err != nil {
 		return err
 	}
 	s.report(fmt.Sprintf("sessions opened, up to %d", sessions), float64(n)/time.Since(began).Seconds(), "decided/s")
 	began = time.Now()
-	if err := s.decide(ctx, scaleSends, 0, s.send); err != nil {
+	if err := s.decide(ctx, scaleSends, 0, s.send, nil); err != nil {
 		return err
 	}
 	s.report(fmt.Sprintf("sends over %d sessions", sessions), scaleSends/time.Since(began).Seconds(), "decided/s")
 	return nil
 }
 
-// comeBack starts a sequencer and tells how long it takes to decide a command in every
-// partition, and to be ready.
+// comeBack starts a sequencer and tells how long it takes to decide a command in the first
+// partition and in all of them, and to be ready.
 func (s *scale) comeBack(ctx context.Context, what, data string) (*server, error) {
 	began := time.Now()
-	var decided atomic.Int64 // nanoseconds until the first outcome
+	before, err := s.ends(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var first, all atomic.Int64 // nanoseconds
 	var waiting sync.WaitGroup
 	var failed error
 	waiting.Go(func() {
-		failed = s.decide(ctx, 50, scalePartitions, s.send)
-		decided.Store(int64(time.Since(began)))
+		failed = s.decide(ctx, 50, scalePartitions, s.send, func(now [scalePartitions]int64) {
+			for p := range now {
+				if now[p] >= before[p]+2 { // a fence, and an outcome
+					first.CompareAndSwap(0, int64(time.Since(began)))
+				}
+			}
+		})
+		all.Store(int64(time.Since(began)))
 	})
 	server, err := s.start(ctx, data)
 	if err != nil {
@@ -162,7 +177,8 @@ func (s *scale) comeBack(ctx context.Context, what, data string) (*server, error
 	}
 	ready := time.Since(began)
 	waiting.Wait()
-	s.report("after "+what+": until commands in all partitions were decided", time.Duration(decided.Load()).Seconds(), "s")
+	s.report("after "+what+": until a command was decided", time.Duration(first.Load()).Seconds(), "s")
+	s.report("after "+what+": until all that waited, in all partitions, were", time.Duration(all.Load()).Seconds(), "s")
 	s.report("after "+what+": until it was ready", ready.Seconds(), "s")
 	return server, failed
 }
@@ -178,6 +194,52 @@ func (s *scale) create(i int) events.Command {
 	return events.Command{Session: events.NewSessionID(op, user, "open"), Actor: events.Actor{User: user}, ClientID: "open", Op: op}
 }
 
+// crowd fills one channel with very many members, and measures sends in it.
+func (s *scale) crowd(ctx context.Context) error {
+	user := events.UserID("host")
+	create := events.Create{Kind: events.KindChannel, Policy: s.create(0).Op.(events.Create).Policy}
+	create.Policy.MemberLimit = 2 * scaleCrowd
+	c := events.Command{Session: events.NewSessionID(create, user, "open"), Actor: events.Actor{User: user}, ClientID: "open", Op: create}
+	before, err := s.ends(ctx)
+	if err != nil {
+		return err
+	}
+	began, added := time.Now(), 0
+	err = s.decide(ctx, 1+scaleCrowd/scaleAdd, 0, func() events.Command {
+		now := c
+		if added > 0 {
+			var add events.Add
+			for i := range scaleAdd {
+				add.Members = append(add.Members, events.NewMember{User: events.UserID(fmt.Sprint("m", added+i)), Role: events.RoleMember})
+			}
+			now.ClientID, now.Op = fmt.Sprint("add-", added), add
+			added += scaleAdd
+		} else {
+			added = 1
+		}
+		return now
+	}, nil)
+	if err != nil {
+		return err
+	}
+	if n, err := s.accepted(ctx, before); err != nil || n != 1+scaleCrowd/scaleAdd {
+		return errors.Join(err, fmt.Errorf("bench: %d of %d adds were accepted", n, 1+scaleCrowd/scaleAdd))
+	}
+	s.report(fmt.Sprintf("members added to one channel, up to %d", scaleCrowd), scaleCrowd/time.Since(began).Seconds(), "members/s")
+	began = time.Now()
+	err = s.decide(ctx, scaleSends, 0, func() events.Command {
+		now := c
+		s.sent++
+		now.ClientID, now.Op = fmt.Sprint("send-", s.sent), events.Send{Body: events.TextBody(strings.Repeat("word ", textBytes/5))}
+		return now
+	}, nil)
+	if err != nil {
+		return err
+	}
+	s.report("sends in that channel", scaleSends/time.Since(began).Seconds(), "decided/s")
+	return nil
+}
+
 func (s *scale) send() events.Command {
 	c := s.create(s.random.IntN(s.created))
 	s.sent++
@@ -185,9 +247,10 @@ func (s *scale) send() events.Command {
 	return c
 }
 
-// decide appends n commands and waits until as many outcomes followed, and so many fences.
-func (s *scale) decide(ctx context.Context, n, fences int, next func() events.Command) error {
-	before, err := s.outcomes(ctx)
+// decide appends n commands and waits until as many outcomes followed, and so many fences;
+// look, if any, sees where the events end meanwhile.
+func (s *scale) decide(ctx context.Context, n, fences int, next func() events.Command, look func([scalePartitions]int64)) error {
+	before, err := s.ends(ctx)
 	if err != nil {
 		return err
 	}
@@ -209,11 +272,18 @@ func (s *scale) decide(ctx context.Context, n, fences int, next func() events.Co
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		now, err := s.outcomes(ctx)
+		now, err := s.ends(ctx)
 		if err != nil {
 			return err
 		}
-		if now-before >= int64(n+fences) {
+		if look != nil {
+			look(now)
+		}
+		decided := int64(0)
+		for p := range now {
+			decided += now[p] - before[p]
+		}
+		if decided >= int64(n+fences) {
 			return nil
 		}
 		select {
@@ -221,21 +291,52 @@ func (s *scale) decide(ctx context.Context, n, fences int, next func() events.Co
 			return fmt.Errorf("bench: append: %w", err)
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("bench: %d of %d commands were decided: %w", now-before, n, ctx.Err())
+			return fmt.Errorf("bench: %d of %d commands were decided: %w", decided, n, ctx.Err())
 		}
 	}
 }
 
-// outcomes counts the records of the events.
-func (s *scale) outcomes(ctx context.Context) (n int64, err error) {
-	for p := range int32(scalePartitions) {
-		_, end, err := s.log.Bounds(ctx, eventlog.Events, p)
-		if err != nil {
-			return 0, err
+// accepted counts the accepted outcomes from there on.
+func (s *scale) accepted(ctx context.Context, from [scalePartitions]int64) (n int, err error) {
+	now, err := s.ends(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for p := range now {
+		if from[p] == now[p] {
+			continue
 		}
-		n += end
+		cursor, err := s.log.Read(ctx, eventlog.Events, int32(p), from[p])
+		if err != nil {
+			return n, fmt.Errorf("bench: events: %w", err)
+		}
+		for at := from[p]; at < now[p]; {
+			records, err := cursor.Next(ctx)
+			if err != nil {
+				cursor.Close()
+				return n, fmt.Errorf("bench: events: %w", err)
+			}
+			for i := range records {
+				o, err := events.DecodeOutcome(records[i].Record)
+				if _, ok := o.Result.(events.Accepted); ok && err == nil {
+					n++
+				}
+			}
+			at = records[len(records)-1].Offset + 1
+		}
+		cursor.Close()
 	}
 	return n, nil
+}
+
+// ends gives where the events of each partition end.
+func (s *scale) ends(ctx context.Context) (ends [scalePartitions]int64, err error) {
+	for p := range ends {
+		if _, ends[p], err = s.log.Bounds(ctx, eventlog.Events, int32(p)); err != nil {
+			return ends, err
+		}
+	}
+	return ends, nil
 }
 
 // residentMiB is how much memory a process has.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"time"
 
@@ -59,6 +60,9 @@ type Role struct {
 	fatal   chan error
 	// checkpoints has room for one: they are taken one at a time.
 	checkpoints chan struct{}
+	// restores has room for as many as use all processors: the partitions restored first are
+	// decided long before the last.
+	restores chan struct{}
 }
 
 // New joins the group; nothing is decided before Run.
@@ -72,7 +76,7 @@ func New(ctx context.Context, opts Options) (*Role, error) {
 	}
 	return &Role{
 		opts: opts, membership: m, random: rand.New(opts.Random), workers: map[int32]*worker{}, fatal: make(chan error, 1),
-		checkpoints: make(chan struct{}, 1),
+		checkpoints: make(chan struct{}, 1), restores: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 	}, nil
 }
 

@@ -175,6 +175,14 @@ func (w *worker) restoreAnew(p events.Progress, usable bool, start, end int64) (
 	} else if err := w.store.Reset(); err != nil {
 		return p, "", fmt.Errorf("sequencer: reset the store: %w", err)
 	}
+	select {
+	case w.role.restores <- struct{}{}:
+	case <-w.drained.Done():
+		return p, "", errDrained
+	case <-w.ctx.Done():
+		return p, "", w.ctx.Err()
+	}
+	defer func() { <-w.role.restores }()
 	r := &restorer{log: w.role.opts.Log, store: w.store, partition: w.partition, source: w.role.opts.Source, look: firstLook}
 	for n := 0; ; n++ {
 		got, ok, problem, err := r.restore(w.ctx, above, start, end)
