@@ -172,12 +172,29 @@ func (s *session) given(p *Problems, user string, e Seen) bool {
 		p.Add(Content, "%s: %s is given another event at %d than the log's %s", s.id, user, e.Seq, in.id)
 	}
 	switch m := in.message; {
-	case m == nil && e.Text == 0, m != nil && e.Text == 0 && m.gone():
+	case m == nil && e.Text == 0, m != nil && e.Text == 0 && (m.gone() || s.crosses(user, m)):
 	case m == nil || !slices.Contains(m.texts, e.Text):
 		p.Add(Content, "%s: %s is given a text at %d that nobody wrote", s.id, user, e.Seq)
+	case !s.mayRead(user, m, e.Text):
+		p.Add(Content, "%s: %s is given a text at %d that is not theirs to see", s.id, user, e.Seq)
 	}
-	if m := s.members[user]; m == nil || !slices.ContainsFunc(m.stays, func(st stay) bool { return e.Seq >= st.from && e.Seq <= s.end(st) }) {
+	if !s.sees(user, e.Seq) {
 		p.Add(Content, "%s: %s is given %d, which lies outside their stays", s.id, user, e.Seq)
 	}
 	return true
+}
+
+// crosses says whether a message, or one of its texts, lies outside the user's stays.
+func (s *session) crosses(user string, m *message) bool {
+	return !s.sees(user, m.seq) || slices.ContainsFunc(m.brought, func(seq uint64) bool { return !s.sees(user, seq) })
+}
+
+// mayRead says whether the message, and an event that brought it that text, lie in the user's stays.
+func (s *session) mayRead(user string, m *message, text uint64) bool {
+	for i, t := range m.texts {
+		if t == text && s.sees(user, m.brought[i]) {
+			return s.sees(user, m.seq)
+		}
+	}
+	return false
 }

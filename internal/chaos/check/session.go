@@ -38,6 +38,7 @@ type event struct {
 type message struct {
 	seq                          uint64
 	texts                        []uint64 // the sent one, then the overriding ones
+	brought                      []uint64 // by which event, for each of them
 	revoked, deleted, overridden uint64
 }
 
@@ -163,7 +164,7 @@ func (s *session) apply(p *Problems, user string, a *logv1.Accepted, at *event) 
 			p.Add(Hole, "%s: index %d follows %d", s.id, e.Sent.GetIndex(), s.index-1)
 		}
 		at.text = hash(e.Sent.GetBody().GetPlain().GetText().GetText())
-		at.message = &message{seq: s.seq, texts: []uint64{at.text}}
+		at.message = &message{seq: s.seq, texts: []uint64{at.text}, brought: []uint64{s.seq}}
 		s.messages = append(s.messages, at.message)
 		s.mark(user, s.seq)
 	case *logv1.Accepted_Revoked:
@@ -173,7 +174,7 @@ func (s *session) apply(p *Problems, user string, a *logv1.Accepted, at *event) 
 	case *logv1.Accepted_Overridden:
 		at.text = hash(e.Overridden.GetBody().GetPlain().GetText().GetText())
 		at.message = s.target(p, e.Overridden.GetTarget(), e.Overridden.GetTargetIndex())
-		at.message.texts = append(at.message.texts, at.text)
+		at.message.texts, at.message.brought = append(at.message.texts, at.text), append(at.message.brought, s.seq)
 		at.message.overridden = s.seq
 	default:
 		p.Add(Poison, "%s: event %d is a %T", s.id, s.seq, e)

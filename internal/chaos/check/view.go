@@ -2,6 +2,7 @@ package check
 
 import (
 	clientv1 "annal/gen/annal/client/v1"
+	"slices"
 )
 
 // View is what a gateway says of a session to one of its present or past members, once all is quiet.
@@ -164,12 +165,8 @@ func (s *session) shown(user string, e *event, isMessage bool) uint64 {
 }
 
 func (s *session) sees(user string, seq uint64) bool {
-	for _, st := range s.members[user].stays {
-		if st.from <= seq && seq <= s.end(st) {
-			return true
-		}
-	}
-	return false
+	m := s.members[user]
+	return m != nil && slices.ContainsFunc(m.stays, func(st stay) bool { return st.from <= seq && seq <= s.end(st) })
 }
 
 // Covered wants that each of the people was heard of and shown in every session the log has them in.

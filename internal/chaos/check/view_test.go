@@ -31,3 +31,29 @@ func TestTextsThatCrossAStay(t *testing.T) {
 		}
 	}
 }
+
+// TestTextsGivenAcrossAStay: of a message and what overrode it ann is given what lies in her stays, or nothing.
+func TestTextsGivenAcrossAStay(t *testing.T) {
+	for _, c := range []struct {
+		what            string
+		message, over   uint64
+		of, text        uint64
+		withheld, wrong bool
+	}{
+		{what: "an override of a message of before", message: 1, over: 10, of: 10, text: 2, withheld: true, wrong: true},
+		{what: "an override of a message of now", message: 5, over: 10, of: 10, text: 2},
+		{what: "a message overridden while she was out", message: 5, over: 25, of: 5, text: 2, withheld: true, wrong: true},
+		{what: "the same, before it was", message: 5, over: 25, of: 5, text: 1, withheld: true},
+	} {
+		for _, text := range []uint64{c.text, 0} {
+			m := &message{seq: c.message, texts: []uint64{1, 2}, brought: []uint64{c.message, c.over}}
+			s := &session{seq: 40, timeline: make([]event, 41), members: map[string]*member{"ann": {stays: []stay{{2, 20}, {31, 0}}}}}
+			s.timeline[c.of-1] = event{message: m}
+			var p Problems
+			s.given(&p, "ann", Seen{Seq: c.of, Text: text})
+			if want := text == 0 && !c.withheld || text != 0 && c.wrong; (p.Total() > 0) != want {
+				t.Errorf("%s, text %d: %v; want a problem: %v", c.what, text, p, want)
+			}
+		}
+	}
+}
