@@ -89,7 +89,9 @@ func (n *netLog) Append(ctx context.Context, t eventlog.Topic, partition int32, 
 	if partition == eventlog.ByKey {
 		partition = eventlog.KeyPartition(r.Key, n.partitions)
 	}
-	n.lane(lanePlace{t, partition}).add(item{ctx, r, done})
+	p := lanePlace{t, partition}
+	n.watchFence(p, r)
+	n.lane(p).add(item{ctx, r, done})
 }
 
 func (n *netLog) lane(p lanePlace) *lane {
@@ -181,7 +183,6 @@ func (l *lane) append(i item) {
 
 // write appends to the cluster and waits for it.
 func (l *lane) write(r events.Record) (int64, error) {
-	l.log.watchFence(l.place, r)
 	type answer struct {
 		offset int64
 		err    error
@@ -239,8 +240,8 @@ func (c *netCursor) Next(ctx context.Context) ([]eventlog.Record, error) {
 // Close implements eventlog.Cursor.
 func (c *netCursor) Close() { c.inner.Close() }
 
-// watchFence: a process that lost a partition without knowing may write the fence that it
-// was about to, and no other.
+// watchFence: a process that lost a partition without knowing may append the fence that it
+// was about to, and no other. What it appended before may still come in late.
 func (n *netLog) watchFence(p lanePlace, r events.Record) {
 	if kind, _ := r.Header(events.HeaderType); kind != events.TypeFence {
 		return
