@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -124,6 +125,19 @@ func (s *server) dial() *socket {
 	}
 	s.t.Cleanup(func() { _ = conn.Close() })
 	return &socket{t: s.t, Conn: conn, codec: s.codec}
+}
+
+// littleRoom bounds what the kernel takes in for a client that does not read: so that
+// little need be sent until it is slow, and it reads again before it is given up.
+func (c *socket) littleRoom() {
+	c.t.Helper()
+	conn, ok := c.NetConn().(*net.TCPConn)
+	if !ok {
+		c.t.Fatalf("the connection is a %T", c.NetConn())
+	}
+	if err := conn.SetReadBuffer(64 << 10); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 func (s *server) hello(user events.UserID) *socket {

@@ -267,12 +267,13 @@ func slowReaderIsClosed(t *testing.T, codec protocol.Codec) {
 	s := serve(t, nil, ws.Options{})
 	s.codec = codec
 	slow, sender := s.dial(), s.hello("u1")
+	slow.littleRoom()
 	session := sender.direct()
 	slow.ask(`{"id":"h","hello":{"token":"` + s.token("peer", time.Hour) + `"}}`)
 	slow.ask(fmt.Sprintf(`{"id":"s","subscribe":{"session":%q}}`, session))
 	sender.ask(fmt.Sprintf(`{"id":"s","subscribe":{"session":%q}}`, session))
 	text := strings.Repeat("x", 60_000)
-	const texts = 400
+	const texts = 100
 	heard := map[uint64]bool{}
 	for i := range texts {
 		sender.say(fmt.Sprintf(`{"id":"m","client_id":"m%d","send":{"session":%q,"text":%q}}`, i, session, text))
