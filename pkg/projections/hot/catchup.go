@@ -2,6 +2,7 @@ package hot
 
 import (
 	"annal/pkg/eventlog"
+	"annal/pkg/events"
 )
 
 // Bounds of a round while catching up. Great rounds pay: a session's events of a round
@@ -82,12 +83,12 @@ func (w *worker) gather(cursor eventlog.Cursor, end int64, records []eventlog.Re
 type round struct {
 	plan *plan
 	// reaches is the progress once it is.
-	reaches int64
+	reaches events.Progress
 	done    chan error
 }
 
 func (w *worker) launch(p *plan) *round {
-	r := &round{plan: p, reaches: w.reader.Progress().Offset, done: make(chan error, 1)}
+	r := &round{plan: p, reaches: w.reader.Progress(), done: make(chan error, 1)}
 	go func() { r.done <- w.write(p) }()
 	return r
 }
@@ -100,7 +101,7 @@ func (w *worker) land(r *round) error {
 	if err := <-r.done; err != nil {
 		return err
 	}
-	w.finished = r.reaches
+	w.applied = r.reaches
 	w.changed.Merge(r.plan.changed)
 	return w.noteMuch()
 }

@@ -17,7 +17,7 @@ const (
 	// replay: the store may have fallen back to an older copy of the view. What was
 	// applied lately is applied again, which changes nothing where it is there.
 	replay
-	// again: what was applied since the view was last declared whole may be lost.
+	// again: what was applied since the store was last seen to be as it was left may be lost.
 	again
 	// build: the view is made anew from the log's start.
 	build
@@ -37,7 +37,9 @@ func (w *worker) work() error {
 			err = w.follow()
 		}
 		if err == nil {
-			_ = w.commitOrSay() // What is not there as it was, the next claim finds out.
+			if w.stillThere() == nil {
+				_ = w.commitOrSay() // What is not there as it was, the next claim finds out.
+			}
 			return nil
 		}
 		if reason = lossOf(err); reason == "" {
@@ -49,7 +51,7 @@ func (w *worker) work() error {
 		w.log.Warn("the view is not as it was left", "reason", reason, "error", err)
 		w.whole.Store(false)
 		// What was applied was told; it is not told again.
-		w.told = max(w.told, w.finished)
+		w.told = max(w.told, w.applied.Offset)
 		var ours bool
 		if how, reason, ours, err = w.afterLoss(reason, losses); err != nil || !ours {
 			return err
@@ -101,9 +103,12 @@ func (w *worker) afterLoss(reason string, losses int) (how way, why string, ours
 	case <-w.reading.Done():
 		return 0, "", false, nil
 	}
+	if reason == "outage" {
+		return again, "", true, nil
+	}
 	// A gap in a store that was just failed over may be the copy's.
-	if (reason == "gap" || reason == "moved" || reason == "outage") && !w.building {
-		last, shaken := w.life, w.shaken.Swap(false)
+	if (reason == "gap" || reason == "moved") && !w.building {
+		last, shaken := w.life, w.shaken.Load()
 		how, why, err := w.look()
 		switch {
 		case err != nil:
@@ -131,7 +136,7 @@ func (w *worker) resume() (how way, reason string, err error) {
 	}
 	w.view, w.life, w.reader = m.view, m.life, events.NewReader(m.progress)
 	w.older, w.younger, w.youngerAt = m.older, m.progress, time.Now()
-	w.reached, w.sure = m.progress.Offset, m.progress
+	w.reached = m.progress.Offset
 	return w.look()
 }
 
@@ -163,16 +168,24 @@ func (w *worker) look() (how way, reason string, err error) {
 
 // start makes ready to follow; not ours when the partition is to be given back first.
 func (w *worker) start(how way, reason string) (ours bool, err error) {
+	defer func() { w.applied, w.sure = w.reader.Progress(), w.reader.Progress() }()
 	switch how {
 	case goOn:
 		w.isWhole()
 		w.log.Info("resumed", "offset", w.reader.Progress().Offset, "view", w.view)
 	case replay:
 		w.opts.Metrics.replays.Inc()
+		w.shaken.Store(false)
+		w.silent = true
 		w.reader, w.reached = events.NewReader(w.older), 0
 		w.log.Warn("replaying what the store may have lost", "offset", w.older.Offset, "view", w.view)
 	case again:
 		w.opts.Metrics.replays.Inc()
+		w.shaken.Store(false)
+		if !w.silent {
+			// It is little, and who hears it a second time knows it.
+			w.told = min(w.told, w.sure.Offset)
+		}
 		w.reader, w.reached = events.NewReader(w.sure), 0
 		w.log.Info("applying again what the outage may have cost", "offset", w.sure.Offset, "view", w.view)
 	case build:
@@ -209,7 +222,8 @@ func (w *worker) begin(reason string) (ours bool, err error) {
 	}); err != nil {
 		return true, err
 	}
-	w.building = true
+	w.building, w.silent = true, true
+	w.shaken.Store(false)
 	w.reader, w.reached = events.NewReader(events.Start()), 0
 	// A copy may be from the middle of the building.
 	w.older, w.younger = events.Start(), events.Start()
@@ -228,7 +242,7 @@ func (w *worker) claimView() (ours bool, err error) {
 		if ours = w.reading.Err() == nil; !ours {
 			return nil
 		}
-		return w.projector.membership.Commit(w.ctx, w.partition, max(w.told, w.finished), buildingMark(w.view))
+		return w.projector.membership.Commit(w.ctx, w.partition, max(w.told, w.applied.Offset), buildingMark(w.view))
 	})
 	return ours, err
 }

@@ -33,8 +33,8 @@ type worker struct {
 
 	// told is the offset below which everything was told before.
 	told int64
-	// finished is the offset below which everything was applied and told.
-	finished int64
+	// applied is how far everything was applied, and told.
+	applied events.Progress
 	// quarantined is the offset below which poison was put aside.
 	quarantined int64
 	claim       eventlog.Claim
@@ -43,15 +43,18 @@ type worker struct {
 	// how far it was declared to be.
 	life    string
 	reached int64
-	// sure is how far the view was when it was last declared so. shaken: a call failed
-	// since then, so what was applied behind it may have gone to a store that took over,
-	// and is gone again with it.
+	// sure is how far everything was applied when the store was last seen to be as it was
+	// left. shaken: a call failed since then, so what was applied behind it may have gone to
+	// a store that took over, and is gone again with it.
 	sure   events.Progress
 	shaken atomic.Bool
 	// building: what is read comes from the log's start.
 	building bool
-	reader   events.Reader
-	commits  time.Time
+	// silent: what is read was told before and is not told again, so that nobody hears what
+	// became of it until the view is whole.
+	silent  bool
+	reader  events.Reader
+	commits time.Time
 	// changed was told and is not noted yet.
 	changed Changed
 	// older is the progress of Recall ago at least. It takes the place of younger, noted
@@ -122,7 +125,7 @@ func (w *worker) follow() error {
 		return err
 	}
 	defer cursor.Close()
-	if !w.whole.Load() {
+	if w.building || end-w.reader.Progress().Offset > int64(w.opts.MaxRound) {
 		if drained, err := w.catchUp(cursor, end); err != nil || drained {
 			return err
 		}
@@ -138,7 +141,7 @@ func (w *worker) follow() error {
 		if err := w.project(records); err != nil {
 			return err
 		}
-		w.finished = w.reader.Progress().Offset
+		w.applied = w.reader.Progress()
 		if err := w.checkpoint(); err != nil {
 			return err
 		}
@@ -184,11 +187,12 @@ func (w *worker) becomeWhole(end int64) error {
 	if w.whole.Load() || w.reader.Progress().Offset < end {
 		return nil
 	}
+	if w.shaken.Load() {
+		return errOutage
+	}
 	// First this: whoever dies in between leaves a view that is not whole, or older than its
 	// commit, and the next worker comes by here.
-	if err := w.patiently("note that the view is whole again", func() error {
-		return w.opts.Store.Note(w.ctx, w.partition, Changed{All: true})
-	}); err != nil {
+	if err := w.noteAll(); err != nil {
 		return err
 	}
 	if err := w.patiently("declare the view whole", w.declare); err != nil {
@@ -203,6 +207,18 @@ func (w *worker) becomeWhole(end int64) error {
 	return w.commitOrSay()
 }
 
+// noteAll has everybody look at all of the partition, after recovering in silence.
+func (w *worker) noteAll() error {
+	if !w.silent {
+		return nil
+	}
+	err := w.patiently("note that the view is whole again", func() error {
+		return w.opts.Store.Note(w.ctx, w.partition, Changed{All: true})
+	})
+	w.silent = w.silent && err != nil
+	return err
+}
+
 func (w *worker) isWhole() {
 	w.whole.Store(true)
 	w.wholeAt = time.Now()
@@ -213,7 +229,7 @@ func (w *worker) declare() error {
 	p := w.reader.Progress()
 	err := w.opts.Store.SetView(w.ctx, w.partition, ViewState{ID: w.view, Whole: true, Run: w.life, Reached: p.Offset})
 	if err == nil {
-		w.reached, w.sure = p.Offset, p
+		w.reached = p.Offset
 	}
 	return w.shakenBy(err)
 }
@@ -234,6 +250,9 @@ func (w *worker) checkpoint() error {
 	w.commits = time.Now()
 	if err := w.stillThere(); err != nil {
 		return err
+	}
+	if !w.shaken.Load() {
+		w.sure = w.applied
 	}
 	if _, end, err := w.opts.Log.Bounds(w.ctx, eventlog.Events, w.partition); err == nil {
 		w.opts.Metrics.behind.WithLabelValues(w.label).Set(float64(max(0, end-w.reader.Progress().Offset)))
@@ -257,7 +276,7 @@ func (w *worker) stillThere() error {
 		return errViewGone
 	case run != w.life, w.whole.Load() && (v.Run != run || v.Reached < w.reached):
 		return ErrMoved
-	case w.whole.Load() && w.shaken.Load():
+	case w.shaken.Load():
 		return errOutage
 	}
 	return nil
@@ -287,7 +306,7 @@ func (w *worker) commit() error {
 	if err := w.note(); err != nil {
 		return err
 	}
-	if !w.whole.Load() {
+	if !w.whole.Load() || w.shaken.Load() {
 		return nil
 	}
 	if err := w.declare(); err != nil {
