@@ -53,7 +53,7 @@ type checkpointer struct {
 const checkpointTick = 5 * time.Second
 
 // A checkpoint is seldom urgent, and decisions are: after workSpell of work it rests three
-// times as long, so that all of a process take a quarter of one core at most. Partitions
+// times as long, so that all of a process take about a quarter of one core. Partitions
 // that have to wait for their turn cover more with one checkpoint. When longTail times as
 // many events have come as one is due after, whoever takes over would have much to read,
 // and it rests only as long as it works.
@@ -62,6 +62,8 @@ const (
 	restShare = 3
 	longTail  = 8
 	mostRest  = 100 * time.Millisecond
+	// longestTake is for how long others wait for one that gets nowhere.
+	longestTake = time.Hour
 )
 
 // run takes checkpoints until ctx ends: once so many events came since the last one, or
@@ -78,7 +80,7 @@ func (c *checkpointer) run(ctx context.Context, every time.Duration, events int6
 		}
 		n, err := c.behind()
 		if err == nil && n > 0 && (n >= events || time.Since(last) >= every) {
-			err = c.takeInTurn(ctx, n >= longTail*events)
+			err = c.takeInTurn(ctx, events)
 			last = time.Now()
 		}
 		if err != nil && ctx.Err() == nil {
@@ -87,14 +89,25 @@ func (c *checkpointer) run(ctx context.Context, every time.Duration, events int6
 	}
 }
 
-func (c *checkpointer) takeInTurn(ctx context.Context, urgent bool) error {
+// takeInTurn waits for its turn, and gives it up after longestTake.
+func (c *checkpointer) takeInTurn(ctx context.Context, events int64) error {
 	select {
 	case c.turns <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	defer func() { <-c.turns }()
-	return c.take(ctx, urgent)
+	ctx, cancel := context.WithTimeout(ctx, longestTake)
+	defer cancel()
+	n, err := c.behind()
+	if err != nil {
+		return err
+	}
+	_, had, err := c.last()
+	if err != nil {
+		return err
+	}
+	return c.take(ctx, had && n >= longTail*events)
 }
 
 // behind is how many records the store has read since the last checkpoint.

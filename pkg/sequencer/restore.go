@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"time"
 
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
@@ -27,6 +28,9 @@ type restorer struct {
 	// look is firstLook but in tests.
 	look int64
 }
+
+// restorePatience is how long it waits for the log each time: others wait for their turn.
+const restorePatience = 30 * time.Second
 
 // errIncomplete: the snapshots are not all that the checkpoint spoke of.
 var errIncomplete = errors.New("sequencer: snapshots are missing or damaged")
@@ -90,6 +94,8 @@ func (r *restorer) mark(ctx context.Context) (int64, error) {
 	}
 	done := make(chan answer, 1)
 	rec := events.EncodeMark(events.Envelope{Source: r.source})
+	ctx, cancel := context.WithTimeout(ctx, restorePatience)
+	defer cancel()
 	r.log.Append(ctx, eventlog.Snapshots, r.partition, rec, func(_ int32, offset int64, err error) { done <- answer{offset, err} })
 	select {
 	case a := <-done:
@@ -119,7 +125,7 @@ func (r *restorer) each(ctx context.Context, from, upTo int64, f func(*eventlog.
 	}
 	defer cursor.Close()
 	for {
-		records, err := cursor.Next(ctx)
+		records, err := nextWithin(ctx, cursor)
 		if err != nil {
 			return err
 		}
@@ -132,6 +138,13 @@ func (r *restorer) each(ctx context.Context, from, upTo int64, f func(*eventlog.
 			}
 		}
 	}
+}
+
+// nextWithin is the cursor's Next, with restorePatience.
+func nextWithin(ctx context.Context, cursor eventlog.Cursor) ([]eventlog.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, restorePatience)
+	defer cancel()
+	return cursor.Next(ctx)
 }
 
 // from fills the store as of a checkpoint.

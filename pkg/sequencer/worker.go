@@ -175,22 +175,14 @@ func (w *worker) restoreAnew(p events.Progress, usable bool, start, end int64) (
 	} else if err := w.store.Reset(); err != nil {
 		return p, "", fmt.Errorf("sequencer: reset the store: %w", err)
 	}
-	select {
-	case w.role.restores <- struct{}{}:
-	case <-w.drained.Done():
-		return p, "", errDrained
-	case <-w.ctx.Done():
-		return p, "", w.ctx.Err()
-	}
-	defer func() { <-w.role.restores }()
 	r := &restorer{log: w.role.opts.Log, store: w.store, partition: w.partition, source: w.role.opts.Source, look: firstLook}
 	for n := 0; ; n++ {
-		got, ok, problem, err := r.restore(w.ctx, above, start, end)
+		got, ok, problem, err := w.restoreInTurn(r, above, start, end)
 		if problem != nil {
 			w.log.Error("checkpoints passed over", "error", problem)
 		}
 		switch {
-		case errors.Is(err, eventlog.ErrClosed), w.ctx.Err() != nil:
+		case errors.Is(err, eventlog.ErrClosed), errors.Is(err, errDrained), w.ctx.Err() != nil:
 			return p, "", errors.Join(err, w.ctx.Err())
 		case err != nil:
 			if err := w.wait(w.role.backoff(n), "cannot restore from snapshots", "error", err); err != nil {
@@ -204,6 +196,18 @@ func (w *worker) restoreAnew(p events.Progress, usable bool, start, end int64) (
 		}
 		return events.Start(), "log", nil
 	}
+}
+
+func (w *worker) restoreInTurn(r *restorer, above, start, end int64) (p events.Progress, ok bool, problem, err error) {
+	select {
+	case w.role.restores <- struct{}{}:
+	case <-w.drained.Done():
+		return p, false, nil, errDrained
+	case <-w.ctx.Done():
+		return p, false, nil, w.ctx.Err()
+	}
+	defer func() { <-w.role.restores }()
+	return r.restore(w.ctx, above, start, end)
 }
 
 // bounds waits out everything but a closed log.

@@ -180,7 +180,7 @@ func TestDrainedAfterAnOutage(t *testing.T) {
 	p, stop, ended := s.run()
 	s.ready(p, ended)
 	s.say(1)
-	s.until("the store was looked at, for an hour", func() bool { return s.count(func() int { return s.told*s.kept }) > 0 }, ended)
+	s.until("the store was looked at, for an hour", func() bool { return s.count(func() int { return s.told * s.kept }) > 0 }, ended)
 	s.plan("apply", errors.New("an outage"))
 	s.say(2)
 	s.wantTold(3, ended)
