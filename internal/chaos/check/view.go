@@ -133,7 +133,7 @@ func (s *session) history(p *Problems, v *View) {
 // item compares an event in a page: with what has become of its message.
 func (s *session) item(p *Problems, user string, got *clientv1.Event) {
 	e := s.at(got.GetSeq())
-	s.given(p, user, SeenOf(got))
+	s.given(p, user, SeenOf(got), false)
 	m := e.message
 	if m == nil {
 		return
