@@ -1,8 +1,9 @@
 package check
 
 import (
-	clientv1 "annal/gen/annal/client/v1"
 	"slices"
+
+	clientv1 "annal/gen/annal/client/v1"
 )
 
 // View is what a gateway says of a session to one of its present or past members, once all is quiet.
