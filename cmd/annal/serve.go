@@ -92,6 +92,7 @@ func serveCommand() *cobra.Command {
 			if err := flags.finish(); err != nil {
 				return err
 			}
+			defer obs.Flush(flags.config.Log)
 			return app.Serve(cmd.Context(), flags.config)
 		},
 	}
@@ -113,6 +114,7 @@ func devCommand() *cobra.Command {
 			if err := flags.finish(); err != nil {
 				return err
 			}
+			defer obs.Flush(flags.config.Log)
 			return app.Dev(cmd.Context(), flags.config, flags.engines, cmd.OutOrStdout())
 		},
 	}

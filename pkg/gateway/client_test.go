@@ -143,6 +143,9 @@ type client struct {
 
 	// tight makes the queue seem more than half full.
 	tight atomic.Bool
+	// room, unless nil, has who fills wait: there is none after the answer to subscribe until it is closed.
+	room chan struct{}
+	full atomic.Bool
 }
 
 func (c *client) Send(frame []byte) bool {
@@ -157,12 +160,21 @@ func (c *client) Send(frame []byte) bool {
 		c.b.t.Errorf("gateway sent %q after it closed with %s", frame, c.closed)
 	}
 	c.frames, c.last = append(c.frames, m), frame
+	c.full.Store(c.full.Load() || c.room != nil && m.GetSubscribed() != nil)
 	return true
 }
 
 func (c *client) HasRoom() bool { return !c.tight.Load() }
 
-func (c *client) WaitRoom(ctx context.Context) error { return ctx.Err() }
+func (c *client) WaitRoom(ctx context.Context) error {
+	if c.full.Load() {
+		select {
+		case <-c.room:
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err()
+}
 
 func (c *client) Ping() {}
 

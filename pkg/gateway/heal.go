@@ -40,14 +40,11 @@ func (g *Gateway) window(ctx context.Context, s events.SessionID, u events.UserI
 }
 
 func (g *Gateway) readWindow(ctx context.Context, s events.SessionID, u events.UserID, first, last events.Seq) ([]hot.Item, error) {
-	select {
-	case g.hub.reads <- struct{}{}:
-		defer func() { <-g.hub.reads }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	ctx, done, err := g.reading(ctx)
+	if err != nil {
+		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, g.config.ReadTimeout)
-	defer cancel()
+	defer done()
 	items, err := g.ports.View.Forward(ctx, s, first, last, windowPage)
 	if err != nil {
 		return nil, err
@@ -66,6 +63,28 @@ func (g *Gateway) readWindow(ctx context.Context, s events.SessionID, u events.U
 		return nil, errTrimmed
 	}
 	return nil, err
+}
+
+// readPerson reads what somebody may see.
+func (g *Gateway) readPerson(ctx context.Context, s events.SessionID, u events.UserID) (hot.Person, error) {
+	ctx, done, err := g.reading(ctx)
+	if err != nil {
+		return hot.Person{}, err
+	}
+	defer done()
+	return g.ports.View.Person(ctx, s, u)
+}
+
+// reading waits for one's turn to read for those who are behind, and bounds how long the read
+// takes; done ends it.
+func (g *Gateway) reading(ctx context.Context) (_ context.Context, done func(), err error) {
+	select {
+	case g.hub.reads <- struct{}{}:
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.config.ReadTimeout)
+	return ctx, func() { cancel(); <-g.hub.reads }, nil
 }
 
 // heal starts filling a gap for all live subscribers, if there is one. The lock is held.
@@ -125,6 +144,7 @@ func (t *topic) healed(items []hot.Item) {
 	for i, item := range items {
 		messages[i] = t.gw.windowMessage(t.session, item)
 	}
+	unlessOut(messages)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var run []*message
@@ -178,8 +198,9 @@ func (s *subscription) fill() {
 		case err != nil:
 			return // the connection ends
 		}
+		sees := s.stays(items)
 		for _, item := range items {
-			if s.conn.transport.WaitRoom(s.conn.ctx) != nil || !s.filled(item) {
+			if s.conn.transport.WaitRoom(s.conn.ctx) != nil || !s.filled(item, sees) {
 				return
 			}
 		}
@@ -201,9 +222,13 @@ func (s *subscription) behind() (first, last events.Seq, ok bool) {
 	return s.seen + 1, s.t.seq, true
 }
 
-// filled sends one event; false when that ended the subscription, or something had.
-func (s *subscription) filled(item hot.Item) bool {
+// filled sends one event, with a text that an override brought if the subscriber sees that;
+// false when it ended the subscription, or something had.
+func (s *subscription) filled(item hot.Item, sees func(events.Seq) bool) bool {
 	m := s.t.gw.windowMessage(s.t.session, item)
+	if m.overridden > 0 {
+		m.readBy = func(*subscription) bool { return sees(m.overridden) }
+	}
 	s.t.mu.Lock()
 	defer s.t.mu.Unlock()
 	if s.ended {

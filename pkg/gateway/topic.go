@@ -53,6 +53,10 @@ type message struct {
 	o     *events.Outcome
 	event events.Event // nil when it cannot be read
 	encoded
+	// overridden is the event that brought the text of one that was read from the window, 0 for
+	// its own; readBy says then who may have it, nil for everybody.
+	overridden events.Seq
+	readBy     func(*subscription) bool
 	// withheld is the same without its text; see as.
 	withheld *encoded
 }
@@ -89,7 +93,7 @@ func (g *Gateway) liveMessage(value []byte) (message, bool) {
 
 func (g *Gateway) windowMessage(s events.SessionID, item hot.Item) message {
 	o, m := g.itemEvent(s, item)
-	msg := message{seq: item.Seq, o: o, encoded: encoded{frame: eventFrame(m)}}
+	msg := message{seq: item.Seq, o: o, encoded: encoded{frame: eventFrame(m)}, overridden: events.Seq(m.GetSent().GetOverridden())}
 	if a, ok := o.Result.(events.Accepted); ok {
 		msg.event = a.Event
 	}

@@ -1,6 +1,10 @@
 package gateway
 
 import (
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
 	"annal/pkg/projections/hot"
@@ -39,9 +43,7 @@ func (s *subscription) sees(seq events.Seq) bool {
 
 // as is the message as the subscriber may see it. The topic's lock is held.
 func (m *message) as(s *subscription) *encoded {
-	// A message itself is of the subscriber's present stay, and so is what became of it.
-	o, ok := m.event.(events.Overridden)
-	if !ok || s.sees(o.Target) {
+	if m.shownTo(s) {
 		return &m.encoded
 	}
 	if m.withheld == nil {
@@ -50,8 +52,58 @@ func (m *message) as(s *subscription) *encoded {
 	return m.withheld
 }
 
+func (m *message) shownTo(s *subscription) bool {
+	if o, ok := m.event.(events.Overridden); ok {
+		return s.sees(o.Target)
+	}
+	return m.readBy == nil || m.readBy(s)
+}
+
+// A message that comes from the window has the text of now, which an override may have brought
+// after its reader was put out. The override follows, to who may see it: so the text is left
+// out as well where it is not known whether they may.
+
+// unlessOut shows texts of the window to those who were not put out before them, as far as
+// the messages, which follow each other, say so.
+func unlessOut(messages []message) {
+	last := messages[len(messages)-1].seq
+	for i := range messages {
+		m := &messages[i]
+		if m.overridden > last {
+			m.readBy = func(*subscription) bool { return false }
+			continue
+		}
+		var between []*message
+		for j := i + 1; j < len(messages) && messages[j].seq < m.overridden; j++ {
+			if messages[j].changesMembers() {
+				between = append(between, &messages[j])
+			}
+		}
+		if len(between) > 0 {
+			m.readBy = func(s *subscription) bool {
+				return !slices.ContainsFunc(between, func(m *message) bool { return m.endsStay(s) })
+			}
+		}
+	}
+}
+
+// stays says what the subscriber may see as of now, which must be after the items were read;
+// nothing while that cannot be read. It reads only if something hangs on it.
+func (s *subscription) stays(items []hot.Item) func(events.Seq) bool {
+	nothing := within(nil)
+	if !slices.ContainsFunc(items, func(i hot.Item) bool { return i.State.Overridden > 0 }) {
+		return nothing
+	}
+	p, err := s.conn.gw.readPerson(s.conn.ctx, s.t.session, s.user)
+	if err != nil {
+		s.conn.gw.log.Warn("cannot read whether somebody is still in; overrides bring the texts", "session", s.t.session, "error", err)
+		return nothing
+	}
+	return within(visible(&p))
+}
+
 func withheldFrame(m *message) *clientv1.ServerFrame {
-	f := eventFrame(clientEvent(m.o, hot.State{}))
-	withhold(f.GetEvent(), func(events.Seq) bool { return false })
+	f := proto.CloneOf(m.frame)
+	withhold(f.GetEvent(), within(nil))
 	return f
 }

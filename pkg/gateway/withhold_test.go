@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 
@@ -113,5 +114,74 @@ func TestOverridesWhereAllIsShown(t *testing.T) {
 		b.remove(s, "u2")
 		b.override(s, 2, "newer") // 6
 		want(b, "history, who went", b.page(c, s), `2 says ""; 4 overrides 2 with "new"; `)
+	})
+}
+
+// lines is what was given of texts, of those messages alone.
+func lines(frames []*clientv1.ServerFrame, seqs ...uint64) string {
+	var list []*clientv1.Event
+	for _, f := range frames {
+		if e := f.GetEvent(); e != nil && slices.Contains(seqs, e.GetSeq()) {
+			list = append(list, e)
+		}
+	}
+	return texts(list)
+}
+
+// F09: who reads slowly is given their stay's events after it has ended, and no text of after it.
+func TestFillingShowsNoTextOfAfterAStay(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		s := b.group(nil, "u2", "u3")
+		b.say(s, 90)
+		gone, stays := b.hello("u2"), b.hello("u3")
+		for _, c := range []*client{gone, stays} {
+			c.room = make(chan struct{})
+			c.ask(fmt.Sprintf(`{"id":"s","subscribe":{"session":%q,"after":"0"}}`, s)) // up to 64 is read now
+		}
+		b.override(s, 89, "before you went") // 91
+		b.remove(s, "u2")                    // 92
+		b.override(s, 90, "since you went")  // 93
+		close(gone.room)
+		close(stays.room)
+		frames := gone.take()
+		want(b, "who went", lines(frames, 89, 90, 91, 93), `89 says "before you went"; 90 says ""; 91 overrides 89 with "before you went"; `)
+		if got := seqs(frames); !slices.Equal(got, span(1, 92)) {
+			t.Errorf("who went saw %v, want 1 to 92", got)
+		}
+		for _, f := range frames {
+			if m := f.GetEvent(); m.GetSeq() == 90 && m.GetSent().GetOverridden() != 93 {
+				t.Errorf("who went is given %v, want it to say that it is overridden", m)
+			}
+		}
+		want(b, "who stays", lines(stays.take(), 89, 90, 91, 93), `89 says "before you went"; 90 says "since you went"; `+
+			`91 overrides 89 with "before you went"; 93 overrides 90 with "since you went"; `)
+	})
+}
+
+// F09: a gap that is healed for all live subscribers tells who went in it nothing of after.
+func TestHealingShowsNoTextOfAfterAStay(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		s := b.group(nil, "u2", "u3")
+		gone, stays := b.hello("u2"), b.hello("u3")
+		for _, c := range []*client{gone, stays} {
+			c.ask(fmt.Sprintf(`{"id":"s","subscribe":{"session":%q}}`, s))
+			c.take()
+		}
+		b.feed.Lose(func(events.SessionID, events.Seq) bool { return true })
+		b.say(s, 4)
+		b.override(s, 3, "before you went") // 5
+		b.remove(s, "u2")                   // 6
+		b.override(s, 4, "since you went")  // 7
+		b.say(s, 70)
+		b.override(s, 2, "much later") // 71, beyond what is read at a time
+		b.feed.Lose(nil)
+		b.say(s, 72)
+		frames := gone.take()
+		want(b, "who went", lines(frames, span(1, 7)...), `2 says ""; 3 says "before you went"; 4 says ""; 5 overrides 3 with "before you went"; `)
+		if got := seqs(frames); !slices.Equal(got, span(2, 6)) {
+			t.Errorf("who went saw %v, want 2 to 6", got)
+		}
+		want(b, "who stays", lines(stays.take(), append(span(1, 7), 71)...), `2 says ""; 3 says "before you went"; 4 says "since you went"; `+
+			`5 overrides 3 with "before you went"; 7 overrides 4 with "since you went"; 71 overrides 2 with "much later"; `)
 	})
 }

@@ -150,7 +150,12 @@ func TestEachFaultIsFound(t *testing.T) {
 		{"somebody was given nothing at all", Incomplete, func(w *world) { w.heard = w.heard[:1] }},
 		{"another event is given", Content, func(w *world) { w.heard[0].Runs[0].Events[5].Print++ }},
 		{"a text that nobody wrote is given", Content, func(w *world) { w.heard[0].Runs[0].Events[1].Text++ }},
-		{"a text is left out", Content, func(w *world) { w.heard[0].Runs[0].Events[1].Text = 0 }},
+		{"a text is left out", Content, func(w *world) { w.heard[0].Runs[0].Events[6].Text = 0 }},
+		{"an override's text is left out", Content, func(w *world) { w.heard[0].Runs[0].Events[3].Text = 0 }},
+		{"a page leaves the text of an overridden message out", Content, func(w *world) {
+			r := w.heard[0].Runs[0]
+			r.Events[1].Text, r.Filled = 0, true
+		}},
 		{"somebody put out hears on", Content, func(w *world) {
 			r := w.heard[1].Runs[2]
 			r.Events = append(r.Events, w.heard[0].Runs[0].Events[6])

@@ -129,7 +129,7 @@ func (l *Log) Heard(h *Heard) {
 				l.Add(Order, "%s: %s is given %d after %d", h.Session, h.User, e.Seq, last)
 			}
 			last = e.Seq
-			if s.given(&l.Problems, h.User, e) {
+			if s.given(&l.Problems, h.User, e, !r.Filled) {
 				got[e.Seq-s.base] = true
 			}
 		}
@@ -161,8 +161,9 @@ func (l *Log) missing(h *Heard, got []bool, base, from, to uint64) {
 	}
 }
 
-// given compares an event with the log's, and says whether there is one.
-func (s *session) given(p *Problems, user string, e Seen) bool {
+// given compares an event with the log's, and says whether there is one. It was given live, or by a
+// page of history.
+func (s *session) given(p *Problems, user string, e Seen, live bool) bool {
 	in := s.at(e.Seq)
 	if in == nil {
 		p.Add(Content, "%s: %s is given %d, which the log has not", s.id, user, e.Seq)
@@ -172,7 +173,7 @@ func (s *session) given(p *Problems, user string, e Seen) bool {
 		p.Add(Content, "%s: %s is given another event at %d than the log's %s", s.id, user, e.Seq, in.id)
 	}
 	switch m := in.message; {
-	case m == nil && e.Text == 0, m != nil && e.Text == 0 && (m.gone() || s.crosses(user, m)):
+	case m == nil && e.Text == 0, m != nil && e.Text == 0 && (m.gone() || s.crosses(user, m) || live && m.follows(e.Seq)):
 	case m == nil || !slices.Contains(m.texts, e.Text):
 		p.Add(Content, "%s: %s is given a text at %d that nobody wrote", s.id, user, e.Seq)
 	case !s.mayRead(user, m, e.Text):
@@ -188,6 +189,10 @@ func (s *session) given(p *Problems, user string, e Seen) bool {
 func (s *session) crosses(user string, m *message) bool {
 	return !s.sees(user, m.seq) || slices.ContainsFunc(m.brought, func(seq uint64) bool { return !s.sees(user, seq) })
 }
+
+// follows says whether an override brings the text after the message itself, of seq. Then the message may come live
+// without one; that the override is given, with its text, is checked where it stands.
+func (m *message) follows(seq uint64) bool { return seq == m.seq && len(m.brought) > 1 }
 
 // mayRead says whether the message, and an event that brought it that text, lie in the user's stays.
 func (s *session) mayRead(user string, m *message, text uint64) bool {

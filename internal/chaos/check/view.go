@@ -1,8 +1,9 @@
 package check
 
 import (
-	clientv1 "annal/gen/annal/client/v1"
 	"slices"
+
+	clientv1 "annal/gen/annal/client/v1"
 )
 
 // View is what a gateway says of a session to one of its present or past members, once all is quiet.
@@ -133,7 +134,7 @@ func (s *session) history(p *Problems, v *View) {
 // item compares an event in a page: with what has become of its message.
 func (s *session) item(p *Problems, user string, got *clientv1.Event) {
 	e := s.at(got.GetSeq())
-	s.given(p, user, SeenOf(got))
+	s.given(p, user, SeenOf(got), false)
 	m := e.message
 	if m == nil {
 		return

@@ -50,10 +50,34 @@ func TestTextsGivenAcrossAStay(t *testing.T) {
 			s := &session{seq: 40, timeline: make([]event, 41), members: map[string]*member{"ann": {stays: []stay{{2, 20}, {31, 0}}}}}
 			s.timeline[c.of-1] = event{message: m}
 			var p Problems
-			s.given(&p, "ann", Seen{Seq: c.of, Text: text})
+			s.given(&p, "ann", Seen{Seq: c.of, Text: text}, false)
 			if want := text == 0 && !c.withheld || text != 0 && c.wrong; (p.Total() > 0) != want {
 				t.Errorf("%s, text %d: %v; want a problem: %v", c.what, text, p, want)
 			}
+		}
+	}
+}
+
+// TestTextsThatFollow: a message may come live without its text if an override brings one; nothing else may.
+func TestTextsThatFollow(t *testing.T) {
+	for _, c := range []struct {
+		what    string
+		brought []uint64
+		of      uint64
+		live    bool
+		wrong   bool
+	}{
+		{"live, overridden since", []uint64{5, 10}, 5, true, false},
+		{"from history, overridden since", []uint64{5, 10}, 5, false, true},
+		{"live, never overridden", []uint64{5}, 5, true, true},
+		{"the override itself", []uint64{5, 10}, 10, true, true},
+	} {
+		m := &message{seq: 5, texts: []uint64{1, 2}[:len(c.brought)], brought: c.brought}
+		s := &session{seq: 40, timeline: make([]event, 41), members: map[string]*member{"ann": {stays: []stay{{2, 0}}}}}
+		s.timeline[c.of-1] = event{message: m}
+		var p Problems
+		if s.given(&p, "ann", Seen{Seq: c.of}, c.live); (p.Total() > 0) != c.wrong {
+			t.Errorf("%s, without a text: %v; want a problem: %v", c.what, p, c.wrong)
 		}
 	}
 }

@@ -49,7 +49,7 @@ func (l *Log) CheckSpec(ctx context.Context, s Spec) error {
 	if len(diffs.Differences) > 0 {
 		return diffs
 	}
-	count, err := l.settledCount(ctx)
+	count, err := l.awaitedCount(ctx)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -16,6 +17,14 @@ const settled eventlog.Topic = "annal.config"
 
 // countKey is the key under which the number of partitions stands, as decimal text.
 const countKey = "partitions"
+
+const (
+	// countTimeout bounds how long reading the number of partitions takes: a partition without a leader would be waited for
+	// without end, and nothing said.
+	countTimeout = 10 * time.Second
+	// countPatience is for how long somebody who creates the topics just now may not have come to writing it down.
+	countPatience = 5 * time.Second
+)
 
 // settleCount writes down how many partitions the events have, unless it is there.
 func (l *Log) settleCount(ctx context.Context) error {
@@ -33,8 +42,30 @@ func (l *Log) settleCount(ctx context.Context) error {
 	return nil
 }
 
+// awaitedCount is settledCount, with a moment's patience when it is 0.
+func (l *Log) awaitedCount(ctx context.Context) (int32, error) {
+	for began, try := time.Now(), 0; ; try++ {
+		n, err := l.settledCount(ctx)
+		if n > 0 || err != nil || time.Since(began) >= countPatience {
+			return n, err
+		}
+		pause(ctx, backoff(try))
+	}
+}
+
 // settledCount is the number of partitions that was written down; 0 when none was.
 func (l *Log) settledCount(ctx context.Context) (int32, error) {
+	bounded, cancel := context.WithTimeout(ctx, countTimeout)
+	defer cancel()
+	n, err := l.readCount(bounded)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("kafka: %s/0, where it is written down how many partitions there are, can't be read within %v: %w",
+			l.opts.topic(settled), countTimeout, err)
+	}
+	return n, err
+}
+
+func (l *Log) readCount(ctx context.Context) (int32, error) {
 	start, end, err := l.Bounds(ctx, settled, 0)
 	if err != nil || start == end {
 		return 0, err

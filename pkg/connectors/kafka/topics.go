@@ -72,6 +72,13 @@ func (s Spec) settings(t eventlog.Topic) map[string]string {
 // CreateTopics creates those that are not there; it changes none that is. It writes down
 // how many partitions there are, which CheckTopics holds them to for ever.
 func (l *Log) CreateTopics(ctx context.Context, s Spec) error {
+	if err := l.createTopics(ctx, s); err != nil {
+		return err
+	}
+	return l.settleCount(ctx)
+}
+
+func (l *Log) createTopics(ctx context.Context, s Spec) error {
 	for _, t := range topics {
 		configs := map[string]*string{}
 		for k, v := range s.settings(t) {
@@ -86,10 +93,7 @@ func (l *Log) CreateTopics(ctx context.Context, s Spec) error {
 			return fmt.Errorf("kafka: create %s: %w", l.opts.topic(t), err)
 		}
 	}
-	if err := l.awaitTopics(ctx); err != nil {
-		return err
-	}
-	return l.settleCount(ctx)
+	return l.awaitTopics(ctx)
 }
 
 // awaitTopics waits until each broker has the new topics, with leaders: they hear of

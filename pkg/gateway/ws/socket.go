@@ -40,6 +40,7 @@ type socket struct {
 	// farewell is the close frame to write last; closing once there is one, or no need.
 	farewell []byte
 	closing  bool
+	stalled  bool // a write was: what is sent from then on is dropped
 	unread   bool // the reader has ended
 	room     chan struct{}
 }

@@ -13,7 +13,7 @@ import (
 func (s *socket) Send(frame []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing {
+	if s.closing || s.stalled {
 		return true
 	}
 	if s.frames > 0 && (s.frames >= s.o.MaxQueueFrames || s.bytes+len(frame) > s.o.MaxQueueBytes) {
@@ -160,7 +160,10 @@ func (s *socket) flush(buffer *[]byte) error {
 	}
 	n, err := s.raw.Write(*buffer)
 	if errors.Is(err, os.ErrDeadlineExceeded) && s.stall() {
-		// What is begun is finished, so that the code can follow: closing gave it time.
+		// What is begun is finished, so that the code can follow.
+		if err = s.raw.SetWriteDeadline(time.Now().Add(s.o.WriteTimeout)); err != nil {
+			return err
+		}
 		if _, err = s.raw.Write((*buffer)[n:]); err == nil {
 			err = errStalled
 		}
@@ -172,10 +175,15 @@ func (s *socket) flush(buffer *[]byte) error {
 // errStalled ends a batch whose rest is not written: the close frame comes instead.
 var errStalled = errors.New("ws: a write stalled")
 
-// stall closes a connection that took nothing for WriteTimeout; false if it is closing already.
+// stall closes a connection that took nothing for WriteTimeout; false if it is closing already. Nothing but the close
+// frame is written behind the batch whose rest is dropped, also when somebody else closes it first, for another reason.
 func (s *socket) stall() bool {
 	s.mu.Lock()
 	peer, closing := s.peer, s.closing
+	if !closing {
+		s.stalled = true
+		s.forgetQueue()
+	}
 	s.mu.Unlock()
 	if closing {
 		return false

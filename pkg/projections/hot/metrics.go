@@ -39,7 +39,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "annal_hot_rebuilds_total", Help: "Buildings of a partition's view from the log's start, by reason.",
 		}, []string{"reason"}),
 		replays: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "annal_hot_replays_total", Help: "Replays of the last minutes into a store that was restarted or failed over.",
+			Name: "annal_hot_replays_total", Help: "Replays of the last minutes into a store that was restarted or failed over, or of the last second after an outage.",
 		}),
 		poison: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "annal_hot_quarantined_total", Help: "Records put aside, by reason.",
