@@ -49,9 +49,6 @@ func (r *Redis) ask(ctx context.Context, s events.SessionID, script *redis.Scrip
 			return nil, err
 		}
 		if len(got) == 2 && got[1] == "LOST" {
-			if !v.Whole || v.Lost { // it is being built anew, or is going to be: once is enough
-				return nil, hot.ErrRebuilding
-			}
 			return nil, r.reportLoss(ctx, s, v)
 		}
 		if err := r.judge(ctx, s, v, got); err != nil {
@@ -62,7 +59,7 @@ func (r *Redis) ask(ctx context.Context, s events.SessionID, script *redis.Scrip
 }
 
 // reportLoss asks the projector to build the view anew, in which keys of a session are missing: nothing else would tell
-// it before the session's next event. One that is being built already makes them good.
+// it before the session's next event. One that is being built anew, or is going to be, makes them good already.
 func (r *Redis) reportLoss(ctx context.Context, s events.SessionID, v hot.ViewState) error {
 	if !v.Whole || v.Lost {
 		return hot.ErrRebuilding
