@@ -128,3 +128,26 @@ func TestALostListIsMissed(t *testing.T) {
 		t.Errorf("while lists are lost another's is read as %v, want %v", err, hot.ErrRebuilding)
 	}
 }
+
+// TestWhatWasPutAsideIsNamed: an Apply that fails for another session names nobody; its repeat names those it put aside.
+func TestWhatWasPutAsideIsNamed(t *testing.T) {
+	l := newLossy(t)
+	l.open("2", false)
+	broken := hot.SessionChanges{Session: "g_beheaded", Building: true, Changes: []hot.Change{{Hole: true, Offset: 7}}}
+	both := []hot.SessionChanges{broken, one(t, 1)[0]}
+	const head = "annal:{g_x}:head"
+	if err := l.keys.Set(t.Context(), l.prefix+head, "no hash", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.store.Apply(t.Context(), "2", both); err == nil {
+		t.Fatal("applied to a key of another type: got no error")
+	}
+	l.lose(head)
+	var named *hot.BrokenError
+	if err := l.store.Apply(t.Context(), "2", both); !errors.As(err, &named) || len(named.Sessions) != 1 || named.Sessions[0] != broken.Session {
+		t.Errorf("the repeat: got error %v, want one that names %s alone", err, broken.Session)
+	}
+	if err := l.store.Apply(t.Context(), "2", []hot.SessionChanges{{Session: broken.Session, Building: true, Changes: []hot.Change{{Hole: true, Offset: 8}}}}); err != nil {
+		t.Errorf("what follows on it: got error %v, want none", err)
+	}
+}

@@ -90,7 +90,8 @@ var (
 
 // BrokenError names sessions whose own events don't follow on each other, or whose
 // beginning cannot be read. They are put aside: further changes are passed over and
-// readers get ErrRebuilding. All other sessions were applied.
+// readers get ErrRebuilding. All other sessions were applied. A repeat of the call that put
+// them aside names them again: its answer may have been lost, or another error told instead.
 type BrokenError struct{ Sessions []events.SessionID }
 
 func (e *BrokenError) Error() string {
