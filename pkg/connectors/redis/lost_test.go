@@ -1,7 +1,9 @@
 package redis_test
 
 import (
+	"context"
 	"errors"
+	"sync"
 	"testing"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -26,7 +28,12 @@ type lossy struct {
 
 func newLossy(t *testing.T) *lossy {
 	t.Helper()
-	opts := options(t, devstack.RedisForTest(t).Addr(), false)
+	return newLossyAt(t, devstack.RedisForTest(t).Addr())
+}
+
+func newLossyAt(t *testing.T, addr string) *lossy {
+	t.Helper()
+	opts := options(t, addr, false)
 	r := open(t, opts)
 	l := &lossy{T: t, store: r, view: r.Reader(), keys: goredis.NewClient(&goredis.Options{Addr: opts.Addrs[0]}), prefix: opts.Prefix, parts: opts.Partitions}
 	t.Cleanup(func() { _ = l.keys.Close() })
@@ -149,5 +156,64 @@ func TestWhatWasPutAsideIsNamed(t *testing.T) {
 	}
 	if err := l.store.Apply(t.Context(), "2", []hot.SessionChanges{{Session: broken.Session, Building: true, Changes: []hot.Change{{Hole: true, Offset: 8}}}}); err != nil {
 		t.Errorf("what follows on it: got error %v, want none", err)
+	}
+}
+
+// TestANewListIsNotMissed: between the writes of a user's first session and of their list nothing is taken for lost.
+func TestANewListIsNotMissed(t *testing.T) {
+	w := newWorld(t)
+	between, goOn := make(chan struct{}), make(chan struct{})
+	w.writes = &halfway{Store: w.store, between: sync.OnceFunc(func() { close(between) }), goOn: goOn}
+	p, _ := w.run(w.log.Client(), "")
+	release := sync.OnceFunc(func() { close(goOn) })
+	t.Cleanup(release)
+	w.ready(p)
+	self := events.NewSelfID("ann")
+	w.chat.Accept(self, "ann", events.Created{Kind: events.KindSelf, Members: []events.NewMember{{User: "ann", Role: events.RoleOwner}}})
+	<-between
+	if _, err := w.store.Reader().Sessions(w.ctx, "ann", "", 10); err != nil {
+		t.Errorf("before all of it is written: got error %v, want none", err)
+	}
+	for partition := range w.opts.Partitions {
+		if v, err := w.store.View(w.ctx, partition); err != nil || v.Lost {
+			t.Errorf("the view of partition %d is %+v, %v; must not be taken for lost", partition, v, err)
+		}
+	}
+	release()
+	w.matches()
+}
+
+// halfway is a store that waits after the first write of sessions or of users' lists.
+type halfway struct {
+	hot.Store
+	between func()
+	goOn    chan struct{}
+}
+
+func (h *halfway) wait(err error) error {
+	h.between()
+	<-h.goOn
+	return err
+}
+
+func (h *halfway) Apply(ctx context.Context, view string, sessions []hot.SessionChanges) error {
+	return h.wait(h.Store.Apply(ctx, view, sessions))
+}
+
+func (h *halfway) AddSessions(ctx context.Context, users map[events.UserID][]events.SessionID) error {
+	return h.wait(h.Store.AddSessions(ctx, users))
+}
+
+// TestACopyWithoutAListIsNoLoss: a server that took over before it had a user's list is brought up by the replay.
+func TestACopyWithoutAListIsNoLoss(t *testing.T) {
+	p, dir := startServer(t)
+	l := newLossyAt(t, p.addr())
+	l.lose("annal:{u:ann}:sessions")
+	copyOf(t, p, dir)()
+	if _, err := l.view.Sessions(t.Context(), "ann", "", 10); !errors.Is(err, hot.ErrRebuilding) {
+		t.Errorf("the list in a copy: got error %v, want %v", err, hot.ErrRebuilding)
+	}
+	if got := l.lost(); got != 0 {
+		t.Errorf("%d partitions are said to be lost, want none", got)
 	}
 }

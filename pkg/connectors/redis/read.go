@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -217,58 +216,46 @@ func (v Reader) Sessions(ctx context.Context, u events.UserID, after events.Sess
 	if err != nil {
 		return nil, err
 	}
-	got, err := v.list(ctx, views, u, after, limit)
+	sessions, complete, err := v.list(ctx, views, u, after, limit)
+	if err != nil || complete {
+		return sessions, err
+	}
+	self := events.NewSelfID(u)
+	there, err := v.r.client.HExists(ctx, v.r.sessionKey(self, "head"), "seq").Result()
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("redis: sessions of %s: %w", u, err)
+	case !there:
+		return sessions, nil
+	}
+	// A list is written before the sessions that stand in it, so the list is looked at after the session.
+	if sessions, complete, err = v.list(ctx, views, u, after, limit); err != nil || complete {
+		return sessions, err
+	}
+	return nil, v.r.reportLostList(ctx, views, u)
+}
+
+// list reads a page of a user's sessions, from where the views were declared whole. Nothing counts a list, but the user's
+// own session has to be in it: one that lacks it, while that session is there, was lost, or begun anew after it was.
+func (v Reader) list(ctx context.Context, views []hot.ViewState, u events.UserID, after events.SessionID, limit int) (sessions []events.SessionID, complete bool, err error) {
+	self := string(events.NewSelfID(u))
+	got, err := v.r.scripts.sessions.Run(ctx, v.r.client, []string{v.r.userKey(u)}, string(after), limit, self).Slice()
 	if err != nil {
-		return nil, err
+		return nil, false, fmt.Errorf("redis: sessions of %s: %w", u, err)
 	}
 	life, _ := got[0].(string)
 	for _, view := range views {
 		if !names(view.Run, life) {
-			return nil, hot.ErrRebuilding
+			return nil, false, hot.ErrRebuilding
 		}
 	}
 	ids, _ := got[1].([]any)
-	sessions := make([]events.SessionID, len(ids))
+	sessions = make([]events.SessionID, len(ids))
 	for i := range ids {
 		id, _ := ids[i].(string)
 		sessions[i] = events.SessionID(id)
 	}
-	return sessions, nil
-}
-
-// A list is written after the sessions that stand in it, so it is looked at again before it is taken for lost.
-const (
-	listLooks = 5
-	listWait  = 100 * time.Millisecond
-)
-
-// list reads a page of a user's sessions as the script gives it. Nothing counts a list, but the user's own session has to
-// be in it: a list that lacks it, while that session is there, was lost, or begun anew after it was.
-func (v Reader) list(ctx context.Context, views []hot.ViewState, u events.UserID, after events.SessionID, limit int) ([]any, error) {
-	self := events.NewSelfID(u)
-	for look := 1; ; look++ {
-		got, err := v.r.scripts.sessions.Run(ctx, v.r.client, []string{v.r.userKey(u)}, string(after), limit, string(self)).Slice()
-		if err != nil {
-			return nil, fmt.Errorf("redis: sessions of %s: %w", u, err)
-		}
-		if len(got) > 2 && got[2] != nil {
-			return got, nil
-		}
-		there, err := v.r.client.HExists(ctx, v.r.sessionKey(self, "head"), "seq").Result()
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("redis: sessions of %s: %w", u, err)
-		case !there:
-			return got, nil
-		case look == listLooks:
-			return nil, v.r.reportLostList(ctx, views, u)
-		}
-		select {
-		case <-time.After(listWait):
-		case <-ctx.Done():
-			return nil, fmt.Errorf("redis: sessions of %s: %w", u, ctx.Err())
-		}
-	}
+	return sessions, len(got) > 2 && got[2] != nil, nil
 }
 
 // reportLostList asks the projectors to build the views of all partitions anew: a user's sessions may be in any.

@@ -118,7 +118,7 @@ type Store interface {
 	// so a repeat changes nothing. A session left from an older view is begun anew.
 	// Errors: ErrGap, ErrSuperseded, *BrokenError.
 	Apply(ctx context.Context, view string, sessions []SessionChanges) error
-	// AddSessions notes sessions that users are or were in.
+	// AddSessions notes sessions that users are or were in, before Apply has them there.
 	AddSessions(ctx context.Context, users map[events.UserID][]events.SessionID) error
 	// Note keeps what was told in the partition's changes, for KeepChanged or until there
 	// is too much of it.
