@@ -3,12 +3,15 @@ package redis_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"sync"
 	"testing"
 
 	goredis "github.com/redis/go-redis/v9"
 
 	"annal/internal/devstack"
+	"annal/pkg/connectors/redis"
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
 	"annal/pkg/projections/hot"
@@ -33,7 +36,11 @@ func newLossy(t *testing.T) *lossy {
 
 func newLossyAt(t *testing.T, addr string) *lossy {
 	t.Helper()
-	opts := options(t, addr, false)
+	return newLossyWith(t, options(t, addr, false))
+}
+
+func newLossyWith(t *testing.T, opts redis.Options) *lossy {
+	t.Helper()
 	r := open(t, opts)
 	l := &lossy{T: t, store: r, view: r.Reader(), keys: goredis.NewClient(&goredis.Options{Addr: opts.Addrs[0]}), prefix: opts.Prefix, parts: opts.Partitions}
 	t.Cleanup(func() { _ = l.keys.Close() })
@@ -212,6 +219,55 @@ func TestACopyWithoutAListIsNoLoss(t *testing.T) {
 	copyOf(t, p, dir)()
 	if _, err := l.view.Sessions(t.Context(), "ann", "", 10); !errors.Is(err, hot.ErrRebuilding) {
 		t.Errorf("the list in a copy: got error %v, want %v", err, hot.ErrRebuilding)
+	}
+	if got := l.lost(); got != 0 {
+		t.Errorf("%d partitions are said to be lost, want none", got)
+	}
+}
+
+// TestALostListIsReportedToTheEnd: who reads it is gone by the time it is found out; all partitions are told.
+func TestALostListIsReportedToTheEnd(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	opts := options(t, devstack.RedisForTest(t).Addr(), false)
+	opts.Log = slog.New(onError{slog.DiscardHandler, cancel})
+	l := newLossyWith(t, opts)
+	l.lose("annal:{u:ann}:sessions")
+	if _, err := l.view.Sessions(ctx, "ann", "", 10); !errors.Is(err, hot.ErrRebuilding) || ctx.Err() == nil {
+		t.Errorf("the reader is told %v with its context's %v; want %v, and gone", err, ctx.Err(), hot.ErrRebuilding)
+	}
+	if got := l.lost(); got != l.parts {
+		t.Errorf("%d partitions are said to be lost, want all %d", got, l.parts)
+	}
+}
+
+// onError calls a function when an error is logged.
+type onError struct {
+	slog.Handler
+	call func()
+}
+
+func (onError) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h onError) Handle(_ context.Context, r slog.Record) error {
+	if r.Level == slog.LevelError {
+		h.call()
+	}
+	return nil
+}
+
+// TestOnePartitionAloneHidesNoLoss: while other partitions cannot be told of a lost list, that of the user's own session is
+// not told either: built alone, it would put the session back into a list that lacks others.
+func TestOnePartitionAloneHidesNoLoss(t *testing.T) {
+	p, _ := startServer(t)
+	l := newLossyAt(t, p.addr())
+	l.lose("annal:{u:ann}:sessions")
+	own := fmt.Sprintf("annal:{view:%d}", eventlog.KeyPartition([]byte(events.NewSelfID("ann")), l.parts))
+	err := l.keys.Do(t.Context(), "ACL", "SETUSER", "default", "resetkeys", "%R~*", "~"+l.prefix+own, "~"+l.prefix+"annal:{u:*").Err()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.view.Sessions(t.Context(), "ann", "", 10); err == nil || errors.Is(err, hot.ErrRebuilding) {
+		t.Errorf("got error %v, want the one that kept it from being reported", err)
 	}
 	if got := l.lost(); got != 0 {
 		t.Errorf("%d partitions are said to be lost, want none", got)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"annal/pkg/eventlog"
 	"annal/pkg/events"
 	"annal/pkg/projections/hot"
 )
@@ -258,11 +259,22 @@ func (v Reader) list(ctx context.Context, views []hot.ViewState, u events.UserID
 	return sessions, len(got) > 2 && got[2] != nil, nil
 }
 
-// reportLostList asks the projectors to build the views of all partitions anew: a user's sessions may be in any.
+// reportLostList asks the projectors to build the views of all partitions anew: a user's sessions may be in any. Whoever
+// asked may be gone meanwhile. The partition of the user's own session comes last, when all others are told: built alone,
+// it would put that session back into a list that lacks others still.
 func (r *Redis) reportLostList(ctx context.Context, views []hot.ViewState, u events.UserID) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.opts.Timeout)
+	defer cancel()
 	r.opts.Log.Error("a user's list of sessions was lost", "user", u)
-	for p, view := range views {
-		if err := r.scripts.lost.Run(ctx, r.client, []string{r.viewKey(int32(p))}, view.ID, "the list of "+string(u)).Err(); err != nil {
+	own := eventlog.KeyPartition([]byte(events.NewSelfID(u)), r.opts.Partitions)
+	for _, last := range []bool{false, true} {
+		pipe := r.client.Pipeline()
+		for p, view := range views {
+			if (int32(p) == own) == last {
+				r.scripts.lost.Eval(ctx, pipe, []string{r.viewKey(int32(p))}, view.ID, "the list of "+string(u))
+			}
+		}
+		if _, err := pipe.Exec(ctx); err != nil {
 			return fmt.Errorf("redis: report a loss: %w", err)
 		}
 	}
