@@ -217,46 +217,57 @@ func (v Reader) Sessions(ctx context.Context, u events.UserID, after events.Sess
 	if err != nil {
 		return nil, err
 	}
-	sessions, complete, err := v.list(ctx, views, u, after, limit)
-	if err != nil || complete {
-		return sessions, err
+	l, err := v.list(ctx, views, u, after, limit)
+	if err != nil {
+		return nil, err
 	}
-	self := events.NewSelfID(u)
-	there, err := v.r.client.HExists(ctx, v.r.sessionKey(self, "head"), "seq").Result()
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("redis: sessions of %s: %w", u, err)
-	case !there:
-		return sessions, nil
+	if !l.self && !l.lost {
+		// A list is written before the sessions that stand in it, so it is looked at again after the session.
+		there, err := v.r.client.HExists(ctx, v.r.sessionKey(events.NewSelfID(u), "head"), "seq").Result()
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("redis: sessions of %s: %w", u, err)
+		case !there:
+			return l.sessions, nil
+		}
+		if l, err = v.list(ctx, views, u, after, limit); err != nil {
+			return nil, err
+		}
+		l.lost = l.lost || !l.self
 	}
-	// A list is written before the sessions that stand in it, so the list is looked at after the session.
-	if sessions, complete, err = v.list(ctx, views, u, after, limit); err != nil || complete {
-		return sessions, err
+	if l.lost {
+		return nil, v.r.reportLostList(ctx, views, u)
 	}
-	return nil, v.r.reportLostList(ctx, views, u)
+	return l.sessions, nil
 }
 
-// list reads a page of a user's sessions, from where the views were declared whole. Nothing counts a list, but the user's
-// own session has to be in it: one that lacks it, while that session is there, was lost, or begun anew after it was.
-func (v Reader) list(ctx context.Context, views []hot.ViewState, u events.UserID, after events.SessionID, limit int) (sessions []events.SessionID, complete bool, err error) {
-	self := string(events.NewSelfID(u))
-	got, err := v.r.scripts.sessions.Run(ctx, v.r.client, []string{v.r.userKey(u)}, string(after), limit, self).Slice()
+// list is a page of a user's sessions. A list is counted beside it: it was lost when it is shorter than it was. The user's
+// own session has to be in it as well: when it is not, while it is there, list and count were lost.
+type list struct {
+	sessions   []events.SessionID
+	self, lost bool
+}
+
+// list reads a list from where the views were declared whole.
+func (v Reader) list(ctx context.Context, views []hot.ViewState, u events.UserID, after events.SessionID, limit int) (list, error) {
+	got, err := v.r.scripts.sessions.Run(ctx, v.r.client, v.r.listKeys(u), string(after), limit, string(events.NewSelfID(u))).Slice()
 	if err != nil {
-		return nil, false, fmt.Errorf("redis: sessions of %s: %w", u, err)
+		return list{}, fmt.Errorf("redis: sessions of %s: %w", u, err)
 	}
 	life, _ := got[0].(string)
 	for _, view := range views {
 		if !names(view.Run, life) {
-			return nil, false, hot.ErrRebuilding
+			return list{}, hot.ErrRebuilding
 		}
 	}
 	ids, _ := got[1].([]any)
-	sessions = make([]events.SessionID, len(ids))
+	missing, _ := got[2].(int64)
+	l := list{sessions: make([]events.SessionID, len(ids)), lost: missing > 0, self: len(got) > 3 && got[3] != nil}
 	for i := range ids {
 		id, _ := ids[i].(string)
-		sessions[i] = events.SessionID(id)
+		l.sessions[i] = events.SessionID(id)
 	}
-	return sessions, len(got) > 2 && got[2] != nil, nil
+	return l, nil
 }
 
 // reportLostList asks the projectors to build the views of all partitions anew: a user's sessions may be in any. Whoever
