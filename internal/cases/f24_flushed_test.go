@@ -45,7 +45,7 @@ func TestF24KeysEvicted(t *testing.T) {
 	t.Parallel()
 	w := newWindow(t)
 	keys := w.keys(t)
-	for _, kind := range []string{":head", ":window", ":states", ":members", ":roster", ":gone", "{view:", ":sessions"} {
+	for _, kind := range []string{":head", ":window", ":states", ":members", ":roster", ":gone", "{view:", ":sessions", ":count"} {
 		if !slices.ContainsFunc(keys, func(key string) bool { return strings.Contains(key, kind) }) {
 			t.Errorf("no key like %s is among %q", kind, keys)
 		}

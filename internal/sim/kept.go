@@ -13,7 +13,9 @@ type kept struct {
 	view string
 	// broken: put aside; damaged: a part of it is missing.
 	broken, damaged bool
-	head            hot.Head
+	// by is the first change of the call that put it aside.
+	by   place
+	head hot.Head
 	// holes are counted outcomes that could not be read, the last of them at holeAt.
 	holes   int
 	holeAt  int64
@@ -22,6 +24,15 @@ type kept struct {
 	states  map[events.Seq]hot.State
 	gone    map[events.Index]bool
 }
+
+// place tells a session's changes apart.
+type place struct {
+	seq, marker events.Seq
+	offset      int64
+	reader      events.UserID
+}
+
+func placeOf(c *hot.Change) place { return place{c.Seq, c.Marker, c.Offset, c.Reader} }
 
 // entry is a timeline event of the window; target is the message it is about.
 type entry struct {

@@ -114,7 +114,7 @@ func (h *Hot) applySession(view string, s hot.SessionChanges) (putAside bool, er
 	case k.view < view:
 		k = nil
 	case k.broken:
-		return false, nil
+		return k.by == placeOf(&s.Changes[0]), nil
 	case k.damaged:
 		return false, hot.ErrGap
 	}
@@ -128,7 +128,7 @@ func (h *Hot) applySession(view string, s hot.SessionChanges) (putAside bool, er
 			continue
 		}
 		if s.Building || k == nil && c.Hole {
-			h.sessions[s.Session] = &kept{view: view, broken: true}
+			h.sessions[s.Session] = &kept{view: view, broken: true, by: placeOf(&s.Changes[0])}
 			return true, nil
 		}
 		return false, hot.ErrGap

@@ -395,3 +395,21 @@ func TestSyncOfALostSession(t *testing.T) {
 		}
 	})
 }
+
+// TestSyncBeforeComingIn: a list is written a moment before the user is in; nothing is shown to them of the session then.
+func TestSyncBeforeComingIn(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		s := b.group(nil)
+		b.say(s, 3)
+		b.world.List(s, "u2")
+		reply := b.hello("u2").ask(`{"id":"sync","sync":{}}`)
+		if reply.GetSync() == nil {
+			t.Fatalf("got %v, want a page", reply)
+		}
+		for _, st := range reply.GetSync().GetSessions() {
+			if st.GetSession() == string(s) {
+				t.Errorf("the user was shown %v before they came in", st)
+			}
+		}
+	})
+}

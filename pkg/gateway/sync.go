@@ -36,6 +36,9 @@ func (c *Conn) sync(ctx context.Context, u events.UserID, op *clientv1.Sync) (*c
 			return nil, c.gw.readError(err)
 		}
 		for i, s := range states {
+			if s == nil {
+				continue
+			}
 			page.Sessions = append(page.Sessions, s)
 			if size += len(s.GetPreview().GetSent().GetText()); size >= maxPageBytes && (i < n-1 || len(ids) > n) {
 				page.Next = s.GetSession()
@@ -60,8 +63,8 @@ func (c *Conn) states(ctx context.Context, u events.UserID, ids []events.Session
 	return states, group.Wait()
 }
 
-// state is a session as it stands for a user; for a former member as it stood when
-// they went.
+// state is a listed session as it stands for a user; for a former member as it stood when
+// they went, and nil for whoever comes in only now.
 func (g *Gateway) state(ctx context.Context, id events.SessionID, u events.UserID) (*clientv1.SessionState, error) {
 	s, err := g.readState(ctx, id, u)
 	if errors.Is(err, hot.ErrNoSession) {
@@ -75,6 +78,9 @@ func (g *Gateway) readState(ctx context.Context, id events.SessionID, u events.U
 	p, err := g.ports.View.Person(ctx, id, u)
 	if err != nil {
 		return nil, err
+	}
+	if len(p.Member.Stays) == 0 {
+		return nil, nil
 	}
 	s := &clientv1.SessionState{
 		Session: string(id), Kind: logv1.Kind(p.Head.Kind), Name: p.Head.Title, Seq: uint64(p.Head.Seq), Index: uint64(p.Head.Index),

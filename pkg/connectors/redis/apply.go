@@ -204,8 +204,11 @@ func (c *calls) broken(ctx context.Context, r *Redis) ([]events.SessionID, error
 	return broken, nil
 }
 
-// maxPipeUsers bounds the users of one pipeline.
-const maxPipeUsers = 1000
+// maxPipeUsers bounds the users of one pipeline, maxListed the sessions of one call.
+const (
+	maxPipeUsers = 1000
+	maxListed    = 1000
+)
 
 // AddSessions implements hot.Store. Entries are never taken out: who was in a session
 // may still read of their stays.
@@ -220,12 +223,14 @@ func (r *Redis) AddSessions(ctx context.Context, users map[events.UserID][]event
 	}
 	pipe := r.client.Pipeline()
 	for u, sessions := range users {
-		entries := make([]redis.Z, len(sessions))
-		for i, s := range sessions {
-			entries[i] = redis.Z{Member: string(s)}
+		for some := range slices.Chunk(sessions, maxListed) {
+			entries := make([]any, 0, 2*len(some))
+			for _, s := range some {
+				entries = append(entries, "0", string(s))
+			}
+			r.scripts.list.EvalSha(ctx, pipe, r.listKeys(u), entries...)
 		}
-		pipe.ZAdd(ctx, r.userKey(u), entries...)
-		if pipe.Len() == maxPipeUsers {
+		if pipe.Len() >= maxPipeUsers {
 			send(pipe)
 			pipe = r.client.Pipeline()
 		}
@@ -233,7 +238,11 @@ func (r *Redis) AddSessions(ctx context.Context, users map[events.UserID][]event
 	if pipe.Len() > 0 {
 		send(pipe)
 	}
-	if err := group.Wait(); err != nil {
+	err := group.Wait()
+	switch {
+	case isUnknownScript(err):
+		return errors.Join(fmt.Errorf("redis: users' sessions: %w", err), r.loadScripts(ctx))
+	case err != nil:
 		return fmt.Errorf("redis: users' sessions: %w", err)
 	}
 	return nil

@@ -3,8 +3,9 @@
 -- ARGV: view id, window length, most stays of a member, 1 while building from the log's
 -- start, then changes; see arguments.go.
 -- Returns OK, GAP (what is here does not reach up to the changes, or is not whole),
--- SUPERSEDED (a newer view is here), or BROKEN (put aside just now, because the log's own
--- events of the session don't follow on each other).
+-- SUPERSEDED (a newer view is here), or BROKEN (put aside by this call, because the log's own
+-- events of the session don't follow on each other; the same call again says so again, since its
+-- answer may have been lost).
 -- 64-bit numbers are decimal strings throughout: Lua's own would round them.
 local head, window, states, members, roster, gone = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local view, length, most_stays, building = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
@@ -24,6 +25,7 @@ if there and there ~= view then
   call('UNLINK', head, window, states, members, roster, gone)
   there, holes, first = false, 0, false
 elseif h[7] then
+  if call('HGET', head, 'by') == table.concat(ARGV, ' ', 5, math.min(#ARGV, 7)) then return 'BROKEN' end
   return 'OK'
 end
 -- How much each key holds: the head has "members roster gone window states", so that a lost key is noticed.
@@ -153,7 +155,8 @@ end
 -- Readers take the session for one of another view: TRY_AGAIN, never something short.
 local function put_aside()
   call('UNLINK', head, window, states, members, roster, gone)
-  call('HSET', head, 'view', '', 'broken', view, 'counts', '0 0 0 0 0')
+  -- The first change's kind and place tell which call did it.
+  call('HSET', head, 'view', '', 'broken', view, 'by', table.concat(ARGV, ' ', 5, math.min(#ARGV, 7)), 'counts', '0 0 0 0 0')
   return 'BROKEN'
 end
 -- While building nothing before the changes can be missing here: a gap is the log's own.

@@ -137,8 +137,10 @@ func (r *Redis) sessionKey(s events.SessionID, part string) string {
 	return r.opts.Prefix + "annal:{" + string(s) + "}:" + part
 }
 
-func (r *Redis) userKey(u events.UserID) string {
-	return r.opts.Prefix + "annal:{u:" + string(u) + "}:sessions"
+// listKeys are a user's sessions, and how many there were.
+func (r *Redis) listKeys(u events.UserID) []string {
+	user := r.opts.Prefix + "annal:{u:" + string(u) + "}:"
+	return []string{user + "sessions", user + "count"}
 }
 
 func (r *Redis) viewKey(partition int32) string {

@@ -29,8 +29,10 @@ type world struct {
 	log   *eventlog.Memory
 	chat  *hottest.Chat
 	store *redis.Redis
-	opts  redis.Options
-	proxy *proxy
+	// writes is what projectors write to: the store, or what stands before it.
+	writes hot.Store
+	opts   redis.Options
+	proxy  *proxy
 	// redis is nil on a real one.
 	redis  *devstack.Miniredis
 	told   *told
@@ -65,7 +67,7 @@ func worldAt(t *testing.T, embedded bool, addrs ...string) *world {
 	log := eventlog.NewMemory(eventlog.MemoryOptions{Partitions: o.Partitions})
 	t.Cleanup(log.Close)
 	w := &world{T: t, ctx: ctx, log: log, chat: hottest.NewChat(t, log), store: open(t, o), opts: o, recall: time.Hour}
-	w.told = &told{view: w.store.Reader(), counts: map[string]int{}}
+	w.writes, w.told = w.store, &told{view: w.store.Reader(), counts: map[string]int{}}
 	return w
 }
 
@@ -117,7 +119,7 @@ func (n *told) count(to string) int {
 func (w *world) run(log eventlog.Log, instance string) (p *hot.Projector, stop func()) {
 	w.Helper()
 	p, err := hot.New(w.ctx, hot.Options{
-		Log: log, Store: w.store, Notifier: w.told, Instance: instance, Source: "urn:test", NewViewID: newViewID,
+		Log: log, Store: w.writes, Notifier: w.told, Instance: instance, Source: "urn:test", NewViewID: newViewID,
 		CommitEvery: 10 * time.Millisecond, Recall: w.recall, Logger: slog.New(slog.DiscardHandler), Metrics: hot.NewMetrics(prometheus.NewRegistry()),
 	})
 	if err != nil {

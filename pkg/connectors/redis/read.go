@@ -3,10 +3,10 @@ package redis
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"annal/pkg/eventlog"
 	"annal/pkg/events"
 	"annal/pkg/projections/hot"
 )
@@ -49,9 +49,6 @@ func (r *Redis) ask(ctx context.Context, s events.SessionID, script *redis.Scrip
 			return nil, err
 		}
 		if len(got) == 2 && got[1] == "LOST" {
-			if !v.Whole || v.Lost { // it is being built anew, or is going to be: once is enough
-				return nil, hot.ErrRebuilding
-			}
 			return nil, r.reportLoss(ctx, s, v)
 		}
 		if err := r.judge(ctx, s, v, got); err != nil {
@@ -62,7 +59,7 @@ func (r *Redis) ask(ctx context.Context, s events.SessionID, script *redis.Scrip
 }
 
 // reportLoss asks the projector to build the view anew, in which keys of a session are missing: nothing else would tell
-// it before the session's next event. One that is being built already makes them good.
+// it before the session's next event. One that is being built anew, or is going to be, makes them good already.
 func (r *Redis) reportLoss(ctx context.Context, s events.SessionID, v hot.ViewState) error {
 	if !v.Whole || v.Lost {
 		return hot.ErrRebuilding
@@ -220,65 +217,75 @@ func (v Reader) Sessions(ctx context.Context, u events.UserID, after events.Sess
 	if err != nil {
 		return nil, err
 	}
-	got, err := v.list(ctx, views, u, after, limit)
+	l, err := v.list(ctx, views, u, after, limit)
 	if err != nil {
 		return nil, err
 	}
-	life, _ := got[0].(string)
-	for _, view := range views {
-		if !names(view.Run, life) {
-			return nil, hot.ErrRebuilding
-		}
-	}
-	ids, _ := got[1].([]any)
-	sessions := make([]events.SessionID, len(ids))
-	for i := range ids {
-		id, _ := ids[i].(string)
-		sessions[i] = events.SessionID(id)
-	}
-	return sessions, nil
-}
-
-// A list is written after the sessions that stand in it, so it is looked at again before it is taken for lost.
-const (
-	listLooks = 5
-	listWait  = 100 * time.Millisecond
-)
-
-// list reads a page of a user's sessions as the script gives it. Nothing counts a list, but the user's own session has to
-// be in it: a list that lacks it, while that session is there, was lost, or begun anew after it was.
-func (v Reader) list(ctx context.Context, views []hot.ViewState, u events.UserID, after events.SessionID, limit int) ([]any, error) {
-	self := events.NewSelfID(u)
-	for look := 1; ; look++ {
-		got, err := v.r.scripts.sessions.Run(ctx, v.r.client, []string{v.r.userKey(u)}, string(after), limit, string(self)).Slice()
-		if err != nil {
-			return nil, fmt.Errorf("redis: sessions of %s: %w", u, err)
-		}
-		if len(got) > 2 && got[2] != nil {
-			return got, nil
-		}
-		there, err := v.r.client.HExists(ctx, v.r.sessionKey(self, "head"), "seq").Result()
+	if !l.self && !l.lost {
+		// A list is written before the sessions that stand in it, so it is looked at again after the session.
+		there, err := v.r.client.HExists(ctx, v.r.sessionKey(events.NewSelfID(u), "head"), "seq").Result()
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("redis: sessions of %s: %w", u, err)
 		case !there:
-			return got, nil
-		case look == listLooks:
-			return nil, v.r.reportLostList(ctx, views, u)
+			return l.sessions, nil
 		}
-		select {
-		case <-time.After(listWait):
-		case <-ctx.Done():
-			return nil, fmt.Errorf("redis: sessions of %s: %w", u, ctx.Err())
+		if l, err = v.list(ctx, views, u, after, limit); err != nil {
+			return nil, err
 		}
+		l.lost = l.lost || !l.self
 	}
+	if l.lost {
+		return nil, v.r.reportLostList(ctx, views, u)
+	}
+	return l.sessions, nil
 }
 
-// reportLostList asks the projectors to build the views of all partitions anew: a user's sessions may be in any.
+// list is a page of a user's sessions. A list is counted beside it: it was lost when it is shorter than it was. The user's
+// own session has to be in it as well: when it is not, while it is there, list and count were lost.
+type list struct {
+	sessions   []events.SessionID
+	self, lost bool
+}
+
+// list reads a list from where the views were declared whole.
+func (v Reader) list(ctx context.Context, views []hot.ViewState, u events.UserID, after events.SessionID, limit int) (list, error) {
+	got, err := v.r.scripts.sessions.Run(ctx, v.r.client, v.r.listKeys(u), string(after), limit, string(events.NewSelfID(u))).Slice()
+	if err != nil {
+		return list{}, fmt.Errorf("redis: sessions of %s: %w", u, err)
+	}
+	life, _ := got[0].(string)
+	for _, view := range views {
+		if !names(view.Run, life) {
+			return list{}, hot.ErrRebuilding
+		}
+	}
+	ids, _ := got[1].([]any)
+	missing, _ := got[2].(int64)
+	l := list{sessions: make([]events.SessionID, len(ids)), lost: missing > 0, self: len(got) > 3 && got[3] != nil}
+	for i := range ids {
+		id, _ := ids[i].(string)
+		l.sessions[i] = events.SessionID(id)
+	}
+	return l, nil
+}
+
+// reportLostList asks the projectors to build the views of all partitions anew: a user's sessions may be in any. Whoever
+// asked may be gone meanwhile. The partition of the user's own session comes last, when all others are told: built alone,
+// it would put that session back into a list that lacks others still.
 func (r *Redis) reportLostList(ctx context.Context, views []hot.ViewState, u events.UserID) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.opts.Timeout)
+	defer cancel()
 	r.opts.Log.Error("a user's list of sessions was lost", "user", u)
-	for p, view := range views {
-		if err := r.scripts.lost.Run(ctx, r.client, []string{r.viewKey(int32(p))}, view.ID, "the list of "+string(u)).Err(); err != nil {
+	own := eventlog.KeyPartition([]byte(events.NewSelfID(u)), r.opts.Partitions)
+	for _, last := range []bool{false, true} {
+		pipe := r.client.Pipeline()
+		for p, view := range views {
+			if (int32(p) == own) == last {
+				r.scripts.lost.Eval(ctx, pipe, []string{r.viewKey(int32(p))}, view.ID, "the list of "+string(u))
+			}
+		}
+		if _, err := pipe.Exec(ctx); err != nil {
 			return fmt.Errorf("redis: report a loss: %w", err)
 		}
 	}

@@ -157,7 +157,7 @@ func (w *World) Sessions(ctx context.Context, u events.UserID, after events.Sess
 	}
 	var out []events.SessionID
 	for id, st := range w.sessions {
-		if _, ok := st.rows[events.MemberKey(u)]; ok && id > after {
+		if _, ok := st.rows[events.MemberKey(u)]; (ok || slices.Contains(st.listed, u)) && id > after {
 			out = append(out, id)
 		}
 	}

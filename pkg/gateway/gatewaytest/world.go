@@ -47,6 +47,8 @@ type state struct {
 	window   events.Seq
 	// copied is where an older copy of it ends, 0 unless the view shows that.
 	copied events.Seq
+	// listed are users who have it in their list already, and come in only now.
+	listed []events.UserID
 }
 
 // head is the last seq that the view shows.
@@ -146,6 +148,13 @@ func (w *World) Replay() {
 		st.copied = 0
 	}
 	w.changes = append(w.changes, hot.Changed{All: true})
+}
+
+// List makes a user's list have the session before they are in.
+func (w *World) List(s events.SessionID, u events.UserID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sessions[s].listed = append(w.sessions[s].listed, u)
 }
 
 // Lose makes the view say that there is no such session.

@@ -25,16 +25,17 @@ func (w *worker) project(records []eventlog.Record) error {
 	return w.noteMuch()
 }
 
-// write applies a plan, then tells it.
+// write applies a plan, then tells it. Users' sessions are noted first: whoever sees a session can tell a list that lacks
+// it from one that is yet to be written. What is listed and not there yet is for a moment, or until the round is repeated.
 func (w *worker) write(p *plan) error {
 	start := time.Now()
-	if len(p.sessions) > 0 {
-		if err := w.patiently("apply", func() error { return w.shakenBy(w.apply(p.sessions)) }); err != nil {
+	if len(p.users) > 0 {
+		if err := w.patiently("note users' sessions", func() error { return w.shakenBy(w.opts.Store.AddSessions(w.ctx, p.users)) }); err != nil {
 			return err
 		}
 	}
-	if len(p.users) > 0 {
-		if err := w.patiently("note users' sessions", func() error { return w.shakenBy(w.opts.Store.AddSessions(w.ctx, p.users)) }); err != nil {
+	if len(p.sessions) > 0 {
+		if err := w.patiently("apply", func() error { return w.shakenBy(w.apply(p.sessions)) }); err != nil {
 			return err
 		}
 	}

@@ -90,7 +90,8 @@ var (
 
 // BrokenError names sessions whose own events don't follow on each other, or whose
 // beginning cannot be read. They are put aside: further changes are passed over and
-// readers get ErrRebuilding. All other sessions were applied.
+// readers get ErrRebuilding. All other sessions were applied. A repeat of the call that put
+// them aside names them again: its answer may have been lost, or another error told instead.
 type BrokenError struct{ Sessions []events.SessionID }
 
 func (e *BrokenError) Error() string {
@@ -117,7 +118,7 @@ type Store interface {
 	// so a repeat changes nothing. A session left from an older view is begun anew.
 	// Errors: ErrGap, ErrSuperseded, *BrokenError.
 	Apply(ctx context.Context, view string, sessions []SessionChanges) error
-	// AddSessions notes sessions that users are or were in.
+	// AddSessions notes sessions that users are or were in, before Apply has them there.
 	AddSessions(ctx context.Context, users map[events.UserID][]events.SessionID) error
 	// Note keeps what was told in the partition's changes, for KeepChanged or until there
 	// is too much of it.

@@ -73,7 +73,8 @@ type View interface {
 	Backward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]Item, error)
 	// Members gives present members with user id > after, ascending.
 	Members(ctx context.Context, s events.SessionID, after events.UserID, limit int) ([]MemberEntry, error)
-	// Sessions gives the sessions that the user is or was in, with id > after, ascending.
+	// Sessions gives the sessions that the user is or was in, with id > after, ascending; and
+	// one that the user is coming into, maybe a moment before Person tells of it.
 	Sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) ([]events.SessionID, error)
 	// Heads gives the last seqs of sessions, 1,000 at most a call. What can't be told now,
 	// since the view is being rebuilt, is left out.

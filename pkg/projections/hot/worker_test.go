@@ -256,7 +256,7 @@ func (s *stage) wantTold(want int, ended <-chan error) {
 	}
 }
 
-// TestTellsAfterWriting: head, then users' sessions, then the world.
+// TestTellsAfterWriting: users' sessions, then heads, then the world.
 func TestTellsAfterWriting(t *testing.T) {
 	s := newStage(t)
 	p, stop, ended := s.run()
@@ -267,7 +267,7 @@ func TestTellsAfterWriting(t *testing.T) {
 	s.say(1)
 	s.wantTold(1, ended)
 	stop()
-	want := []string{"open", "whole", "apply", "apply", "users", "users", "tell", "tell"}
+	want := []string{"open", "whole", "users", "users", "apply", "apply", "tell", "tell"}
 	if got := s.forget(); !slices.Equal(got, want) {
 		t.Errorf("calls are %v, want %v", got, want)
 	}
