@@ -41,6 +41,12 @@ func EmbeddedSpec() Spec {
 // quarantineRetention is for how long poison records wait for somebody to look.
 const quarantineRetention = 30 * 24 * time.Hour
 
+// A segment of the snapshots is closed when it is that large or old.
+const (
+	snapshotsSegmentBytes = 16 << 20
+	snapshotsSegmentAge   = 10 * time.Minute
+)
+
 var topics = []eventlog.Topic{eventlog.Commands, eventlog.Events, eventlog.Snapshots, eventlog.Quarantine, settled}
 
 // settings are the topic's configuration as it must be.
@@ -61,7 +67,12 @@ func (s Spec) settings(t eventlog.Topic) map[string]string {
 		}
 	case eventlog.Events:
 		c["retention.ms"] = "-1"
-	case eventlog.Snapshots, settled:
+	case eventlog.Snapshots:
+		c["cleanup.policy"], c["retention.ms"] = "compact", "-1"
+		// Only closed segments are compacted, and whoever restores reads what is not.
+		c["segment.bytes"], c["segment.ms"] = strconv.Itoa(snapshotsSegmentBytes), ms(snapshotsSegmentAge)
+		c["min.cleanable.dirty.ratio"] = "0.2"
+	case settled:
 		c["cleanup.policy"], c["retention.ms"] = "compact", "-1"
 	case eventlog.Quarantine:
 		c["retention.ms"] = ms(quarantineRetention)
