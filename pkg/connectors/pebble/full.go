@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // A disk that takes nothing more, or fails, ends the process: what counts is in the log, and whoever takes the partitions
@@ -68,3 +69,51 @@ func isDisk(err error) bool {
 func (q quiet) listener() *pebble.EventListener {
 	return &pebble.EventListener{BackgroundError: q.background}
 }
+
+// guardedFS ends the process at the first write that fails for the disk's sake. Pebble itself
+// panics at some of them while it holds no lock that it lets go of, which nobody can catch.
+type guardedFS struct {
+	vfs.FS
+	quiet
+}
+
+// Create implements vfs.FS.
+func (g guardedFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return g.guard(g.FS.Create(name, c))
+}
+
+// ReuseForWrite implements vfs.FS.
+func (g guardedFS) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return g.guard(g.FS.ReuseForWrite(from, to, c))
+}
+
+func (g guardedFS) guard(f vfs.File, err error) (vfs.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	return guardedFile{f, g.quiet}, nil
+}
+
+type guardedFile struct {
+	vfs.File
+	quiet
+}
+
+func (g guardedFile) must(err error) error {
+	if isDisk(err) {
+		g.exit(err)
+	}
+	return err
+}
+
+// Write implements vfs.File.
+func (g guardedFile) Write(p []byte) (int, error) {
+	n, err := g.File.Write(p)
+	return n, g.must(err)
+}
+
+// Sync implements vfs.File.
+func (g guardedFile) Sync() error { return g.must(g.File.Sync()) }
+
+// SyncData implements vfs.File.
+func (g guardedFile) SyncData() error { return g.must(g.File.SyncData()) }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"annal/pkg/events"
 	"annal/pkg/sequencer"
@@ -66,7 +67,7 @@ func Open(dir, cluster string, log *slog.Logger) (*DB, error) {
 	cache := pebble.NewCache(cacheBytes)
 	defer cache.Unref()
 	opts := &pebble.Options{
-		Cache: cache, MemTableSize: memTableBytes,
+		FS: guardedFS{vfs.Default, quiet{log}}, Cache: cache, MemTableSize: memTableBytes,
 		L0CompactionThreshold: topFiles, L0StopWritesThreshold: stopFiles,
 		Logger: quiet{log}, EventListener: quiet{log}.listener(), FormatMajorVersion: pebble.FormatNewest,
 	}
