@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -63,7 +64,11 @@ func (h *hub) readChanged(ctx context.Context, places map[int32]string, first bo
 		if again || passed {
 			all = true
 			h.gw.ports.Metrics.missed.WithLabelValues("all").Inc()
-			h.gw.log.Warn("all heads are compared", "partition", p, "changes_passed", passed, "whole_again", again)
+			level := slog.LevelInfo
+			if passed {
+				level = slog.LevelWarn
+			}
+			h.gw.log.Log(ctx, level, "all heads are compared", "partition", p, "changes_passed", passed, "whole_again", again)
 		}
 		if failure != nil {
 			err = failure
