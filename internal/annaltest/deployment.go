@@ -131,3 +131,18 @@ func Verify(t *testing.T, file string) {
 	t.Helper()
 	t.Logf("annal verify: %s", Run(t, "verify", "--endpoints", file))
 }
+
+// OwnRedis starts a Redis of the test's own.
+func OwnRedis(t *testing.T, opts devstack.RedisOptions) *devstack.Redis {
+	t.Helper()
+	r, err := devstack.StartRedis(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := r.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}

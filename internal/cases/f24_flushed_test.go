@@ -92,7 +92,7 @@ var revokedAndUnread = []uint64{100, 101}
 
 func newWindow(t *testing.T) *window {
 	t.Helper()
-	redis := ownRedis(t)
+	redis := annaltest.OwnRedis(t, devstack.RedisOptions{})
 	w := &window{d: annaltest.NewDeploymentOn(t, redis.Addr()), redis: redis, what: "a flush"}
 	w.d.Serve(t, "sequencer", "hot", "gateway")
 	w.Pair = annaltest.Meet(t, annaltest.Connect(t, w.d.File(), w.d.Token(t, "u1"), ""), annaltest.Connect(t, w.d.File(), w.d.Token(t, "u2"), ""))

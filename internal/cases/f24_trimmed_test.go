@@ -24,7 +24,7 @@ import (
 // That it restores from the archive comes with it.
 func TestF24LogTrimmedBelowACommit(t *testing.T) {
 	t.Parallel()
-	redis := ownRedis(t)
+	redis := annaltest.OwnRedis(t, devstack.RedisOptions{})
 	d := annaltest.NewDeploymentOn(t, redis.Addr())
 	d.Serve(t, "sequencer", "hot", "gateway")
 	opened := d.Open(t)
@@ -116,21 +116,6 @@ func TestF24LogTrimmedBelowACommit(t *testing.T) {
 	if got := late.ask(history(p.Session, 0)).GetError().GetCode(); got != string(events.CodeTryAgain) {
 		t.Errorf("reading without a view is answered with %q, want %s", got, events.CodeTryAgain)
 	}
-}
-
-// ownRedis starts a Redis of the test's own.
-func ownRedis(t *testing.T) *devstack.Redis {
-	t.Helper()
-	r, err := devstack.StartRedis(t.Context(), devstack.RedisOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return r
 }
 
 // deleteBelow deletes the events of a partition below an offset, as retention would.

@@ -68,21 +68,6 @@ func kafkaCluster(t *testing.T) *devstack.KafkaCluster {
 	return c
 }
 
-// ownRedis is a Redis of the test's own.
-func ownRedis(t *testing.T, opts devstack.RedisOptions) *devstack.Redis {
-	t.Helper()
-	r, err := devstack.StartRedis(t.Context(), opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return r
-}
-
 // ownProxy is one of the test's own.
 func ownProxy(t *testing.T, to string) *devstack.Proxy {
 	t.Helper()

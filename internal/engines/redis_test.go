@@ -14,6 +14,7 @@ import (
 
 	clientv1 "annal/gen/annal/client/v1"
 	logv1 "annal/gen/annal/log/v1"
+	"annal/internal/annaltest"
 	"annal/internal/devstack"
 	"annal/pkg/client"
 )
@@ -102,7 +103,7 @@ func (r *readers) finish() {
 
 // TestRedisGone: Redis hangs, and then is killed and comes back empty. Nothing is answered meanwhile, readers come again.
 func TestRedisGone(t *testing.T) {
-	redis := ownRedis(t, devstack.RedisOptions{})
+	redis := annaltest.OwnRedis(t, devstack.RedisOptions{})
 	w := start(t, on{kafka: kafkaCluster(t).Addrs(), redis: redis.Addr()})
 	f := w.flow(2)
 	r := f.read()
@@ -128,7 +129,7 @@ func TestRedisGone(t *testing.T) {
 
 // TestRedisEmptied: the view is built from the log, and no reader is shown less than was acked.
 func TestRedisEmptied(t *testing.T) {
-	redis := ownRedis(t, devstack.RedisOptions{})
+	redis := annaltest.OwnRedis(t, devstack.RedisOptions{})
 	w := start(t, on{kafka: kafkaCluster(t).Addrs(), redis: redis.Addr()})
 	f := w.flow(2)
 	r := f.read()
@@ -145,7 +146,7 @@ func TestRedisEmptied(t *testing.T) {
 // TestRedisFailsOver: a server with an older copy takes over; what it lacks is applied again, told to nobody twice.
 func TestRedisFailsOver(t *testing.T) {
 	dir, elsewhere := t.TempDir(), t.TempDir()
-	first := ownRedis(t, devstack.RedisOptions{Dir: dir})
+	first := annaltest.OwnRedis(t, devstack.RedisOptions{Dir: dir})
 	proxy := ownProxy(t, first.Addr())
 	w := start(t, on{kafka: kafkaCluster(t).Addrs(), redis: proxy.Addr()})
 	f := w.flow(2)
@@ -153,7 +154,7 @@ func TestRedisFailsOver(t *testing.T) {
 	dump, err := os.ReadFile(filepath.Join(dir, "dump.rdb"))
 	w.ok(err)
 	w.ok(os.WriteFile(filepath.Join(elsewhere, "dump.rdb"), dump, 0o600))
-	second := ownRedis(t, devstack.RedisOptions{Dir: elsewhere})
+	second := annaltest.OwnRedis(t, devstack.RedisOptions{Dir: elsewhere})
 	f.goesOn(50) // which the copy does not have
 	r := f.read()
 	replays, rebuilds := w.metric("annal_hot_replays_total"), w.metric("annal_hot_rebuilds_total")
@@ -170,7 +171,7 @@ func TestRedisFailsOver(t *testing.T) {
 
 // TestRedisEvicts: single keys go, one after the other, of a session that is in use and of one that is only read.
 func TestRedisEvicts(t *testing.T) {
-	redis := ownRedis(t, devstack.RedisOptions{})
+	redis := annaltest.OwnRedis(t, devstack.RedisOptions{})
 	w := start(t, on{kafka: kafkaCluster(t).Addrs(), redis: redis.Addr()})
 	f := w.flow(2)
 	alice := w.connect("alice")
@@ -219,7 +220,7 @@ func TestRedisEvicts(t *testing.T) {
 
 // TestPubSubBreaks: the connections of the subscriptions break while all else works.
 func TestPubSubBreaks(t *testing.T) {
-	redis := ownRedis(t, devstack.RedisOptions{})
+	redis := annaltest.OwnRedis(t, devstack.RedisOptions{})
 	w := start(t, on{kafka: kafkaCluster(t).Addrs(), redis: redis.Addr()})
 	f := w.flow(2)
 	admin := w.redis(redis.Addr())

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"annal/internal/annaltest"
 	"annal/internal/app"
 	"annal/internal/devstack"
 	"annal/internal/endpoints"
@@ -139,21 +140,12 @@ func (w *world) connect(user string) *client.Client {
 // until waits until check is nil.
 func (w *world) until(what string, check func() error) {
 	w.Helper()
-	ctx, cancel := context.WithTimeout(w.Context(), patience)
-	defer cancel()
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	for {
-		err := check()
-		if err == nil {
-			return
+	annaltest.Eventually(w.T, patience, func() error {
+		if err := check(); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			w.Fatalf("%s: not within %v: %v", what, patience, err)
-		}
-	}
+		return nil
+	})
 }
 
 // says waits until the roles have logged a line that has all the texts.
@@ -167,7 +159,7 @@ func (w *world) says(texts ...string) {
 	})
 }
 
-// saidOften fails the test when lines came by the retry.
+// saidLittle fails the test when lines came by the retry.
 func (w *world) saidLittle(since, most int) {
 	w.Helper()
 	if n := w.log.count() - since; n > most {

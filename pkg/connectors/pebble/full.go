@@ -12,8 +12,8 @@ import (
 )
 
 // A disk that takes nothing more, or fails, ends the process: what counts is in the log, and whoever takes the partitions
-// over needs nothing that is here. Going on would be of no use: Pebble keeps the locks of a write that failed, and tries
-// a failed flush again without a pause.
+// over needs nothing that is here. Going on would be of no use: Pebble keeps the locks of a write that failed, panics
+// where nobody can catch it, and tries a failed flush again without a pause.
 
 // quiet keeps Pebble's own narration at debug level.
 type quiet struct{ log *slog.Logger }
@@ -36,24 +36,9 @@ func (q quiet) exit(err error) {
 	os.Exit(1)
 }
 
-// endOnDisk, deferred, ends the process when a write panicked for the disk's sake, as Pebble's do.
-func (q quiet) endOnDisk() {
-	failure := recover()
-	if failure == nil {
-		return
-	}
-	if err, ok := failure.(error); ok && isDisk(err) {
-		q.exit(err)
-	}
-	panic(failure)
-}
-
 // background hears of what failed while nobody waited for it.
 func (q quiet) background(err error) {
-	if isDisk(err) {
-		q.exit(err)
-	}
-	q.Errorf("in the background: %v", err)
+	q.Errorf("in the background: %v", q.must(err))
 }
 
 // isDisk says of an error that the disk is full, or fails.
@@ -70,8 +55,7 @@ func (q quiet) listener() *pebble.EventListener {
 	return &pebble.EventListener{BackgroundError: q.background}
 }
 
-// guardedFS ends the process at the first write that fails for the disk's sake. Pebble itself
-// panics at some of them while it holds no lock that it lets go of, which nobody can catch.
+// guardedFS ends the process at the first file or write that fails for the disk's sake.
 type guardedFS struct {
 	vfs.FS
 	quiet
@@ -88,7 +72,7 @@ func (g guardedFS) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.
 }
 
 func (g guardedFS) guard(f vfs.File, err error) (vfs.File, error) {
-	if err != nil {
+	if g.must(err) != nil {
 		return nil, err
 	}
 	return guardedFile{f, g.quiet}, nil
@@ -99,9 +83,10 @@ type guardedFile struct {
 	quiet
 }
 
-func (g guardedFile) must(err error) error {
+// must gives the error back, unless it is the disk's.
+func (q quiet) must(err error) error {
 	if isDisk(err) {
-		g.exit(err)
+		q.exit(err)
 	}
 	return err
 }

@@ -37,9 +37,8 @@ var clusterKey = []byte("\xff\xff\xff\xffcluster")
 
 // DB is the database of one data directory.
 type DB struct {
-	db  *pebble.DB
-	log quiet
-	mu  sync.Mutex
+	db *pebble.DB
+	mu sync.Mutex
 	// open are the partitions whose store is in use.
 	open map[int32]bool
 }
@@ -81,7 +80,7 @@ func Open(dir, cluster string, log *slog.Logger) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pebble: open %s: %w", dir, err)
 	}
-	d := &DB{db: db, log: quiet{log}, open: map[int32]bool{}}
+	d := &DB{db: db, open: map[int32]bool{}}
 	if err := d.claim(cluster, log); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -90,7 +89,6 @@ func Open(dir, cluster string, log *slog.Logger) (*DB, error) {
 
 // claim makes sure that the rows are of that cluster's log.
 func (d *DB) claim(cluster string, log *slog.Logger) error {
-	defer d.log.endOnDisk()
 	want := form + cluster
 	had, err := d.get(clusterKey)
 	if err != nil {
@@ -128,7 +126,6 @@ func (d *DB) get(key []byte) ([]byte, error) {
 
 // Close writes what is in memory and closes the files. Stores must be closed before.
 func (d *DB) Close() error {
-	defer d.log.endOnDisk()
 	if err := errors.Join(d.db.Flush(), d.db.Close()); err != nil {
 		return fmt.Errorf("pebble: %w", err)
 	}
@@ -246,7 +243,6 @@ func (s *store) Apply(p events.Progress, rows []sequencer.StoredRow) error {
 
 // write commits a batch.
 func (s *store) write(fill func(*pebble.Batch) error) error {
-	defer s.db.log.endOnDisk()
 	b := s.db.db.NewBatch()
 	err := fill(b)
 	if err == nil {
