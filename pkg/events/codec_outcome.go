@@ -82,6 +82,8 @@ func (w *wireWriter) event(e Event) {
 		w.end(policy)
 		w.members(4, e.Members)
 		wireString(w, 5, e.Title)
+		wireString(w, 6, e.Text)
+		w.uint(7, uint64(e.Contact))
 		w.end(m)
 	case Added:
 		m := w.begin(11)
@@ -90,15 +92,15 @@ func (w *wireWriter) event(e Event) {
 		w.end(m)
 	case Removed:
 		m := w.begin(12)
-		for _, u := range e.Users {
-			wireElement(w, 1, u)
-		}
+		w.userList(1, e.Users)
 		w.allSkipped(e.Skipped)
 		wireString(w, 3, e.Promoted)
 		w.bool(4, e.Closed)
 		w.end(m)
 	case Joined:
-		w.empty(13)
+		m := w.begin(13)
+		w.hash(1, e.Invite)
+		w.end(m)
 	case Left:
 		m := w.begin(14)
 		wireString(w, 1, e.Promoted)
@@ -110,6 +112,7 @@ func (w *wireWriter) event(e Event) {
 		body := w.begin(2)
 		w.body(e.Body)
 		w.end(body)
+		w.refs(3, &e.Refs)
 		w.end(m)
 	case Revoked:
 		w.target(16, e.Target, e.TargetIndex)
@@ -122,11 +125,106 @@ func (w *wireWriter) event(e Event) {
 		w.end(body)
 		w.end(m)
 	case Deleted:
-		w.target(18, e.Target, e.TargetIndex)
+		m := w.begin(18)
+		w.uint(1, uint64(e.Target))
+		w.uint(2, uint64(e.TargetIndex))
+		wireString(w, 3, e.Reason)
+		w.end(m)
 	case Read:
 		w.target(19, e.Marker, e.MarkerIndex)
 	case nil:
 		w.err = errors.New("the outcome is accepted without an event")
+	default:
+		w.laterEvent(e)
+	}
+}
+
+// laterEvent writes those that came to be later.
+func (w *wireWriter) laterEvent(e Event) {
+	m := 0
+	switch e := e.(type) {
+	case InfoSet:
+		m = w.begin(20)
+		info := w.begin(1)
+		w.infoChange(&e.Info)
+		w.end(info)
+	case PolicySet:
+		m = w.begin(21)
+		policy := w.begin(1)
+		w.policy(e.Policy)
+		w.end(policy)
+	case RoleSet:
+		m = w.begin(22)
+		wireString(w, 1, e.User)
+		w.uint(2, uint64(e.Role))
+		wireString(w, 3, e.Demoted)
+	case Muted:
+		m = w.begin(23)
+		w.userList(1, e.Users)
+		w.allSkipped(e.Skipped)
+		w.uint(3, uint64(e.Until))
+	case Dismissed:
+		m = w.begin(24)
+	case Asked:
+		m = w.begin(25)
+		wireString(w, 1, e.Text)
+	case Refused:
+		m = w.begin(26)
+		w.userList(1, e.Users)
+		w.allSkipped(e.Skipped)
+	case Invited:
+		m = w.begin(27)
+		w.hash(1, e.Code)
+		w.uint(2, uint64(e.Expires))
+		w.uint(3, uint64(e.Uses))
+	case Uninvited:
+		m = w.begin(28)
+		w.hash(1, e.Code)
+	case Reacted:
+		m = w.begin(29)
+		w.uint(1, uint64(e.Target))
+		w.uint(2, uint64(e.TargetIndex))
+		wireString(w, 3, e.Emoji)
+		w.bool(4, e.Off)
+	case Pinned:
+		m = w.begin(30)
+		w.uint(1, uint64(e.Target))
+		w.uint(2, uint64(e.TargetIndex))
+		w.bool(3, e.Off)
+	case Delivered:
+		m = w.begin(31)
+		w.uint(1, uint64(e.Marker))
+		w.uint(2, uint64(e.MarkerIndex))
+	case ContactChanged:
+		m = w.begin(32)
+		w.uint(1, uint64(e.Step))
+		wireString(w, 2, e.Text)
+		w.uint(3, uint64(e.State))
+	case Reported:
+		m = w.begin(33)
+		w.uint(1, uint64(e.Target))
+		w.uint(2, uint64(e.TargetIndex))
+		wireString(w, 3, e.Reason)
+	case Hidden:
+		m = w.begin(34)
+		wireString(w, 1, e.Session)
+		wireUints(w, 2, e.Seqs)
+	case SessionSet:
+		m = w.begin(35)
+		wireString(w, 1, e.Session)
+		settings := w.begin(2)
+		w.settingsChange(&e.Settings)
+		w.end(settings)
+	case DeviceSet:
+		m = w.begin(36)
+		wireString(w, 1, e.Device)
+		w.pushToken(2, e.Push)
+		w.bool(3, e.Off)
+	case AccountClosed:
+		m = w.begin(37)
+	}
+	if m != 0 {
+		w.end(m)
 	}
 }
 
@@ -262,8 +360,13 @@ func (r *wireReader) event(to *Event) {
 	case 12:
 		*to = r.removed()
 	case 13:
-		r.within(func() {})
-		*to = Joined{}
+		var e Joined
+		r.within(func() {
+			if r.field == 1 {
+				r.fixed(e.Invite[:])
+			}
+		})
+		*to = e
 	case 14:
 		var e Left
 		r.within(func() {
@@ -283,6 +386,8 @@ func (r *wireReader) event(to *Event) {
 				e.Index = Index(r.number)
 			case 2:
 				e.Body = r.body()
+			case 3:
+				e.Refs = r.refs()
 			}
 		})
 		*to = e
@@ -305,11 +410,129 @@ func (r *wireReader) event(to *Event) {
 		*to = e
 		r.check(e.Body.readable())
 	case 18:
-		s, i := r.target()
-		*to = Deleted{Target: s, TargetIndex: i}
+		s, i, reason, _ := r.targetWith()
+		*to = Deleted{Target: s, TargetIndex: i, Reason: reason}
 	case 19:
 		s, i := r.target()
 		*to = Read{Marker: s, MarkerIndex: i}
+	default:
+		r.laterEvent(to)
+	}
+}
+
+func (r *wireReader) laterEvent(to *Event) {
+	switch r.field {
+	case 20:
+		var e InfoSet
+		r.within(func() {
+			if r.field == 1 {
+				e.Info = r.infoChange()
+			}
+		})
+		*to = e
+	case 21:
+		var e PolicySet
+		r.within(func() {
+			if r.field == 1 {
+				e.Policy = r.policy()
+			}
+		})
+		*to = e
+	case 22:
+		var e RoleSet
+		r.within(func() {
+			switch r.field {
+			case 1:
+				e.User = UserID(r.string())
+			case 2:
+				e.Role = Role(r.number)
+			case 3:
+				e.Demoted = UserID(r.string())
+			}
+		})
+		*to = e
+	case 23:
+		var e Muted
+		r.within(func() {
+			switch r.field {
+			case 1:
+				e.Users = append(e.Users, UserID(r.string()))
+			case 2:
+				e.Skipped = append(e.Skipped, r.skipped())
+			case 3:
+				e.Until = Millis(r.number)
+			}
+		})
+		*to = e
+	case 24:
+		r.within(func() {})
+		*to = Dismissed{}
+	case 25:
+		*to = Asked{Text: r.onlyString()}
+	case 26:
+		var e Refused
+		r.within(func() {
+			switch r.field {
+			case 1:
+				e.Users = append(e.Users, UserID(r.string()))
+			case 2:
+				e.Skipped = append(e.Skipped, r.skipped())
+			}
+		})
+		*to = e
+	case 27:
+		code, expires, uses := r.invite()
+		*to = Invited{Code: code, Expires: expires, Uses: uses}
+	case 28:
+		code, _, _ := r.invite()
+		*to = Uninvited{Code: code}
+	case 29:
+		s, i, emoji, off := r.targetWith()
+		*to = Reacted{Target: s, TargetIndex: i, Emoji: emoji, Off: off}
+	case 30:
+		var e Pinned
+		r.within(func() {
+			switch r.field {
+			case 1:
+				e.Target = Seq(r.number)
+			case 2:
+				e.TargetIndex = Index(r.number)
+			case 3:
+				e.Off = r.bool()
+			}
+		})
+		*to = e
+	case 31:
+		s, i := r.target()
+		*to = Delivered{Marker: s, MarkerIndex: i}
+	case 32:
+		var e ContactChanged
+		r.within(func() {
+			switch r.field {
+			case 1:
+				e.Step = ContactStep(r.number)
+			case 2:
+				e.Text = r.string()
+			case 3:
+				e.State = ContactState(r.number)
+			}
+		})
+		*to = e
+	case 33:
+		s, i, reason, _ := r.targetWith()
+		*to = Reported{Target: s, TargetIndex: i, Reason: reason}
+	case 34:
+		session, seqs := r.hidden()
+		*to = Hidden{Session: session, Seqs: seqs}
+	case 35:
+		session, settings := r.sessionSettings()
+		*to = SessionSet{Session: session, Settings: settings}
+	case 36:
+		device, push, off := r.device()
+		*to = DeviceSet{Device: device, Push: push, Off: off}
+	case 37:
+		r.within(func() {})
+		*to = AccountClosed{}
 	}
 }
 
@@ -326,6 +549,10 @@ func (r *wireReader) created() (e Created) {
 			e.Members = append(e.Members, r.member())
 		case 5:
 			e.Title = r.string()
+		case 6:
+			e.Text = r.string()
+		case 7:
+			e.Contact = ContactState(r.number)
 		}
 	})
 	return e
@@ -359,6 +586,23 @@ func (r *wireReader) target() (s Seq, i Index) {
 	return s, i
 }
 
+// targetWith reads a message's numbers, a text, and whether it is off.
+func (r *wireReader) targetWith() (s Seq, i Index, text string, off bool) {
+	r.within(func() {
+		switch r.field {
+		case 1:
+			s = Seq(r.number)
+		case 2:
+			i = Index(r.number)
+		case 3:
+			text = r.string()
+		case 4:
+			off = r.bool()
+		}
+	})
+	return s, i, text, off
+}
+
 // resultBody gives the body that takes the most room in a result.
 func resultBody(r Result) Body {
 	switch r := r.(type) {
@@ -368,7 +612,8 @@ func resultBody(r Result) Body {
 			return e.Body
 		case Overridden:
 			return e.Body
-		case Created, Added, Removed, Joined, Left, Revoked, Deleted, Read, nil:
+		case Created, Added, Removed, Joined, Left, Revoked, Deleted, Read, InfoSet, PolicySet, RoleSet, Muted, Dismissed, Asked,
+			Refused, Invited, Uninvited, Reacted, Pinned, Delivered, ContactChanged, Reported, Hidden, SessionSet, DeviceSet, AccountClosed, nil:
 		}
 	case Rejected:
 		if r.Command != nil {

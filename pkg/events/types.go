@@ -201,6 +201,11 @@ type Refs struct {
 	Priority   Priority
 }
 
+// IsZero says that it refers to nothing and wants nothing.
+func (r *Refs) IsZero() bool {
+	return r.ReplyTo == 0 && r.Thread == 0 && len(r.Mentions) == 0 && !r.MentionAll && r.Priority == 0
+}
+
 // ContactStep is what one of the two of a direct session does about being contacts.
 type ContactStep uint8
 

@@ -71,7 +71,10 @@ func (m *message) changesMembers() bool {
 	switch m.event.(type) {
 	case events.Removed, events.Left:
 		return true
-	case events.Created, events.Added, events.Joined, events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read:
+	case events.Created, events.Added, events.Joined, events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read,
+		events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
+		events.Uninvited, events.Reacted, events.Pinned, events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet,
+		events.DeviceSet, events.AccountClosed:
 	}
 	return false
 }
@@ -190,7 +193,10 @@ func (t *topic) count(m *message) {
 		t.members -= min(t.members, uint32(len(e.Users)))
 	case events.Left:
 		t.members -= min(t.members, 1)
-	case events.Created, events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read:
+	case events.Created, events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read,
+		events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
+		events.Uninvited, events.Reacted, events.Pinned, events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet,
+		events.DeviceSet, events.AccountClosed:
 	}
 }
 

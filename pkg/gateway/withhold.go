@@ -17,10 +17,10 @@ import (
 // withhold takes out of an event the text that belongs to what the person may not see.
 func withhold(e *clientv1.Event, sees func(events.Seq) bool) {
 	if m := e.GetSent(); m.GetOverridden() > 0 && !sees(events.Seq(m.GetOverridden())) {
-		m.Text = ""
+		m.Text, m.Content = "", nil
 	}
 	if m := e.GetOverridden(); m != nil && !sees(events.Seq(m.GetTarget())) {
-		m.Text = ""
+		m.Text, m.Content = "", nil
 	}
 }
 

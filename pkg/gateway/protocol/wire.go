@@ -51,7 +51,7 @@ func wireObject[M any](r *reader, m *M, message []byte, field func(r *reader, m 
 			r.under(key)
 		case f == unknownField:
 			r.fail(events.CodeInvalidField, "unknown field %q", key)
-		case f&seen&^repeatedFields != 0:
+		case f&fieldRepeated == 0 && f&seen&^repeatedFields != 0:
 			r.fail(events.CodeInvalidField, "%q stands twice", key)
 		}
 		seen |= f
@@ -108,6 +108,22 @@ func (r *reader) wireString() string {
 		return ""
 	}
 	return string(v)
+}
+
+// bytesType is what values with a length are written as.
+const bytesType = protowire.BytesType
+
+// packed reads the numbers of a packed field.
+func (r *reader) packed() (all []uint64) {
+	for b := r.payload(); len(b) > 0; {
+		v, n := protowire.ConsumeVarint(b)
+		if n < 0 {
+			r.malformed(protowire.ParseError(n))
+			return nil
+		}
+		all, b = append(all, v), b[n:]
+	}
+	return all
 }
 
 // wireEnum reads an enum's number, which has to have a name.

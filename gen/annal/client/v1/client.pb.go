@@ -48,6 +48,24 @@ type ClientFrame struct {
 	//	*ClientFrame_Override
 	//	*ClientFrame_Delete
 	//	*ClientFrame_MarkRead
+	//	*ClientFrame_SetInfo
+	//	*ClientFrame_SetPolicy
+	//	*ClientFrame_SetRole
+	//	*ClientFrame_Mute
+	//	*ClientFrame_Dismiss
+	//	*ClientFrame_Ask
+	//	*ClientFrame_Refuse
+	//	*ClientFrame_Invite
+	//	*ClientFrame_Uninvite
+	//	*ClientFrame_React
+	//	*ClientFrame_Pin
+	//	*ClientFrame_MarkDelivered
+	//	*ClientFrame_Contact
+	//	*ClientFrame_Report
+	//	*ClientFrame_Hide
+	//	*ClientFrame_SetSession
+	//	*ClientFrame_SetDevice
+	//	*ClientFrame_CloseAccount
 	Op isClientFrame_Op `protobuf_oneof:"op"`
 	// Commands only: the sender's own id for the command, the same on every resend.
 	ClientId string `protobuf:"bytes,40,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
@@ -275,6 +293,168 @@ func (x *ClientFrame) GetMarkRead() *MarkRead {
 	return nil
 }
 
+func (x *ClientFrame) GetSetInfo() *SetInfo {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_SetInfo); ok {
+			return x.SetInfo
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetSetPolicy() *SetPolicy {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_SetPolicy); ok {
+			return x.SetPolicy
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetSetRole() *SetRole {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_SetRole); ok {
+			return x.SetRole
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetMute() *Mute {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Mute); ok {
+			return x.Mute
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetDismiss() *Dismiss {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Dismiss); ok {
+			return x.Dismiss
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetAsk() *Ask {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Ask); ok {
+			return x.Ask
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetRefuse() *Refuse {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Refuse); ok {
+			return x.Refuse
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetInvite() *Invite {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Invite); ok {
+			return x.Invite
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetUninvite() *Uninvite {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Uninvite); ok {
+			return x.Uninvite
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetReact() *React {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_React); ok {
+			return x.React
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetPin() *Pin {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Pin); ok {
+			return x.Pin
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetMarkDelivered() *MarkDelivered {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_MarkDelivered); ok {
+			return x.MarkDelivered
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetContact() *Contact {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Contact); ok {
+			return x.Contact
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetReport() *Report {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Report); ok {
+			return x.Report
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetHide() *Hide {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Hide); ok {
+			return x.Hide
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetSetSession() *SetSession {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_SetSession); ok {
+			return x.SetSession
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetSetDevice() *SetDevice {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_SetDevice); ok {
+			return x.SetDevice
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetCloseAccount() *CloseAccount {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_CloseAccount); ok {
+			return x.CloseAccount
+		}
+	}
+	return nil
+}
+
 func (x *ClientFrame) GetClientId() string {
 	if x != nil {
 		return x.ClientId
@@ -376,6 +556,78 @@ type ClientFrame_MarkRead struct {
 	MarkRead *MarkRead `protobuf:"bytes,29,opt,name=mark_read,json=markRead,proto3,oneof"`
 }
 
+type ClientFrame_SetInfo struct {
+	SetInfo *SetInfo `protobuf:"bytes,30,opt,name=set_info,json=setInfo,proto3,oneof"`
+}
+
+type ClientFrame_SetPolicy struct {
+	SetPolicy *SetPolicy `protobuf:"bytes,31,opt,name=set_policy,json=setPolicy,proto3,oneof"`
+}
+
+type ClientFrame_SetRole struct {
+	SetRole *SetRole `protobuf:"bytes,32,opt,name=set_role,json=setRole,proto3,oneof"`
+}
+
+type ClientFrame_Mute struct {
+	Mute *Mute `protobuf:"bytes,33,opt,name=mute,proto3,oneof"`
+}
+
+type ClientFrame_Dismiss struct {
+	Dismiss *Dismiss `protobuf:"bytes,34,opt,name=dismiss,proto3,oneof"`
+}
+
+type ClientFrame_Ask struct {
+	Ask *Ask `protobuf:"bytes,35,opt,name=ask,proto3,oneof"`
+}
+
+type ClientFrame_Refuse struct {
+	Refuse *Refuse `protobuf:"bytes,36,opt,name=refuse,proto3,oneof"`
+}
+
+type ClientFrame_Invite struct {
+	Invite *Invite `protobuf:"bytes,37,opt,name=invite,proto3,oneof"`
+}
+
+type ClientFrame_Uninvite struct {
+	Uninvite *Uninvite `protobuf:"bytes,38,opt,name=uninvite,proto3,oneof"`
+}
+
+type ClientFrame_React struct {
+	React *React `protobuf:"bytes,39,opt,name=react,proto3,oneof"`
+}
+
+type ClientFrame_Pin struct {
+	Pin *Pin `protobuf:"bytes,43,opt,name=pin,proto3,oneof"`
+}
+
+type ClientFrame_MarkDelivered struct {
+	MarkDelivered *MarkDelivered `protobuf:"bytes,44,opt,name=mark_delivered,json=markDelivered,proto3,oneof"`
+}
+
+type ClientFrame_Contact struct {
+	Contact *Contact `protobuf:"bytes,45,opt,name=contact,proto3,oneof"`
+}
+
+type ClientFrame_Report struct {
+	Report *Report `protobuf:"bytes,46,opt,name=report,proto3,oneof"`
+}
+
+type ClientFrame_Hide struct {
+	Hide *Hide `protobuf:"bytes,47,opt,name=hide,proto3,oneof"`
+}
+
+type ClientFrame_SetSession struct {
+	SetSession *SetSession `protobuf:"bytes,48,opt,name=set_session,json=setSession,proto3,oneof"`
+}
+
+type ClientFrame_SetDevice struct {
+	SetDevice *SetDevice `protobuf:"bytes,49,opt,name=set_device,json=setDevice,proto3,oneof"`
+}
+
+type ClientFrame_CloseAccount struct {
+	CloseAccount *CloseAccount `protobuf:"bytes,50,opt,name=close_account,json=closeAccount,proto3,oneof"`
+}
+
 func (*ClientFrame_Hello) isClientFrame_Op() {}
 
 func (*ClientFrame_Ping) isClientFrame_Op() {}
@@ -413,6 +665,42 @@ func (*ClientFrame_Override) isClientFrame_Op() {}
 func (*ClientFrame_Delete) isClientFrame_Op() {}
 
 func (*ClientFrame_MarkRead) isClientFrame_Op() {}
+
+func (*ClientFrame_SetInfo) isClientFrame_Op() {}
+
+func (*ClientFrame_SetPolicy) isClientFrame_Op() {}
+
+func (*ClientFrame_SetRole) isClientFrame_Op() {}
+
+func (*ClientFrame_Mute) isClientFrame_Op() {}
+
+func (*ClientFrame_Dismiss) isClientFrame_Op() {}
+
+func (*ClientFrame_Ask) isClientFrame_Op() {}
+
+func (*ClientFrame_Refuse) isClientFrame_Op() {}
+
+func (*ClientFrame_Invite) isClientFrame_Op() {}
+
+func (*ClientFrame_Uninvite) isClientFrame_Op() {}
+
+func (*ClientFrame_React) isClientFrame_Op() {}
+
+func (*ClientFrame_Pin) isClientFrame_Op() {}
+
+func (*ClientFrame_MarkDelivered) isClientFrame_Op() {}
+
+func (*ClientFrame_Contact) isClientFrame_Op() {}
+
+func (*ClientFrame_Report) isClientFrame_Op() {}
+
+func (*ClientFrame_Hide) isClientFrame_Op() {}
+
+func (*ClientFrame_SetSession) isClientFrame_Op() {}
+
+func (*ClientFrame_SetDevice) isClientFrame_Op() {}
+
+func (*ClientFrame_CloseAccount) isClientFrame_Op() {}
 
 // Hello authenticates. Sent again on a live connection it renews the token.
 type Hello struct {
@@ -909,8 +1197,10 @@ type Create struct {
 	// Fields left out take the deployment's defaults.
 	Policy *v1.Policy `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
 	// Service tokens only.
-	Base          uint64 `protobuf:"varint,4,opt,name=base,proto3" json:"base,omitempty"`
-	Name          string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	Base uint64 `protobuf:"varint,4,opt,name=base,proto3" json:"base,omitempty"`
+	Name string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	// A direct session where joining is by approval: what the other one is asked with.
+	Text          string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -976,6 +1266,13 @@ func (x *Create) GetBase() uint64 {
 func (x *Create) GetName() string {
 	if x != nil {
 		return x.Name
+	}
+	return ""
+}
+
+func (x *Create) GetText() string {
+	if x != nil {
+		return x.Text
 	}
 	return ""
 }
@@ -1085,8 +1382,10 @@ func (x *Remove) GetUsers() []string {
 }
 
 type Join struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	// An invite's code: who holds one may come in whatever the policy says.
+	Invite        string `protobuf:"bytes,2,opt,name=invite,proto3" json:"invite,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1124,6 +1423,13 @@ func (*Join) Descriptor() ([]byte, []int) {
 func (x *Join) GetSession() string {
 	if x != nil {
 		return x.Session
+	}
+	return ""
+}
+
+func (x *Join) GetInvite() string {
+	if x != nil {
+		return x.Invite
 	}
 	return ""
 }
@@ -1172,10 +1478,14 @@ func (x *Leave) GetSession() string {
 	return ""
 }
 
+// Send says something: a text, or other content.
 type Send struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
-	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Text    string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// Instead of text.
+	Content       *v1.Content `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`
+	Refs          *v1.Refs    `protobuf:"bytes,4,opt,name=refs,proto3" json:"refs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1222,6 +1532,20 @@ func (x *Send) GetText() string {
 		return x.Text
 	}
 	return ""
+}
+
+func (x *Send) GetContent() *v1.Content {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *Send) GetRefs() *v1.Refs {
+	if x != nil {
+		return x.Refs
+	}
+	return nil
 }
 
 type Revoke struct {
@@ -1277,10 +1601,12 @@ func (x *Revoke) GetSeq() uint64 {
 }
 
 type Override struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
-	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
-	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seq     uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	Text    string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// Instead of text.
+	Content       *v1.Content `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1336,11 +1662,20 @@ func (x *Override) GetText() string {
 	return ""
 }
 
+func (x *Override) GetContent() *v1.Content {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
 // Delete removes a message for all.
 type Delete struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
-	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seq     uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	// 1 KiB at most; for whoever moderates.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1387,6 +1722,13 @@ func (x *Delete) GetSeq() uint64 {
 		return x.Seq
 	}
 	return 0
+}
+
+func (x *Delete) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
 }
 
 type MarkRead struct {
@@ -1441,6 +1783,1026 @@ func (x *MarkRead) GetSeq() uint64 {
 	return 0
 }
 
+// SetInfo changes what a session says of itself: what is unset stays, what is empty is removed.
+type SetInfo struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Info          *v1.InfoChange         `protobuf:"bytes,2,opt,name=info,proto3" json:"info,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetInfo) Reset() {
+	*x = SetInfo{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetInfo) ProtoMessage() {}
+
+func (x *SetInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetInfo.ProtoReflect.Descriptor instead.
+func (*SetInfo) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *SetInfo) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *SetInfo) GetInfo() *v1.InfoChange {
+	if x != nil {
+		return x.Info
+	}
+	return nil
+}
+
+// SetPolicy changes a session's policy: what is unset stays.
+type SetPolicy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Policy        *v1.PolicyChange       `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetPolicy) Reset() {
+	*x = SetPolicy{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetPolicy) ProtoMessage() {}
+
+func (x *SetPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetPolicy.ProtoReflect.Descriptor instead.
+func (*SetPolicy) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *SetPolicy) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *SetPolicy) GetPolicy() *v1.PolicyChange {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+// SetRole changes a member's role. Giving ownership makes the owner of before an admin.
+type SetRole struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	Role          v1.Role                `protobuf:"varint,3,opt,name=role,proto3,enum=annal.log.v1.Role" json:"role,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetRole) Reset() {
+	*x = SetRole{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetRole) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetRole) ProtoMessage() {}
+
+func (x *SetRole) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetRole.ProtoReflect.Descriptor instead.
+func (*SetRole) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *SetRole) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *SetRole) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *SetRole) GetRole() v1.Role {
+	if x != nil {
+		return x.Role
+	}
+	return v1.Role(0)
+}
+
+// Mute keeps people from writing until a time: those named, or without any everybody below
+// admin. A time that has passed ends it.
+type Mute struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Users         []string               `protobuf:"bytes,2,rep,name=users,proto3" json:"users,omitempty"`
+	UntilMs       int64                  `protobuf:"varint,3,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Mute) Reset() {
+	*x = Mute{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Mute) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Mute) ProtoMessage() {}
+
+func (x *Mute) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Mute.ProtoReflect.Descriptor instead.
+func (*Mute) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Mute) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Mute) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *Mute) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+// Dismiss closes a session for all.
+type Dismiss struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Dismiss) Reset() {
+	*x = Dismiss{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Dismiss) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Dismiss) ProtoMessage() {}
+
+func (x *Dismiss) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Dismiss.ProtoReflect.Descriptor instead.
+func (*Dismiss) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Dismiss) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+// Ask asks to be let in, where joining is by approval.
+type Ask struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	// 1 KiB at most; shown to whoever may accept.
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ask) Reset() {
+	*x = Ask{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ask) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ask) ProtoMessage() {}
+
+func (x *Ask) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ask.ProtoReflect.Descriptor instead.
+func (*Ask) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Ask) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Ask) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// Refuse answers those who ask; adding them lets them in. Of oneself it takes the request back.
+type Refuse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Users         []string               `protobuf:"bytes,2,rep,name=users,proto3" json:"users,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refuse) Reset() {
+	*x = Refuse{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refuse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refuse) ProtoMessage() {}
+
+func (x *Refuse) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refuse.ProtoReflect.Descriptor instead.
+func (*Refuse) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Refuse) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Refuse) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+// Invite makes a code good for coming in. The code is the client's to choose, hard to guess, and
+// is not kept: the log has its SHA-256.
+type Invite struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	// 16 to 128 bytes.
+	Code string `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
+	// 0: it does not expire.
+	ExpiresMs int64 `protobuf:"varint,3,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
+	// How many people may come in by it; 0: any number.
+	Uses          uint32 `protobuf:"varint,4,opt,name=uses,proto3" json:"uses,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Invite) Reset() {
+	*x = Invite{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Invite) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Invite) ProtoMessage() {}
+
+func (x *Invite) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Invite.ProtoReflect.Descriptor instead.
+func (*Invite) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Invite) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Invite) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Invite) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
+func (x *Invite) GetUses() uint32 {
+	if x != nil {
+		return x.Uses
+	}
+	return 0
+}
+
+// Uninvite makes a code useless.
+type Uninvite struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Uninvite) Reset() {
+	*x = Uninvite{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Uninvite) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Uninvite) ProtoMessage() {}
+
+func (x *Uninvite) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Uninvite.ProtoReflect.Descriptor instead.
+func (*Uninvite) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Uninvite) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Uninvite) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+// React puts a reaction on a message, or with off takes it back.
+type React struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seq     uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	// 64 bytes at most.
+	Emoji         string `protobuf:"bytes,3,opt,name=emoji,proto3" json:"emoji,omitempty"`
+	Off           bool   `protobuf:"varint,4,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *React) Reset() {
+	*x = React{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *React) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*React) ProtoMessage() {}
+
+func (x *React) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use React.ProtoReflect.Descriptor instead.
+func (*React) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *React) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *React) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *React) GetEmoji() string {
+	if x != nil {
+		return x.Emoji
+	}
+	return ""
+}
+
+func (x *React) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+// Pin pins a message, or with off unpins it.
+type Pin struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	Off           bool                   `protobuf:"varint,3,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pin) Reset() {
+	*x = Pin{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pin) ProtoMessage() {}
+
+func (x *Pin) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pin.ProtoReflect.Descriptor instead.
+func (*Pin) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Pin) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Pin) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Pin) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+// MarkDelivered says how far the user's devices have got, where nobody read.
+type MarkDelivered struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MarkDelivered) Reset() {
+	*x = MarkDelivered{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MarkDelivered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MarkDelivered) ProtoMessage() {}
+
+func (x *MarkDelivered) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MarkDelivered.ProtoReflect.Descriptor instead.
+func (*MarkDelivered) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *MarkDelivered) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *MarkDelivered) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+// Contact is a step of one of the two of a direct session.
+type Contact struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Step    v1.ContactStep         `protobuf:"varint,2,opt,name=step,proto3,enum=annal.log.v1.ContactStep" json:"step,omitempty"`
+	// With asking; 1 KiB at most.
+	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Contact) Reset() {
+	*x = Contact{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Contact) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Contact) ProtoMessage() {}
+
+func (x *Contact) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Contact.ProtoReflect.Descriptor instead.
+func (*Contact) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *Contact) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Contact) GetStep() v1.ContactStep {
+	if x != nil {
+		return x.Step
+	}
+	return v1.ContactStep(0)
+}
+
+func (x *Contact) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// Report tells the session's admins and the operators of a message.
+type Report struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seq     uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	// 1 KiB at most.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Report) Reset() {
+	*x = Report{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Report) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Report) ProtoMessage() {}
+
+func (x *Report) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Report.ProtoReflect.Descriptor instead.
+func (*Report) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *Report) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Report) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Report) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Hide deletes messages of a session for the user alone, on all own devices.
+type Hide struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	// 100 at most.
+	Seqs          []uint64 `protobuf:"varint,2,rep,packed,name=seqs,proto3" json:"seqs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hide) Reset() {
+	*x = Hide{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hide) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hide) ProtoMessage() {}
+
+func (x *Hide) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hide.ProtoReflect.Descriptor instead.
+func (*Hide) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *Hide) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Hide) GetSeqs() []uint64 {
+	if x != nil {
+		return x.Seqs
+	}
+	return nil
+}
+
+// SetSession changes how a session is shown to the user, on all own devices: what is unset stays.
+type SetSession struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Settings      *v1.SessionSettings    `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetSession) Reset() {
+	*x = SetSession{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetSession) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetSession) ProtoMessage() {}
+
+func (x *SetSession) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetSession.ProtoReflect.Descriptor instead.
+func (*SetSession) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *SetSession) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *SetSession) GetSettings() *v1.SessionSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+// SetDevice registers a device of the user's, or with off forgets it.
+type SetDevice struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Device        string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	Push          *v1.PushToken          `protobuf:"bytes,2,opt,name=push,proto3" json:"push,omitempty"`
+	Off           bool                   `protobuf:"varint,3,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetDevice) Reset() {
+	*x = SetDevice{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetDevice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetDevice) ProtoMessage() {}
+
+func (x *SetDevice) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetDevice.ProtoReflect.Descriptor instead.
+func (*SetDevice) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *SetDevice) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *SetDevice) GetPush() *v1.PushToken {
+	if x != nil {
+		return x.Push
+	}
+	return nil
+}
+
+func (x *SetDevice) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+// CloseAccount ends the user's own session, and then, one by one, the user's part in all others.
+type CloseAccount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CloseAccount) Reset() {
+	*x = CloseAccount{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CloseAccount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CloseAccount) ProtoMessage() {}
+
+func (x *CloseAccount) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CloseAccount.ProtoReflect.Descriptor instead.
+func (*CloseAccount) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{37}
+}
+
 // ServerFrame is what a server sends: a reply to the frame of that id, an event
 // of a subscribed session, or a notice.
 type ServerFrame struct {
@@ -1469,7 +2831,7 @@ type ServerFrame struct {
 
 func (x *ServerFrame) Reset() {
 	*x = ServerFrame{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[20]
+	mi := &file_annal_client_v1_client_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1481,7 +2843,7 @@ func (x *ServerFrame) String() string {
 func (*ServerFrame) ProtoMessage() {}
 
 func (x *ServerFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[20]
+	mi := &file_annal_client_v1_client_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1494,7 +2856,7 @@ func (x *ServerFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerFrame.ProtoReflect.Descriptor instead.
 func (*ServerFrame) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{20}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ServerFrame) GetId() string {
@@ -1730,7 +3092,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[21]
+	mi := &file_annal_client_v1_client_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +3104,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[21]
+	mi := &file_annal_client_v1_client_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +3117,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{21}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Error) GetCode() string {
@@ -1817,7 +3179,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[22]
+	mi := &file_annal_client_v1_client_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1829,7 +3191,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[22]
+	mi := &file_annal_client_v1_client_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1842,7 +3204,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{22}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Welcome) GetUser() string {
@@ -1896,7 +3258,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[23]
+	mi := &file_annal_client_v1_client_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1908,7 +3270,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[23]
+	mi := &file_annal_client_v1_client_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1921,7 +3283,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{23}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Pong) GetTimeMs() int64 {
@@ -1951,7 +3313,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[24]
+	mi := &file_annal_client_v1_client_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1963,7 +3325,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[24]
+	mi := &file_annal_client_v1_client_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1976,7 +3338,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{24}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Ack) GetSession() string {
@@ -2048,7 +3410,7 @@ type Subscribed struct {
 
 func (x *Subscribed) Reset() {
 	*x = Subscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[25]
+	mi := &file_annal_client_v1_client_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2060,7 +3422,7 @@ func (x *Subscribed) String() string {
 func (*Subscribed) ProtoMessage() {}
 
 func (x *Subscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[25]
+	mi := &file_annal_client_v1_client_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2073,7 +3435,7 @@ func (x *Subscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscribed.ProtoReflect.Descriptor instead.
 func (*Subscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{25}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Subscribed) GetSession() string {
@@ -2106,7 +3468,7 @@ type Unsubscribed struct {
 
 func (x *Unsubscribed) Reset() {
 	*x = Unsubscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[26]
+	mi := &file_annal_client_v1_client_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2118,7 +3480,7 @@ func (x *Unsubscribed) String() string {
 func (*Unsubscribed) ProtoMessage() {}
 
 func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[26]
+	mi := &file_annal_client_v1_client_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2131,7 +3493,7 @@ func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unsubscribed.ProtoReflect.Descriptor instead.
 func (*Unsubscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{26}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Unsubscribed) GetSession() string {
@@ -2163,7 +3525,7 @@ type SessionState struct {
 
 func (x *SessionState) Reset() {
 	*x = SessionState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[27]
+	mi := &file_annal_client_v1_client_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2175,7 +3537,7 @@ func (x *SessionState) String() string {
 func (*SessionState) ProtoMessage() {}
 
 func (x *SessionState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[27]
+	mi := &file_annal_client_v1_client_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2188,7 +3550,7 @@ func (x *SessionState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionState.ProtoReflect.Descriptor instead.
 func (*SessionState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{27}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *SessionState) GetSession() string {
@@ -2286,7 +3648,7 @@ type SyncPage struct {
 
 func (x *SyncPage) Reset() {
 	*x = SyncPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[28]
+	mi := &file_annal_client_v1_client_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2298,7 +3660,7 @@ func (x *SyncPage) String() string {
 func (*SyncPage) ProtoMessage() {}
 
 func (x *SyncPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[28]
+	mi := &file_annal_client_v1_client_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2311,7 +3673,7 @@ func (x *SyncPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncPage.ProtoReflect.Descriptor instead.
 func (*SyncPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{28}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *SyncPage) GetSessions() []*SessionState {
@@ -2345,7 +3707,7 @@ type HistoryPage struct {
 
 func (x *HistoryPage) Reset() {
 	*x = HistoryPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[29]
+	mi := &file_annal_client_v1_client_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2357,7 +3719,7 @@ func (x *HistoryPage) String() string {
 func (*HistoryPage) ProtoMessage() {}
 
 func (x *HistoryPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[29]
+	mi := &file_annal_client_v1_client_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2370,7 +3732,7 @@ func (x *HistoryPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryPage.ProtoReflect.Descriptor instead.
 func (*HistoryPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{29}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *HistoryPage) GetSession() string {
@@ -2419,7 +3781,7 @@ type Range struct {
 
 func (x *Range) Reset() {
 	*x = Range{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[30]
+	mi := &file_annal_client_v1_client_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2431,7 +3793,7 @@ func (x *Range) String() string {
 func (*Range) ProtoMessage() {}
 
 func (x *Range) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[30]
+	mi := &file_annal_client_v1_client_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2444,7 +3806,7 @@ func (x *Range) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Range.ProtoReflect.Descriptor instead.
 func (*Range) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{30}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Range) GetFirst() uint64 {
@@ -2475,7 +3837,7 @@ type MemberState struct {
 
 func (x *MemberState) Reset() {
 	*x = MemberState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[31]
+	mi := &file_annal_client_v1_client_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2487,7 +3849,7 @@ func (x *MemberState) String() string {
 func (*MemberState) ProtoMessage() {}
 
 func (x *MemberState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[31]
+	mi := &file_annal_client_v1_client_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2500,7 +3862,7 @@ func (x *MemberState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberState.ProtoReflect.Descriptor instead.
 func (*MemberState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{31}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *MemberState) GetUser() string {
@@ -2544,7 +3906,7 @@ type MembersPage struct {
 
 func (x *MembersPage) Reset() {
 	*x = MembersPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[32]
+	mi := &file_annal_client_v1_client_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2556,7 +3918,7 @@ func (x *MembersPage) String() string {
 func (*MembersPage) ProtoMessage() {}
 
 func (x *MembersPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[32]
+	mi := &file_annal_client_v1_client_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2569,7 +3931,7 @@ func (x *MembersPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersPage.ProtoReflect.Descriptor instead.
 func (*MembersPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{32}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *MembersPage) GetSession() string {
@@ -2610,7 +3972,7 @@ type SessionsPage struct {
 
 func (x *SessionsPage) Reset() {
 	*x = SessionsPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[33]
+	mi := &file_annal_client_v1_client_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2622,7 +3984,7 @@ func (x *SessionsPage) String() string {
 func (*SessionsPage) ProtoMessage() {}
 
 func (x *SessionsPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[33]
+	mi := &file_annal_client_v1_client_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2635,7 +3997,7 @@ func (x *SessionsPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionsPage.ProtoReflect.Descriptor instead.
 func (*SessionsPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{33}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *SessionsPage) GetSessions() []string {
@@ -2667,7 +4029,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[34]
+	mi := &file_annal_client_v1_client_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2679,7 +4041,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[34]
+	mi := &file_annal_client_v1_client_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2692,7 +4054,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{34}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Notice) GetSession() string {
@@ -2728,7 +4090,7 @@ type SomeoneTyping struct {
 
 func (x *SomeoneTyping) Reset() {
 	*x = SomeoneTyping{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	mi := &file_annal_client_v1_client_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2740,7 +4102,7 @@ func (x *SomeoneTyping) String() string {
 func (*SomeoneTyping) ProtoMessage() {}
 
 func (x *SomeoneTyping) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	mi := &file_annal_client_v1_client_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2753,7 +4115,7 @@ func (x *SomeoneTyping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SomeoneTyping.ProtoReflect.Descriptor instead.
 func (*SomeoneTyping) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{35}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *SomeoneTyping) GetSession() string {
@@ -2794,6 +4156,24 @@ type Event struct {
 	//	*Event_Overridden
 	//	*Event_Deleted
 	//	*Event_Read
+	//	*Event_InfoSet
+	//	*Event_PolicySet
+	//	*Event_RoleSet
+	//	*Event_Muted
+	//	*Event_Dismissed
+	//	*Event_Asked
+	//	*Event_Refused
+	//	*Event_Invited
+	//	*Event_Uninvited
+	//	*Event_Reacted
+	//	*Event_Pinned
+	//	*Event_Delivered
+	//	*Event_ContactChanged
+	//	*Event_Reported
+	//	*Event_Hidden
+	//	*Event_SessionSet
+	//	*Event_DeviceSet
+	//	*Event_AccountClosed
 	Event         isEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2801,7 +4181,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[36]
+	mi := &file_annal_client_v1_client_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2813,7 +4193,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[36]
+	mi := &file_annal_client_v1_client_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2826,7 +4206,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{36}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Event) GetSession() string {
@@ -2982,6 +4362,168 @@ func (x *Event) GetRead() *Read {
 	return nil
 }
 
+func (x *Event) GetInfoSet() *InfoSet {
+	if x != nil {
+		if x, ok := x.Event.(*Event_InfoSet); ok {
+			return x.InfoSet
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPolicySet() *PolicySet {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PolicySet); ok {
+			return x.PolicySet
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetRoleSet() *RoleSet {
+	if x != nil {
+		if x, ok := x.Event.(*Event_RoleSet); ok {
+			return x.RoleSet
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetMuted() *Muted {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Muted); ok {
+			return x.Muted
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetDismissed() *Dismissed {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Dismissed); ok {
+			return x.Dismissed
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetAsked() *Asked {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Asked); ok {
+			return x.Asked
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetRefused() *Refused {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Refused); ok {
+			return x.Refused
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetInvited() *Invited {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Invited); ok {
+			return x.Invited
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetUninvited() *Uninvited {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Uninvited); ok {
+			return x.Uninvited
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetReacted() *Reacted {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Reacted); ok {
+			return x.Reacted
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPinned() *Pinned {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Pinned); ok {
+			return x.Pinned
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetDelivered() *Delivered {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Delivered); ok {
+			return x.Delivered
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetContactChanged() *ContactChanged {
+	if x != nil {
+		if x, ok := x.Event.(*Event_ContactChanged); ok {
+			return x.ContactChanged
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetReported() *Reported {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Reported); ok {
+			return x.Reported
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetHidden() *Hidden {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Hidden); ok {
+			return x.Hidden
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSessionSet() *SessionSet {
+	if x != nil {
+		if x, ok := x.Event.(*Event_SessionSet); ok {
+			return x.SessionSet
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetDeviceSet() *DeviceSet {
+	if x != nil {
+		if x, ok := x.Event.(*Event_DeviceSet); ok {
+			return x.DeviceSet
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetAccountClosed() *AccountClosed {
+	if x != nil {
+		if x, ok := x.Event.(*Event_AccountClosed); ok {
+			return x.AccountClosed
+		}
+	}
+	return nil
+}
+
 type isEvent_Event interface {
 	isEvent_Event()
 }
@@ -3026,6 +4568,78 @@ type Event_Read struct {
 	Read *Read `protobuf:"bytes,29,opt,name=read,proto3,oneof"`
 }
 
+type Event_InfoSet struct {
+	InfoSet *InfoSet `protobuf:"bytes,30,opt,name=info_set,json=infoSet,proto3,oneof"`
+}
+
+type Event_PolicySet struct {
+	PolicySet *PolicySet `protobuf:"bytes,31,opt,name=policy_set,json=policySet,proto3,oneof"`
+}
+
+type Event_RoleSet struct {
+	RoleSet *RoleSet `protobuf:"bytes,32,opt,name=role_set,json=roleSet,proto3,oneof"`
+}
+
+type Event_Muted struct {
+	Muted *Muted `protobuf:"bytes,33,opt,name=muted,proto3,oneof"`
+}
+
+type Event_Dismissed struct {
+	Dismissed *Dismissed `protobuf:"bytes,34,opt,name=dismissed,proto3,oneof"`
+}
+
+type Event_Asked struct {
+	Asked *Asked `protobuf:"bytes,35,opt,name=asked,proto3,oneof"`
+}
+
+type Event_Refused struct {
+	Refused *Refused `protobuf:"bytes,36,opt,name=refused,proto3,oneof"`
+}
+
+type Event_Invited struct {
+	Invited *Invited `protobuf:"bytes,37,opt,name=invited,proto3,oneof"`
+}
+
+type Event_Uninvited struct {
+	Uninvited *Uninvited `protobuf:"bytes,38,opt,name=uninvited,proto3,oneof"`
+}
+
+type Event_Reacted struct {
+	Reacted *Reacted `protobuf:"bytes,39,opt,name=reacted,proto3,oneof"`
+}
+
+type Event_Pinned struct {
+	Pinned *Pinned `protobuf:"bytes,40,opt,name=pinned,proto3,oneof"`
+}
+
+type Event_Delivered struct {
+	Delivered *Delivered `protobuf:"bytes,41,opt,name=delivered,proto3,oneof"`
+}
+
+type Event_ContactChanged struct {
+	ContactChanged *ContactChanged `protobuf:"bytes,42,opt,name=contact_changed,json=contactChanged,proto3,oneof"`
+}
+
+type Event_Reported struct {
+	Reported *Reported `protobuf:"bytes,43,opt,name=reported,proto3,oneof"`
+}
+
+type Event_Hidden struct {
+	Hidden *Hidden `protobuf:"bytes,44,opt,name=hidden,proto3,oneof"`
+}
+
+type Event_SessionSet struct {
+	SessionSet *SessionSet `protobuf:"bytes,45,opt,name=session_set,json=sessionSet,proto3,oneof"`
+}
+
+type Event_DeviceSet struct {
+	DeviceSet *DeviceSet `protobuf:"bytes,46,opt,name=device_set,json=deviceSet,proto3,oneof"`
+}
+
+type Event_AccountClosed struct {
+	AccountClosed *AccountClosed `protobuf:"bytes,47,opt,name=account_closed,json=accountClosed,proto3,oneof"`
+}
+
 func (*Event_Created) isEvent_Event() {}
 
 func (*Event_Added) isEvent_Event() {}
@@ -3046,20 +4660,59 @@ func (*Event_Deleted) isEvent_Event() {}
 
 func (*Event_Read) isEvent_Event() {}
 
+func (*Event_InfoSet) isEvent_Event() {}
+
+func (*Event_PolicySet) isEvent_Event() {}
+
+func (*Event_RoleSet) isEvent_Event() {}
+
+func (*Event_Muted) isEvent_Event() {}
+
+func (*Event_Dismissed) isEvent_Event() {}
+
+func (*Event_Asked) isEvent_Event() {}
+
+func (*Event_Refused) isEvent_Event() {}
+
+func (*Event_Invited) isEvent_Event() {}
+
+func (*Event_Uninvited) isEvent_Event() {}
+
+func (*Event_Reacted) isEvent_Event() {}
+
+func (*Event_Pinned) isEvent_Event() {}
+
+func (*Event_Delivered) isEvent_Event() {}
+
+func (*Event_ContactChanged) isEvent_Event() {}
+
+func (*Event_Reported) isEvent_Event() {}
+
+func (*Event_Hidden) isEvent_Event() {}
+
+func (*Event_SessionSet) isEvent_Event() {}
+
+func (*Event_DeviceSet) isEvent_Event() {}
+
+func (*Event_AccountClosed) isEvent_Event() {}
+
 type Created struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          v1.Kind                `protobuf:"varint,1,opt,name=kind,proto3,enum=annal.log.v1.Kind" json:"kind,omitempty"`
-	Members       []*v1.NewMember        `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`
-	Policy        *v1.Policy             `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
-	Name          string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
-	Base          uint64                 `protobuf:"varint,5,opt,name=base,proto3" json:"base,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Kind    v1.Kind                `protobuf:"varint,1,opt,name=kind,proto3,enum=annal.log.v1.Kind" json:"kind,omitempty"`
+	Members []*v1.NewMember        `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`
+	Policy  *v1.Policy             `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
+	Name    string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	Base    uint64                 `protobuf:"varint,5,opt,name=base,proto3" json:"base,omitempty"`
+	// A direct session's: what the other one is asked with, and what the two are.
+	Text          string          `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	Contact       v1.ContactState `protobuf:"varint,7,opt,name=contact,proto3,enum=annal.log.v1.ContactState" json:"contact,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Created) Reset() {
 	*x = Created{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[37]
+	mi := &file_annal_client_v1_client_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3071,7 +4724,7 @@ func (x *Created) String() string {
 func (*Created) ProtoMessage() {}
 
 func (x *Created) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[37]
+	mi := &file_annal_client_v1_client_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3084,7 +4737,7 @@ func (x *Created) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Created.ProtoReflect.Descriptor instead.
 func (*Created) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{37}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Created) GetKind() v1.Kind {
@@ -3122,6 +4775,20 @@ func (x *Created) GetBase() uint64 {
 	return 0
 }
 
+func (x *Created) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Created) GetContact() v1.ContactState {
+	if x != nil {
+		return x.Contact
+	}
+	return v1.ContactState(0)
+}
+
 type Added struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Members       []*v1.NewMember        `protobuf:"bytes,1,rep,name=members,proto3" json:"members,omitempty"`
@@ -3131,7 +4798,7 @@ type Added struct {
 
 func (x *Added) Reset() {
 	*x = Added{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[38]
+	mi := &file_annal_client_v1_client_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3143,7 +4810,7 @@ func (x *Added) String() string {
 func (*Added) ProtoMessage() {}
 
 func (x *Added) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[38]
+	mi := &file_annal_client_v1_client_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3156,7 +4823,7 @@ func (x *Added) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Added.ProtoReflect.Descriptor instead.
 func (*Added) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{38}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Added) GetMembers() []*v1.NewMember {
@@ -3177,7 +4844,7 @@ type Removed struct {
 
 func (x *Removed) Reset() {
 	*x = Removed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[39]
+	mi := &file_annal_client_v1_client_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3189,7 +4856,7 @@ func (x *Removed) String() string {
 func (*Removed) ProtoMessage() {}
 
 func (x *Removed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[39]
+	mi := &file_annal_client_v1_client_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3202,7 +4869,7 @@ func (x *Removed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Removed.ProtoReflect.Descriptor instead.
 func (*Removed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{39}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Removed) GetUsers() []string {
@@ -3234,7 +4901,7 @@ type Joined struct {
 
 func (x *Joined) Reset() {
 	*x = Joined{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[40]
+	mi := &file_annal_client_v1_client_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3246,7 +4913,7 @@ func (x *Joined) String() string {
 func (*Joined) ProtoMessage() {}
 
 func (x *Joined) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[40]
+	mi := &file_annal_client_v1_client_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3259,7 +4926,7 @@ func (x *Joined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Joined.ProtoReflect.Descriptor instead.
 func (*Joined) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{40}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{58}
 }
 
 type Left struct {
@@ -3272,7 +4939,7 @@ type Left struct {
 
 func (x *Left) Reset() {
 	*x = Left{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[41]
+	mi := &file_annal_client_v1_client_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3284,7 +4951,7 @@ func (x *Left) String() string {
 func (*Left) ProtoMessage() {}
 
 func (x *Left) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[41]
+	mi := &file_annal_client_v1_client_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3297,7 +4964,7 @@ func (x *Left) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Left.ProtoReflect.Descriptor instead.
 func (*Left) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{41}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Left) GetPromoted() string {
@@ -3320,16 +4987,19 @@ type Sent struct {
 	// In a page: the current text, empty when revoked or deleted.
 	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	// In a page: the events that did so, 0 if none.
-	Revoked       uint64 `protobuf:"varint,3,opt,name=revoked,proto3" json:"revoked,omitempty"`
-	Deleted       uint64 `protobuf:"varint,4,opt,name=deleted,proto3" json:"deleted,omitempty"`
-	Overridden    uint64 `protobuf:"varint,5,opt,name=overridden,proto3" json:"overridden,omitempty"`
+	Revoked    uint64 `protobuf:"varint,3,opt,name=revoked,proto3" json:"revoked,omitempty"`
+	Deleted    uint64 `protobuf:"varint,4,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	Overridden uint64 `protobuf:"varint,5,opt,name=overridden,proto3" json:"overridden,omitempty"`
+	// Instead of text.
+	Content       *v1.Content `protobuf:"bytes,6,opt,name=content,proto3" json:"content,omitempty"`
+	Refs          *v1.Refs    `protobuf:"bytes,7,opt,name=refs,proto3" json:"refs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Sent) Reset() {
 	*x = Sent{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[42]
+	mi := &file_annal_client_v1_client_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3341,7 +5011,7 @@ func (x *Sent) String() string {
 func (*Sent) ProtoMessage() {}
 
 func (x *Sent) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[42]
+	mi := &file_annal_client_v1_client_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3354,7 +5024,7 @@ func (x *Sent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sent.ProtoReflect.Descriptor instead.
 func (*Sent) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{42}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Sent) GetIndex() uint64 {
@@ -3392,6 +5062,20 @@ func (x *Sent) GetOverridden() uint64 {
 	return 0
 }
 
+func (x *Sent) GetContent() *v1.Content {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *Sent) GetRefs() *v1.Refs {
+	if x != nil {
+		return x.Refs
+	}
+	return nil
+}
+
 type Revoked struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Target        uint64                 `protobuf:"varint,1,opt,name=target,proto3" json:"target,omitempty"`
@@ -3402,7 +5086,7 @@ type Revoked struct {
 
 func (x *Revoked) Reset() {
 	*x = Revoked{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[43]
+	mi := &file_annal_client_v1_client_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3414,7 +5098,7 @@ func (x *Revoked) String() string {
 func (*Revoked) ProtoMessage() {}
 
 func (x *Revoked) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[43]
+	mi := &file_annal_client_v1_client_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3427,7 +5111,7 @@ func (x *Revoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoked.ProtoReflect.Descriptor instead.
 func (*Revoked) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{43}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Revoked) GetTarget() uint64 {
@@ -3449,14 +5133,16 @@ type Overridden struct {
 	Target      uint64                 `protobuf:"varint,1,opt,name=target,proto3" json:"target,omitempty"`
 	TargetIndex uint64                 `protobuf:"varint,2,opt,name=target_index,json=targetIndex,proto3" json:"target_index,omitempty"`
 	// Empty when the message has since been revoked or deleted.
-	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// Instead of text.
+	Content       *v1.Content `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Overridden) Reset() {
 	*x = Overridden{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[44]
+	mi := &file_annal_client_v1_client_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3468,7 +5154,7 @@ func (x *Overridden) String() string {
 func (*Overridden) ProtoMessage() {}
 
 func (x *Overridden) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[44]
+	mi := &file_annal_client_v1_client_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3481,7 +5167,7 @@ func (x *Overridden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Overridden.ProtoReflect.Descriptor instead.
 func (*Overridden) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{44}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Overridden) GetTarget() uint64 {
@@ -3505,17 +5191,25 @@ func (x *Overridden) GetText() string {
 	return ""
 }
 
+func (x *Overridden) GetContent() *v1.Content {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
 type Deleted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Target        uint64                 `protobuf:"varint,1,opt,name=target,proto3" json:"target,omitempty"`
 	TargetIndex   uint64                 `protobuf:"varint,2,opt,name=target_index,json=targetIndex,proto3" json:"target_index,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Deleted) Reset() {
 	*x = Deleted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[45]
+	mi := &file_annal_client_v1_client_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3527,7 +5221,7 @@ func (x *Deleted) String() string {
 func (*Deleted) ProtoMessage() {}
 
 func (x *Deleted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[45]
+	mi := &file_annal_client_v1_client_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3540,7 +5234,7 @@ func (x *Deleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deleted.ProtoReflect.Descriptor instead.
 func (*Deleted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{45}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Deleted) GetTarget() uint64 {
@@ -3557,6 +5251,13 @@ func (x *Deleted) GetTargetIndex() uint64 {
 	return 0
 }
 
+func (x *Deleted) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 type Read struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Marker        uint64                 `protobuf:"varint,1,opt,name=marker,proto3" json:"marker,omitempty"`
@@ -3567,7 +5268,7 @@ type Read struct {
 
 func (x *Read) Reset() {
 	*x = Read{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	mi := &file_annal_client_v1_client_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3579,7 +5280,7 @@ func (x *Read) String() string {
 func (*Read) ProtoMessage() {}
 
 func (x *Read) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	mi := &file_annal_client_v1_client_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3592,7 +5293,7 @@ func (x *Read) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Read.ProtoReflect.Descriptor instead.
 func (*Read) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{46}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Read) GetMarker() uint64 {
@@ -3609,11 +5310,947 @@ func (x *Read) GetMarkerIndex() uint64 {
 	return 0
 }
 
+type InfoSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Info          *v1.InfoChange         `protobuf:"bytes,1,opt,name=info,proto3" json:"info,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InfoSet) Reset() {
+	*x = InfoSet{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InfoSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InfoSet) ProtoMessage() {}
+
+func (x *InfoSet) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InfoSet.ProtoReflect.Descriptor instead.
+func (*InfoSet) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *InfoSet) GetInfo() *v1.InfoChange {
+	if x != nil {
+		return x.Info
+	}
+	return nil
+}
+
+// PolicySet has the whole policy from here on.
+type PolicySet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Policy        *v1.Policy             `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicySet) Reset() {
+	*x = PolicySet{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicySet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicySet) ProtoMessage() {}
+
+func (x *PolicySet) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicySet.ProtoReflect.Descriptor instead.
+func (*PolicySet) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *PolicySet) GetPolicy() *v1.Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+type RoleSet struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	User  string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Role  v1.Role                `protobuf:"varint,2,opt,name=role,proto3,enum=annal.log.v1.Role" json:"role,omitempty"`
+	// Was the owner, and is an admin by this event.
+	Demoted       string `protobuf:"bytes,3,opt,name=demoted,proto3" json:"demoted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoleSet) Reset() {
+	*x = RoleSet{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoleSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoleSet) ProtoMessage() {}
+
+func (x *RoleSet) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoleSet.ProtoReflect.Descriptor instead.
+func (*RoleSet) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{67}
+}
+
+func (x *RoleSet) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *RoleSet) GetRole() v1.Role {
+	if x != nil {
+		return x.Role
+	}
+	return v1.Role(0)
+}
+
+func (x *RoleSet) GetDemoted() string {
+	if x != nil {
+		return x.Demoted
+	}
+	return ""
+}
+
+// Muted without users is about everybody below admin.
+type Muted struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Users []string               `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	// 0: they may write again.
+	UntilMs       int64 `protobuf:"varint,2,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Muted) Reset() {
+	*x = Muted{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Muted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Muted) ProtoMessage() {}
+
+func (x *Muted) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Muted.ProtoReflect.Descriptor instead.
+func (*Muted) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{68}
+}
+
+func (x *Muted) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *Muted) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+type Dismissed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Dismissed) Reset() {
+	*x = Dismissed{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Dismissed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Dismissed) ProtoMessage() {}
+
+func (x *Dismissed) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Dismissed.ProtoReflect.Descriptor instead.
+func (*Dismissed) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{69}
+}
+
+type Asked struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty for those who may not accept.
+	Text          string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Asked) Reset() {
+	*x = Asked{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[70]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Asked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Asked) ProtoMessage() {}
+
+func (x *Asked) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[70]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Asked.ProtoReflect.Descriptor instead.
+func (*Asked) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{70}
+}
+
+func (x *Asked) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+type Refused struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Users         []string               `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refused) Reset() {
+	*x = Refused{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[71]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refused) ProtoMessage() {}
+
+func (x *Refused) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[71]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refused.ProtoReflect.Descriptor instead.
+func (*Refused) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{71}
+}
+
+func (x *Refused) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+type Invited struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// SHA-256 of the code.
+	CodeSha256    []byte `protobuf:"bytes,1,opt,name=code_sha256,json=codeSha256,proto3" json:"code_sha256,omitempty"`
+	ExpiresMs     int64  `protobuf:"varint,2,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
+	Uses          uint32 `protobuf:"varint,3,opt,name=uses,proto3" json:"uses,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Invited) Reset() {
+	*x = Invited{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Invited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Invited) ProtoMessage() {}
+
+func (x *Invited) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Invited.ProtoReflect.Descriptor instead.
+func (*Invited) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{72}
+}
+
+func (x *Invited) GetCodeSha256() []byte {
+	if x != nil {
+		return x.CodeSha256
+	}
+	return nil
+}
+
+func (x *Invited) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
+func (x *Invited) GetUses() uint32 {
+	if x != nil {
+		return x.Uses
+	}
+	return 0
+}
+
+type Uninvited struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	CodeSha256    []byte                 `protobuf:"bytes,1,opt,name=code_sha256,json=codeSha256,proto3" json:"code_sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Uninvited) Reset() {
+	*x = Uninvited{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Uninvited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Uninvited) ProtoMessage() {}
+
+func (x *Uninvited) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Uninvited.ProtoReflect.Descriptor instead.
+func (*Uninvited) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{73}
+}
+
+func (x *Uninvited) GetCodeSha256() []byte {
+	if x != nil {
+		return x.CodeSha256
+	}
+	return nil
+}
+
+type Reacted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        uint64                 `protobuf:"varint,1,opt,name=target,proto3" json:"target,omitempty"`
+	TargetIndex   uint64                 `protobuf:"varint,2,opt,name=target_index,json=targetIndex,proto3" json:"target_index,omitempty"`
+	Emoji         string                 `protobuf:"bytes,3,opt,name=emoji,proto3" json:"emoji,omitempty"`
+	Off           bool                   `protobuf:"varint,4,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reacted) Reset() {
+	*x = Reacted{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reacted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reacted) ProtoMessage() {}
+
+func (x *Reacted) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reacted.ProtoReflect.Descriptor instead.
+func (*Reacted) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{74}
+}
+
+func (x *Reacted) GetTarget() uint64 {
+	if x != nil {
+		return x.Target
+	}
+	return 0
+}
+
+func (x *Reacted) GetTargetIndex() uint64 {
+	if x != nil {
+		return x.TargetIndex
+	}
+	return 0
+}
+
+func (x *Reacted) GetEmoji() string {
+	if x != nil {
+		return x.Emoji
+	}
+	return ""
+}
+
+func (x *Reacted) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+type Pinned struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        uint64                 `protobuf:"varint,1,opt,name=target,proto3" json:"target,omitempty"`
+	TargetIndex   uint64                 `protobuf:"varint,2,opt,name=target_index,json=targetIndex,proto3" json:"target_index,omitempty"`
+	Off           bool                   `protobuf:"varint,3,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pinned) Reset() {
+	*x = Pinned{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pinned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pinned) ProtoMessage() {}
+
+func (x *Pinned) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pinned.ProtoReflect.Descriptor instead.
+func (*Pinned) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{75}
+}
+
+func (x *Pinned) GetTarget() uint64 {
+	if x != nil {
+		return x.Target
+	}
+	return 0
+}
+
+func (x *Pinned) GetTargetIndex() uint64 {
+	if x != nil {
+		return x.TargetIndex
+	}
+	return 0
+}
+
+func (x *Pinned) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+type Delivered struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Marker        uint64                 `protobuf:"varint,1,opt,name=marker,proto3" json:"marker,omitempty"`
+	MarkerIndex   uint64                 `protobuf:"varint,2,opt,name=marker_index,json=markerIndex,proto3" json:"marker_index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Delivered) Reset() {
+	*x = Delivered{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Delivered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Delivered) ProtoMessage() {}
+
+func (x *Delivered) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Delivered.ProtoReflect.Descriptor instead.
+func (*Delivered) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{76}
+}
+
+func (x *Delivered) GetMarker() uint64 {
+	if x != nil {
+		return x.Marker
+	}
+	return 0
+}
+
+func (x *Delivered) GetMarkerIndex() uint64 {
+	if x != nil {
+		return x.MarkerIndex
+	}
+	return 0
+}
+
+type ContactChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Step  v1.ContactStep         `protobuf:"varint,1,opt,name=step,proto3,enum=annal.log.v1.ContactStep" json:"step,omitempty"`
+	Text  string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// What they are from here on.
+	State         v1.ContactState `protobuf:"varint,3,opt,name=state,proto3,enum=annal.log.v1.ContactState" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContactChanged) Reset() {
+	*x = ContactChanged{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContactChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContactChanged) ProtoMessage() {}
+
+func (x *ContactChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContactChanged.ProtoReflect.Descriptor instead.
+func (*ContactChanged) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{77}
+}
+
+func (x *ContactChanged) GetStep() v1.ContactStep {
+	if x != nil {
+		return x.Step
+	}
+	return v1.ContactStep(0)
+}
+
+func (x *ContactChanged) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ContactChanged) GetState() v1.ContactState {
+	if x != nil {
+		return x.State
+	}
+	return v1.ContactState(0)
+}
+
+// Reported reaches admins alone.
+type Reported struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        uint64                 `protobuf:"varint,1,opt,name=target,proto3" json:"target,omitempty"`
+	TargetIndex   uint64                 `protobuf:"varint,2,opt,name=target_index,json=targetIndex,proto3" json:"target_index,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reported) Reset() {
+	*x = Reported{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reported) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reported) ProtoMessage() {}
+
+func (x *Reported) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reported.ProtoReflect.Descriptor instead.
+func (*Reported) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{78}
+}
+
+func (x *Reported) GetTarget() uint64 {
+	if x != nil {
+		return x.Target
+	}
+	return 0
+}
+
+func (x *Reported) GetTargetIndex() uint64 {
+	if x != nil {
+		return x.TargetIndex
+	}
+	return 0
+}
+
+func (x *Reported) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type Hidden struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seqs          []uint64               `protobuf:"varint,2,rep,packed,name=seqs,proto3" json:"seqs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hidden) Reset() {
+	*x = Hidden{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hidden) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hidden) ProtoMessage() {}
+
+func (x *Hidden) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hidden.ProtoReflect.Descriptor instead.
+func (*Hidden) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{79}
+}
+
+func (x *Hidden) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Hidden) GetSeqs() []uint64 {
+	if x != nil {
+		return x.Seqs
+	}
+	return nil
+}
+
+type SessionSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Settings      *v1.SessionSettings    `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionSet) Reset() {
+	*x = SessionSet{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionSet) ProtoMessage() {}
+
+func (x *SessionSet) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionSet.ProtoReflect.Descriptor instead.
+func (*SessionSet) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{80}
+}
+
+func (x *SessionSet) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *SessionSet) GetSettings() *v1.SessionSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+type DeviceSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Device        string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	Push          *v1.PushToken          `protobuf:"bytes,2,opt,name=push,proto3" json:"push,omitempty"`
+	Off           bool                   `protobuf:"varint,3,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeviceSet) Reset() {
+	*x = DeviceSet{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeviceSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeviceSet) ProtoMessage() {}
+
+func (x *DeviceSet) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeviceSet.ProtoReflect.Descriptor instead.
+func (*DeviceSet) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{81}
+}
+
+func (x *DeviceSet) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *DeviceSet) GetPush() *v1.PushToken {
+	if x != nil {
+		return x.Push
+	}
+	return nil
+}
+
+func (x *DeviceSet) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+type AccountClosed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountClosed) Reset() {
+	*x = AccountClosed{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountClosed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountClosed) ProtoMessage() {}
+
+func (x *AccountClosed) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountClosed.ProtoReflect.Descriptor instead.
+func (*AccountClosed) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{82}
+}
+
 var File_annal_client_v1_client_proto protoreflect.FileDescriptor
 
 const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\n" +
-	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x1aannal/log/v1/session.proto\"\xd2\b\n" +
+	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/session.proto\"\xa5\x10\n" +
 	"\vClientFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x05hello\x18\x02 \x01(\v2\x16.annal.client.v1.HelloH\x00R\x05hello\x12+\n" +
@@ -3635,7 +6272,28 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06revoke\x18\x1a \x01(\v2\x17.annal.client.v1.RevokeH\x00R\x06revoke\x127\n" +
 	"\boverride\x18\x1b \x01(\v2\x19.annal.client.v1.OverrideH\x00R\boverride\x121\n" +
 	"\x06delete\x18\x1c \x01(\v2\x17.annal.client.v1.DeleteH\x00R\x06delete\x128\n" +
-	"\tmark_read\x18\x1d \x01(\v2\x19.annal.client.v1.MarkReadH\x00R\bmarkRead\x12\x1b\n" +
+	"\tmark_read\x18\x1d \x01(\v2\x19.annal.client.v1.MarkReadH\x00R\bmarkRead\x125\n" +
+	"\bset_info\x18\x1e \x01(\v2\x18.annal.client.v1.SetInfoH\x00R\asetInfo\x12;\n" +
+	"\n" +
+	"set_policy\x18\x1f \x01(\v2\x1a.annal.client.v1.SetPolicyH\x00R\tsetPolicy\x125\n" +
+	"\bset_role\x18  \x01(\v2\x18.annal.client.v1.SetRoleH\x00R\asetRole\x12+\n" +
+	"\x04mute\x18! \x01(\v2\x15.annal.client.v1.MuteH\x00R\x04mute\x124\n" +
+	"\adismiss\x18\" \x01(\v2\x18.annal.client.v1.DismissH\x00R\adismiss\x12(\n" +
+	"\x03ask\x18# \x01(\v2\x14.annal.client.v1.AskH\x00R\x03ask\x121\n" +
+	"\x06refuse\x18$ \x01(\v2\x17.annal.client.v1.RefuseH\x00R\x06refuse\x121\n" +
+	"\x06invite\x18% \x01(\v2\x17.annal.client.v1.InviteH\x00R\x06invite\x127\n" +
+	"\buninvite\x18& \x01(\v2\x19.annal.client.v1.UninviteH\x00R\buninvite\x12.\n" +
+	"\x05react\x18' \x01(\v2\x16.annal.client.v1.ReactH\x00R\x05react\x12(\n" +
+	"\x03pin\x18+ \x01(\v2\x14.annal.client.v1.PinH\x00R\x03pin\x12G\n" +
+	"\x0emark_delivered\x18, \x01(\v2\x1e.annal.client.v1.MarkDeliveredH\x00R\rmarkDelivered\x124\n" +
+	"\acontact\x18- \x01(\v2\x18.annal.client.v1.ContactH\x00R\acontact\x121\n" +
+	"\x06report\x18. \x01(\v2\x17.annal.client.v1.ReportH\x00R\x06report\x12+\n" +
+	"\x04hide\x18/ \x01(\v2\x15.annal.client.v1.HideH\x00R\x04hide\x12>\n" +
+	"\vset_session\x180 \x01(\v2\x1b.annal.client.v1.SetSessionH\x00R\n" +
+	"setSession\x12;\n" +
+	"\n" +
+	"set_device\x181 \x01(\v2\x1a.annal.client.v1.SetDeviceH\x00R\tsetDevice\x12D\n" +
+	"\rclose_account\x182 \x01(\v2\x1d.annal.client.v1.CloseAccountH\x00R\fcloseAccount\x12\x1b\n" +
 	"\tclient_id\x18( \x01(\tR\bclientId\x12\x17\n" +
 	"\aas_user\x18) \x01(\tR\x06asUser\x12$\n" +
 	"\x0eorigin_time_ms\x18* \x01(\x03R\foriginTimeMsB\x04\n" +
@@ -3668,39 +6326,108 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06cursor\x18\x01 \x01(\tR\x06cursor\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\rR\x05limit\"\"\n" +
 	"\x06Typing\x12\x18\n" +
-	"\asession\x18\x01 \x01(\tR\asession\"\xb9\x01\n" +
+	"\asession\x18\x01 \x01(\tR\asession\"\xcd\x01\n" +
 	"\x06Create\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x121\n" +
 	"\amembers\x18\x02 \x03(\v2\x17.annal.log.v1.NewMemberR\amembers\x12,\n" +
 	"\x06policy\x18\x03 \x01(\v2\x14.annal.log.v1.PolicyR\x06policy\x12\x12\n" +
 	"\x04base\x18\x04 \x01(\x04R\x04base\x12\x12\n" +
-	"\x04name\x18\x05 \x01(\tR\x04name\"R\n" +
+	"\x04name\x18\x05 \x01(\tR\x04name\x12\x12\n" +
+	"\x04text\x18\x06 \x01(\tR\x04text\"R\n" +
 	"\x03Add\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x121\n" +
 	"\amembers\x18\x02 \x03(\v2\x17.annal.log.v1.NewMemberR\amembers\"8\n" +
 	"\x06Remove\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x14\n" +
-	"\x05users\x18\x02 \x03(\tR\x05users\" \n" +
+	"\x05users\x18\x02 \x03(\tR\x05users\"8\n" +
 	"\x04Join\x12\x18\n" +
-	"\asession\x18\x01 \x01(\tR\asession\"!\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x16\n" +
+	"\x06invite\x18\x02 \x01(\tR\x06invite\"!\n" +
 	"\x05Leave\x12\x18\n" +
-	"\asession\x18\x01 \x01(\tR\asession\"4\n" +
+	"\asession\x18\x01 \x01(\tR\asession\"\x8d\x01\n" +
 	"\x04Send\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"4\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12/\n" +
+	"\acontent\x18\x03 \x01(\v2\x15.annal.log.v1.ContentR\acontent\x12&\n" +
+	"\x04refs\x18\x04 \x01(\v2\x12.annal.log.v1.RefsR\x04refs\"4\n" +
 	"\x06Revoke\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x04R\x03seq\"J\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\"{\n" +
 	"\bOverride\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x12\n" +
-	"\x04text\x18\x03 \x01(\tR\x04text\"4\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12/\n" +
+	"\acontent\x18\x04 \x01(\v2\x15.annal.log.v1.ContentR\acontent\"L\n" +
 	"\x06Delete\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x04R\x03seq\"6\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"6\n" +
 	"\bMarkRead\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x04R\x03seq\"\xe5\x05\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\"Q\n" +
+	"\aSetInfo\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12,\n" +
+	"\x04info\x18\x02 \x01(\v2\x18.annal.log.v1.InfoChangeR\x04info\"Y\n" +
+	"\tSetPolicy\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x122\n" +
+	"\x06policy\x18\x02 \x01(\v2\x1a.annal.log.v1.PolicyChangeR\x06policy\"_\n" +
+	"\aSetRole\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12&\n" +
+	"\x04role\x18\x03 \x01(\x0e2\x12.annal.log.v1.RoleR\x04role\"Q\n" +
+	"\x04Mute\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x14\n" +
+	"\x05users\x18\x02 \x03(\tR\x05users\x12\x19\n" +
+	"\buntil_ms\x18\x03 \x01(\x03R\auntilMs\"#\n" +
+	"\aDismiss\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\"3\n" +
+	"\x03Ask\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"8\n" +
+	"\x06Refuse\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x14\n" +
+	"\x05users\x18\x02 \x03(\tR\x05users\"i\n" +
+	"\x06Invite\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\tR\x04code\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\x03 \x01(\x03R\texpiresMs\x12\x12\n" +
+	"\x04uses\x18\x04 \x01(\rR\x04uses\"8\n" +
+	"\bUninvite\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\tR\x04code\"[\n" +
+	"\x05React\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x14\n" +
+	"\x05emoji\x18\x03 \x01(\tR\x05emoji\x12\x10\n" +
+	"\x03off\x18\x04 \x01(\bR\x03off\"C\n" +
+	"\x03Pin\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
+	"\x03off\x18\x03 \x01(\bR\x03off\";\n" +
+	"\rMarkDelivered\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\"f\n" +
+	"\aContact\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12-\n" +
+	"\x04step\x18\x02 \x01(\x0e2\x19.annal.log.v1.ContactStepR\x04step\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"L\n" +
+	"\x06Report\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"4\n" +
+	"\x04Hide\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
+	"\x04seqs\x18\x02 \x03(\x04R\x04seqs\"a\n" +
+	"\n" +
+	"SetSession\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x129\n" +
+	"\bsettings\x18\x02 \x01(\v2\x1d.annal.log.v1.SessionSettingsR\bsettings\"b\n" +
+	"\tSetDevice\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\x12+\n" +
+	"\x04push\x18\x02 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\x12\x10\n" +
+	"\x03off\x18\x03 \x01(\bR\x03off\"\x0e\n" +
+	"\fCloseAccount\"\xe5\x05\n" +
 	"\vServerFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x05error\x18\x02 \x01(\v2\x16.annal.client.v1.ErrorH\x00R\x05error\x124\n" +
@@ -3801,7 +6528,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06member\x18\x03 \x01(\bR\x06member\"=\n" +
 	"\rSomeoneTyping\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
-	"\x04user\x18\x02 \x01(\tR\x04user\"\xd5\x05\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\"\xe7\r\n" +
 	"\x05Event\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +
@@ -3822,14 +6549,37 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"overridden\x18\x1b \x01(\v2\x1b.annal.client.v1.OverriddenH\x00R\n" +
 	"overridden\x124\n" +
 	"\adeleted\x18\x1c \x01(\v2\x18.annal.client.v1.DeletedH\x00R\adeleted\x12+\n" +
-	"\x04read\x18\x1d \x01(\v2\x15.annal.client.v1.ReadH\x00R\x04readB\a\n" +
-	"\x05event\"\xba\x01\n" +
+	"\x04read\x18\x1d \x01(\v2\x15.annal.client.v1.ReadH\x00R\x04read\x125\n" +
+	"\binfo_set\x18\x1e \x01(\v2\x18.annal.client.v1.InfoSetH\x00R\ainfoSet\x12;\n" +
+	"\n" +
+	"policy_set\x18\x1f \x01(\v2\x1a.annal.client.v1.PolicySetH\x00R\tpolicySet\x125\n" +
+	"\brole_set\x18  \x01(\v2\x18.annal.client.v1.RoleSetH\x00R\aroleSet\x12.\n" +
+	"\x05muted\x18! \x01(\v2\x16.annal.client.v1.MutedH\x00R\x05muted\x12:\n" +
+	"\tdismissed\x18\" \x01(\v2\x1a.annal.client.v1.DismissedH\x00R\tdismissed\x12.\n" +
+	"\x05asked\x18# \x01(\v2\x16.annal.client.v1.AskedH\x00R\x05asked\x124\n" +
+	"\arefused\x18$ \x01(\v2\x18.annal.client.v1.RefusedH\x00R\arefused\x124\n" +
+	"\ainvited\x18% \x01(\v2\x18.annal.client.v1.InvitedH\x00R\ainvited\x12:\n" +
+	"\tuninvited\x18& \x01(\v2\x1a.annal.client.v1.UninvitedH\x00R\tuninvited\x124\n" +
+	"\areacted\x18' \x01(\v2\x18.annal.client.v1.ReactedH\x00R\areacted\x121\n" +
+	"\x06pinned\x18( \x01(\v2\x17.annal.client.v1.PinnedH\x00R\x06pinned\x12:\n" +
+	"\tdelivered\x18) \x01(\v2\x1a.annal.client.v1.DeliveredH\x00R\tdelivered\x12J\n" +
+	"\x0fcontact_changed\x18* \x01(\v2\x1f.annal.client.v1.ContactChangedH\x00R\x0econtactChanged\x127\n" +
+	"\breported\x18+ \x01(\v2\x19.annal.client.v1.ReportedH\x00R\breported\x121\n" +
+	"\x06hidden\x18, \x01(\v2\x17.annal.client.v1.HiddenH\x00R\x06hidden\x12>\n" +
+	"\vsession_set\x18- \x01(\v2\x1b.annal.client.v1.SessionSetH\x00R\n" +
+	"sessionSet\x12;\n" +
+	"\n" +
+	"device_set\x18. \x01(\v2\x1a.annal.client.v1.DeviceSetH\x00R\tdeviceSet\x12G\n" +
+	"\x0eaccount_closed\x18/ \x01(\v2\x1e.annal.client.v1.AccountClosedH\x00R\raccountClosedB\a\n" +
+	"\x05event\"\x84\x02\n" +
 	"\aCreated\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x121\n" +
 	"\amembers\x18\x02 \x03(\v2\x17.annal.log.v1.NewMemberR\amembers\x12,\n" +
 	"\x06policy\x18\x03 \x01(\v2\x14.annal.log.v1.PolicyR\x06policy\x12\x12\n" +
 	"\x04name\x18\x04 \x01(\tR\x04name\x12\x12\n" +
-	"\x04base\x18\x05 \x01(\x04R\x04base\":\n" +
+	"\x04base\x18\x05 \x01(\x04R\x04base\x12\x12\n" +
+	"\x04text\x18\x06 \x01(\tR\x04text\x124\n" +
+	"\acontact\x18\a \x01(\x0e2\x1a.annal.log.v1.ContactStateR\acontact\":\n" +
 	"\x05Added\x121\n" +
 	"\amembers\x18\x01 \x03(\v2\x17.annal.log.v1.NewMemberR\amembers\"S\n" +
 	"\aRemoved\x12\x14\n" +
@@ -3839,7 +6589,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06Joined\":\n" +
 	"\x04Left\x12\x1a\n" +
 	"\bpromoted\x18\x01 \x01(\tR\bpromoted\x12\x16\n" +
-	"\x06closed\x18\x02 \x01(\bR\x06closed\"\x84\x01\n" +
+	"\x06closed\x18\x02 \x01(\bR\x06closed\"\xdd\x01\n" +
 	"\x04Sent\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x18\n" +
@@ -3847,21 +6597,82 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\adeleted\x18\x04 \x01(\x04R\adeleted\x12\x1e\n" +
 	"\n" +
 	"overridden\x18\x05 \x01(\x04R\n" +
-	"overridden\"D\n" +
+	"overridden\x12/\n" +
+	"\acontent\x18\x06 \x01(\v2\x15.annal.log.v1.ContentR\acontent\x12&\n" +
+	"\x04refs\x18\a \x01(\v2\x12.annal.log.v1.RefsR\x04refs\"D\n" +
 	"\aRevoked\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
-	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\"[\n" +
+	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\"\x8c\x01\n" +
 	"\n" +
 	"Overridden\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
 	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\x12\x12\n" +
-	"\x04text\x18\x03 \x01(\tR\x04text\"D\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12/\n" +
+	"\acontent\x18\x04 \x01(\v2\x15.annal.log.v1.ContentR\acontent\"\\\n" +
 	"\aDeleted\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
-	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\"A\n" +
+	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"A\n" +
 	"\x04Read\x12\x16\n" +
 	"\x06marker\x18\x01 \x01(\x04R\x06marker\x12!\n" +
-	"\fmarker_index\x18\x02 \x01(\x04R\vmarkerIndexB\xa4\x01\n" +
+	"\fmarker_index\x18\x02 \x01(\x04R\vmarkerIndex\"7\n" +
+	"\aInfoSet\x12,\n" +
+	"\x04info\x18\x01 \x01(\v2\x18.annal.log.v1.InfoChangeR\x04info\"9\n" +
+	"\tPolicySet\x12,\n" +
+	"\x06policy\x18\x01 \x01(\v2\x14.annal.log.v1.PolicyR\x06policy\"_\n" +
+	"\aRoleSet\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12&\n" +
+	"\x04role\x18\x02 \x01(\x0e2\x12.annal.log.v1.RoleR\x04role\x12\x18\n" +
+	"\ademoted\x18\x03 \x01(\tR\ademoted\"8\n" +
+	"\x05Muted\x12\x14\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\x12\x19\n" +
+	"\buntil_ms\x18\x02 \x01(\x03R\auntilMs\"\v\n" +
+	"\tDismissed\"\x1b\n" +
+	"\x05Asked\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\"\x1f\n" +
+	"\aRefused\x12\x14\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\"]\n" +
+	"\aInvited\x12\x1f\n" +
+	"\vcode_sha256\x18\x01 \x01(\fR\n" +
+	"codeSha256\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\x02 \x01(\x03R\texpiresMs\x12\x12\n" +
+	"\x04uses\x18\x03 \x01(\rR\x04uses\",\n" +
+	"\tUninvited\x12\x1f\n" +
+	"\vcode_sha256\x18\x01 \x01(\fR\n" +
+	"codeSha256\"l\n" +
+	"\aReacted\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
+	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\x12\x14\n" +
+	"\x05emoji\x18\x03 \x01(\tR\x05emoji\x12\x10\n" +
+	"\x03off\x18\x04 \x01(\bR\x03off\"U\n" +
+	"\x06Pinned\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
+	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\x12\x10\n" +
+	"\x03off\x18\x03 \x01(\bR\x03off\"F\n" +
+	"\tDelivered\x12\x16\n" +
+	"\x06marker\x18\x01 \x01(\x04R\x06marker\x12!\n" +
+	"\fmarker_index\x18\x02 \x01(\x04R\vmarkerIndex\"\x85\x01\n" +
+	"\x0eContactChanged\x12-\n" +
+	"\x04step\x18\x01 \x01(\x0e2\x19.annal.log.v1.ContactStepR\x04step\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x120\n" +
+	"\x05state\x18\x03 \x01(\x0e2\x1a.annal.log.v1.ContactStateR\x05state\"]\n" +
+	"\bReported\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
+	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"6\n" +
+	"\x06Hidden\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
+	"\x04seqs\x18\x02 \x03(\x04R\x04seqs\"a\n" +
+	"\n" +
+	"SessionSet\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x129\n" +
+	"\bsettings\x18\x02 \x01(\v2\x1d.annal.log.v1.SessionSettingsR\bsettings\"b\n" +
+	"\tDeviceSet\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\x12+\n" +
+	"\x04push\x18\x02 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\x12\x10\n" +
+	"\x03off\x18\x03 \x01(\bR\x03off\"\x0f\n" +
+	"\rAccountClosedB\xa4\x01\n" +
 	"\x13com.annal.client.v1B\vClientProtoP\x01Z\"annal/gen/annal/client/v1;clientv1\xa2\x02\x03ACX\xaa\x02\x0fAnnal.Client.V1\xca\x02\x0fAnnal\\Client\\V1\xe2\x02\x1bAnnal\\Client\\V1\\GPBMetadata\xea\x02\x11Annal::Client::V1b\x06proto3"
 
 var (
@@ -3876,126 +6687,226 @@ func file_annal_client_v1_client_proto_rawDescGZIP() []byte {
 	return file_annal_client_v1_client_proto_rawDescData
 }
 
-var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
+var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 83)
 var file_annal_client_v1_client_proto_goTypes = []any{
-	(*ClientFrame)(nil),   // 0: annal.client.v1.ClientFrame
-	(*Hello)(nil),         // 1: annal.client.v1.Hello
-	(*Ping)(nil),          // 2: annal.client.v1.Ping
-	(*Subscribe)(nil),     // 3: annal.client.v1.Subscribe
-	(*Unsubscribe)(nil),   // 4: annal.client.v1.Unsubscribe
-	(*Sync)(nil),          // 5: annal.client.v1.Sync
-	(*History)(nil),       // 6: annal.client.v1.History
-	(*Members)(nil),       // 7: annal.client.v1.Members
-	(*Sessions)(nil),      // 8: annal.client.v1.Sessions
-	(*Typing)(nil),        // 9: annal.client.v1.Typing
-	(*Create)(nil),        // 10: annal.client.v1.Create
-	(*Add)(nil),           // 11: annal.client.v1.Add
-	(*Remove)(nil),        // 12: annal.client.v1.Remove
-	(*Join)(nil),          // 13: annal.client.v1.Join
-	(*Leave)(nil),         // 14: annal.client.v1.Leave
-	(*Send)(nil),          // 15: annal.client.v1.Send
-	(*Revoke)(nil),        // 16: annal.client.v1.Revoke
-	(*Override)(nil),      // 17: annal.client.v1.Override
-	(*Delete)(nil),        // 18: annal.client.v1.Delete
-	(*MarkRead)(nil),      // 19: annal.client.v1.MarkRead
-	(*ServerFrame)(nil),   // 20: annal.client.v1.ServerFrame
-	(*Error)(nil),         // 21: annal.client.v1.Error
-	(*Welcome)(nil),       // 22: annal.client.v1.Welcome
-	(*Pong)(nil),          // 23: annal.client.v1.Pong
-	(*Ack)(nil),           // 24: annal.client.v1.Ack
-	(*Subscribed)(nil),    // 25: annal.client.v1.Subscribed
-	(*Unsubscribed)(nil),  // 26: annal.client.v1.Unsubscribed
-	(*SessionState)(nil),  // 27: annal.client.v1.SessionState
-	(*SyncPage)(nil),      // 28: annal.client.v1.SyncPage
-	(*HistoryPage)(nil),   // 29: annal.client.v1.HistoryPage
-	(*Range)(nil),         // 30: annal.client.v1.Range
-	(*MemberState)(nil),   // 31: annal.client.v1.MemberState
-	(*MembersPage)(nil),   // 32: annal.client.v1.MembersPage
-	(*SessionsPage)(nil),  // 33: annal.client.v1.SessionsPage
-	(*Notice)(nil),        // 34: annal.client.v1.Notice
-	(*SomeoneTyping)(nil), // 35: annal.client.v1.SomeoneTyping
-	(*Event)(nil),         // 36: annal.client.v1.Event
-	(*Created)(nil),       // 37: annal.client.v1.Created
-	(*Added)(nil),         // 38: annal.client.v1.Added
-	(*Removed)(nil),       // 39: annal.client.v1.Removed
-	(*Joined)(nil),        // 40: annal.client.v1.Joined
-	(*Left)(nil),          // 41: annal.client.v1.Left
-	(*Sent)(nil),          // 42: annal.client.v1.Sent
-	(*Revoked)(nil),       // 43: annal.client.v1.Revoked
-	(*Overridden)(nil),    // 44: annal.client.v1.Overridden
-	(*Deleted)(nil),       // 45: annal.client.v1.Deleted
-	(*Read)(nil),          // 46: annal.client.v1.Read
-	(v1.Kind)(0),          // 47: annal.log.v1.Kind
-	(*v1.NewMember)(nil),  // 48: annal.log.v1.NewMember
-	(*v1.Policy)(nil),     // 49: annal.log.v1.Policy
-	(*v1.Skipped)(nil),    // 50: annal.log.v1.Skipped
-	(v1.Role)(0),          // 51: annal.log.v1.Role
+	(*ClientFrame)(nil),        // 0: annal.client.v1.ClientFrame
+	(*Hello)(nil),              // 1: annal.client.v1.Hello
+	(*Ping)(nil),               // 2: annal.client.v1.Ping
+	(*Subscribe)(nil),          // 3: annal.client.v1.Subscribe
+	(*Unsubscribe)(nil),        // 4: annal.client.v1.Unsubscribe
+	(*Sync)(nil),               // 5: annal.client.v1.Sync
+	(*History)(nil),            // 6: annal.client.v1.History
+	(*Members)(nil),            // 7: annal.client.v1.Members
+	(*Sessions)(nil),           // 8: annal.client.v1.Sessions
+	(*Typing)(nil),             // 9: annal.client.v1.Typing
+	(*Create)(nil),             // 10: annal.client.v1.Create
+	(*Add)(nil),                // 11: annal.client.v1.Add
+	(*Remove)(nil),             // 12: annal.client.v1.Remove
+	(*Join)(nil),               // 13: annal.client.v1.Join
+	(*Leave)(nil),              // 14: annal.client.v1.Leave
+	(*Send)(nil),               // 15: annal.client.v1.Send
+	(*Revoke)(nil),             // 16: annal.client.v1.Revoke
+	(*Override)(nil),           // 17: annal.client.v1.Override
+	(*Delete)(nil),             // 18: annal.client.v1.Delete
+	(*MarkRead)(nil),           // 19: annal.client.v1.MarkRead
+	(*SetInfo)(nil),            // 20: annal.client.v1.SetInfo
+	(*SetPolicy)(nil),          // 21: annal.client.v1.SetPolicy
+	(*SetRole)(nil),            // 22: annal.client.v1.SetRole
+	(*Mute)(nil),               // 23: annal.client.v1.Mute
+	(*Dismiss)(nil),            // 24: annal.client.v1.Dismiss
+	(*Ask)(nil),                // 25: annal.client.v1.Ask
+	(*Refuse)(nil),             // 26: annal.client.v1.Refuse
+	(*Invite)(nil),             // 27: annal.client.v1.Invite
+	(*Uninvite)(nil),           // 28: annal.client.v1.Uninvite
+	(*React)(nil),              // 29: annal.client.v1.React
+	(*Pin)(nil),                // 30: annal.client.v1.Pin
+	(*MarkDelivered)(nil),      // 31: annal.client.v1.MarkDelivered
+	(*Contact)(nil),            // 32: annal.client.v1.Contact
+	(*Report)(nil),             // 33: annal.client.v1.Report
+	(*Hide)(nil),               // 34: annal.client.v1.Hide
+	(*SetSession)(nil),         // 35: annal.client.v1.SetSession
+	(*SetDevice)(nil),          // 36: annal.client.v1.SetDevice
+	(*CloseAccount)(nil),       // 37: annal.client.v1.CloseAccount
+	(*ServerFrame)(nil),        // 38: annal.client.v1.ServerFrame
+	(*Error)(nil),              // 39: annal.client.v1.Error
+	(*Welcome)(nil),            // 40: annal.client.v1.Welcome
+	(*Pong)(nil),               // 41: annal.client.v1.Pong
+	(*Ack)(nil),                // 42: annal.client.v1.Ack
+	(*Subscribed)(nil),         // 43: annal.client.v1.Subscribed
+	(*Unsubscribed)(nil),       // 44: annal.client.v1.Unsubscribed
+	(*SessionState)(nil),       // 45: annal.client.v1.SessionState
+	(*SyncPage)(nil),           // 46: annal.client.v1.SyncPage
+	(*HistoryPage)(nil),        // 47: annal.client.v1.HistoryPage
+	(*Range)(nil),              // 48: annal.client.v1.Range
+	(*MemberState)(nil),        // 49: annal.client.v1.MemberState
+	(*MembersPage)(nil),        // 50: annal.client.v1.MembersPage
+	(*SessionsPage)(nil),       // 51: annal.client.v1.SessionsPage
+	(*Notice)(nil),             // 52: annal.client.v1.Notice
+	(*SomeoneTyping)(nil),      // 53: annal.client.v1.SomeoneTyping
+	(*Event)(nil),              // 54: annal.client.v1.Event
+	(*Created)(nil),            // 55: annal.client.v1.Created
+	(*Added)(nil),              // 56: annal.client.v1.Added
+	(*Removed)(nil),            // 57: annal.client.v1.Removed
+	(*Joined)(nil),             // 58: annal.client.v1.Joined
+	(*Left)(nil),               // 59: annal.client.v1.Left
+	(*Sent)(nil),               // 60: annal.client.v1.Sent
+	(*Revoked)(nil),            // 61: annal.client.v1.Revoked
+	(*Overridden)(nil),         // 62: annal.client.v1.Overridden
+	(*Deleted)(nil),            // 63: annal.client.v1.Deleted
+	(*Read)(nil),               // 64: annal.client.v1.Read
+	(*InfoSet)(nil),            // 65: annal.client.v1.InfoSet
+	(*PolicySet)(nil),          // 66: annal.client.v1.PolicySet
+	(*RoleSet)(nil),            // 67: annal.client.v1.RoleSet
+	(*Muted)(nil),              // 68: annal.client.v1.Muted
+	(*Dismissed)(nil),          // 69: annal.client.v1.Dismissed
+	(*Asked)(nil),              // 70: annal.client.v1.Asked
+	(*Refused)(nil),            // 71: annal.client.v1.Refused
+	(*Invited)(nil),            // 72: annal.client.v1.Invited
+	(*Uninvited)(nil),          // 73: annal.client.v1.Uninvited
+	(*Reacted)(nil),            // 74: annal.client.v1.Reacted
+	(*Pinned)(nil),             // 75: annal.client.v1.Pinned
+	(*Delivered)(nil),          // 76: annal.client.v1.Delivered
+	(*ContactChanged)(nil),     // 77: annal.client.v1.ContactChanged
+	(*Reported)(nil),           // 78: annal.client.v1.Reported
+	(*Hidden)(nil),             // 79: annal.client.v1.Hidden
+	(*SessionSet)(nil),         // 80: annal.client.v1.SessionSet
+	(*DeviceSet)(nil),          // 81: annal.client.v1.DeviceSet
+	(*AccountClosed)(nil),      // 82: annal.client.v1.AccountClosed
+	(v1.Kind)(0),               // 83: annal.log.v1.Kind
+	(*v1.NewMember)(nil),       // 84: annal.log.v1.NewMember
+	(*v1.Policy)(nil),          // 85: annal.log.v1.Policy
+	(*v1.Content)(nil),         // 86: annal.log.v1.Content
+	(*v1.Refs)(nil),            // 87: annal.log.v1.Refs
+	(*v1.InfoChange)(nil),      // 88: annal.log.v1.InfoChange
+	(*v1.PolicyChange)(nil),    // 89: annal.log.v1.PolicyChange
+	(v1.Role)(0),               // 90: annal.log.v1.Role
+	(v1.ContactStep)(0),        // 91: annal.log.v1.ContactStep
+	(*v1.SessionSettings)(nil), // 92: annal.log.v1.SessionSettings
+	(*v1.PushToken)(nil),       // 93: annal.log.v1.PushToken
+	(*v1.Skipped)(nil),         // 94: annal.log.v1.Skipped
+	(v1.ContactState)(0),       // 95: annal.log.v1.ContactState
 }
 var file_annal_client_v1_client_proto_depIdxs = []int32{
-	1,  // 0: annal.client.v1.ClientFrame.hello:type_name -> annal.client.v1.Hello
-	2,  // 1: annal.client.v1.ClientFrame.ping:type_name -> annal.client.v1.Ping
-	3,  // 2: annal.client.v1.ClientFrame.subscribe:type_name -> annal.client.v1.Subscribe
-	4,  // 3: annal.client.v1.ClientFrame.unsubscribe:type_name -> annal.client.v1.Unsubscribe
-	5,  // 4: annal.client.v1.ClientFrame.sync:type_name -> annal.client.v1.Sync
-	6,  // 5: annal.client.v1.ClientFrame.history:type_name -> annal.client.v1.History
-	7,  // 6: annal.client.v1.ClientFrame.members:type_name -> annal.client.v1.Members
-	8,  // 7: annal.client.v1.ClientFrame.sessions:type_name -> annal.client.v1.Sessions
-	9,  // 8: annal.client.v1.ClientFrame.typing:type_name -> annal.client.v1.Typing
-	10, // 9: annal.client.v1.ClientFrame.create:type_name -> annal.client.v1.Create
-	11, // 10: annal.client.v1.ClientFrame.add:type_name -> annal.client.v1.Add
-	12, // 11: annal.client.v1.ClientFrame.remove:type_name -> annal.client.v1.Remove
-	13, // 12: annal.client.v1.ClientFrame.join:type_name -> annal.client.v1.Join
-	14, // 13: annal.client.v1.ClientFrame.leave:type_name -> annal.client.v1.Leave
-	15, // 14: annal.client.v1.ClientFrame.send:type_name -> annal.client.v1.Send
-	16, // 15: annal.client.v1.ClientFrame.revoke:type_name -> annal.client.v1.Revoke
-	17, // 16: annal.client.v1.ClientFrame.override:type_name -> annal.client.v1.Override
-	18, // 17: annal.client.v1.ClientFrame.delete:type_name -> annal.client.v1.Delete
-	19, // 18: annal.client.v1.ClientFrame.mark_read:type_name -> annal.client.v1.MarkRead
-	47, // 19: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
-	48, // 20: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
-	49, // 21: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
-	48, // 22: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
-	21, // 23: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
-	22, // 24: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
-	23, // 25: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
-	24, // 26: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
-	25, // 27: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
-	26, // 28: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
-	28, // 29: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
-	29, // 30: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
-	32, // 31: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
-	33, // 32: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
-	36, // 33: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
-	34, // 34: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
-	35, // 35: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
-	50, // 36: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
-	47, // 37: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
-	51, // 38: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
-	36, // 39: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
-	27, // 40: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
-	36, // 41: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
-	30, // 42: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
-	51, // 43: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
-	31, // 44: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
-	37, // 45: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
-	38, // 46: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
-	39, // 47: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
-	40, // 48: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
-	41, // 49: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
-	42, // 50: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
-	43, // 51: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
-	44, // 52: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
-	45, // 53: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
-	46, // 54: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
-	47, // 55: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
-	48, // 56: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
-	49, // 57: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
-	48, // 58: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
-	59, // [59:59] is the sub-list for method output_type
-	59, // [59:59] is the sub-list for method input_type
-	59, // [59:59] is the sub-list for extension type_name
-	59, // [59:59] is the sub-list for extension extendee
-	0,  // [0:59] is the sub-list for field type_name
+	1,   // 0: annal.client.v1.ClientFrame.hello:type_name -> annal.client.v1.Hello
+	2,   // 1: annal.client.v1.ClientFrame.ping:type_name -> annal.client.v1.Ping
+	3,   // 2: annal.client.v1.ClientFrame.subscribe:type_name -> annal.client.v1.Subscribe
+	4,   // 3: annal.client.v1.ClientFrame.unsubscribe:type_name -> annal.client.v1.Unsubscribe
+	5,   // 4: annal.client.v1.ClientFrame.sync:type_name -> annal.client.v1.Sync
+	6,   // 5: annal.client.v1.ClientFrame.history:type_name -> annal.client.v1.History
+	7,   // 6: annal.client.v1.ClientFrame.members:type_name -> annal.client.v1.Members
+	8,   // 7: annal.client.v1.ClientFrame.sessions:type_name -> annal.client.v1.Sessions
+	9,   // 8: annal.client.v1.ClientFrame.typing:type_name -> annal.client.v1.Typing
+	10,  // 9: annal.client.v1.ClientFrame.create:type_name -> annal.client.v1.Create
+	11,  // 10: annal.client.v1.ClientFrame.add:type_name -> annal.client.v1.Add
+	12,  // 11: annal.client.v1.ClientFrame.remove:type_name -> annal.client.v1.Remove
+	13,  // 12: annal.client.v1.ClientFrame.join:type_name -> annal.client.v1.Join
+	14,  // 13: annal.client.v1.ClientFrame.leave:type_name -> annal.client.v1.Leave
+	15,  // 14: annal.client.v1.ClientFrame.send:type_name -> annal.client.v1.Send
+	16,  // 15: annal.client.v1.ClientFrame.revoke:type_name -> annal.client.v1.Revoke
+	17,  // 16: annal.client.v1.ClientFrame.override:type_name -> annal.client.v1.Override
+	18,  // 17: annal.client.v1.ClientFrame.delete:type_name -> annal.client.v1.Delete
+	19,  // 18: annal.client.v1.ClientFrame.mark_read:type_name -> annal.client.v1.MarkRead
+	20,  // 19: annal.client.v1.ClientFrame.set_info:type_name -> annal.client.v1.SetInfo
+	21,  // 20: annal.client.v1.ClientFrame.set_policy:type_name -> annal.client.v1.SetPolicy
+	22,  // 21: annal.client.v1.ClientFrame.set_role:type_name -> annal.client.v1.SetRole
+	23,  // 22: annal.client.v1.ClientFrame.mute:type_name -> annal.client.v1.Mute
+	24,  // 23: annal.client.v1.ClientFrame.dismiss:type_name -> annal.client.v1.Dismiss
+	25,  // 24: annal.client.v1.ClientFrame.ask:type_name -> annal.client.v1.Ask
+	26,  // 25: annal.client.v1.ClientFrame.refuse:type_name -> annal.client.v1.Refuse
+	27,  // 26: annal.client.v1.ClientFrame.invite:type_name -> annal.client.v1.Invite
+	28,  // 27: annal.client.v1.ClientFrame.uninvite:type_name -> annal.client.v1.Uninvite
+	29,  // 28: annal.client.v1.ClientFrame.react:type_name -> annal.client.v1.React
+	30,  // 29: annal.client.v1.ClientFrame.pin:type_name -> annal.client.v1.Pin
+	31,  // 30: annal.client.v1.ClientFrame.mark_delivered:type_name -> annal.client.v1.MarkDelivered
+	32,  // 31: annal.client.v1.ClientFrame.contact:type_name -> annal.client.v1.Contact
+	33,  // 32: annal.client.v1.ClientFrame.report:type_name -> annal.client.v1.Report
+	34,  // 33: annal.client.v1.ClientFrame.hide:type_name -> annal.client.v1.Hide
+	35,  // 34: annal.client.v1.ClientFrame.set_session:type_name -> annal.client.v1.SetSession
+	36,  // 35: annal.client.v1.ClientFrame.set_device:type_name -> annal.client.v1.SetDevice
+	37,  // 36: annal.client.v1.ClientFrame.close_account:type_name -> annal.client.v1.CloseAccount
+	83,  // 37: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
+	84,  // 38: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
+	85,  // 39: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
+	84,  // 40: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
+	86,  // 41: annal.client.v1.Send.content:type_name -> annal.log.v1.Content
+	87,  // 42: annal.client.v1.Send.refs:type_name -> annal.log.v1.Refs
+	86,  // 43: annal.client.v1.Override.content:type_name -> annal.log.v1.Content
+	88,  // 44: annal.client.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
+	89,  // 45: annal.client.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
+	90,  // 46: annal.client.v1.SetRole.role:type_name -> annal.log.v1.Role
+	91,  // 47: annal.client.v1.Contact.step:type_name -> annal.log.v1.ContactStep
+	92,  // 48: annal.client.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
+	93,  // 49: annal.client.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
+	39,  // 50: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
+	40,  // 51: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
+	41,  // 52: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
+	42,  // 53: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
+	43,  // 54: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
+	44,  // 55: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
+	46,  // 56: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
+	47,  // 57: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
+	50,  // 58: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
+	51,  // 59: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
+	54,  // 60: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
+	52,  // 61: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
+	53,  // 62: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
+	94,  // 63: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
+	83,  // 64: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
+	90,  // 65: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
+	54,  // 66: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
+	45,  // 67: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
+	54,  // 68: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
+	48,  // 69: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
+	90,  // 70: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
+	49,  // 71: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
+	55,  // 72: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
+	56,  // 73: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
+	57,  // 74: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
+	58,  // 75: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
+	59,  // 76: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
+	60,  // 77: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
+	61,  // 78: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
+	62,  // 79: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
+	63,  // 80: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
+	64,  // 81: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
+	65,  // 82: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
+	66,  // 83: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
+	67,  // 84: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
+	68,  // 85: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
+	69,  // 86: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
+	70,  // 87: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
+	71,  // 88: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
+	72,  // 89: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
+	73,  // 90: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
+	74,  // 91: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
+	75,  // 92: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
+	76,  // 93: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
+	77,  // 94: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
+	78,  // 95: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
+	79,  // 96: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
+	80,  // 97: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
+	81,  // 98: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
+	82,  // 99: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
+	83,  // 100: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
+	84,  // 101: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
+	85,  // 102: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
+	95,  // 103: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
+	84,  // 104: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
+	86,  // 105: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
+	87,  // 106: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
+	86,  // 107: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
+	88,  // 108: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
+	85,  // 109: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
+	90,  // 110: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
+	91,  // 111: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
+	95,  // 112: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
+	92,  // 113: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
+	93,  // 114: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
+	115, // [115:115] is the sub-list for method output_type
+	115, // [115:115] is the sub-list for method input_type
+	115, // [115:115] is the sub-list for extension type_name
+	115, // [115:115] is the sub-list for extension extendee
+	0,   // [0:115] is the sub-list for field type_name
 }
 
 func init() { file_annal_client_v1_client_proto_init() }
@@ -4023,10 +6934,28 @@ func file_annal_client_v1_client_proto_init() {
 		(*ClientFrame_Override)(nil),
 		(*ClientFrame_Delete)(nil),
 		(*ClientFrame_MarkRead)(nil),
+		(*ClientFrame_SetInfo)(nil),
+		(*ClientFrame_SetPolicy)(nil),
+		(*ClientFrame_SetRole)(nil),
+		(*ClientFrame_Mute)(nil),
+		(*ClientFrame_Dismiss)(nil),
+		(*ClientFrame_Ask)(nil),
+		(*ClientFrame_Refuse)(nil),
+		(*ClientFrame_Invite)(nil),
+		(*ClientFrame_Uninvite)(nil),
+		(*ClientFrame_React)(nil),
+		(*ClientFrame_Pin)(nil),
+		(*ClientFrame_MarkDelivered)(nil),
+		(*ClientFrame_Contact)(nil),
+		(*ClientFrame_Report)(nil),
+		(*ClientFrame_Hide)(nil),
+		(*ClientFrame_SetSession)(nil),
+		(*ClientFrame_SetDevice)(nil),
+		(*ClientFrame_CloseAccount)(nil),
 	}
 	file_annal_client_v1_client_proto_msgTypes[3].OneofWrappers = []any{}
 	file_annal_client_v1_client_proto_msgTypes[6].OneofWrappers = []any{}
-	file_annal_client_v1_client_proto_msgTypes[20].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[38].OneofWrappers = []any{
 		(*ServerFrame_Error)(nil),
 		(*ServerFrame_Welcome)(nil),
 		(*ServerFrame_Pong)(nil),
@@ -4041,7 +6970,7 @@ func file_annal_client_v1_client_proto_init() {
 		(*ServerFrame_Notice)(nil),
 		(*ServerFrame_Typing)(nil),
 	}
-	file_annal_client_v1_client_proto_msgTypes[36].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[54].OneofWrappers = []any{
 		(*Event_Created)(nil),
 		(*Event_Added)(nil),
 		(*Event_Removed)(nil),
@@ -4052,6 +6981,24 @@ func file_annal_client_v1_client_proto_init() {
 		(*Event_Overridden)(nil),
 		(*Event_Deleted)(nil),
 		(*Event_Read)(nil),
+		(*Event_InfoSet)(nil),
+		(*Event_PolicySet)(nil),
+		(*Event_RoleSet)(nil),
+		(*Event_Muted)(nil),
+		(*Event_Dismissed)(nil),
+		(*Event_Asked)(nil),
+		(*Event_Refused)(nil),
+		(*Event_Invited)(nil),
+		(*Event_Uninvited)(nil),
+		(*Event_Reacted)(nil),
+		(*Event_Pinned)(nil),
+		(*Event_Delivered)(nil),
+		(*Event_ContactChanged)(nil),
+		(*Event_Reported)(nil),
+		(*Event_Hidden)(nil),
+		(*Event_SessionSet)(nil),
+		(*Event_DeviceSet)(nil),
+		(*Event_AccountClosed)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -4059,7 +7006,7 @@ func file_annal_client_v1_client_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_client_v1_client_proto_rawDesc), len(file_annal_client_v1_client_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   47,
+			NumMessages:   83,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
