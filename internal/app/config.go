@@ -21,10 +21,11 @@ const (
 	RoleGateway   = "gateway"
 	RoleSequencer = "sequencer"
 	RoleHot       = "hot"
+	RoleSteward   = "steward"
 )
 
 // Roles are all roles.
-func Roles() []string { return []string{RoleGateway, RoleSequencer, RoleHot} }
+func Roles() []string { return []string{RoleGateway, RoleSequencer, RoleHot, RoleSteward} }
 
 // Config is what a server process is told.
 type Config struct {

@@ -63,7 +63,10 @@ func (f joined) touches(needs []Need, rows Rows, o *events.Outcome) []Need {
 
 func (f joined) evolve(e *evolution) {
 	e.letIn(e.o.Actor.User, events.RoleMember)
-	if row, ok := rowOf[events.InviteRow](e.rows, events.InviteKey(f.Invite)); f.Invite != (events.Hash{}) && ok {
+	if f.Invite == (events.Hash{}) {
+		return
+	}
+	if row, ok := rowOf[events.InviteRow](e.rows, events.InviteKey(f.Invite)); ok {
 		row.Used++
 		e.put(events.InviteKey(f.Invite), row)
 	}

@@ -2,6 +2,8 @@ package session
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -181,7 +183,8 @@ func parseSend(args []string, options map[string]string) events.Send {
 }
 
 func parseInfo(options map[string]string) (c events.InfoChange) {
-	for key, v := range options {
+	for _, key := range slices.Sorted(maps.Keys(options)) {
+		v := options[key]
 		field, custom := strings.CutPrefix(key, "f.")
 		switch {
 		case custom:
