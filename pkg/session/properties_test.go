@@ -18,7 +18,7 @@ var people = []events.UserID{"u1", "u2", "u3", "u4", "u5"}
 func TestHistories(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := history{world: newWorld(), accepted: map[string]events.Outcome{}}
-		sessions := h.open(t)
+		sessions, kinds := h.open(t), drawSome(t)
 		for range rapid.IntRange(1, 60).Draw(t, "commands") {
 			h.world.now += events.Millis(rapid.SampledFrom([]int{0, 0, 1, 60_000, 121_000, 90_000_000}).Draw(t, "wait"))
 			c := events.Command{
@@ -26,7 +26,7 @@ func TestHistories(t *testing.T) {
 				Actor:    events.Actor{User: rapid.SampledFrom(people).Draw(t, "actor")},
 				ClientID: h.clientID(t),
 			}
-			c.Op = drawOp(t, h.world.now, h.world.table(c.Session).head().Seq)
+			c.Op = drawOp(t, kinds, h.world.now, h.world.table(c.Session).head().Seq)
 			if err := h.step(c); err != nil {
 				t.Fatalf("%s %s %#v: %v\nrows:\n%s", c.Actor.User, c.ClientID, c.Op, err, printRows(h.world.table(c.Session)))
 			}
@@ -80,9 +80,9 @@ func (h *history) clientID(t *rapid.T) string {
 	return "fresh-" + strconv.Itoa(h.fresh)
 }
 
-func drawOp(t *rapid.T, now events.Millis, head events.Seq) events.Op {
+func drawOp(t *rapid.T, kinds []int, now events.Millis, head events.Seq) events.Op {
 	if rapid.Bool().Draw(t, "of the model") {
-		return drawModelOp(t, now, head)
+		return drawModelOp(t, kinds, now, head)
 	}
 	seq := events.Seq(rapid.Uint64Range(0, uint64(head)+2).Draw(t, "seq"))
 	text := func() events.Body { return events.TextBody(rapid.SampledFrom([]string{"x", "y", ""}).Draw(t, "text")) }
