@@ -106,6 +106,9 @@ func (s *Session) event(o *events.Outcome, a events.Accepted) {
 		m := s.message(e.Target, e.TargetIndex)
 		m.State.Overridden, m.State.Body = a.Seq, e.Body
 	case events.Read:
+	case events.AccountClosed, events.Asked, events.ContactChanged, events.Delivered, events.DeviceSet, events.Dismissed, events.Hidden,
+		events.InfoSet, events.Invited, events.Muted, events.Pinned, events.PolicySet, events.Reacted, events.Refused, events.Reported,
+		events.RoleSet, events.SessionSet, events.Uninvited:
 	}
 }
 

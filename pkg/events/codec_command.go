@@ -72,7 +72,8 @@ func (w *wireWriter) op(op Op) {
 		m := w.begin(19)
 		w.uint(1, uint64(op.Seq))
 		w.end(m)
-	default:
+	case Ask, CloseAccount, Contact, Dismiss, Hide, Invite, MarkDelivered, Mute, Pin, React, Refuse, Report, SetDevice, SetInfo, SetPolicy,
+		SetRole, SetSession, Uninvite:
 		w.laterOp(op)
 	}
 }
@@ -152,6 +153,7 @@ func (w *wireWriter) laterOp(op Op) {
 		w.bool(3, op.Off)
 	case CloseAccount:
 		m = w.begin(37)
+	case Add, Create, Delete, Join, Leave, MarkRead, Override, Remove, Revoke, Send:
 	}
 	if m != 0 {
 		w.end(m)

@@ -83,6 +83,7 @@ func (w *wireWriter) laterEvent(e Event) {
 		w.bool(3, e.Off)
 	case AccountClosed:
 		m = w.begin(37)
+	case Added, Created, Deleted, Joined, Left, Overridden, Read, Removed, Revoked, Sent:
 	}
 	if m != 0 {
 		w.end(m)

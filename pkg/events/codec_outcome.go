@@ -134,7 +134,8 @@ func (w *wireWriter) event(e Event) {
 		w.target(19, e.Marker, e.MarkerIndex)
 	case nil:
 		w.err = errors.New("the outcome is accepted without an event")
-	default:
+	case AccountClosed, Asked, ContactChanged, Delivered, DeviceSet, Dismissed, Hidden, InfoSet, Invited, Muted, Pinned, PolicySet,
+		Reacted, Refused, Reported, RoleSet, SessionSet, Uninvited:
 		w.laterEvent(e)
 	}
 }

@@ -26,7 +26,7 @@ func validateContent(c Content) *Error {
 	case Media:
 		return c.validate()
 	case Location:
-		if !(c.LatitudeE7 >= -90e7 && c.LatitudeE7 <= 90e7 && c.LongitudeE7 >= -180e7 && c.LongitudeE7 <= 180e7) || //nolint:staticcheck // as it is said
+		if !(c.LatitudeE7 >= -90e7 && c.LatitudeE7 <= 90e7 && c.LongitudeE7 >= -180e7 && c.LongitudeE7 <= 180e7) ||
 			!validString(c.Name, MaxReasonBytes) || !validString(c.Address, MaxReasonBytes) {
 			return Errorf(CodeInvalidContent, "a location is within 90 degrees of latitude and 180 of longitude, its name and address %d bytes at most", MaxReasonBytes)
 		}

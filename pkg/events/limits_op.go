@@ -94,6 +94,8 @@ func validateSelfOp(op Op) *Error {
 			!validLabel(p.AppVersion) || !validLabel(p.Locale) || op.Off && p != (PushToken{}) {
 			return Errorf(CodeInvalidArgument, "the device's id, or a part of its push token, is not valid")
 		}
+	case Add, Ask, CloseAccount, Contact, Create, Delete, Dismiss, Invite, Join, Leave, MarkDelivered, MarkRead, Mute, Override, Pin,
+		React, Refuse, Remove, Report, Revoke, Send, SetInfo, SetPolicy, SetRole, Uninvite:
 	}
 	return nil
 }

@@ -204,7 +204,10 @@ func dense(o events.Outcome, before, after events.Head) error {
 		switch a.Event.(type) {
 		case events.Read, events.Delivered, events.Reported:
 			seq = 0
-		default:
+		case events.AccountClosed, events.Added, events.Asked, events.ContactChanged, events.Created, events.Deleted, events.DeviceSet,
+			events.Dismissed, events.Hidden, events.InfoSet, events.Invited, events.Joined, events.Left, events.Muted, events.Overridden,
+			events.Pinned, events.PolicySet, events.Reacted, events.Refused, events.Removed, events.Revoked, events.RoleSet, events.Sent,
+			events.SessionSet, events.Uninvited:
 			seq++
 		}
 		if a.Seq != seq {

@@ -107,6 +107,9 @@ func changeOf(o *events.Outcome, a events.Accepted, value []byte) Change {
 		c.Became, c.Target, c.TargetIndex = BecameOverridden, e.Target, e.TargetIndex
 	case events.Read:
 		c.Reader, c.Marker, c.MarkerIndex = o.Actor.User, e.Marker, e.MarkerIndex
+	case events.AccountClosed, events.Asked, events.ContactChanged, events.Delivered, events.DeviceSet, events.Dismissed, events.Hidden,
+		events.InfoSet, events.Invited, events.Muted, events.Pinned, events.PolicySet, events.Reacted, events.Refused, events.Reported,
+		events.RoleSet, events.SessionSet, events.Uninvited:
 	}
 	return c
 }

@@ -119,7 +119,10 @@ func comersOf(o *events.Outcome, e events.Event) (users []events.UserID) {
 		members = e.Members
 	case events.Joined:
 		return []events.UserID{o.Actor.User}
-	default:
+	case events.AccountClosed, events.Asked, events.ContactChanged, events.Deleted, events.Delivered, events.DeviceSet, events.Dismissed,
+		events.Hidden, events.InfoSet, events.Invited, events.Left, events.Muted, events.Overridden, events.Pinned, events.PolicySet,
+		events.Reacted, events.Read, events.Refused, events.Removed, events.Reported, events.Revoked, events.RoleSet, events.Sent,
+		events.SessionSet, events.Uninvited:
 	}
 	for _, m := range members {
 		users = append(users, m.User)

@@ -173,6 +173,9 @@ func (c *Chat) number(s events.SessionID, e events.Event) events.Accepted {
 		e.Index = h.index
 		return events.Accepted{Seq: h.seq, Event: e}
 	case events.Added, events.Removed, events.Joined, events.Left, events.Revoked, events.Overridden, events.Deleted:
+	case events.AccountClosed, events.Asked, events.ContactChanged, events.Delivered, events.DeviceSet, events.Dismissed, events.Hidden,
+		events.InfoSet, events.Invited, events.Muted, events.Pinned, events.PolicySet, events.Reacted, events.Refused, events.Reported,
+		events.RoleSet, events.SessionSet, events.Uninvited:
 	}
 	h.seq++
 	return events.Accepted{Seq: h.seq, Event: e}
