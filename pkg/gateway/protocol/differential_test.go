@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -94,7 +95,8 @@ func hasZeroRequired(m *clientv1.ClientFrame) bool {
 		fields := f.Message().Fields()
 		for i := range fields.Len() {
 			sub := fields.Get(i)
-			if name := sub.Name(); (name == "seq" || name == "kind") && !v.Message().Has(sub) {
+			name := sub.Name()
+			if (name == "seq" || name == "kind" || slices.Contains(describedOps[f.Name()], name)) && !v.Message().Has(sub) {
 				zero = true
 			}
 		}

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
@@ -32,6 +33,10 @@ func some(t *rapid.T, m protoreflect.Message, f protoreflect.FieldDescriptor) pr
 		return protoreflect.ValueOfUint64(rapid.Uint64().Draw(t, label))
 	case protoreflect.Int64Kind:
 		return protoreflect.ValueOfInt64(rapid.Int64().Draw(t, label))
+	case protoreflect.BytesKind:
+		return protoreflect.ValueOfBytes(rapid.SliceOfN(rapid.Byte(), 1, 40).Draw(t, label))
+	case protoreflect.Int32Kind:
+		return protoreflect.ValueOfInt32(rapid.Int32().Draw(t, label))
 	case protoreflect.Uint32Kind:
 		if f.Name() == "limit" {
 			return protoreflect.ValueOfUint32(rapid.Uint32Range(0, MaxHistory).Draw(t, label))
@@ -61,7 +66,17 @@ func mandatory(f protoreflect.FieldDescriptor) bool {
 	case "session", "text", "seq", "kind", "token", "user", "client_id", "members", "users":
 		return true
 	}
-	return false
+	return slices.Contains(describedOps[opOf(f.ContainingMessage())], f.Name())
+}
+
+// opOf is the operation that has the message as its arguments; "" for none.
+func opOf(d protoreflect.MessageDescriptor) protoreflect.Name {
+	for i := range clientOps.Fields().Len() {
+		if f := clientOps.Fields().Get(i); f.Message() == d {
+			return f.Name()
+		}
+	}
+	return ""
 }
 
 // fill gives every field of m a value, or leaves it out, and one of each oneof.
@@ -88,6 +103,9 @@ func fill(t *rapid.T, m protoreflect.Message) {
 	for i := range oneofs.Len() {
 		if one := oneofs.Get(i); !one.IsSynthetic() {
 			f := one.Fields().Get(rapid.IntRange(0, one.Fields().Len()-1).Draw(t, string(one.Name())))
+			if f.Name() == "forward" && rapid.IntRange(0, 3).Draw(t, "forward") > 0 {
+				f = one.Fields().ByName("text") // else they lie too deep within each other now and then
+			}
 			m.Set(f, some(t, m, f))
 		}
 	}
