@@ -40,6 +40,8 @@ type (
 		Policy  *logv1.Policy
 		Base    uint64
 		Name    string
+		// Text goes with asking the other one of a direct session to be contacts.
+		Text string
 	}
 	// Add lets people in.
 	Add struct {
@@ -51,37 +53,46 @@ type (
 		Session string
 		Users   []string
 	}
-	// Join lets the user in.
-	Join struct{ Session string }
+	// Join lets the user in, by an invite's code if there is one.
+	Join struct{ Session, Invite string }
 	// Leave lets the user out.
 	Leave struct{ Session string }
-	// Send says something.
-	Send struct{ Session, Text string }
+	// Send says something: Text, or other Content instead.
+	Send struct {
+		Session, Text string
+		Content       *logv1.Content
+		Refs          *logv1.Refs
+	}
 	// Revoke takes a message back.
 	Revoke struct {
 		Session string
 		Seq     uint64
 	}
-	// Override replaces a message's text.
+	// Override replaces what a message says.
 	Override struct {
 		Session string
 		Seq     uint64
 		Text    string
+		Content *logv1.Content
 	}
 	// Delete removes a message for all.
 	Delete struct {
 		Session string
 		Seq     uint64
+		Reason  string
 	}
 	// MarkRead moves the user's marker.
 	MarkRead struct {
 		Session string
 		Seq     uint64
 	}
+	// Other is any other command, as the protocol has it: Frame has nothing but its operation,
+	// such as &clientv1.ClientFrame_SetRole{…}.
+	Other struct{ Frame *clientv1.ClientFrame }
 )
 
 func (o Create) frame(m *clientv1.ClientFrame) {
-	m.Op = &clientv1.ClientFrame_Create{Create: &clientv1.Create{Kind: o.Kind, Members: o.Members, Policy: o.Policy, Base: o.Base, Name: o.Name}}
+	m.Op = &clientv1.ClientFrame_Create{Create: &clientv1.Create{Kind: o.Kind, Members: o.Members, Policy: o.Policy, Base: o.Base, Name: o.Name, Text: o.Text}}
 }
 
 func (o Add) frame(m *clientv1.ClientFrame) {
@@ -93,7 +104,7 @@ func (o Remove) frame(m *clientv1.ClientFrame) {
 }
 
 func (o Join) frame(m *clientv1.ClientFrame) {
-	m.Op = &clientv1.ClientFrame_Join{Join: &clientv1.Join{Session: o.Session}}
+	m.Op = &clientv1.ClientFrame_Join{Join: &clientv1.Join{Session: o.Session, Invite: o.Invite}}
 }
 
 func (o Leave) frame(m *clientv1.ClientFrame) {
@@ -101,7 +112,7 @@ func (o Leave) frame(m *clientv1.ClientFrame) {
 }
 
 func (o Send) frame(m *clientv1.ClientFrame) {
-	m.Op = &clientv1.ClientFrame_Send{Send: &clientv1.Send{Session: o.Session, Text: o.Text}}
+	m.Op = &clientv1.ClientFrame_Send{Send: &clientv1.Send{Session: o.Session, Text: o.Text, Content: o.Content, Refs: o.Refs}}
 }
 
 func (o Revoke) frame(m *clientv1.ClientFrame) {
@@ -109,15 +120,37 @@ func (o Revoke) frame(m *clientv1.ClientFrame) {
 }
 
 func (o Override) frame(m *clientv1.ClientFrame) {
-	m.Op = &clientv1.ClientFrame_Override{Override: &clientv1.Override{Session: o.Session, Seq: o.Seq, Text: o.Text}}
+	m.Op = &clientv1.ClientFrame_Override{Override: &clientv1.Override{Session: o.Session, Seq: o.Seq, Text: o.Text, Content: o.Content}}
 }
 
 func (o Delete) frame(m *clientv1.ClientFrame) {
-	m.Op = &clientv1.ClientFrame_Delete{Delete: &clientv1.Delete{Session: o.Session, Seq: o.Seq}}
+	m.Op = &clientv1.ClientFrame_Delete{Delete: &clientv1.Delete{Session: o.Session, Seq: o.Seq, Reason: o.Reason}}
 }
 
 func (o MarkRead) frame(m *clientv1.ClientFrame) {
 	m.Op = &clientv1.ClientFrame_MarkRead{MarkRead: &clientv1.MarkRead{Session: o.Session, Seq: o.Seq}}
+}
+
+func (o Other) frame(m *clientv1.ClientFrame) { m.Op = o.Frame.GetOp() }
+
+// selfLane keeps the order of what a user keeps for themselves.
+const selfLane = "self"
+
+func (o Other) lane() string {
+	switch o.Frame.GetOp().(type) {
+	case *clientv1.ClientFrame_Hide, *clientv1.ClientFrame_SetSession, *clientv1.ClientFrame_SetDevice, *clientv1.ClientFrame_CloseAccount:
+		return selfLane
+	}
+	m := o.Frame.ProtoReflect()
+	op := m.WhichOneof(m.Descriptor().Oneofs().ByName("op"))
+	if op == nil {
+		return ""
+	}
+	session := op.Message().Fields().ByName("session")
+	if session == nil {
+		return ""
+	}
+	return m.Get(op).Message().Get(session).String()
 }
 
 func (o Create) lane() string   { return "" }
