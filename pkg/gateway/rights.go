@@ -7,12 +7,9 @@ import "annal/pkg/events"
 
 // changesRights says whether the event changes what somebody may see of those after it.
 func (m *message) changesRights() bool {
-	switch m.event.(type) {
-	case events.RoleSet, events.PolicySet:
-		return true
-	default:
-		return false
-	}
+	_, role := m.event.(events.RoleSet)
+	_, policy := m.event.(events.PolicySet)
+	return role || policy
 }
 
 // learn takes what an event that was sent says of roles and policy. The lock is held.
@@ -30,7 +27,10 @@ func (t *topic) learn(m *message) {
 			t.show(e.Policy.History)
 		}
 		t.policy = e.Policy
-	default:
+	case events.AccountClosed, events.Added, events.Asked, events.ContactChanged, events.Created, events.Deleted, events.Delivered,
+		events.DeviceSet, events.Dismissed, events.Hidden, events.InfoSet, events.Invited, events.Joined, events.Muted, events.Overridden,
+		events.Pinned, events.Reacted, events.Read, events.Refused, events.Reported, events.Revoked, events.Sent, events.SessionSet,
+		events.Uninvited:
 	}
 }
 

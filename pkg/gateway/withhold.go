@@ -58,12 +58,11 @@ func (m *message) as(s *subscription) *encoded {
 }
 
 func (m *message) shownTo(s *subscription) bool {
-	switch e := m.event.(type) {
-	case events.Overridden:
-		return s.sees(e.Target)
-	case events.Asked:
+	if o, ok := m.event.(events.Overridden); ok {
+		return s.sees(o.Target)
+	}
+	if _, ok := m.event.(events.Asked); ok {
 		return s.role >= s.t.policy.AddRole
-	default:
 	}
 	return m.readBy == nil || m.readBy(s)
 }
