@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	clientv1 "annal/gen/annal/client/v1"
+	logv1 "annal/gen/annal/log/v1"
 	"annal/pkg/client"
 )
 
@@ -19,6 +20,22 @@ const help = `  text              say it
   /read             mark all as read, and show who has read how far
   /history          show what came before
   /who              show who is here
+  /info             show what the conversation says of itself
+  /reply SEQ TEXT   reply to a message; @USER calls somebody
+  /react SEQ EMOJI  react to a message, or take it back with /unreact
+  /pin SEQ          pin a message, or /unpin it
+  /report SEQ [WHY] tell the admins of a message
+  /name TEXT        give the conversation a name, or a /notice
+  /add USER…        let people in, also who asked; or /refuse USER…
+  /remove USER…     put people out
+  /invite [USES] [DURATION]
+                    make a code that lets people in
+  /role USER ROLE   make somebody member, admin or owner
+  /mute USER|all DURATION
+                    keep somebody from writing, until /unmute USER|all
+  /contact ask|accept|refuse|remove|block|unblock
+                    with one person: be contacts, or not
+  /leave            leave the conversation; its owner may /dismiss it
   /typing           tell the others that you are typing
   /quit             leave the chat (not the conversation)`
 
@@ -76,12 +93,23 @@ func (c *Chat) line(ctx context.Context, typed string) error {
 		c.who(ctx)
 	case "/typing":
 		c.conn.Typing(c.session)
+	case "/info":
+		c.tell(ctx)
+	case "/invite":
+		c.invite(ctx, rest)
 	default:
+		if c.ask(ctx, command, rest) {
+			return nil
+		}
 		if strings.HasPrefix(command, "/") && command != "/me" {
 			c.screen.Print("* no such command; /help names them all")
 			return nil
 		}
-		c.send(ctx, client.Send{Session: c.session, Text: typed}, "not sent: "+clean(typed))
+		op := client.Send{Session: c.session, Text: typed}
+		if users := mentions(typed); len(users) > 0 {
+			op.Refs = &logv1.Refs{Mentions: users}
+		}
+		c.send(ctx, op, "not sent: "+clean(typed))
 	}
 	return nil
 }

@@ -32,9 +32,9 @@ func (c *Client) Leave(ctx context.Context, session string, opts ...CommandOptio
 	return c.Do(ctx, Leave{session}, opts...)
 }
 
-// Send says something; see WithContent and WithRefs.
+// Send says a text. Do takes a Send with other content, and with what it refers to.
 func (c *Client) Send(ctx context.Context, session, text string, opts ...CommandOption) (Ack, error) {
-	return c.Do(ctx, Send{session, text}, opts...)
+	return c.Do(ctx, Send{Session: session, Text: text}, opts...)
 }
 
 // Revoke takes a message back.
@@ -42,9 +42,9 @@ func (c *Client) Revoke(ctx context.Context, session string, seq uint64, opts ..
 	return c.Do(ctx, Revoke{session, seq}, opts...)
 }
 
-// Override replaces a message's text.
+// Override replaces what a message says by a text. Do takes an Override with other content.
 func (c *Client) Override(ctx context.Context, session string, seq uint64, text string, opts ...CommandOption) (Ack, error) {
-	return c.Do(ctx, Override{session, seq, text}, opts...)
+	return c.Do(ctx, Override{Session: session, Seq: seq, Text: text}, opts...)
 }
 
 // Delete removes a message for all. Do takes a Delete with a reason.
@@ -55,6 +55,12 @@ func (c *Client) Delete(ctx context.Context, session string, seq uint64, opts ..
 // MarkRead moves the user's marker.
 func (c *Client) MarkRead(ctx context.Context, session string, seq uint64, opts ...CommandOption) (Ack, error) {
 	return c.Do(ctx, MarkRead{session, seq}, opts...)
+}
+
+// Info tells what a session says and keeps besides its timeline.
+func (c *Client) Info(ctx context.Context, session string) (*clientv1.SessionInfo, error) {
+	m := &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Info{Info: &clientv1.Info{Session: session}}}
+	return query(ctx, c, m, (*clientv1.ServerFrame).GetInfo)
 }
 
 // Sync gives a page of the user's sessions with their state; cursor is empty for the

@@ -61,6 +61,9 @@ func writeReading(w *writer, m *clientv1.ClientFrame) {
 	case *clientv1.ClientFrame_Sessions:
 		w.open("sessions")
 		w.page(op.Sessions.GetCursor(), op.Sessions.GetLimit())
+	case *clientv1.ClientFrame_Info:
+		w.openSession("info", op.Info.GetSession())
+		w.close()
 	case *clientv1.ClientFrame_Typing:
 		w.openSession("typing", op.Typing.GetSession())
 		w.close()
