@@ -85,11 +85,18 @@ func (m *message) shownTo(s *subscription) bool {
 	if o, ok := m.event.(events.Overridden); ok {
 		return s.sees(o.Target)
 	}
-	switch m.event.(type) {
-	case events.Asked, events.Invited, events.Uninvited:
+	if m.isOfComing() {
 		return s.rights.role >= s.t.known.policy.AddRole
 	}
 	return m.readBy == nil || m.readBy(s)
+}
+
+// isOfComing says whether the event is a request to be let in, or about an invite.
+func (m *message) isOfComing() bool {
+	_, asked := m.event.(events.Asked)
+	_, invited := m.event.(events.Invited)
+	_, uninvited := m.event.(events.Uninvited)
+	return asked || invited || uninvited
 }
 
 // A message that comes from the window has the text of now, which an override may have brought
