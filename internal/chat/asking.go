@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	clientv1 "annal/gen/annal/client/v1"
 	logv1 "annal/gen/annal/log/v1"
 	"annal/pkg/client"
 )
@@ -22,13 +21,6 @@ type asking struct {
 
 // askings are by their names.
 var askings = map[string]asking{
-	"/reply": {"/reply SEQ TEXT", func(c *Chat, rest string) client.Op {
-		seq, text := number(rest)
-		if seq == 0 || text == "" {
-			return nil
-		}
-		return client.Send{Session: c.session, Text: text, Refs: &logv1.Refs{ReplyTo: seq, Mentions: mentions(text)}}
-	}},
 	"/react":   {"/react SEQ EMOJI", react(false)},
 	"/unreact": {"/unreact SEQ EMOJI", react(true)},
 	"/pin":     {"/pin SEQ", pin(false)},
@@ -38,7 +30,7 @@ var askings = map[string]asking{
 		if seq == 0 {
 			return nil
 		}
-		return other(&clientv1.ClientFrame{Op: &clientv1.ClientFrame_Report{Report: &clientv1.Report{Session: c.session, Seq: seq, Reason: why}}})
+		return client.Report{Session: c.session, Seq: seq, Reason: why}
 	}},
 	"/name": {"/name TEXT", func(c *Chat, rest string) client.Op {
 		return info(c.session, &logv1.InfoChange{Name: &rest})
@@ -65,7 +57,7 @@ var askings = map[string]asking{
 		if len(users) == 0 {
 			return nil
 		}
-		return other(&clientv1.ClientFrame{Op: &clientv1.ClientFrame_Refuse{Refuse: &clientv1.Refuse{Session: c.session, Users: users}}})
+		return client.Refuse{Session: c.session, Users: users}
 	}},
 	"/role":    {"/role USER member|admin|owner", role},
 	"/mute":    {"/mute USER|all DURATION, such as 10m", mute},
@@ -75,7 +67,7 @@ var askings = map[string]asking{
 		return client.Leave{Session: c.session}
 	}},
 	"/dismiss": {"/dismiss", func(c *Chat, _ string) client.Op {
-		return other(&clientv1.ClientFrame{Op: &clientv1.ClientFrame_Dismiss{Dismiss: &clientv1.Dismiss{Session: c.session}}})
+		return client.Dismiss{Session: c.session}
 	}},
 }
 
@@ -93,7 +85,24 @@ func (c *Chat) ask(ctx context.Context, name, rest string) bool {
 	return true
 }
 
-func other(frame *clientv1.ClientFrame) client.Op { return client.Other{Frame: frame} }
+// reply says something to a message.
+func (c *Chat) reply(ctx context.Context, rest string) {
+	seq, text := number(rest)
+	if seq == 0 || text == "" {
+		c.screen.Print("* /reply SEQ TEXT")
+		return
+	}
+	c.say(ctx, text, seq)
+}
+
+// say says something, to a message unless that is 0; whom it names by @USER it calls.
+func (c *Chat) say(ctx context.Context, text string, to uint64) {
+	var opts []client.CommandOption
+	if users := mentions(text); to > 0 || len(users) > 0 {
+		opts = append(opts, client.WithRefs(&logv1.Refs{ReplyTo: to, Mentions: users}))
+	}
+	c.send(ctx, client.Send{Session: c.session, Text: text}, "not sent: "+clean(text), opts...)
+}
 
 // number reads a seq before the rest; 0 for none.
 func number(text string) (seq uint64, rest string) {
@@ -121,7 +130,7 @@ func react(off bool) func(*Chat, string) client.Op {
 		if seq == 0 || emoji == "" {
 			return nil
 		}
-		return other(&clientv1.ClientFrame{Op: &clientv1.ClientFrame_React{React: &clientv1.React{Session: c.session, Seq: seq, Emoji: emoji, Off: off}}})
+		return client.React{Session: c.session, Seq: seq, Emoji: emoji, Off: off}
 	}
 }
 
@@ -131,12 +140,12 @@ func pin(off bool) func(*Chat, string) client.Op {
 		if seq == 0 || more != "" {
 			return nil
 		}
-		return other(&clientv1.ClientFrame{Op: &clientv1.ClientFrame_Pin{Pin: &clientv1.Pin{Session: c.session, Seq: seq, Off: off}}})
+		return client.Pin{Session: c.session, Seq: seq, Off: off}
 	}
 }
 
 func info(session string, change *logv1.InfoChange) client.Op {
-	return other(&clientv1.ClientFrame{Op: &clientv1.ClientFrame_SetInfo{SetInfo: &clientv1.SetInfo{Session: session, Info: change}}})
+	return client.SetInfo{Session: session, Info: change}
 }
 
 func role(c *Chat, rest string) client.Op {
@@ -147,7 +156,7 @@ func role(c *Chat, rest string) client.Op {
 	if user == "" || !ok {
 		return nil
 	}
-	return other(&clientv1.ClientFrame{Op: &clientv1.ClientFrame_SetRole{SetRole: &clientv1.SetRole{Session: c.session, User: user, Role: role}}})
+	return client.SetRole{Session: c.session, User: user, Role: role}
 }
 
 func mute(c *Chat, rest string) client.Op {
@@ -156,14 +165,14 @@ func mute(c *Chat, rest string) client.Op {
 	if user == "" || err != nil || d < 0 {
 		return nil
 	}
-	m := &clientv1.Mute{Session: c.session}
+	m := client.Mute{Session: c.session}
 	if user != "all" {
 		m.Users = []string{user}
 	}
 	if d > 0 {
-		m.UntilMs = time.Now().Add(d).UnixMilli()
+		m.Until = time.Now().Add(d)
 	}
-	return other(&clientv1.ClientFrame{Op: &clientv1.ClientFrame_Mute{Mute: m}})
+	return m
 }
 
 func contact(c *Chat, rest string) client.Op {
@@ -175,27 +184,27 @@ func contact(c *Chat, rest string) client.Op {
 	if !ok {
 		return nil
 	}
-	return other(&clientv1.ClientFrame{Op: &clientv1.ClientFrame_Contact{Contact: &clientv1.Contact{Session: c.session, Step: step, Text: text}}})
+	return client.Contact{Session: c.session, Step: step, Text: text}
 }
 
 // invite makes a code, and shows it: nothing else knows it then.
 func (c *Chat) invite(ctx context.Context, rest string) {
-	m := &clientv1.Invite{Session: c.session, Code: rand.Text()}
+	m := client.Invite{Session: c.session, Code: rand.Text()}
 	for word := range strings.FieldsSeq(rest) {
 		if n, err := strconv.ParseUint(word, 10, 32); err == nil {
 			m.Uses = uint32(n)
 		} else if d, err := time.ParseDuration(word); err == nil && d > 0 {
-			m.ExpiresMs = time.Now().Add(d).UnixMilli()
+			m.Expires = time.Now().Add(d)
 		} else {
 			c.screen.Print("* /invite [USES] [DURATION]")
 			return
 		}
 	}
-	if _, err := c.conn.Do(ctx, other(&clientv1.ClientFrame{Op: &clientv1.ClientFrame_Invite{Invite: m}})); err != nil {
+	if _, err := c.conn.Do(ctx, m); err != nil {
 		c.screen.Print(fmt.Sprintf("! no invite: %v", err))
 		return
 	}
-	c.screen.Print(fmt.Sprintf("* who has this may come in: annal chat --session %s --invite %s", c.session, m.GetCode()))
+	c.screen.Print(fmt.Sprintf("* who has this may come in: annal chat --session %s --invite %s", c.session, m.Code))
 }
 
 // tell shows what the conversation says of itself.

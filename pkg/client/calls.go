@@ -22,7 +22,7 @@ func (c *Client) Remove(ctx context.Context, session string, users []string, opt
 	return c.Do(ctx, Remove{session, users}, opts...)
 }
 
-// Join lets the user in.
+// Join lets the user in. Do takes a Join with an invite's code.
 func (c *Client) Join(ctx context.Context, session string, opts ...CommandOption) (Ack, error) {
 	return c.Do(ctx, Join{Session: session}, opts...)
 }
@@ -32,7 +32,7 @@ func (c *Client) Leave(ctx context.Context, session string, opts ...CommandOptio
 	return c.Do(ctx, Leave{session}, opts...)
 }
 
-// Send says something.
+// Send says something; see WithContent and WithRefs.
 func (c *Client) Send(ctx context.Context, session, text string, opts ...CommandOption) (Ack, error) {
 	return c.Do(ctx, Send{Session: session, Text: text}, opts...)
 }
@@ -47,7 +47,7 @@ func (c *Client) Override(ctx context.Context, session string, seq uint64, text 
 	return c.Do(ctx, Override{Session: session, Seq: seq, Text: text}, opts...)
 }
 
-// Delete removes a message for all.
+// Delete removes a message for all. Do takes a Delete with a reason.
 func (c *Client) Delete(ctx context.Context, session string, seq uint64, opts ...CommandOption) (Ack, error) {
 	return c.Do(ctx, Delete{Session: session, Seq: seq}, opts...)
 }

@@ -87,18 +87,14 @@ func describedField(r *reader, d *described, key []byte) fieldSet {
 	if f == nil {
 		return unknownField
 	}
-	if one := f.ContainingOneof(); one != nil && !one.IsSynthetic() && d.m.WhichOneof(one) != nil {
-		r.fail(events.CodeInvalidField, "%s excludes what stands before it", key)
+	if r.null() {
 		return describedBit(f)
 	}
 	if f.IsList() {
-		describedList(r, d.m, f)
-		if r.binary {
-			return describedBit(f) | fieldRepeated
-		}
-		return describedBit(f)
+		return describedList(r, d.m, f)
 	}
-	if r.null() {
+	if one := f.ContainingOneof(); one != nil && !one.IsSynthetic() && !r.lenient && d.m.WhichOneof(one) != nil {
+		r.fail(events.CodeInvalidField, "it excludes what stands before it")
 		return describedBit(f)
 	}
 	if v := describedValue(r, d.m.NewField(f), f); !r.failed() {
@@ -107,7 +103,9 @@ func describedField(r *reader, d *described, key []byte) fieldSet {
 	return describedBit(f)
 }
 
-func describedList(r *reader, m protoreflect.Message, f protoreflect.FieldDescriptor) {
+// describedList reads a list, in protobuf one element or packed ones more of it. A list that is
+// packed and empty is none, as if it were left out: it could not be told from that once written.
+func describedList(r *reader, m protoreflect.Message, f protoreflect.FieldDescriptor) fieldSet {
 	all := m.Mutable(f).List()
 	read := func(r *reader) protoreflect.Value {
 		if r.null() {
@@ -119,18 +117,25 @@ func describedList(r *reader, m protoreflect.Message, f protoreflect.FieldDescri
 		}
 		return describedValue(r, empty, f)
 	}
-	if r.binary && f.IsPacked() && r.wire.next == bytesType {
-		for _, v := range r.packed() {
-			all.Append(protoreflect.ValueOfUint64(v))
-		}
-		return
-	}
 	var values []protoreflect.Value
-	for _, v := range list(r, values, read) {
-		if !r.failed() {
-			all.Append(v)
-		}
+	if r.binary && f.IsPacked() && r.wire.next == bytesType {
+		values = packed(r, read)
+	} else {
+		values = list(r, values, read)
 	}
+	if r.failed() {
+		return describedBit(f)
+	}
+	for _, v := range values {
+		all.Append(v)
+	}
+	switch {
+	case !r.binary:
+		return describedBit(f)
+	case len(values) == 0:
+		return fieldRepeated
+	}
+	return describedBit(f) | fieldRepeated
 }
 
 // describedValue reads one value of a field; empty is a new one where it is a message.

@@ -2,7 +2,6 @@ package protocol
 
 import (
 	"bytes"
-	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -34,7 +33,7 @@ func TestClientFramesAgreeWithProtoJSON(t *testing.T) {
 
 func clientAgrees(t *rapid.T, op protoreflect.FieldDescriptor) {
 	m := drawn(t, &clientv1.ClientFrame{})
-	m.ProtoReflect().Set(op, some(t, m.ProtoReflect(), op))
+	m.ProtoReflect().Set(op, some(t, m.ProtoReflect(), op, 0))
 	required := hasZeroRequired(m)
 
 	ours := AppendClientJSON(nil, m)
@@ -95,10 +94,7 @@ func hasZeroRequired(m *clientv1.ClientFrame) bool {
 		fields := f.Message().Fields()
 		for i := range fields.Len() {
 			sub := fields.Get(i)
-			name := sub.Name()
-			if (name == "seq" || name == "kind" || slices.Contains(describedOps[f.Name()], name)) && !v.Message().Has(sub) {
-				zero = true
-			}
+			zero = zero || mandatory(sub) && !v.Message().Has(sub)
 		}
 		return true
 	})
@@ -115,10 +111,26 @@ func TestServerFramesAgreeWithProtoJSON(t *testing.T) {
 	}
 }
 
+func TestEventsAgreeWithProtoJSON(t *testing.T) {
+	for i := range eventKinds.Fields().Len() {
+		kind := eventKinds.Fields().Get(i)
+		t.Run(string(kind.Name()), func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				e := drawn(t, &clientv1.Event{})
+				e.ProtoReflect().Set(kind, some(t, e.ProtoReflect(), kind, 1))
+				serverFrameAgrees(t, &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Event{Event: e}})
+			})
+		})
+	}
+}
+
 func serverAgrees(t *rapid.T, kind protoreflect.FieldDescriptor) {
 	m := drawn(t, &clientv1.ServerFrame{})
-	m.ProtoReflect().Set(kind, some(t, m.ProtoReflect(), kind))
+	m.ProtoReflect().Set(kind, some(t, m.ProtoReflect(), kind, 0))
+	serverFrameAgrees(t, m)
+}
 
+func serverFrameAgrees(t *rapid.T, m *clientv1.ServerFrame) {
 	ours := AppendServerJSON(nil, m)
 	theirs := &clientv1.ServerFrame{}
 	if err := protojson.Unmarshal(ours, theirs); err != nil {

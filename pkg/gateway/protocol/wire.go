@@ -114,15 +114,14 @@ func (r *reader) wireString() string {
 const bytesType = protowire.BytesType
 
 // packed reads the numbers of a packed field.
-func (r *reader) packed() (all []uint64) {
-	for b := r.payload(); len(b) > 0; {
-		v, n := protowire.ConsumeVarint(b)
-		if n < 0 {
-			r.malformed(protowire.ParseError(n))
-			return nil
-		}
-		all, b = append(all, v), b[n:]
+func packed[E any](r *reader, read func(r *reader) E) (all []E) {
+	numbers := r.payload()
+	outer := r.wire
+	r.wire = wire{rest: numbers, next: protowire.VarintType}
+	for len(r.wire.rest) > 0 && !r.failed() {
+		all = append(all, read(r))
 	}
+	r.wire = outer
 	return all
 }
 
