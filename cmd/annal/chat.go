@@ -41,6 +41,7 @@ func chatCommand() *cobra.Command {
 	f.StringVar(&fl.as, "as", "", "who you are")
 	f.StringVar(&fl.device, "device", "terminal", "what to call this device")
 	f.StringVar(&fl.place.Session, "session", "", "the session to chat in")
+	f.StringVar(&fl.place.Invite, "invite", "", "an invite's code, to come into --session by")
 	f.StringVar(&fl.place.Group, "group", "", "the group to chat in, by name")
 	f.StringArrayVar(&fl.place.With, "with", nil, "the person to chat with; for a new group, each of its members")
 	cmd.MarkFlagsMutuallyExclusive("session", "group")

@@ -12,10 +12,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"annal/internal/app"
 	"annal/internal/devstack"
 	"annal/internal/obs"
 	"annal/pkg/connectors/kafka"
 	"annal/pkg/gateway"
+	"annal/pkg/projections/follow"
 	"annal/pkg/projections/hot"
 	"annal/pkg/sequencer"
 )
@@ -64,6 +66,7 @@ func ours(t *testing.T) registered {
 	gateway.NewMetrics(r)
 	sequencer.NewMetrics(r)
 	hot.NewMetrics(r)
+	follow.NewMetrics(r, app.RoleSteward)
 	broker, err := devstack.StartKfake(devstack.KfakeOptions{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

@@ -45,7 +45,7 @@ func newServeFlags() *serverFlags {
 	f := s.settings
 	f.StringSliceVar(&s.config.Roles, "roles", s.config.Roles, "the roles to run")
 	f.StringSliceVar(&s.config.Kafka, "kafka", nil, "Kafka's bootstrap addresses, host:port")
-	f.StringVar(&s.config.Redis, "redis", "", "Redis's address, host:port; of a cluster several nodes', with commas between (roles gateway and hot)")
+	f.StringVar(&s.config.Redis, "redis", "", "Redis's address, host:port; of a cluster several nodes', with commas between (roles gateway, hot and steward)")
 	f.StringVar(&s.config.AuthKeys, "auth-keys", "", "file of the public keys that tokens are checked with (role gateway)")
 	f.StringVar(&s.config.Prefix, "prefix", "", "goes before the names of topics, groups and view keys")
 	return s

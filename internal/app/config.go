@@ -21,10 +21,11 @@ const (
 	RoleGateway   = "gateway"
 	RoleSequencer = "sequencer"
 	RoleHot       = "hot"
+	RoleSteward   = "steward"
 )
 
 // Roles are all roles.
-func Roles() []string { return []string{RoleGateway, RoleSequencer, RoleHot} }
+func Roles() []string { return []string{RoleGateway, RoleSequencer, RoleHot, RoleSteward} }
 
 // Config is what a server process is told.
 type Config struct {
@@ -80,7 +81,7 @@ var (
 	ErrUnknownRole = errors.New("app: --roles: unknown role")
 	ErrRoleTwice   = errors.New("app: --roles: a role is given twice")
 	ErrNoKafka     = errors.New("app: --kafka is missing")
-	ErrNoRedis     = errors.New("app: --redis is missing: roles gateway and hot need it")
+	ErrNoRedis     = errors.New("app: --redis is missing: roles gateway, hot and steward need it")
 	ErrNoKeys      = errors.New("app: --auth-keys is missing: role gateway checks tokens with it")
 	ErrNoData      = errors.New("app: --data is empty")
 	ErrHTTP        = errors.New("app: --http: want host:port")
@@ -108,7 +109,7 @@ func (c Config) Validate() error {
 	switch {
 	case len(c.Kafka) == 0:
 		return ErrNoKafka
-	case c.Redis == "" && (c.has(RoleGateway) || c.has(RoleHot)):
+	case c.Redis == "" && (c.has(RoleGateway) || c.has(RoleHot) || c.has(RoleSteward)):
 		return ErrNoRedis
 	case c.AuthKeys == "" && c.has(RoleGateway):
 		return ErrNoKeys

@@ -98,7 +98,7 @@ func (p *process) open(ctx context.Context) (err error) {
 	for _, open := range []struct {
 		role string
 		call func(context.Context) error
-	}{{RoleGateway, p.openGateway}, {RoleSequencer, p.openSequencer}, {RoleHot, p.openHot}} {
+	}{{RoleGateway, p.openGateway}, {RoleSequencer, p.openSequencer}, {RoleHot, p.openHot}, {RoleSteward, p.openSteward}} {
 		if !p.config.has(open.role) {
 			continue
 		}

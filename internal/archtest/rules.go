@@ -66,8 +66,9 @@ func rules() []rule {
 			check: within("pkg/projections", importsNone(func(p pkg, imported string) bool {
 				own := topUnder(p.path, "pkg/projections")
 				sibling := topUnder(strings.TrimPrefix(imported, "./"), "pkg/projections")
+				// follow is what projections without a view of their own are made of.
 				return isDriver(imported) || under(imported, "./pkg/connectors") || under(imported, "./pkg/session") ||
-					under(imported, "./pkg/projections") && sibling != "" && own != "" && sibling != own
+					under(imported, "./pkg/projections") && sibling != "" && own != "" && sibling != own && sibling != "follow"
 			})),
 		},
 		{

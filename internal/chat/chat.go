@@ -24,6 +24,7 @@ type Conn interface {
 	Sync(ctx context.Context, cursor string, limit uint32) (*clientv1.SyncPage, error)
 	History(ctx context.Context, session string, w client.Walk, limit uint32) (*clientv1.HistoryPage, error)
 	Members(ctx context.Context, session, cursor string, limit uint32) (*clientv1.MembersPage, error)
+	Info(ctx context.Context, session string) (*clientv1.SessionInfo, error)
 	Subscribe(ctx context.Context, session string, after uint64) (Stream, error)
 	Typing(session string)
 }
@@ -190,7 +191,13 @@ func (c *Chat) event(ctx context.Context, e *clientv1.Event) {
 		c.mark(e.GetUser(), r.GetMarker())
 		return
 	}
+	if e.GetDelivered() != nil {
+		return
+	}
 	c.screen.Print(line(e, c.me, c.zone))
+	if e.GetSeq() == 0 {
+		return
+	}
 	c.mu.Lock()
 	if e.GetSent() != nil && e.GetUser() == c.me {
 		c.mine = e.GetSeq()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -280,4 +281,79 @@ func TestHistory(t *testing.T) {
 	bob.sees("#12 alice: line 10.", "#31 alice: line 29.")
 	bob.types("/history", "/history")
 	bob.sees("#1 * alice opened this", "#11 alice: line 9.", "* this is the beginning")
+}
+
+// The new things that a group of people does, as two of them type and see it.
+func TestGroupCommands(t *testing.T) {
+	s := clienttest.Serve(t)
+	alice := open(t, s, "alice", Place{Group: "friends", With: []string{"bob"}})
+	bob := open(t, s, "bob", Place{Group: "friends"})
+	alice.types("hello @bob, look")
+	bob.sees("#2 alice: hello @bob, look")
+	bob.types("/reply 2 what?", "/react 2 👍", "/report 2 rude")
+	alice.sees("#3 bob (to #2): what?", "#4 * bob 👍 #2", "! bob reported #2: rude")
+	bob.types("/unreact 2 👍")
+	bob.sees("#5 * you took 👍 back from #2")
+	bob.types("/pin 2")
+	bob.sees("! /pin came to nothing: NOT_ALLOWED")
+	if n := bob.count("reported #2"); n != 0 {
+		t.Errorf("a member is shown %d reports", n)
+	}
+	alice.types("/pin 2", "/name best friends", "/notice be kind", "/mute bob 1h")
+	bob.sees("#6 * alice pinned #2", `#7 * alice changed what this says of itself: name "best friends"`, `#8 * alice changed what this says of itself: notice "be kind"`,
+		"#9 * alice muted you until")
+	bob.types("may I?")
+	bob.sees("! not sent: may I?: MUTED")
+	alice.types("/unmute bob", "/role bob admin", "/role bob king")
+	bob.sees("#10 * alice lets you write again", "#11 * alice made you admin")
+	alice.sees("* /role USER member|admin|owner")
+	bob.types("/info", "/invite 1 1h", "/dismiss")
+	bob.sees("  name: best friends", "  notice: be kind", "  pinned: #2", "* who has this may come in: annal chat --session", "! /dismiss came to nothing: NOT_ALLOWED")
+	code := bob.after("--invite ")
+	session, err := Open(t.Context(), Connect(s.Dial(s.Options("alice"))), Place{Group: "best friends"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	carol := open(t, s, "carol", Place{Session: session, Invite: code})
+	carol.sees("#13 * you joined")
+	alice.sees("#12 * bob made an invite", "#13 * carol joined")
+	if _, err := Open(t.Context(), Connect(s.Dial(s.Options("dan"))), Place{Session: session, Invite: code}); err == nil {
+		t.Error("an invite for one let in two")
+	}
+	alice.types("/dismiss")
+	bob.sees("* alice closed this for all")
+	bob.types("too late")
+	bob.sees("! not sent: too late: SESSION_CLOSED")
+	bob.types("/leave")
+	bob.sees("* you are no longer a member here")
+}
+
+// after gives the rest of the last line that contains what.
+func (x *terminal) after(what string) string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, l := range slices.Backward(x.lines) {
+		if _, rest, ok := strings.Cut(l, what); ok {
+			return rest
+		}
+	}
+	x.t.Fatalf("%s sees no %q", x.who, what)
+	return ""
+}
+
+func TestContacts(t *testing.T) {
+	s := clienttest.Serve(t)
+	alice := open(t, s, "alice", Place{With: []string{"bob"}})
+	bob := open(t, s, "bob", Place{With: []string{"alice"}})
+	alice.types("hello")
+	bob.sees("#2 alice: hello")
+	bob.types("/contact block")
+	alice.sees("#3 * bob blocks the other")
+	alice.types("why?")
+	alice.sees("! not sent: why?: BLOCKED")
+	bob.types("/contact unblock", "/contact hug")
+	bob.sees("* /contact ask|accept|refuse|remove|block|unblock")
+	alice.sees("#4 * bob blocks the other no more")
+	alice.types("thanks")
+	bob.sees("#5 alice: thanks")
 }

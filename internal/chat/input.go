@@ -19,6 +19,22 @@ const help = `  text              say it
   /read             mark all as read, and show who has read how far
   /history          show what came before
   /who              show who is here
+  /info             show what the conversation says of itself
+  /reply SEQ TEXT   reply to a message; @USER calls somebody
+  /react SEQ EMOJI  react to a message, or take it back with /unreact
+  /pin SEQ          pin a message, or /unpin it
+  /report SEQ [WHY] tell the admins of a message
+  /name TEXT        give the conversation a name, or a /notice
+  /add USER…        let people in, also who asked; or /refuse USER…
+  /remove USER…     put people out
+  /invite [USES] [DURATION]
+                    make a code that lets people in
+  /role USER ROLE   make somebody member, admin or owner
+  /mute USER|all DURATION
+                    keep somebody from writing, until /unmute USER|all
+  /contact ask|accept|refuse|remove|block|unblock
+                    with one person: be contacts, or not
+  /leave            leave the conversation; its owner may /dismiss it
   /typing           tell the others that you are typing
   /quit             leave the chat (not the conversation)`
 
@@ -76,12 +92,21 @@ func (c *Chat) line(ctx context.Context, typed string) error {
 		c.who(ctx)
 	case "/typing":
 		c.conn.Typing(c.session)
+	case "/info":
+		c.tell(ctx)
+	case "/reply":
+		c.reply(ctx, rest)
+	case "/invite":
+		c.invite(ctx, rest)
 	default:
+		if c.ask(ctx, command, rest) {
+			return nil
+		}
 		if strings.HasPrefix(command, "/") && command != "/me" {
 			c.screen.Print("* no such command; /help names them all")
 			return nil
 		}
-		c.send(ctx, client.Send{Session: c.session, Text: typed}, "not sent: "+clean(typed))
+		c.say(ctx, typed, 0)
 	}
 	return nil
 }
@@ -100,7 +125,7 @@ func (c *Chat) target(ctx context.Context, rest string) (uint64, string) {
 }
 
 // send asks for something, and says when it came to nothing.
-func (c *Chat) send(ctx context.Context, op client.Op, otherwise string) {
+func (c *Chat) send(ctx context.Context, op client.Op, otherwise string, opts ...client.CommandOption) {
 	c.mu.Lock()
 	c.unsent++
 	c.mu.Unlock()
@@ -119,7 +144,7 @@ func (c *Chat) send(ctx context.Context, op client.Op, otherwise string) {
 		c.unsent--
 		c.acked = max(c.acked, a.GetSeq())
 		c.signal()
-	})
+	}, opts...)
 }
 
 // history shows the page before the oldest event on the screen.

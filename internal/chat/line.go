@@ -12,6 +12,9 @@ import (
 // line says an event in a line: its time, its seq, and what happened.
 func line(e *clientv1.Event, me string, zone *time.Location) string {
 	at := time.UnixMilli(e.GetTimeMs()).In(zone).Format("15:04:05")
+	if e.GetSeq() == 0 {
+		return fmt.Sprintf("%s %s", at, what(e, me))
+	}
 	return fmt.Sprintf("%s #%d %s", at, e.GetSeq(), what(e, me))
 }
 
@@ -41,11 +44,11 @@ func what(e *clientv1.Event, me string) string {
 	case *clientv1.Event_Revoked:
 		return fmt.Sprintf("* %s revoked #%d", who, kind.Revoked.GetTarget())
 	case *clientv1.Event_Overridden:
-		return fmt.Sprintf("* %s edited #%d: %s", who, kind.Overridden.GetTarget(), clean(kind.Overridden.GetText()))
+		return fmt.Sprintf("* %s edited #%d: %s", who, kind.Overridden.GetTarget(), said(kind.Overridden.GetText(), kind.Overridden.GetContent()))
 	case *clientv1.Event_Deleted:
-		return fmt.Sprintf("* %s deleted #%d", who, kind.Deleted.GetTarget())
+		return fmt.Sprintf("* %s deleted #%d", who, kind.Deleted.GetTarget()) + because(kind.Deleted.GetReason())
 	}
-	return fmt.Sprintf("* %s did something this program does not know", who)
+	return more(e, who, me)
 }
 
 func sent(who string, m *clientv1.Sent) string {
@@ -55,11 +58,11 @@ func sent(who string, m *clientv1.Sent) string {
 	case m.GetDeleted() > 0:
 		return fmt.Sprintf("%s: (deleted)", who)
 	}
-	text := clean(m.GetText())
+	text := said(m.GetText(), m.GetContent())
 	if doing, ok := strings.CutPrefix(text, "/me "); ok {
 		text = fmt.Sprintf("* %s %s", who, doing)
 	} else {
-		text = fmt.Sprintf("%s: %s", who, text)
+		text = fmt.Sprintf("%s%s: %s", who, refers(m.GetRefs()), text)
 	}
 	if m.GetOverridden() > 0 {
 		text += " (edited)"

@@ -16,11 +16,18 @@ type Place struct {
 	// is none.
 	Group string
 	With  []string
+	// Invite is a code by which to join Session first.
+	Invite string
 }
 
 // Open gives the session of a place, opened if need be.
 func Open(ctx context.Context, conn Conn, p Place) (string, error) {
 	switch {
+	case p.Session != "" && p.Invite != "":
+		if _, err := conn.Do(ctx, client.Join{Session: p.Session, Invite: p.Invite}); err != nil {
+			return "", fmt.Errorf("chat: join: %w", err)
+		}
+		return p.Session, nil
 	case p.Session != "":
 		return p.Session, nil
 	case p.Group != "":

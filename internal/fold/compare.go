@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -29,6 +30,13 @@ func Compare(ctx context.Context, view hot.View, window int, sessions map[events
 		s.Head.WindowStart = max(s.Head.Base+1, s.Head.Seq-min(s.Head.Seq, events.Seq(window))+1)
 		if err := comparePeople(ctx, view, s, report); err != nil {
 			return err
+		}
+		if facts, err := view.Facts(ctx, id); err != nil {
+			report.problem("%s: reading facts: %v", id, err)
+		} else if len(s.Facts.Pins)+len(facts.Pins) > 0 && !slices.Equal(facts.Pins, s.Facts.Pins) ||
+			!reflect.DeepEqual(facts.Info, s.Facts.Info) || !maps.Equal(facts.Asks, s.Facts.Asks) ||
+			!maps.Equal(facts.Invites, s.Facts.Invites) || !maps.Equal(facts.Settings, s.Facts.Settings) {
+			report.problem("%s: facts are %+v, must be %+v", id, facts, s.Facts)
 		}
 		if err := compareRoster(ctx, view, s, report); err != nil {
 			return err

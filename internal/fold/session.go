@@ -23,6 +23,8 @@ type Session struct {
 	about map[events.Seq]*Message
 	// gone are indices of messages revoked or deleted.
 	gone map[events.Index]bool
+	// Facts is what else there is.
+	Facts hot.Facts
 	// Faults are what no sound log holds.
 	Faults []string
 }
@@ -37,6 +39,7 @@ func newSession(id events.SessionID) *Session {
 	return &Session{
 		ID: id, Members: map[events.UserID]*events.Member{}, Timeline: map[events.Seq][]byte{},
 		Messages: map[events.Seq]*Message{}, about: map[events.Seq]*Message{}, gone: map[events.Index]bool{},
+		Facts: hot.Facts{Asks: map[events.UserID]hot.Ask{}, Invites: map[events.Hash]events.InviteRow{}, Settings: map[events.SessionID]events.Settings{}},
 	}
 }
 
@@ -62,12 +65,15 @@ func (s *Session) Add(o events.Outcome, value []byte) {
 	if !accepted {
 		return
 	}
-	if e, ok := a.Event.(events.Read); ok {
-		s.mark(o.Actor.User, e.Marker, e.MarkerIndex)
+	if a.Seq == 0 {
+		s.apart(o.Actor.User, a.Event)
 		return
 	}
 	if e, ok := a.Event.(events.Created); ok {
-		s.Head = hot.Head{Session: s.ID, Kind: e.Kind, Title: e.Title, Base: e.Base, Seq: e.Base, Policy: e.Policy}
+		s.Head = hot.Head{Session: s.ID, Kind: e.Kind, Title: e.Title, Base: e.Base, Seq: e.Base, Policy: e.Policy, Contact: e.Contact}
+		if e.Contact == events.ContactAsked {
+			s.Head.ContactBy = o.Actor.User
+		}
 	}
 	if a.Seq != s.Head.Seq+1 {
 		s.fault("seq %d follows %d", a.Seq, s.Head.Seq)
@@ -85,6 +91,10 @@ func (s *Session) event(o *events.Outcome, a events.Accepted) {
 		s.come(e.Members)
 	case events.Joined:
 		s.come([]events.NewMember{{User: o.Actor.User, Role: events.RoleMember}})
+		if invite, ok := s.Facts.Invites[e.Invite]; ok {
+			invite.Used++
+			s.Facts.Invites[e.Invite] = invite
+		}
 	case events.Removed:
 		s.leave(e.Users, e.Promoted, e.Closed)
 	case events.Left:
@@ -99,13 +109,19 @@ func (s *Session) event(o *events.Outcome, a events.Accepted) {
 	case events.Revoked:
 		s.message(e.Target, e.TargetIndex).State.Revoked = a.Seq
 		s.gone[e.TargetIndex] = true
+		s.unpin(e.Target)
 	case events.Deleted:
 		s.message(e.Target, e.TargetIndex).State.Deleted = a.Seq
 		s.gone[e.TargetIndex] = true
+		s.unpin(e.Target)
 	case events.Overridden:
 		m := s.message(e.Target, e.TargetIndex)
 		m.State.Overridden, m.State.Body = a.Seq, e.Body
 	case events.Read:
+	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
+		events.Uninvited, events.Pinned, events.ContactChanged, events.SessionSet, events.AccountClosed:
+		s.other(o, a)
+	case events.Reacted, events.Hidden, events.DeviceSet, events.Delivered, events.Reported:
 	}
 }
 
@@ -129,6 +145,7 @@ func (s *Session) come(people []events.NewMember) {
 		if m.In() {
 			s.fault("%s comes in at %d and is in", p.User, s.Head.Seq)
 		}
+		delete(s.Facts.Asks, p.User)
 		m.Role, m.Marker, m.MarkerIndex = p.Role, s.Head.Seq, s.Head.Index
 		m.Stays = append(m.Stays, events.Stay{From: s.Head.Seq, FromIndex: s.Head.Index})
 		m.Stays = m.Stays[max(0, len(m.Stays)-events.MaxStays):]

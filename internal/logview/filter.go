@@ -19,7 +19,9 @@ type Filter struct {
 
 // kinds are what Filter.Kinds may hold.
 var kinds = []string{
-	"created", "added", "removed", "joined", "left", "sent", "revoked", "overridden", "deleted", "read", "rejected", "answered",
+	"created", "added", "removed", "joined", "left", "sent", "revoked", "overridden", "deleted", "read",
+	"info_set", "policy_set", "role_set", "muted", "dismissed", "asked", "refused", "invited", "uninvited", "reacted", "pinned", "delivered",
+	"contact_changed", "reported", "hidden", "session_set", "device_set", "account_closed", "rejected", "answered",
 }
 
 // Validate refuses kinds that nothing has.
@@ -70,7 +72,17 @@ func concerns(o *events.Outcome, u events.UserID) bool {
 		return slices.Contains(e.Users, u) || e.Promoted == u
 	case events.Left:
 		return e.Promoted == u
-	case events.Joined, events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read:
+	case events.RoleSet:
+		return e.User == u || e.Demoted == u
+	case events.Muted:
+		return slices.Contains(e.Users, u)
+	case events.Refused:
+		return slices.Contains(e.Users, u)
+	case events.Sent:
+		return slices.Contains(e.Refs.Mentions, u)
+	case events.Joined, events.Revoked, events.Overridden, events.Deleted, events.Read, events.InfoSet, events.PolicySet, events.Dismissed, events.Asked, events.Invited,
+		events.Uninvited, events.Reacted, events.Pinned, events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet,
+		events.DeviceSet, events.AccountClosed:
 	}
 	return false
 }

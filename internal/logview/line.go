@@ -2,9 +2,11 @@
 package logview
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"annal/pkg/events"
 )
@@ -54,21 +56,167 @@ func describe(e events.Event) string {
 	case events.Removed:
 		return "removed " + people(e.Users) + skipped(e.Skipped) + succession(e.Promoted, e.Closed)
 	case events.Joined:
+		if e.Invite != (events.Hash{}) {
+			return "joined by " + code(e.Invite)
+		}
 		return "joined"
 	case events.Left:
 		return "left" + succession(e.Promoted, e.Closed)
 	case events.Sent:
-		return "sent " + body(e.Body)
+		return "sent " + body(e.Body) + refs(e.Refs)
 	case events.Revoked:
 		return fmt.Sprintf("revoked %d", e.Target)
 	case events.Overridden:
 		return fmt.Sprintf("overrode %d with %s", e.Target, body(e.Body))
 	case events.Deleted:
-		return fmt.Sprintf("deleted %d", e.Target)
+		return fmt.Sprintf("deleted %d", e.Target) + reason(e.Reason)
 	case events.Read:
 		return fmt.Sprintf("read up to %d", e.Marker)
+	case events.Reacted:
+		return fmt.Sprintf("reacted %s to %d", e.Emoji, e.Target) + takenBack(e.Off)
+	case events.Pinned:
+		return fmt.Sprintf("pinned %d", e.Target) + takenBack(e.Off)
+	case events.Delivered:
+		return fmt.Sprintf("got up to %d", e.Marker)
+	case events.Reported:
+		return fmt.Sprintf("reported %d", e.Target) + reason(e.Reason)
+	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
+		events.Uninvited, events.ContactChanged, events.Hidden, events.SessionSet,
+		events.DeviceSet, events.AccountClosed:
+		return describeSession(e)
 	}
 	return ""
+}
+
+// describeSession tells of events that are not about what is said.
+func describeSession(e events.Event) string {
+	switch e := e.(type) {
+	case events.InfoSet:
+		return "changed the info" + info(e.Info)
+	case events.PolicySet:
+		return fmt.Sprintf("set the policy %+v", e.Policy)
+	case events.RoleSet:
+		what := fmt.Sprintf("made %s %s", e.User, roleName(e.Role))
+		if e.Demoted != "" {
+			what += fmt.Sprintf("; %s is now admin", e.Demoted)
+		}
+		return what
+	case events.Muted:
+		whom := "all"
+		if len(e.Users) > 0 {
+			whom = people(e.Users)
+		}
+		if e.Until == 0 {
+			return "unmuted " + whom + skipped(e.Skipped)
+		}
+		return "muted " + whom + " until " + at(e.Until) + skipped(e.Skipped)
+	case events.Dismissed:
+		return "dismissed the session"
+	case events.Asked:
+		return "asked to be let in" + reason(e.Text)
+	case events.Refused:
+		return "refused " + people(e.Users) + skipped(e.Skipped)
+	case events.Invited:
+		return "made the invite " + code(e.Code)
+	case events.Uninvited:
+		return "took back the invite " + code(e.Code)
+	case events.ContactChanged:
+		return contactStep(e.Step) + reason(e.Text)
+	case events.Hidden:
+		return fmt.Sprintf("hid %d messages of %s", len(e.Seqs), e.Session)
+	case events.SessionSet:
+		return fmt.Sprintf("set how %s is shown", e.Session)
+	case events.DeviceSet:
+		return "registered the device " + e.Device + takenBack(e.Off)
+	case events.AccountClosed:
+		return "closed the account"
+	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Revoked, events.Overridden,
+		events.Deleted, events.Read, events.Reacted, events.Pinned, events.Delivered, events.Reported:
+	}
+	return ""
+}
+
+// code is the beginning of an invite's hash: enough to tell it from others.
+func code(h events.Hash) string { return hex.EncodeToString(h[:4]) }
+
+func at(t events.Millis) string { return time.UnixMilli(int64(t)).UTC().Format(time.RFC3339) }
+
+func reason(text string) string {
+	if text == "" {
+		return ""
+	}
+	return ": " + quote(text)
+}
+
+func takenBack(off bool) string {
+	if off {
+		return ", taken back"
+	}
+	return ""
+}
+
+func roleName(r events.Role) string {
+	switch r {
+	case events.RoleMember:
+		return "member"
+	case events.RoleAdmin:
+		return "admin"
+	case events.RoleOwner:
+		return "owner"
+	}
+	return "nothing"
+}
+
+func contactStep(s events.ContactStep) string {
+	switch s {
+	case events.ContactAsk:
+		return "asked to be contacts"
+	case events.ContactAccept:
+		return "accepted to be contacts"
+	case events.ContactRefuse:
+		return "refused to be contacts"
+	case events.ContactRemove:
+		return "ended being contacts"
+	case events.ContactBlock:
+		return "blocked the other"
+	case events.ContactUnblock:
+		return "unblocked the other"
+	}
+	return "changed being contacts"
+}
+
+func info(c events.InfoChange) string {
+	var parts []string
+	for _, f := range []struct {
+		name  string
+		value *string
+	}{{"name", c.Title}, {"avatar", c.Avatar}, {"notice", c.Notice}, {"description", c.Description}} {
+		if f.value != nil {
+			parts = append(parts, f.name+" "+quote(*f.value))
+		}
+	}
+	for _, f := range c.Custom {
+		parts = append(parts, f.Name+" "+quote(f.Value))
+	}
+	return ": " + strings.Join(parts, ", ")
+}
+
+// refs tells what a message refers to.
+func refs(r events.Refs) string {
+	out := ""
+	if r.ReplyTo != 0 {
+		out += fmt.Sprintf(", to %d", r.ReplyTo)
+	}
+	if r.Thread != 0 {
+		out += fmt.Sprintf(", in the thread %d", r.Thread)
+	}
+	if r.MentionAll {
+		out += ", for all"
+	}
+	if len(r.Mentions) > 0 {
+		out += ", for " + people(r.Mentions)
+	}
+	return out
 }
 
 func kindName(k events.Kind) string {
@@ -131,14 +279,41 @@ func body(b events.Body) string {
 	if b.Sealed != nil {
 		return fmt.Sprintf("sealed text (%d bytes, key %s)", len(b.Sealed.Ciphertext), b.Sealed.KeyID)
 	}
-	switch content := b.Plain.(type) {
+	switch c := b.Plain.(type) {
 	case events.Text:
-		text := string(content)
-		if len(text) > shownText {
-			return strconv.Quote(strings.ToValidUTF8(text[:shownText], "")) + "…"
-		}
-		return strconv.Quote(text)
+		return quote(string(c))
+	case events.Media:
+		return fmt.Sprintf("%s %s (%d bytes)", mediaName(c.Kind), quote(c.Name), c.Bytes) + reason(c.Caption)
+	case events.Location:
+		return fmt.Sprintf("the place %s (%.5f, %.5f)", quote(c.Name), float64(c.LatitudeE7)/1e7, float64(c.LongitudeE7)/1e7)
+	case events.Card:
+		return fmt.Sprintf("the card of %s%s", c.User, c.Session)
+	case events.Forward:
+		return fmt.Sprintf("%d forwarded messages", len(c.Messages)) + reason(c.Title)
+	case events.Custom:
+		return fmt.Sprintf("%s (%d bytes)", c.Type, len(c.JSON))
 	case nil:
 	}
 	return "nothing"
+}
+
+func quote(text string) string {
+	if len(text) > shownText {
+		return strconv.Quote(strings.ToValidUTF8(text[:shownText], "")) + "…"
+	}
+	return strconv.Quote(text)
+}
+
+func mediaName(k events.MediaKind) string {
+	switch k {
+	case events.MediaImage:
+		return "image"
+	case events.MediaFile:
+		return "file"
+	case events.MediaAudio:
+		return "audio"
+	case events.MediaVideo:
+		return "video"
+	}
+	return "media"
 }

@@ -131,8 +131,54 @@ func (c *client) operation(s *sub) *clientv1.ClientFrame {
 		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Add{Add: &clientv1.Add{Session: id, Members: []*logv1.NewMember{{User: other}}}}}
 	case n < 52:
 		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Remove{Remove: &clientv1.Remove{Session: id, Users: []string{other}}}}
+	case n < 64:
+		return c.seldom(id, seq, other)
 	}
 	return c.message(s.session)
+}
+
+// seldom draws an operation that is about neither messages nor who is in.
+func (c *client) seldom(id string, seq uint64, other string) *clientv1.ClientFrame {
+	text, off, code := c.text(), c.dice.n(3) == 0, fmt.Sprintf("an invite of chance %d", c.dice.n(2))
+	switch c.dice.n(13) {
+	case 0:
+		role := logv1.Role(1 + c.dice.n(3))
+		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_SetRole{SetRole: &clientv1.SetRole{Session: id, User: other, Role: role}}}
+	case 1:
+		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Mute{Mute: &clientv1.Mute{Session: id, Users: []string{other}, UntilMs: soon(off)}}}
+	case 2:
+		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Mute{Mute: &clientv1.Mute{Session: id, UntilMs: soon(off)}}}
+	case 3:
+		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_SetInfo{SetInfo: &clientv1.SetInfo{Session: id, Info: &logv1.InfoChange{Name: &text, Notice: &text}}}}
+	case 4:
+		change := &logv1.PolicyChange{Joining: logv1.Joining(1 + c.dice.n(3)), PinRole: logv1.Role(1 + c.dice.n(2))}
+		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_SetPolicy{SetPolicy: &clientv1.SetPolicy{Session: id, Policy: change}}}
+	case 5:
+		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Ask{Ask: &clientv1.Ask{Session: id, Text: text}}}
+	case 6:
+		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Refuse{Refuse: &clientv1.Refuse{Session: id, Users: []string{other}}}}
+	case 7:
+		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Invite{Invite: &clientv1.Invite{Session: id, Code: code, Uses: uint32(c.dice.n(3))}}}
+	case 8:
+		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Uninvite{Uninvite: &clientv1.Uninvite{Session: id, Code: code}}}
+	case 9:
+		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_React{React: &clientv1.React{Session: id, Seq: seq, Emoji: "+", Off: off}}}
+	case 10:
+		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Pin{Pin: &clientv1.Pin{Session: id, Seq: seq, Off: off}}}
+	case 11:
+		step := logv1.ContactStep(1 + c.dice.n(6))
+		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Contact{Contact: &clientv1.Contact{Session: id, Step: step}}}
+	default:
+		return &clientv1.ClientFrame{Op: &clientv1.ClientFrame_MarkDelivered{MarkDelivered: &clientv1.MarkDelivered{Session: id, Seq: seq}}}
+	}
+}
+
+// soon is a time by which a mute is over, or one that ends it.
+func soon(ends bool) int64 {
+	if ends {
+		return 0
+	}
+	return time.Now().Add(5 * time.Second).UnixMilli()
 }
 
 func (c *client) message(s events.SessionID) *clientv1.ClientFrame {

@@ -3,6 +3,8 @@ package sim
 import (
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	"annal/pkg/events"
 	"annal/pkg/projections/hot"
@@ -23,6 +25,8 @@ type kept struct {
 	members map[events.UserID]events.Member
 	states  map[events.Seq]hot.State
 	gone    map[events.Index]bool
+	// facts are by field, traits among them.
+	facts map[string]string
 }
 
 // place tells a session's changes apart.
@@ -42,7 +46,7 @@ type entry struct {
 
 func newKept(view string, s events.SessionID, c *events.Created) *kept {
 	return &kept{
-		view: view, members: map[events.UserID]events.Member{}, states: map[events.Seq]hot.State{}, gone: map[events.Index]bool{},
+		view: view, members: map[events.UserID]events.Member{}, states: map[events.Seq]hot.State{}, gone: map[events.Index]bool{}, facts: map[string]string{},
 		head: hot.Head{Session: s, Kind: c.Kind, Title: c.Title, Base: c.Base, Seq: c.Base, Policy: c.Policy},
 	}
 }
@@ -51,7 +55,7 @@ func newKept(view string, s events.SessionID, c *events.Created) *kept {
 func (k *kept) clone() *kept {
 	c := *k
 	c.window, c.members = slices.Clone(k.window), maps.Clone(k.members)
-	c.states, c.gone = maps.Clone(k.states), maps.Clone(k.gone)
+	c.states, c.gone, c.facts = maps.Clone(k.states), maps.Clone(k.gone), maps.Clone(k.facts)
 	return &c
 }
 
@@ -62,6 +66,9 @@ func (k *kept) take(c *hot.Change, window int) bool {
 		if c.Offset > k.holeAt {
 			k.holes, k.holeAt = k.holes+1, c.Offset
 		}
+		return true
+	case c.Seq == 0 && c.Reader == "":
+		k.learn(c.Facts)
 		return true
 	case c.Seq == 0:
 		k.mark(c.Reader, c.Marker, c.MarkerIndex)
@@ -104,11 +111,18 @@ func (k *kept) event(c *hot.Change) {
 	for _, u := range c.Out {
 		k.leave(u)
 	}
-	if m, ok := k.members[c.Promoted]; ok {
-		m.Role = events.RoleOwner
-		k.members[c.Promoted] = m
+	k.setRole(c.Promoted, events.RoleOwner)
+	for _, m := range c.Roles {
+		k.setRole(m.User, m.Role)
 	}
 	k.head.Closed = k.head.Closed || c.Closed
+	if c.Title != nil {
+		k.head.Title = *c.Title
+	}
+	if c.Policy != nil {
+		k.head.Policy = *c.Policy
+	}
+	k.learn(c.Facts)
 	state := k.states[c.Target]
 	switch c.Became {
 	case hot.BecameNothing:
@@ -121,6 +135,46 @@ func (k *kept) event(c *hot.Change) {
 		state.Overridden = c.Seq
 	}
 	k.states[c.Target] = state
+}
+
+func (k *kept) setRole(u events.UserID, role events.Role) {
+	if m, ok := k.members[u]; ok {
+		m.Role = role
+		k.members[u] = m
+	}
+}
+
+func (k *kept) learn(facts []hot.Fact) {
+	for _, f := range facts {
+		switch f.Op {
+		case hot.FactSet:
+			k.facts[f.Field] = f.Value
+		case hot.FactDelete:
+			delete(k.facts, f.Field)
+		case hot.FactAdd:
+			k.facts[f.Field] = strconv.Itoa(leading(k.facts[f.Field]) + leading(f.Value))
+		case hot.FactRaise:
+			if leading(k.facts[f.Field]) < leading(f.Value) {
+				k.facts[f.Field] = f.Value
+			}
+		}
+	}
+}
+
+// leading is the number that a text begins with, 0 for none.
+func leading(text string) int {
+	digits, _, _ := strings.Cut(text, " ")
+	n, _ := strconv.Atoi(digits)
+	return n
+}
+
+// standing adds what the facts say to what is read of a person.
+func (k *kept) standing(p *hot.Person, u events.UserID) error {
+	var values []string
+	for _, field := range hot.StandingFields(u) {
+		values = append(values, k.facts[field])
+	}
+	return p.Standing(values)
 }
 
 func (k *kept) come(n events.NewMember) {

@@ -91,6 +91,12 @@ func (n netView) Backward(ctx context.Context, s events.SessionID, first, last e
 	return items, err
 }
 
+// Facts implements hot.View.
+func (n netView) Facts(ctx context.Context, s events.SessionID) (f hot.Facts, err error) {
+	err = n.call(ctx, string(s), func() (err error) { f, err = n.hot.Facts(ctx, s); return err })
+	return f, err
+}
+
 // Members implements hot.View.
 func (n netView) Members(ctx context.Context, s events.SessionID, after events.UserID, limit int) (m []hot.MemberEntry, err error) {
 	err = n.call(ctx, string(s), func() (err error) { m, err = n.hot.Members(ctx, s, after, limit); return err })

@@ -183,7 +183,18 @@ func (h *Hot) Person(ctx context.Context, s events.SessionID, u events.UserID) (
 	p := hot.Person{Head: k.head, Member: k.members[u]}
 	p.Member.Stays = slices.Clone(p.Member.Stays)
 	p.Unread = k.unread(p.Member)
-	return p, nil
+	return p, k.standing(&p, u)
+}
+
+// Facts implements hot.View.
+func (h *Hot) Facts(ctx context.Context, s events.SessionID) (hot.Facts, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	k, err := h.open(ctx, s)
+	if err != nil {
+		return hot.Facts{}, err
+	}
+	return hot.ParseFacts(k.facts)
 }
 
 // Forward implements hot.View.
@@ -231,8 +242,12 @@ func (h *Hot) Members(ctx context.Context, s events.SessionID, after events.User
 	var out []hot.MemberEntry
 	for _, u := range slices.Sorted(maps.Keys(k.members)) {
 		if m := k.members[u]; m.In() && u > after && len(out) < limit {
-			m.Stays = slices.Clone(m.Stays)
-			out = append(out, hot.MemberEntry{User: u, Member: m})
+			p := hot.Person{Member: m}
+			if err := k.standing(&p, u); err != nil {
+				return nil, err
+			}
+			p.Member.Stays = slices.Clone(m.Stays)
+			out = append(out, hot.MemberEntry{User: u, Member: p.Member})
 		}
 	}
 	return out, nil

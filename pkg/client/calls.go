@@ -22,9 +22,9 @@ func (c *Client) Remove(ctx context.Context, session string, users []string, opt
 	return c.Do(ctx, Remove{session, users}, opts...)
 }
 
-// Join lets the user in.
+// Join lets the user in. Do takes a Join with an invite's code.
 func (c *Client) Join(ctx context.Context, session string, opts ...CommandOption) (Ack, error) {
-	return c.Do(ctx, Join{session}, opts...)
+	return c.Do(ctx, Join{Session: session}, opts...)
 }
 
 // Leave lets the user out.
@@ -32,9 +32,9 @@ func (c *Client) Leave(ctx context.Context, session string, opts ...CommandOptio
 	return c.Do(ctx, Leave{session}, opts...)
 }
 
-// Send says something.
+// Send says something; see WithContent and WithRefs.
 func (c *Client) Send(ctx context.Context, session, text string, opts ...CommandOption) (Ack, error) {
-	return c.Do(ctx, Send{session, text}, opts...)
+	return c.Do(ctx, Send{Session: session, Text: text}, opts...)
 }
 
 // Revoke takes a message back.
@@ -44,17 +44,23 @@ func (c *Client) Revoke(ctx context.Context, session string, seq uint64, opts ..
 
 // Override replaces a message's text.
 func (c *Client) Override(ctx context.Context, session string, seq uint64, text string, opts ...CommandOption) (Ack, error) {
-	return c.Do(ctx, Override{session, seq, text}, opts...)
+	return c.Do(ctx, Override{Session: session, Seq: seq, Text: text}, opts...)
 }
 
-// Delete removes a message for all.
+// Delete removes a message for all. Do takes a Delete with a reason.
 func (c *Client) Delete(ctx context.Context, session string, seq uint64, opts ...CommandOption) (Ack, error) {
-	return c.Do(ctx, Delete{session, seq}, opts...)
+	return c.Do(ctx, Delete{Session: session, Seq: seq}, opts...)
 }
 
 // MarkRead moves the user's marker.
 func (c *Client) MarkRead(ctx context.Context, session string, seq uint64, opts ...CommandOption) (Ack, error) {
 	return c.Do(ctx, MarkRead{session, seq}, opts...)
+}
+
+// Info tells what a session says and keeps besides its timeline.
+func (c *Client) Info(ctx context.Context, session string) (*clientv1.SessionInfo, error) {
+	m := &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Info{Info: &clientv1.Info{Session: session}}}
+	return query(ctx, c, m, (*clientv1.ServerFrame).GetInfo)
 }
 
 // Sync gives a page of the user's sessions with their state; cursor is empty for the

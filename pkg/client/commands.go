@@ -40,6 +40,9 @@ type (
 		Policy  *logv1.Policy
 		Base    uint64
 		Name    string
+		// Text is what the other one of a direct session is asked with, where joining is by
+		// approval.
+		Text string
 	}
 	// Add lets people in.
 	Add struct {
@@ -51,27 +54,28 @@ type (
 		Session string
 		Users   []string
 	}
-	// Join lets the user in.
-	Join struct{ Session string }
+	// Join lets the user in; who has an invite's code may come in whatever the policy says.
+	Join struct{ Session, Invite string }
 	// Leave lets the user out.
 	Leave struct{ Session string }
-	// Send says something.
+	// Send says something: a text, or WithContent other content instead.
 	Send struct{ Session, Text string }
 	// Revoke takes a message back.
 	Revoke struct {
 		Session string
 		Seq     uint64
 	}
-	// Override replaces a message's text.
+	// Override replaces a message's text, or WithContent its content.
 	Override struct {
 		Session string
 		Seq     uint64
 		Text    string
 	}
-	// Delete removes a message for all.
+	// Delete removes a message for all. Reason is for whoever moderates; it may be empty.
 	Delete struct {
 		Session string
 		Seq     uint64
+		Reason  string
 	}
 	// MarkRead moves the user's marker.
 	MarkRead struct {
@@ -81,7 +85,9 @@ type (
 )
 
 func (o Create) frame(m *clientv1.ClientFrame) {
-	m.Op = &clientv1.ClientFrame_Create{Create: &clientv1.Create{Kind: o.Kind, Members: o.Members, Policy: o.Policy, Base: o.Base, Name: o.Name}}
+	m.Op = &clientv1.ClientFrame_Create{Create: &clientv1.Create{
+		Kind: o.Kind, Members: o.Members, Policy: o.Policy, Base: o.Base, Name: o.Name, Text: o.Text,
+	}}
 }
 
 func (o Add) frame(m *clientv1.ClientFrame) {
@@ -93,7 +99,7 @@ func (o Remove) frame(m *clientv1.ClientFrame) {
 }
 
 func (o Join) frame(m *clientv1.ClientFrame) {
-	m.Op = &clientv1.ClientFrame_Join{Join: &clientv1.Join{Session: o.Session}}
+	m.Op = &clientv1.ClientFrame_Join{Join: &clientv1.Join{Session: o.Session, Invite: o.Invite}}
 }
 
 func (o Leave) frame(m *clientv1.ClientFrame) {
@@ -113,7 +119,7 @@ func (o Override) frame(m *clientv1.ClientFrame) {
 }
 
 func (o Delete) frame(m *clientv1.ClientFrame) {
-	m.Op = &clientv1.ClientFrame_Delete{Delete: &clientv1.Delete{Session: o.Session, Seq: o.Seq}}
+	m.Op = &clientv1.ClientFrame_Delete{Delete: &clientv1.Delete{Session: o.Session, Seq: o.Seq, Reason: o.Reason}}
 }
 
 func (o MarkRead) frame(m *clientv1.ClientFrame) {
@@ -148,6 +154,29 @@ func AsUser(user string) CommandOption {
 // OriginTime says when it was first said; service tokens only.
 func OriginTime(t time.Time) CommandOption {
 	return func(m *clientv1.ClientFrame) { m.OriginTimeMs = t.UnixMilli() }
+}
+
+// WithContent says something other than a text, or replaces a message by it: an option of Send
+// and Override, whose text is empty then.
+func WithContent(content *logv1.Content) CommandOption {
+	return func(m *clientv1.ClientFrame) {
+		switch op := m.GetOp().(type) {
+		case *clientv1.ClientFrame_Send:
+			op.Send.Content = content
+		case *clientv1.ClientFrame_Override:
+			op.Override.Content = content
+		}
+	}
+}
+
+// WithRefs says what a message refers to, whom it calls and how much it wants to be noticed: an
+// option of Send.
+func WithRefs(refs *logv1.Refs) CommandOption {
+	return func(m *clientv1.ClientFrame) {
+		if op := m.GetSend(); op != nil {
+			op.Refs = refs
+		}
+	}
 }
 
 // Frame is the frame that a command is sent as, without its id: for those who speak

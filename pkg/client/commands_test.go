@@ -19,7 +19,7 @@ func pipeline(t *testing.T, c *Client, session string, n int) []Ack {
 	errs := make(chan error, n)
 	ctx := within(t)
 	for i := range n {
-		c.Go(ctx, Send{session, fmt.Sprint(i)}, func(a Ack, err error) {
+		c.Go(ctx, Send{Session: session, Text: fmt.Sprint(i)}, func(a Ack, err error) {
 			acks[i] = a
 			errs <- err
 		}, ClientID(fmt.Sprintf("c%d", i)))
@@ -146,7 +146,7 @@ func TestCancelledSendSaysThatItsOutcomeIsUnknown(t *testing.T) {
 		c := f.dial(nil)
 		ctx, cancel := context.WithCancel(within(t))
 		done := make(chan error, 1)
-		c.Go(ctx, Send{"s", "hello"}, func(_ Ack, err error) { done <- err }, ClientID("lost"))
+		c.Go(ctx, Send{Session: "s", Text: "hello"}, func(_ Ack, err error) { done <- err }, ClientID("lost"))
 		f.until("the frame comes in", func() bool { return len(f.frames) == 1 })
 		cancel()
 		err := <-done
@@ -181,11 +181,11 @@ func TestInFlightIsBounded(t *testing.T) {
 		c := f.dial(func(o *Options) { o.InFlight = 3 })
 		results := make(chan error, 3)
 		for range 3 {
-			c.Go(context.Background(), Send{"s", "x"}, func(_ Ack, err error) { results <- err })
+			c.Go(context.Background(), Send{Session: "s", Text: "x"}, func(_ Ack, err error) { results <- err })
 		}
 		ctx, cancel := context.WithCancel(within(t))
 		blocked := make(chan error, 1)
-		go c.Go(ctx, Send{"s", "too much"}, func(_ Ack, err error) { blocked <- err }, ClientID("fourth"))
+		go c.Go(ctx, Send{Session: "s", Text: "too much"}, func(_ Ack, err error) { blocked <- err }, ClientID("fourth"))
 		f.until("the first comes in", func() bool { return len(f.frames) > 0 })
 		select {
 		case err := <-blocked:
@@ -223,7 +223,7 @@ func TestCommandsStayWithinTheGatewaysBound(t *testing.T) {
 		c := f.dial(nil)
 		done := make(chan error, 9)
 		for i := range 9 {
-			c.Go(within(t), Send{"s", fmt.Sprint(i)}, func(_ Ack, err error) { done <- err })
+			c.Go(within(t), Send{Session: "s", Text: fmt.Sprint(i)}, func(_ Ack, err error) { done <- err })
 		}
 		for round := range 3 {
 			f.until("three commands come in", func() bool { return len(held) == 3 })

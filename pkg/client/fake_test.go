@@ -63,7 +63,9 @@ type fake struct {
 	hidden []*clientv1.Range
 	log    map[string][]*clientv1.Event
 	acks   map[string]*clientv1.Ack
-	conns  map[*fakeConn]bool
+	// taken are the commands besides sends, by client id.
+	taken map[string]*clientv1.ClientFrame
+	conns map[*fakeConn]bool
 	// frames lists what came in, by operation and client id.
 	frames []string
 	tokens []string
@@ -86,7 +88,8 @@ type fakeConn struct {
 func newFake(t *testing.T, codec protocol.Codec) *fake {
 	f := &fake{
 		t: t, codec: codec, heartbeat: 10 * time.Second, window: 1,
-		log: map[string][]*clientv1.Event{}, acks: map[string]*clientv1.Ack{}, conns: map[*fakeConn]bool{},
+		log: map[string][]*clientv1.Event{}, acks: map[string]*clientv1.Ack{},
+		taken: map[string]*clientv1.ClientFrame{}, conns: map[*fakeConn]bool{},
 	}
 	f.srv = httptest.NewServer(http.HandlerFunc(f.accept))
 	t.Cleanup(func() {
@@ -220,6 +223,9 @@ func (f *fake) do(n *fakeConn, m *clientv1.ClientFrame) *clientv1.ServerFrame {
 	case *clientv1.ClientFrame_Send:
 		return f.send(m, op.Send)
 	}
+	if m.GetClientId() != "" {
+		return f.command(m)
+	}
 	return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Error{Error: &clientv1.Error{
 		Code: string(events.CodeNotAllowed), Retry: string(events.RetryNever), Message: "the fake does not do this",
 	}}}
@@ -239,6 +245,15 @@ func (f *fake) send(m *clientv1.ClientFrame, op *clientv1.Send) *clientv1.Server
 	ack := &clientv1.Ack{Session: op.GetSession(), Seq: f.append(op.GetSession(), op.GetText())}
 	f.acks[key] = ack
 	return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Ack{Ack: ack}}
+}
+
+// command takes any other command, once.
+func (f *fake) command(m *clientv1.ClientFrame) *clientv1.ServerFrame {
+	if _, ok := f.taken[m.GetClientId()]; ok {
+		return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Ack{Ack: &clientv1.Ack{Seq: 7, Duplicate: true}}}
+	}
+	f.taken[m.GetClientId()] = m
+	return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Ack{Ack: &clientv1.Ack{Seq: 7}}}
 }
 
 // append puts a message into the log and publishes it. The lock is held.

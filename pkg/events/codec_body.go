@@ -25,22 +25,15 @@ func (r *wireReader) sealed() *Sealed {
 
 func (w *wireWriter) body(b Body) {
 	w.bytes(3, b.MAC) // before the oneof, where Go's protobuf puts it
-	switch content := b.Plain.(type) {
-	case Text:
-		if b.Sealed != nil {
-			break
-		}
-		plain := w.begin(1)
-		text := w.begin(1)
-		wireString(w, 1, content)
-		w.end(text)
-		w.end(plain)
-	case nil:
-	}
-	if b.Sealed != nil {
+	switch {
+	case b.Sealed != nil:
 		form := w.begin(2)
 		w.sealed(b.Sealed)
 		w.end(form)
+	case b.Plain != nil:
+		plain := w.begin(1)
+		w.content(b.Plain)
+		w.end(plain)
 	}
 }
 
@@ -48,7 +41,7 @@ func (r *wireReader) body() (b Body) {
 	r.within(func() {
 		switch r.field {
 		case 1:
-			b.Plain, b.Sealed = r.content(), nil
+			b.Plain, b.Sealed = r.content(true), nil
 		case 2:
 			b.Plain, b.Sealed = nil, r.sealed()
 		case 3:
@@ -56,21 +49,6 @@ func (r *wireReader) body() (b Body) {
 		}
 	})
 	return b
-}
-
-func (r *wireReader) content() (c Content) {
-	r.within(func() {
-		if r.field == 1 {
-			text := Text("")
-			r.within(func() {
-				if r.field == 1 {
-					text = Text(r.string())
-				}
-			})
-			c = text
-		}
-	})
-	return c
 }
 
 // readable says whether this program knows what a body read holds.
@@ -171,6 +149,9 @@ func (w *wireWriter) policy(p Policy) {
 	w.uint(6, uint64(p.WriteRole))
 	w.uint(7, uint64(p.Joining))
 	w.uint(8, uint64(p.ReceiptsLimit))
+	w.uint(9, uint64(p.InfoRole))
+	w.uint(10, uint64(p.PinRole))
+	w.uint(11, uint64(p.MentionAllRole))
 }
 
 func (r *wireReader) policy() (p Policy) {
@@ -192,6 +173,12 @@ func (r *wireReader) policy() (p Policy) {
 			p.Joining = Joining(r.number)
 		case 8:
 			p.ReceiptsLimit = uint32(r.number)
+		case 9:
+			p.InfoRole = Role(r.number)
+		case 10:
+			p.PinRole = Role(r.number)
+		case 11:
+			p.MentionAllRole = Role(r.number)
 		}
 	})
 	return p

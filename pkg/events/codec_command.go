@@ -29,6 +29,7 @@ func (w *wireWriter) op(op Op) {
 		w.end(policy)
 		w.uint(4, uint64(op.Base))
 		wireString(w, 5, op.Title)
+		wireString(w, 6, op.Text)
 		w.end(m)
 	case Add:
 		m := w.begin(11)
@@ -36,12 +37,12 @@ func (w *wireWriter) op(op Op) {
 		w.end(m)
 	case Remove:
 		m := w.begin(12)
-		for _, u := range op.Users {
-			wireElement(w, 1, u)
-		}
+		w.userList(1, op.Users)
 		w.end(m)
 	case Join:
-		w.empty(13)
+		m := w.begin(13)
+		w.hash(1, op.Invite)
+		w.end(m)
 	case Leave:
 		w.empty(14)
 	case Send:
@@ -49,6 +50,7 @@ func (w *wireWriter) op(op Op) {
 		body := w.begin(1)
 		w.body(op.Body)
 		w.end(body)
+		w.refs(2, &op.Refs)
 		w.end(m)
 	case Revoke:
 		m := w.begin(16)
@@ -64,10 +66,96 @@ func (w *wireWriter) op(op Op) {
 	case Delete:
 		m := w.begin(18)
 		w.uint(1, uint64(op.Seq))
+		wireString(w, 2, op.Reason)
 		w.end(m)
 	case MarkRead:
 		m := w.begin(19)
 		w.uint(1, uint64(op.Seq))
+		w.end(m)
+	case Ask, CloseAccount, Contact, Dismiss, Hide, Invite, MarkDelivered, Mute, Pin, React, Refuse, Report, SetDevice, SetInfo, SetPolicy,
+		SetRole, SetSession, Uninvite:
+		w.laterOp(op)
+	}
+}
+
+// laterOp writes those that came to be later.
+func (w *wireWriter) laterOp(op Op) {
+	m := 0
+	switch op := op.(type) {
+	case SetInfo:
+		m = w.begin(20)
+		info := w.begin(1)
+		w.infoChange(&op.Info)
+		w.end(info)
+	case SetPolicy:
+		m = w.begin(21)
+		policy := w.begin(1)
+		w.policyChange(&op.Policy)
+		w.end(policy)
+	case SetRole:
+		m = w.begin(22)
+		wireString(w, 1, op.User)
+		w.uint(2, uint64(op.Role))
+	case Mute:
+		m = w.begin(23)
+		w.userList(1, op.Users)
+		w.uint(2, uint64(op.Until))
+	case Dismiss:
+		m = w.begin(24)
+	case Ask:
+		m = w.begin(25)
+		wireString(w, 1, op.Text)
+	case Refuse:
+		m = w.begin(26)
+		w.userList(1, op.Users)
+	case Invite:
+		m = w.begin(27)
+		w.hash(1, op.Code)
+		w.uint(2, uint64(op.Expires))
+		w.uint(3, uint64(op.Uses))
+	case Uninvite:
+		m = w.begin(28)
+		w.hash(1, op.Code)
+	case React:
+		m = w.begin(29)
+		w.uint(1, uint64(op.Seq))
+		wireString(w, 2, op.Emoji)
+		w.bool(3, op.Off)
+	case Pin:
+		m = w.begin(30)
+		w.uint(1, uint64(op.Seq))
+		w.bool(2, op.Off)
+	case MarkDelivered:
+		m = w.begin(31)
+		w.uint(1, uint64(op.Seq))
+	case Contact:
+		m = w.begin(32)
+		w.uint(1, uint64(op.Step))
+		wireString(w, 2, op.Text)
+	case Report:
+		m = w.begin(33)
+		w.uint(1, uint64(op.Seq))
+		wireString(w, 2, op.Reason)
+	case Hide:
+		m = w.begin(34)
+		wireString(w, 1, op.Session)
+		wireUints(w, 2, op.Seqs)
+	case SetSession:
+		m = w.begin(35)
+		wireString(w, 1, op.Session)
+		settings := w.begin(2)
+		w.settingsChange(&op.Settings)
+		w.end(settings)
+	case SetDevice:
+		m = w.begin(36)
+		wireString(w, 1, op.Device)
+		w.pushToken(2, op.Push)
+		w.bool(3, op.Off)
+	case CloseAccount:
+		m = w.begin(37)
+	case Add, Create, Delete, Join, Leave, MarkRead, Override, Remove, Revoke, Send:
+	}
+	if m != 0 {
 		w.end(m)
 	}
 }
@@ -120,16 +208,24 @@ func (r *wireReader) op(to *Op) {
 		})
 		*to = op
 	case 13:
-		r.within(func() {})
-		*to = Join{}
+		var op Join
+		r.within(func() {
+			if r.field == 1 {
+				r.fixed(op.Invite[:])
+			}
+		})
+		*to = op
 	case 14:
 		r.within(func() {})
 		*to = Leave{}
 	case 15:
 		var op Send
 		r.within(func() {
-			if r.field == 1 {
+			switch r.field {
+			case 1:
 				op.Body = r.body()
+			case 2:
+				op.Refs = r.refs()
 			}
 		})
 		*to = op
@@ -149,10 +245,205 @@ func (r *wireReader) op(to *Op) {
 		*to = op
 		r.check(op.Body.readable())
 	case 18:
-		*to = Delete{Seq: r.seq()}
+		var op Delete
+		r.within(func() {
+			switch r.field {
+			case 1:
+				op.Seq = Seq(r.number)
+			case 2:
+				op.Reason = r.string()
+			}
+		})
+		*to = op
 	case 19:
 		*to = MarkRead{Seq: r.seq()}
+	default:
+		r.laterOp(to)
 	}
+}
+
+func (r *wireReader) laterOp(to *Op) {
+	switch r.field {
+	case 20:
+		var op SetInfo
+		r.within(func() {
+			if r.field == 1 {
+				op.Info = r.infoChange()
+			}
+		})
+		*to = op
+	case 21:
+		var op SetPolicy
+		r.within(func() {
+			if r.field == 1 {
+				op.Policy = r.policyChange()
+			}
+		})
+		*to = op
+	case 22:
+		var op SetRole
+		r.within(func() {
+			switch r.field {
+			case 1:
+				op.User = UserID(r.string())
+			case 2:
+				op.Role = Role(r.number)
+			}
+		})
+		*to = op
+	case 23:
+		var op Mute
+		r.within(func() {
+			switch r.field {
+			case 1:
+				op.Users = append(op.Users, UserID(r.string()))
+			case 2:
+				op.Until = Millis(r.number)
+			}
+		})
+		*to = op
+	case 24:
+		r.within(func() {})
+		*to = Dismiss{}
+	case 25:
+		*to = Ask{Text: r.onlyString()}
+	case 26:
+		var op Refuse
+		r.within(func() {
+			if r.field == 1 {
+				op.Users = append(op.Users, UserID(r.string()))
+			}
+		})
+		*to = op
+	case 27:
+		code, expires, uses := r.invite()
+		*to = Invite{Code: code, Expires: expires, Uses: uses}
+	case 28:
+		code, _, _ := r.invite()
+		*to = Uninvite{Code: code}
+	case 29:
+		var op React
+		r.within(func() {
+			switch r.field {
+			case 1:
+				op.Seq = Seq(r.number)
+			case 2:
+				op.Emoji = r.string()
+			case 3:
+				op.Off = r.bool()
+			}
+		})
+		*to = op
+	case 30:
+		var op Pin
+		r.within(func() {
+			switch r.field {
+			case 1:
+				op.Seq = Seq(r.number)
+			case 2:
+				op.Off = r.bool()
+			}
+		})
+		*to = op
+	case 31:
+		*to = MarkDelivered{Seq: r.seq()}
+	case 32:
+		var op Contact
+		r.within(func() {
+			switch r.field {
+			case 1:
+				op.Step = ContactStep(r.number)
+			case 2:
+				op.Text = r.string()
+			}
+		})
+		*to = op
+	case 33:
+		var op Report
+		r.within(func() {
+			switch r.field {
+			case 1:
+				op.Seq = Seq(r.number)
+			case 2:
+				op.Reason = r.string()
+			}
+		})
+		*to = op
+	case 34:
+		session, seqs := r.hidden()
+		*to = Hide{Session: session, Seqs: seqs}
+	case 35:
+		session, settings := r.sessionSettings()
+		*to = SetSession{Session: session, Settings: settings}
+	case 36:
+		device, push, off := r.device()
+		*to = SetDevice{Device: device, Push: push, Off: off}
+	case 37:
+		r.within(func() {})
+		*to = CloseAccount{}
+	}
+}
+
+// onlyString reads a message that holds nothing but a string.
+func (r *wireReader) onlyString() (s string) {
+	r.within(func() {
+		if r.field == 1 {
+			s = r.string()
+		}
+	})
+	return s
+}
+
+func (r *wireReader) invite() (code Hash, expires Millis, uses uint32) {
+	r.within(func() {
+		switch r.field {
+		case 1:
+			r.fixed(code[:])
+		case 2:
+			expires = Millis(r.number)
+		case 3:
+			uses = uint32(r.number)
+		}
+	})
+	return code, expires, uses
+}
+
+func (r *wireReader) hidden() (session SessionID, seqs []Seq) {
+	r.within(func() {
+		switch r.field {
+		case 1:
+			session = SessionID(r.string())
+		case 2:
+			seqs = readUints(r, seqs)
+		}
+	})
+	return session, seqs
+}
+
+func (r *wireReader) sessionSettings() (session SessionID, c SettingsChange) {
+	r.within(func() {
+		switch r.field {
+		case 1:
+			session = SessionID(r.string())
+		case 2:
+			c = r.settingsChange()
+		}
+	})
+	return session, c
+}
+
+func (r *wireReader) device() (device string, push PushToken, off bool) {
+	r.within(func() {
+		switch r.field {
+		case 1:
+			device = r.string()
+		case 2:
+			push = r.pushToken()
+		case 3:
+			off = r.bool()
+		}
+	})
+	return device, push, off
 }
 
 func (r *wireReader) create() (op Create) {
@@ -168,6 +459,8 @@ func (r *wireReader) create() (op Create) {
 			op.Base = Seq(r.number)
 		case 5:
 			op.Title = r.string()
+		case 6:
+			op.Text = r.string()
 		}
 	})
 	return op
@@ -190,7 +483,8 @@ func opBody(op Op) Body {
 		return op.Body
 	case Override:
 		return op.Body
-	case Create, Add, Remove, Join, Leave, Revoke, Delete, MarkRead, nil:
+	case Create, Add, Remove, Join, Leave, Revoke, Delete, MarkRead, SetInfo, SetPolicy, SetRole, Mute, Dismiss, Ask, Refuse,
+		Invite, Uninvite, React, Pin, MarkDelivered, Contact, Report, Hide, SetSession, SetDevice, CloseAccount, nil:
 	}
 	return Body{}
 }

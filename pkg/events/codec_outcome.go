@@ -82,6 +82,8 @@ func (w *wireWriter) event(e Event) {
 		w.end(policy)
 		w.members(4, e.Members)
 		wireString(w, 5, e.Title)
+		wireString(w, 6, e.Text)
+		w.uint(7, uint64(e.Contact))
 		w.end(m)
 	case Added:
 		m := w.begin(11)
@@ -90,15 +92,15 @@ func (w *wireWriter) event(e Event) {
 		w.end(m)
 	case Removed:
 		m := w.begin(12)
-		for _, u := range e.Users {
-			wireElement(w, 1, u)
-		}
+		w.userList(1, e.Users)
 		w.allSkipped(e.Skipped)
 		wireString(w, 3, e.Promoted)
 		w.bool(4, e.Closed)
 		w.end(m)
 	case Joined:
-		w.empty(13)
+		m := w.begin(13)
+		w.hash(1, e.Invite)
+		w.end(m)
 	case Left:
 		m := w.begin(14)
 		wireString(w, 1, e.Promoted)
@@ -110,6 +112,7 @@ func (w *wireWriter) event(e Event) {
 		body := w.begin(2)
 		w.body(e.Body)
 		w.end(body)
+		w.refs(3, &e.Refs)
 		w.end(m)
 	case Revoked:
 		w.target(16, e.Target, e.TargetIndex)
@@ -122,11 +125,18 @@ func (w *wireWriter) event(e Event) {
 		w.end(body)
 		w.end(m)
 	case Deleted:
-		w.target(18, e.Target, e.TargetIndex)
+		m := w.begin(18)
+		w.uint(1, uint64(e.Target))
+		w.uint(2, uint64(e.TargetIndex))
+		wireString(w, 3, e.Reason)
+		w.end(m)
 	case Read:
 		w.target(19, e.Marker, e.MarkerIndex)
 	case nil:
 		w.err = errors.New("the outcome is accepted without an event")
+	case AccountClosed, Asked, ContactChanged, Delivered, DeviceSet, Dismissed, Hidden, InfoSet, Invited, Muted, Pinned, PolicySet,
+		Reacted, Refused, Reported, RoleSet, SessionSet, Uninvited:
+		w.laterEvent(e)
 	}
 }
 
@@ -262,8 +272,13 @@ func (r *wireReader) event(to *Event) {
 	case 12:
 		*to = r.removed()
 	case 13:
-		r.within(func() {})
-		*to = Joined{}
+		var e Joined
+		r.within(func() {
+			if r.field == 1 {
+				r.fixed(e.Invite[:])
+			}
+		})
+		*to = e
 	case 14:
 		var e Left
 		r.within(func() {
@@ -283,6 +298,8 @@ func (r *wireReader) event(to *Event) {
 				e.Index = Index(r.number)
 			case 2:
 				e.Body = r.body()
+			case 3:
+				e.Refs = r.refs()
 			}
 		})
 		*to = e
@@ -305,11 +322,13 @@ func (r *wireReader) event(to *Event) {
 		*to = e
 		r.check(e.Body.readable())
 	case 18:
-		s, i := r.target()
-		*to = Deleted{Target: s, TargetIndex: i}
+		s, i, reason, _ := r.targetWith()
+		*to = Deleted{Target: s, TargetIndex: i, Reason: reason}
 	case 19:
 		s, i := r.target()
 		*to = Read{Marker: s, MarkerIndex: i}
+	default:
+		r.laterEvent(to)
 	}
 }
 
@@ -326,6 +345,10 @@ func (r *wireReader) created() (e Created) {
 			e.Members = append(e.Members, r.member())
 		case 5:
 			e.Title = r.string()
+		case 6:
+			e.Text = r.string()
+		case 7:
+			e.Contact = ContactState(r.number)
 		}
 	})
 	return e
@@ -368,7 +391,8 @@ func resultBody(r Result) Body {
 			return e.Body
 		case Overridden:
 			return e.Body
-		case Created, Added, Removed, Joined, Left, Revoked, Deleted, Read, nil:
+		case Created, Added, Removed, Joined, Left, Revoked, Deleted, Read, InfoSet, PolicySet, RoleSet, Muted, Dismissed, Asked,
+			Refused, Invited, Uninvited, Reacted, Pinned, Delivered, ContactChanged, Reported, Hidden, SessionSet, DeviceSet, AccountClosed, nil:
 		}
 	case Rejected:
 		if r.Command != nil {

@@ -22,6 +22,8 @@ func EncodeRow(r Row) ([]byte, error) {
 		w.uint(5, uint64(r.Revoked))
 		w.uint(6, uint64(r.Deleted))
 		w.uint(7, uint64(r.Overridden))
+		w.uint(8, uint64(r.Thread))
+		w.bool(9, r.Pinned)
 	case Place:
 		w.uint(1, uint64(r.Index))
 	case ClientID:
@@ -31,6 +33,22 @@ func EncodeRow(r Row) ([]byte, error) {
 		w.uint(4, uint64(r.Index))
 		w.bytes(5, r.ID[:])
 		w.uint(6, uint64(r.Time))
+	case Info:
+		wireString(&w, 1, r.Avatar)
+		wireString(&w, 2, r.Notice)
+		wireString(&w, 3, r.Description)
+		w.customFields(4, r.Custom)
+	case AskRow:
+		w.uint(1, uint64(r.Seq))
+	case InviteRow:
+		w.uint(1, uint64(r.Expires))
+		w.uint(2, uint64(r.Uses))
+		w.uint(3, uint64(r.Used))
+	case Noted:
+	case SettingsRow:
+		w.settingsRow(&r.Settings)
+	case DeviceRow:
+		w.pushToken(1, r.Push)
 	case nil:
 		w.err = errors.New("no row")
 	}
@@ -50,6 +68,40 @@ func (w *wireWriter) head(h *Head) {
 	wireString(w, 8, h.Title)
 	w.bytes(9, h.Hash[:])
 	w.uint(10, uint64(h.Created))
+	w.uint(11, uint64(h.MutedUntil))
+	w.uint(12, uint64(h.Contact))
+	wireString(w, 13, h.ContactBy)
+	w.uint(14, uint64(h.Blocks))
+	w.uint(15, uint64(h.Pins))
+	w.uint(16, uint64(h.Asks))
+	w.uint(17, uint64(h.Invites))
+	w.uint(18, uint64(h.Devices))
+}
+
+// settingsRow leaves out what is as at the beginning.
+func (w *wireWriter) settingsRow(s *Settings) {
+	var c SettingsChange
+	if s.MuteUntil != 0 {
+		c.MuteUntil = &s.MuteUntil
+	}
+	if s.Pinned {
+		c.Pinned = &s.Pinned
+	}
+	if s.Hidden {
+		c.Hidden = &s.Hidden
+	}
+	if s.Draft != "" {
+		c.Draft = &s.Draft
+	}
+	if s.Unread {
+		c.Unread = &s.Unread
+	}
+	if c == (SettingsChange{}) {
+		return
+	}
+	settings := w.begin(1)
+	w.settingsChange(&c)
+	w.end(settings)
 }
 
 func (w *wireWriter) memberRow(m *Member) {
@@ -64,6 +116,10 @@ func (w *wireWriter) memberRow(m *Member) {
 	}
 	w.uint(3, uint64(m.Marker))
 	w.uint(4, uint64(m.MarkerIndex))
+	w.uint(5, uint64(m.Delivered))
+	w.uint(6, uint64(m.DeliveredIndex))
+	w.uint(7, uint64(m.MutedUntil))
+	w.bool(8, m.Blocks)
 }
 
 // DecodeRow reads the stored bytes of the row of that key.
@@ -92,6 +148,36 @@ func DecodeRow(k Key, b []byte) (Row, error) {
 		row = p
 	case 'c':
 		row = r.clientID()
+	case InfoKey[0]:
+		row = r.info()
+	case 'a':
+		var a AskRow
+		for r.next() {
+			if r.field == 1 {
+				a.Seq = Seq(r.number)
+			}
+		}
+		row = a
+	case 'v':
+		row = r.inviteRow()
+	case 'e', 'r', 'x':
+		row = Noted{}
+	case 'o':
+		var s SettingsRow
+		for r.next() {
+			if r.field == 1 {
+				s.Settings = r.settingsChange().Of(s.Settings)
+			}
+		}
+		row = s
+	case 'd':
+		var d DeviceRow
+		for r.next() {
+			if r.field == 1 {
+				d.Push = r.pushToken()
+			}
+		}
+		row = d
 	default:
 		return nil, &DecodeError{fmt.Errorf("row key %q", k)}
 	}
@@ -124,6 +210,22 @@ func (r *wireReader) head() (h Head) {
 			copy(h.Hash[:], r.data)
 		case 10:
 			h.Created = Millis(r.number)
+		case 11:
+			h.MutedUntil = Millis(r.number)
+		case 12:
+			h.Contact = ContactState(r.number)
+		case 13:
+			h.ContactBy = UserID(r.string())
+		case 14:
+			h.Blocks = uint32(r.number)
+		case 15:
+			h.Pins = uint32(r.number)
+		case 16:
+			h.Asks = uint32(r.number)
+		case 17:
+			h.Invites = uint32(r.number)
+		case 18:
+			h.Devices = uint32(r.number)
 		}
 	}
 	return h
@@ -140,6 +242,14 @@ func (r *wireReader) memberRow() (m Member) {
 			m.Marker = Seq(r.number)
 		case 4:
 			m.MarkerIndex = Index(r.number)
+		case 5:
+			m.Delivered = Seq(r.number)
+		case 6:
+			m.DeliveredIndex = Index(r.number)
+		case 7:
+			m.MutedUntil = Millis(r.number)
+		case 8:
+			m.Blocks = r.bool()
 		}
 	}
 	return m
@@ -178,9 +288,43 @@ func (r *wireReader) message() (m Message) {
 			m.Deleted = Seq(r.number)
 		case 7:
 			m.Overridden = Seq(r.number)
+		case 8:
+			m.Thread = Seq(r.number)
+		case 9:
+			m.Pinned = r.bool()
 		}
 	}
 	return m
+}
+
+func (r *wireReader) info() (i Info) {
+	for r.next() {
+		switch r.field {
+		case 1:
+			i.Avatar = r.string()
+		case 2:
+			i.Notice = r.string()
+		case 3:
+			i.Description = r.string()
+		case 4:
+			i.Custom = append(i.Custom, r.customField())
+		}
+	}
+	return i
+}
+
+func (r *wireReader) inviteRow() (v InviteRow) {
+	for r.next() {
+		switch r.field {
+		case 1:
+			v.Expires = Millis(r.number)
+		case 2:
+			v.Uses = uint32(r.number)
+		case 3:
+			v.Used = uint32(r.number)
+		}
+	}
+	return v
 }
 
 func (r *wireReader) clientID() (c ClientID) {

@@ -25,6 +25,7 @@ const (
 	CodeGoingAway            Code = "GOING_AWAY"
 	CodeMalformed            Code = "MALFORMED"
 	CodeInvalidText          Code = "INVALID_TEXT"
+	CodeInvalidContent       Code = "INVALID_CONTENT"
 	CodeTextTooLong          Code = "TEXT_TOO_LONG"
 	CodeEventTooLarge        Code = "EVENT_TOO_LARGE"
 	CodeInvalidArgument      Code = "INVALID_ARGUMENT"
@@ -41,6 +42,16 @@ const (
 	CodeOverrideWindowOver   Code = "OVERRIDE_WINDOW_OVER"
 	CodeSessionFull          Code = "SESSION_FULL"
 	CodeOutOfRange           Code = "OUT_OF_RANGE"
+	CodeMuted                Code = "MUTED"
+	CodeApprovalRequired     Code = "APPROVAL_REQUIRED"
+	CodeNoSuchInvite         Code = "NO_SUCH_INVITE"
+	CodeInviteExpired        Code = "INVITE_EXPIRED"
+	CodeInviteUsedUp         Code = "INVITE_USED_UP"
+	CodeNoSuchMember         Code = "NO_SUCH_MEMBER"
+	CodeNotAsked             Code = "NOT_ASKED"
+	CodeNotAContact          Code = "NOT_A_CONTACT"
+	CodeBlocked              Code = "BLOCKED"
+	CodeLimitReached         Code = "LIMIT_REACHED"
 	CodeWrongKind            Code = "WRONG_KIND"
 	CodeDuplicate            Code = "DUPLICATE"
 	CodeSessionExists        Code = "SESSION_EXISTS"
@@ -48,6 +59,7 @@ const (
 	CodeAlreadyOut           Code = "ALREADY_OUT"
 	CodeAlreadyRevoked       Code = "ALREADY_REVOKED"
 	CodeAlreadyDeleted       Code = "ALREADY_DELETED"
+	CodeNoChange             Code = "NO_CHANGE"
 	CodeAlreadyRead          Code = "ALREADY_READ"
 )
 
@@ -73,6 +85,7 @@ var codeInfo = map[Code]CodeInfo{
 	CodeGoingAway:            {Kind: KindClose, Retry: RetryLater, Close: 4006, Text: "this gateway is stopping; connect elsewhere"},
 	CodeMalformed:            {Kind: KindRejected, Retry: RetryChanged, Close: 0, Text: "the command cannot be read"},
 	CodeInvalidText:          {Kind: KindRejected, Retry: RetryChanged, Close: 0, Text: "texts are valid UTF-8 without NUL, and not empty"},
+	CodeInvalidContent:       {Kind: KindRejected, Retry: RetryChanged, Close: 0, Text: "the content is incomplete or too large"},
 	CodeTextTooLong:          {Kind: KindRejected, Retry: RetryChanged, Close: 0, Text: "too large, limit 65536 bytes"},
 	CodeEventTooLarge:        {Kind: KindRejected, Retry: RetryChanged, Close: 0, Text: "what would be written exceeds 512 KiB"},
 	CodeInvalidArgument:      {Kind: KindRejected, Retry: RetryChanged, Close: 0, Text: "an argument is out of its range or form"},
@@ -89,6 +102,16 @@ var codeInfo = map[Code]CodeInfo{
 	CodeOverrideWindowOver:   {Kind: KindRejected, Retry: RetryNever, Close: 0, Text: "edit window over"},
 	CodeSessionFull:          {Kind: KindRejected, Retry: RetryNever, Close: 0, Text: "group full"},
 	CodeOutOfRange:           {Kind: KindRejected, Retry: RetryChanged, Close: 0, Text: "out of range"},
+	CodeMuted:                {Kind: KindRejected, Retry: RetryChanged, Close: 0, Text: "muted here for now"},
+	CodeApprovalRequired:     {Kind: KindRejected, Retry: RetryChanged, Close: 0, Text: "ask to be let in"},
+	CodeNoSuchInvite:         {Kind: KindRejected, Retry: RetryNever, Close: 0, Text: "no such invite"},
+	CodeInviteExpired:        {Kind: KindRejected, Retry: RetryNever, Close: 0, Text: "the invite has expired"},
+	CodeInviteUsedUp:         {Kind: KindRejected, Retry: RetryNever, Close: 0, Text: "the invite is used up"},
+	CodeNoSuchMember:         {Kind: KindRejected, Retry: RetryNever, Close: 0, Text: "that person is not a member"},
+	CodeNotAsked:             {Kind: KindRejected, Retry: RetryNever, Close: 0, Text: "there is no such request"},
+	CodeNotAContact:          {Kind: KindRejected, Retry: RetryChanged, Close: 0, Text: "ask to be contacts first"},
+	CodeBlocked:              {Kind: KindRejected, Retry: RetryChanged, Close: 0, Text: "one of the two has blocked the other"},
+	CodeLimitReached:         {Kind: KindRejected, Retry: RetryChanged, Close: 0, Text: "there are as many of these as there may be"},
 	CodeWrongKind:            {Kind: KindRejected, Retry: RetryNever, Close: 0, Text: "not in a session of this kind"},
 	CodeDuplicate:            {Kind: KindAnswered, Retry: RetryNever, Close: 0, Text: "this command was sent before; here is what came of it"},
 	CodeSessionExists:        {Kind: KindAnswered, Retry: RetryNever, Close: 0, Text: "the session is there already"},
@@ -96,5 +119,6 @@ var codeInfo = map[Code]CodeInfo{
 	CodeAlreadyOut:           {Kind: KindAnswered, Retry: RetryNever, Close: 0, Text: "not in, as asked"},
 	CodeAlreadyRevoked:       {Kind: KindAnswered, Retry: RetryNever, Close: 0, Text: "already revoked"},
 	CodeAlreadyDeleted:       {Kind: KindAnswered, Retry: RetryNever, Close: 0, Text: "already deleted"},
+	CodeNoChange:             {Kind: KindAnswered, Retry: RetryNever, Close: 0, Text: "it is so already"},
 	CodeAlreadyRead:          {Kind: KindAnswered, Retry: RetryNever, Close: 0, Text: "the marker is there or further"},
 }

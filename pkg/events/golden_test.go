@@ -43,6 +43,11 @@ func goldens(t *testing.T) map[string]events.Record {
 		r, err := events.EncodeOutcome(sampleOutcome(events.Accepted{Seq: 12, Event: e}), sampleStamp, sampleEnvelope)
 		add("event."+name, r, err)
 	}
+	for name, content := range sampleContents() {
+		e := events.Sent{Index: 5, Body: events.Body{Plain: content}, Refs: sampleRefs}
+		r, err := events.EncodeOutcome(sampleOutcome(events.Accepted{Seq: 12, Event: e}), sampleStamp, sampleEnvelope)
+		add("event.sent."+name, r, err)
+	}
 	c := sampleCommand(sampleOps()["send"])
 	r, err := events.EncodeOutcome(sampleOutcome(events.Rejected{Code: events.CodeNotAMember, Detail: "why", Seq: 12, Command: &c}), sampleStamp, sampleEnvelope)
 	add("rejected", r, err)

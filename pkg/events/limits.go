@@ -16,6 +16,34 @@ const (
 	MaxBatchMembers = 1000
 	// MaxNameBytes is the limit of user ids, client ids, devices, client versions and titles.
 	MaxNameBytes = 128
+	// MaxURLBytes is the limit of references to things kept elsewhere.
+	MaxURLBytes = 2 << 10
+	// MaxNoteBytes is the limit of notices and descriptions, of previews and of push tokens.
+	MaxNoteBytes = 4 << 10
+	// MaxReasonBytes is the limit of what goes with requests, reports and removals, and of
+	// a custom field's value.
+	MaxReasonBytes = 1 << 10
+	// MaxTagBytes is the limit of reactions and of a custom field's name.
+	MaxTagBytes = 64
+	// MaxCustomFields is how many custom fields a session's info has.
+	MaxCustomFields = 50
+	// MaxMentions is how many people a message mentions.
+	MaxMentions = 100
+	// MaxForwarded is how many messages a forward has.
+	MaxForwarded = 100
+	// MaxReactions is how many reactions a person puts on one message.
+	MaxReactions = 20
+	// MaxPins is how many messages of a session are pinned.
+	MaxPins = 100
+	// MaxAsks is how many requests to be let in a session keeps.
+	MaxAsks = 1000
+	// MaxInvites is how many invites a session keeps, those that are used up or expired
+	// included.
+	MaxInvites = 100
+	// MaxHidden is how many messages one command hides for the user alone.
+	MaxHidden = 100
+	// MaxDevices is how many devices a user registers.
+	MaxDevices = 50
 	// MaxStays is how many stays a member's row and every view keep; the oldest go
 	// first, and with them what they made visible.
 	MaxStays = 1000
@@ -38,8 +66,10 @@ func ValidName(s string) bool {
 	return true
 }
 
-func validLabel(s string) bool {
-	return len(s) <= MaxNameBytes && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
+func validLabel(s string) bool { return validString(s, MaxNameBytes) }
+
+func validString(s string, limit int) bool {
+	return len(s) <= limit && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
 }
 
 // Validate checks everything about a command that needs no state.
@@ -56,37 +86,10 @@ func (c *Command) Validate() *Error {
 	case c.Origin < 0:
 		return Errorf(CodeInvalidArgument, "origin time is negative")
 	}
-	switch op := c.Op.(type) {
-	case Create:
-		return c.validateCreate(op)
-	case Add:
-		return validateMembers(op.Members, 1)
-	case Remove:
-		return validateUsers(op.Users)
-	case Send:
-		return op.Body.validate()
-	case Override:
-		if op.Seq == 0 {
-			return Errorf(CodeInvalidArgument, "seq is missing")
-		}
-		return op.Body.validate()
-	case Revoke:
-		return validateSeq(op.Seq)
-	case Delete:
-		return validateSeq(op.Seq)
-	case Join, Leave, MarkRead:
-		return nil
-	case nil:
-		return Errorf(CodeMalformed, "the command has no operation")
+	if create, ok := c.Op.(Create); ok {
+		return c.validateCreate(create)
 	}
-	return nil
-}
-
-func validateSeq(s Seq) *Error {
-	if s == 0 {
-		return Errorf(CodeInvalidArgument, "seq is missing")
-	}
-	return nil
+	return validateOp(c.Op)
 }
 
 // maxBase leaves room for every seq a session can ever take.
@@ -99,8 +102,7 @@ func (c *Command) validateCreate(op Create) *Error {
 	if err := validateMembers(op.Members, 0); err != nil {
 		return err
 	}
-	p := op.Policy
-	switch {
+	switch p := op.Policy; {
 	case op.Kind == KindSelf && len(op.Members) > 0:
 		return Errorf(CodeInvalidArgument, "a self session has no other members")
 	case op.Kind == KindDirect && op.Members[0].User == c.Actor.User:
@@ -109,12 +111,24 @@ func (c *Command) validateCreate(op Create) *Error {
 		return Errorf(CodeInvalidArgument, "name is over %d bytes or not UTF-8", MaxNameBytes)
 	case op.Base > maxBase:
 		return Errorf(CodeInvalidArgument, "base is over 2^62")
-	case p.RevokeWindow < 0, p.OverrideWindow < 0, p.History < HistoryStay, p.History > HistoryAll, p.MemberLimit < 1,
-		p.AddRole < RoleMember, p.AddRole > RoleOwner, p.WriteRole < RoleMember, p.WriteRole > RoleOwner,
-		p.Joining < JoiningClosed, p.Joining > JoiningOpen:
-		return Errorf(CodeInvalidArgument, "policy is incomplete or out of range")
-	case int(p.MemberLimit) < 1+len(op.Members):
+	case op.Text != "" && (op.Kind != KindDirect || p.Joining != JoiningApproval):
+		return Errorf(CodeInvalidArgument, "only a request to be contacts has a text")
+	case !validString(op.Text, MaxReasonBytes):
+		return Errorf(CodeInvalidArgument, "text is over %d bytes or not UTF-8", MaxReasonBytes)
+	case int(p.MemberLimit) < 1+len(op.Members) && p.Validate() == nil:
 		return Errorf(CodeSessionFull, "more members than the limit of %d", p.MemberLimit)
+	}
+	return op.Policy.Validate()
+}
+
+// Validate says whether the policy is complete and in range.
+func (p Policy) Validate() *Error {
+	role := func(r Role) bool { return r >= RoleMember && r <= RoleOwner }
+	later := func(r Role) bool { return r == 0 || role(r) }
+	if p.RevokeWindow < 0 || p.OverrideWindow < 0 || p.History < HistoryStay || p.History > HistoryAll || p.MemberLimit < 1 ||
+		!role(p.AddRole) || !role(p.WriteRole) || p.Joining < JoiningClosed || p.Joining > JoiningApproval ||
+		!later(p.InfoRole) || !later(p.PinRole) || !later(p.MentionAllRole) {
+		return Errorf(CodeInvalidArgument, "policy is incomplete or out of range")
 	}
 	return nil
 }
@@ -134,8 +148,8 @@ func validateMembers(members []NewMember, least int) *Error {
 	return nil
 }
 
-func validateUsers(users []UserID) *Error {
-	if len(users) == 0 {
+func validateUsers(users []UserID, least int) *Error {
+	if len(users) < least {
 		return Errorf(CodeInvalidArgument, "users are missing")
 	}
 	if len(users) > MaxBatchMembers {
@@ -145,36 +159,6 @@ func validateUsers(users []UserID) *Error {
 		if !ValidName(string(u)) {
 			return Errorf(CodeInvalidArgument, "user id %q is not valid", u)
 		}
-	}
-	return nil
-}
-
-func (b Body) validate() *Error {
-	if b.Sealed != nil {
-		if b.Plain != nil || len(b.MAC) == 0 {
-			return Errorf(CodeMalformed, "a sealed body has a MAC and no plain content")
-		}
-		return nil
-	}
-	switch content := b.Plain.(type) {
-	case Text:
-		return validateText(string(content))
-	case nil:
-		return Errorf(CodeInvalidText, "the text is missing")
-	}
-	return nil
-}
-
-func validateText(s string) *Error {
-	switch {
-	case s == "":
-		return Errorf(CodeInvalidText, "the text is empty")
-	case len(s) > MaxTextBytes:
-		return Errorf(CodeTextTooLong, "too large, limit %d bytes", MaxTextBytes)
-	case !utf8.ValidString(s):
-		return Errorf(CodeInvalidText, "the text is not UTF-8")
-	case strings.ContainsRune(s, 0):
-		return Errorf(CodeInvalidText, "the text contains NUL")
 	}
 	return nil
 }

@@ -44,7 +44,12 @@ func (o *Outcome) Unsound() error {
 		target = e.Target
 	case Overridden:
 		target = e.Target
-	case Created, Added, Removed, Joined, Left, Sent, Read:
+	case Reacted:
+		target = e.Target
+	case Pinned:
+		target = e.Target
+	case Created, Added, Removed, Joined, Left, Sent, Read, InfoSet, PolicySet, RoleSet, Muted, Dismissed, Asked, Refused,
+		Invited, Uninvited, Delivered, ContactChanged, Reported, Hidden, SessionSet, DeviceSet, AccountClosed:
 		return nil
 	}
 	if target == 0 || target >= a.Seq {
@@ -114,6 +119,10 @@ type (
 		Policy  Policy
 		Members []NewMember
 		Title   string
+		// Contact is what the two of a direct session are, and Text what the other one is
+		// asked with.
+		Contact ContactState
+		Text    string
 	}
 	// Added let people in; consumers open a stay for each of Members.
 	Added struct {
@@ -129,8 +138,8 @@ type (
 		// Closed: the last member went.
 		Closed bool
 	}
-	// Joined opened a stay for the actor.
-	Joined struct{}
+	// Joined opened a stay for the actor, by the invite of that code if it is not zeros.
+	Joined struct{ Invite Hash }
 	// Left ended the actor's stay.
 	Left struct {
 		Promoted UserID
@@ -140,6 +149,7 @@ type (
 	Sent struct {
 		Index Index
 		Body  Body
+		Refs  Refs
 	}
 	// Revoked hides every version of the message Target.
 	Revoked struct {
@@ -156,24 +166,127 @@ type (
 	Deleted struct {
 		Target      Seq
 		TargetIndex Index
+		Reason      string
 	}
 	// Read moved the actor's marker; it has no seq of its own.
 	Read struct {
 		Marker      Seq
 		MarkerIndex Index
 	}
+	// InfoSet changed what the session says of itself.
+	InfoSet struct{ Info InfoChange }
+	// PolicySet has the whole policy from here on.
+	PolicySet struct{ Policy Policy }
+	// RoleSet changed a member's role. Demoted was the owner and is an admin by this event;
+	// empty if ownership did not pass.
+	RoleSet struct {
+		User    UserID
+		Role    Role
+		Demoted UserID
+	}
+	// Muted keeps Users from writing until then, without any everybody below admin; with
+	// Until 0 they may write again.
+	Muted struct {
+		Users   []UserID
+		Skipped []Skipped
+		Until   Millis
+	}
+	// Dismissed closed the session.
+	Dismissed struct{}
+	// Asked is the actor's request to be let in. Its text is for whoever may accept.
+	Asked struct{ Text string }
+	// Refused answered Users' requests.
+	Refused struct {
+		Users   []UserID
+		Skipped []Skipped
+	}
+	// Invited made the code good for coming in.
+	Invited struct {
+		Code    Hash
+		Expires Millis
+		Uses    uint32
+	}
+	// Uninvited made the code useless.
+	Uninvited struct{ Code Hash }
+	// Reacted put the actor's reaction on the message Target, or with Off took it back.
+	Reacted struct {
+		Target      Seq
+		TargetIndex Index
+		Emoji       string
+		Off         bool
+	}
+	// Pinned pinned the message Target, or with Off unpinned it. What hides a message unpins
+	// it as well.
+	Pinned struct {
+		Target      Seq
+		TargetIndex Index
+		Off         bool
+	}
+	// Delivered moved the actor's delivery marker; it has no seq of its own.
+	Delivered struct {
+		Marker      Seq
+		MarkerIndex Index
+	}
+	// ContactChanged is a step of the actor's; State is what the two are from here on.
+	ContactChanged struct {
+		Step  ContactStep
+		Text  string
+		State ContactState
+	}
+	// Reported is for admins and operators alone; it has no seq of its own.
+	Reported struct {
+		Target      Seq
+		TargetIndex Index
+		Reason      string
+	}
+	// Hidden deleted messages of Session for the actor alone.
+	Hidden struct {
+		Session SessionID
+		Seqs    []Seq
+	}
+	// SessionSet changed how Session is shown to the actor.
+	SessionSet struct {
+		Session  SessionID
+		Settings SettingsChange
+	}
+	// DeviceSet registered a device of the actor's, or with Off forgot it.
+	DeviceSet struct {
+		Device string
+		Push   PushToken
+		Off    bool
+	}
+	// AccountClosed closed the actor's self session; the steward follows it.
+	AccountClosed struct{}
 )
 
-func (Created) isEvent()    {}
-func (Added) isEvent()      {}
-func (Removed) isEvent()    {}
-func (Joined) isEvent()     {}
-func (Left) isEvent()       {}
-func (Sent) isEvent()       {}
-func (Revoked) isEvent()    {}
-func (Overridden) isEvent() {}
-func (Deleted) isEvent()    {}
-func (Read) isEvent()       {}
+func (Created) isEvent()        {}
+func (Added) isEvent()          {}
+func (Removed) isEvent()        {}
+func (Joined) isEvent()         {}
+func (Left) isEvent()           {}
+func (Sent) isEvent()           {}
+func (Revoked) isEvent()        {}
+func (Overridden) isEvent()     {}
+func (Deleted) isEvent()        {}
+func (Read) isEvent()           {}
+func (InfoSet) isEvent()        {}
+func (PolicySet) isEvent()      {}
+func (RoleSet) isEvent()        {}
+func (Muted) isEvent()          {}
+func (Dismissed) isEvent()      {}
+func (Asked) isEvent()          {}
+func (Refused) isEvent()        {}
+func (Invited) isEvent()        {}
+func (Uninvited) isEvent()      {}
+func (Reacted) isEvent()        {}
+func (Pinned) isEvent()         {}
+func (Delivered) isEvent()      {}
+func (ContactChanged) isEvent() {}
+func (Reported) isEvent()       {}
+func (Hidden) isEvent()         {}
+func (SessionSet) isEvent()     {}
+func (DeviceSet) isEvent()      {}
+func (AccountClosed) isEvent()  {}
 
 // Name is "created".
 func (Created) Name() string { return "created" }
@@ -204,3 +317,57 @@ func (Deleted) Name() string { return "deleted" }
 
 // Name is "read".
 func (Read) Name() string { return "read" }
+
+// Name is "info_set".
+func (InfoSet) Name() string { return "info_set" }
+
+// Name is "policy_set".
+func (PolicySet) Name() string { return "policy_set" }
+
+// Name is "role_set".
+func (RoleSet) Name() string { return "role_set" }
+
+// Name is "muted".
+func (Muted) Name() string { return "muted" }
+
+// Name is "dismissed".
+func (Dismissed) Name() string { return "dismissed" }
+
+// Name is "asked".
+func (Asked) Name() string { return "asked" }
+
+// Name is "refused".
+func (Refused) Name() string { return "refused" }
+
+// Name is "invited".
+func (Invited) Name() string { return "invited" }
+
+// Name is "uninvited".
+func (Uninvited) Name() string { return "uninvited" }
+
+// Name is "reacted".
+func (Reacted) Name() string { return "reacted" }
+
+// Name is "pinned".
+func (Pinned) Name() string { return "pinned" }
+
+// Name is "delivered".
+func (Delivered) Name() string { return "delivered" }
+
+// Name is "contact_changed".
+func (ContactChanged) Name() string { return "contact_changed" }
+
+// Name is "reported".
+func (Reported) Name() string { return "reported" }
+
+// Name is "hidden".
+func (Hidden) Name() string { return "hidden" }
+
+// Name is "session_set".
+func (SessionSet) Name() string { return "session_set" }
+
+// Name is "device_set".
+func (DeviceSet) Name() string { return "device_set" }
+
+// Name is "account_closed".
+func (AccountClosed) Name() string { return "account_closed" }

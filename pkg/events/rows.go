@@ -26,6 +26,35 @@ func PlaceKey(s Seq) Key { return Key("p" + be(uint64(s))) }
 // ClientIDKey names what came of a client id.
 func ClientIDKey(u UserID, clientID string) Key { return Key("c" + string(u) + "\x00" + clientID) }
 
+// InfoKey names what the session says of itself.
+const InfoKey Key = "i"
+
+// AskKey names a person's request to be let in.
+func AskKey(u UserID) Key { return Key("a" + string(u)) }
+
+// InviteKey names an invite.
+func InviteKey(code Hash) Key { return Key("v" + string(code[:])) }
+
+// ReactionKey names a reaction.
+func ReactionKey(s Seq, u UserID, emoji string) Key { return ReactionPrefix(s, u) + Key(emoji) }
+
+// ReactionPrefix begins the keys of all reactions of a person on a message.
+func ReactionPrefix(s Seq, u UserID) Key { return Key("e" + be(uint64(s)) + string(u) + "\x00") }
+
+// ReportKey names a person's report of a message.
+func ReportKey(s Seq, u UserID) Key { return Key("r" + be(uint64(s)) + string(u)) }
+
+// HiddenKey names a message of another session that is hidden from a user alone.
+func HiddenKey(session SessionID, s Seq) Key {
+	return Key("x" + string(session) + "\x00" + be(uint64(s)))
+}
+
+// SettingsKey names how a session is shown to a user.
+func SettingsKey(session SessionID) Key { return Key("o" + string(session)) }
+
+// DeviceKey names a device.
+func DeviceKey(device string) Key { return Key("d" + device) }
+
 // StandingKey orders the members of one role by joining.
 func StandingKey(r Role, joined Seq, u UserID) Key {
 	return StandingPrefix(r) + Key(be(uint64(joined))+string(u))
@@ -62,6 +91,26 @@ type (
 		// Hash is over the stored bytes of the last outcome.
 		Hash    Hash
 		Created Millis
+		// MutedUntil: everybody below admin is muted until then.
+		MutedUntil Millis
+		// Contact is what the two of a direct session are; ContactBy asked, while it is asked.
+		Contact   ContactState
+		ContactBy UserID
+		// Blocks is how many of the two block the other.
+		Blocks uint32
+		// Pins, Asks, Invites and Devices are how many rows of these kinds there are.
+		Pins    uint32
+		Asks    uint32
+		Invites uint32
+		Devices uint32
+	}
+	// Info is what the session says of itself, besides its title.
+	Info struct {
+		Avatar      string
+		Notice      string
+		Description string
+		// Custom is ascending by name.
+		Custom []CustomField
 	}
 	// Stay is from joining to leaving.
 	Stay struct {
@@ -78,6 +127,13 @@ type (
 		Stays       []Stay
 		Marker      Seq
 		MarkerIndex Index
+		// Delivered is how far the member's devices have got, as far as they said so.
+		Delivered      Seq
+		DeliveredIndex Index
+		// MutedUntil outlasts a stay.
+		MutedUntil Millis
+		// Blocks: the other one of a direct session.
+		Blocks bool
 	}
 	// Standing is an entry of the order of members; its key says all.
 	Standing struct{}
@@ -91,10 +147,28 @@ type (
 		Revoked    Seq
 		Deleted    Seq
 		Overridden Seq
+		// Thread is the first message of the thread it belongs to, 0 if none.
+		Thread Seq
+		Pinned bool
 	}
 	// Place stands for a timeline event that is not a message, so that a marker put
 	// on it knows its index: how many messages lie before it.
 	Place struct{ Index Index }
+	// AskRow is a request to be let in, by its event.
+	AskRow struct{ Seq Seq }
+	// InviteRow is what an invite is still good for.
+	InviteRow struct {
+		Expires Millis
+		// Uses is 0 for any number.
+		Uses uint32
+		Used uint32
+	}
+	// Noted says no more than that something is so; its key says what.
+	Noted struct{}
+	// SettingsRow is how a session is shown to the user whose self session has the row.
+	SettingsRow struct{ Settings Settings }
+	// DeviceRow is a device of the user whose self session has the row.
+	DeviceRow struct{ Push PushToken }
 	// ClientID is what came of a client id. Code is empty when accepted. Time is the log
 	// time of the outcome: snapshots tell by it what is new.
 	ClientID struct {
@@ -107,12 +181,18 @@ type (
 	}
 )
 
-func (Head) isRow()     {}
-func (Member) isRow()   {}
-func (Standing) isRow() {}
-func (Message) isRow()  {}
-func (Place) isRow()    {}
-func (ClientID) isRow() {}
+func (Head) isRow()        {}
+func (Member) isRow()      {}
+func (Standing) isRow()    {}
+func (Message) isRow()     {}
+func (Place) isRow()       {}
+func (ClientID) isRow()    {}
+func (Info) isRow()        {}
+func (AskRow) isRow()      {}
+func (InviteRow) isRow()   {}
+func (Noted) isRow()       {}
+func (SettingsRow) isRow() {}
+func (DeviceRow) isRow()   {}
 
 // In says whether the member is in now.
 func (m Member) In() bool {

@@ -10,6 +10,10 @@ var (
 		RevokeWindow: 120_000, OverrideWindow: 900_000, History: events.HistoryStay, MemberLimit: 10_000,
 		AddRole: events.RoleAdmin, WriteRole: events.RoleMember, Joining: events.JoiningClosed, ReceiptsLimit: 100,
 	}
+	sampleInfo     = events.InfoChange{Title: new("tea"), Notice: new(""), Custom: []events.CustomField{{Name: "color", Value: "green"}}}
+	sampleSettings = events.SettingsChange{MuteUntil: new(events.Millis(0)), Pinned: new(true), Draft: new("dear"), Unread: new(false)}
+	samplePush     = events.PushToken{Service: "apns", Package: "com.example.tea", Token: "t-1", AppVersion: "1.2.3", Locale: "pt-BR"}
+	sampleSkipped  = []events.Skipped{{User: "dan", Code: events.CodeNoSuchMember}}
 	sampleMembers  = []events.NewMember{{User: "bob", Role: events.RoleAdmin}, {User: "carol", Role: events.RoleMember}}
 	sampleOwner    = events.Owner{N: 7, Random: [16]byte{0xAA, 15: 0xBB}}
 	sampleSnapshot = events.Snapshot{
@@ -38,6 +42,24 @@ func sampleOps() map[string]events.Op {
 		"mark_read": events.MarkRead{
 			Seq: 9007199254740994,
 		},
+		"set_info":       events.SetInfo{Info: sampleInfo},
+		"set_policy":     events.SetPolicy{Policy: events.PolicyChange{RevokeWindow: new(events.Millis(0)), WriteRole: events.RoleAdmin, PinRole: events.RoleMember}},
+		"set_role":       events.SetRole{User: "bob", Role: events.RoleOwner},
+		"mute":           events.Mute{Users: []events.UserID{"bob"}, Until: 1_764_000_000_000},
+		"dismiss":        events.Dismiss{},
+		"ask":            events.Ask{Text: "may I?"},
+		"refuse":         events.Refuse{Users: []events.UserID{"dan"}},
+		"invite":         events.Invite{Code: events.Hash{1, 31: 2}, Expires: 1_764_000_000_000, Uses: 5},
+		"uninvite":       events.Uninvite{Code: events.Hash{1, 31: 2}},
+		"react":          events.React{Seq: 12, Emoji: "👍", Off: true},
+		"pin":            events.Pin{Seq: 12, Off: true},
+		"mark_delivered": events.MarkDelivered{Seq: 12},
+		"contact":        events.Contact{Step: events.ContactAsk, Text: "it is me"},
+		"report":         events.Report{Seq: 12, Reason: "spam"},
+		"hide":           events.Hide{Session: "g_session", Seqs: []events.Seq{12, 300}},
+		"set_session":    events.SetSession{Session: "g_session", Settings: sampleSettings},
+		"set_device":     events.SetDevice{Device: "phone", Push: samplePush},
+		"close_account":  events.CloseAccount{},
 	}
 }
 
@@ -54,8 +76,47 @@ func sampleEvents() map[string]events.Event {
 		"overridden": events.Overridden{Target: 12, TargetIndex: 5, Body: events.TextBody("hello again")},
 		"deleted":    events.Deleted{Target: 12, TargetIndex: 5},
 		"read":       events.Read{Marker: 12, MarkerIndex: 5},
+
+		"info_set":        events.InfoSet{Info: sampleInfo},
+		"policy_set":      events.PolicySet{Policy: samplePolicy},
+		"role_set":        events.RoleSet{User: "bob", Role: events.RoleOwner, Demoted: "alice"},
+		"muted":           events.Muted{Users: []events.UserID{"bob"}, Skipped: sampleSkipped, Until: 1_764_000_000_000},
+		"dismissed":       events.Dismissed{},
+		"asked":           events.Asked{Text: "may I?"},
+		"refused":         events.Refused{Users: []events.UserID{"bob"}, Skipped: sampleSkipped},
+		"invited":         events.Invited{Code: events.Hash{1, 31: 2}, Expires: 1_764_000_000_000, Uses: 5},
+		"uninvited":       events.Uninvited{Code: events.Hash{1, 31: 2}},
+		"reacted":         events.Reacted{Target: 11, TargetIndex: 5, Emoji: "👍"},
+		"pinned":          events.Pinned{Target: 11, TargetIndex: 5},
+		"delivered":       events.Delivered{Marker: 12, MarkerIndex: 5},
+		"contact_changed": events.ContactChanged{Step: events.ContactAsk, Text: "it is me", State: events.ContactAsked},
+		"reported":        events.Reported{Target: 12, TargetIndex: 5, Reason: "spam"},
+		"hidden":          events.Hidden{Session: "g_session", Seqs: []events.Seq{12, 300}},
+		"session_set":     events.SessionSet{Session: "g_session", Settings: sampleSettings},
+		"device_set":      events.DeviceSet{Device: "phone", Push: samplePush},
+		"account_closed":  events.AccountClosed{},
 	}
 }
+
+// sampleContents has every kind of content but text, by the name of its file.
+func sampleContents() map[string]events.Content {
+	media := events.Media{
+		Kind: events.MediaImage, URL: "https://media.example/1", Name: "cat.webp", MIMEType: "image/webp", Bytes: 70_000, Width: 640, Height: 480,
+		Duration: 1500, Preview: []byte{1, 2}, Caption: "a cat",
+	}
+	return map[string]events.Content{
+		"media":    media,
+		"location": events.Location{LatitudeE7: -338_567_844, LongitudeE7: 1_512_152_967, Name: "Opera House", Address: "Sydney"},
+		"card":     events.Card{User: "bob", Name: "Bob", Avatar: "https://media.example/2"},
+		"forward": events.Forward{Title: "tea", Messages: []events.Forwarded{
+			{User: "bob", Name: "Bob", Time: 1_764_000_000_000, Content: events.Text("hello")}, {User: "carol", Content: media},
+		}},
+		"custom": events.Custom{Type: "com.example.poll", JSON: `{"q":"tea?"}`},
+	}
+}
+
+// sampleRefs refers to everything a message can refer to.
+var sampleRefs = events.Refs{ReplyTo: 9, Thread: 7, Mentions: []events.UserID{"bob", "carol"}, MentionAll: true, Priority: events.PriorityHigh}
 
 func sampleCommand(op events.Op) events.Command {
 	return events.Command{
@@ -84,6 +145,12 @@ func sampleRows() map[events.Key]events.Row {
 			Kind: events.KindGroup, Base: 1, Seq: 12, Index: 5, Members: 3, Policy: samplePolicy, Closed: true,
 			Title: "tea", Hash: events.Hash{7}, Created: 1_764_000_000_000,
 		},
+		events.InfoKey:                     events.Info{Avatar: "https://media.example/1", Notice: "be kind", Description: "tea", Custom: sampleInfo.Custom},
+		events.AskKey("dan"):               events.AskRow{Seq: 12},
+		events.InviteKey(events.Hash{1}):   events.InviteRow{Expires: 1_764_000_000_000, Uses: 5, Used: 1},
+		events.ReactionKey(12, "bob", "👍"): events.Noted{},
+		events.SettingsKey("g_session"):    events.SettingsRow{Settings: events.Settings{MuteUntil: 1, Pinned: true, Hidden: true, Draft: "dear", Unread: true}},
+		events.DeviceKey("phone"):          events.DeviceRow{Push: samplePush},
 		events.MemberKey("bob"): events.Member{
 			Role: events.RoleAdmin, Stays: []events.Stay{{From: 2, FromIndex: 1, To: 4, ToIndex: 2}, {From: 8, FromIndex: 3}},
 			Marker: 9, MarkerIndex: 4,

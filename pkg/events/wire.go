@@ -27,13 +27,7 @@ type wireWriter struct {
 const wireRoom = 384
 
 func newWireWriter(b Body) wireWriter {
-	n := wireRoom
-	if text, ok := b.Plain.(Text); ok {
-		n += len(text)
-	} else if b.Sealed != nil {
-		n += len(b.Sealed.Ciphertext)
-	}
-	return wireWriter{b: make([]byte, 0, n)}
+	return wireWriter{b: make([]byte, 0, wireRoom+b.Size())}
 }
 
 // done gives what was written.
@@ -72,6 +66,38 @@ func (w *wireWriter) bytes(field protowire.Number, v []byte) {
 	}
 }
 
+// wireUints writes a repeated field of numbers, packed as proto3 does.
+func wireUints[N ~uint64](w *wireWriter, field protowire.Number, vs []N) {
+	if len(vs) == 0 {
+		return
+	}
+	packed := w.begin(field)
+	for _, v := range vs {
+		w.b = protowire.AppendVarint(w.b, uint64(v))
+	}
+	w.end(packed)
+}
+
+// An optional field is written whenever it is set, be it to zero.
+
+func wireOptional[N ~int64 | ~uint32](w *wireWriter, field protowire.Number, v *N) {
+	if v != nil {
+		w.b = protowire.AppendVarint(protowire.AppendTag(w.b, field, protowire.VarintType), uint64(*v))
+	}
+}
+
+func (w *wireWriter) optionalBool(field protowire.Number, v *bool) {
+	if v != nil {
+		w.b = protowire.AppendVarint(protowire.AppendTag(w.b, field, protowire.VarintType), protowire.EncodeBool(*v))
+	}
+}
+
+func (w *wireWriter) optionalString(field protowire.Number, v *string) {
+	if v != nil {
+		wireElement(w, field, *v)
+	}
+}
+
 // begin begins an embedded message, which end ends.
 func (w *wireWriter) begin(field protowire.Number) (start int) {
 	w.b = append(protowire.AppendTag(w.b, field, protowire.BytesType), 0)
@@ -101,6 +127,7 @@ type wireReader struct {
 	rest  []byte
 	field protowire.Number
 	// The present field's value: one of them, by its type.
+	typ    protowire.Type
 	number uint64
 	data   []byte
 	err    error
@@ -118,7 +145,7 @@ func (r *wireReader) next() bool {
 		return r.bad(n)
 	}
 	r.rest = r.rest[n:]
-	r.field, r.number, r.data = field, 0, nil
+	r.field, r.typ, r.number, r.data = field, typ, 0, nil
 	switch typ {
 	case protowire.VarintType:
 		r.number, n = protowire.ConsumeVarint(r.rest)
@@ -183,6 +210,22 @@ func (r *wireReader) fixed(to []byte) {
 	if copy(to, r.data) != len(to) {
 		r.fail(fmt.Errorf("field %d has %d bytes, want %d", r.field, len(r.data), len(to)))
 	}
+}
+
+// readUints appends what the present field, repeated and packed or not, has.
+func readUints[N ~uint64](r *wireReader, to []N) []N {
+	if r.typ != protowire.BytesType {
+		return append(to, N(r.number))
+	}
+	for b := r.data; len(b) > 0; {
+		v, n := protowire.ConsumeVarint(b)
+		if n < 0 {
+			r.bad(n)
+			return to
+		}
+		to, b = append(to, N(v)), b[n:]
+	}
+	return to
 }
 
 // within reads the fields of the present one, an embedded message: field is called for

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/sha256"
 	"errors"
 
 	clientv1 "annal/gen/annal/client/v1"
@@ -102,24 +103,112 @@ func (c *Conn) build(frame *clientv1.ClientFrame) (events.Command, *events.Error
 	case *clientv1.ClientFrame_Remove:
 		cmd.Session, cmd.Op = events.SessionID(op.Remove.GetSession()), events.Remove{Users: userIDs(op.Remove.GetUsers())}
 	case *clientv1.ClientFrame_Join:
-		cmd.Session, cmd.Op = events.SessionID(op.Join.GetSession()), events.Join{}
+		cmd.Session, cmd.Op = events.SessionID(op.Join.GetSession()), events.Join{Invite: codeHash(op.Join.GetInvite())}
 	case *clientv1.ClientFrame_Leave:
 		cmd.Session, cmd.Op = events.SessionID(op.Leave.GetSession()), events.Leave{}
 	case *clientv1.ClientFrame_Send:
-		cmd.Session, cmd.Op = events.SessionID(op.Send.GetSession()), events.Send{Body: events.TextBody(op.Send.GetText())}
+		cmd.Session = events.SessionID(op.Send.GetSession())
+		body, err := bodyOf(op.Send.GetText(), op.Send.GetContent())
+		cmd.Op = events.Send{Body: body, Refs: refsOf(op.Send.GetRefs())}
+		return cmd, err
 	case *clientv1.ClientFrame_Revoke:
 		cmd.Session, cmd.Op = events.SessionID(op.Revoke.GetSession()), events.Revoke{Seq: events.Seq(op.Revoke.GetSeq())}
 	case *clientv1.ClientFrame_Override:
 		cmd.Session = events.SessionID(op.Override.GetSession())
-		cmd.Op = events.Override{Seq: events.Seq(op.Override.GetSeq()), Body: events.TextBody(op.Override.GetText())}
+		body, err := bodyOf(op.Override.GetText(), op.Override.GetContent())
+		cmd.Op = events.Override{Seq: events.Seq(op.Override.GetSeq()), Body: body}
+		return cmd, err
 	case *clientv1.ClientFrame_Delete:
-		cmd.Session, cmd.Op = events.SessionID(op.Delete.GetSession()), events.Delete{Seq: events.Seq(op.Delete.GetSeq())}
+		cmd.Session = events.SessionID(op.Delete.GetSession())
+		cmd.Op = events.Delete{Seq: events.Seq(op.Delete.GetSeq()), Reason: op.Delete.GetReason()}
 	case *clientv1.ClientFrame_MarkRead:
 		cmd.Session, cmd.Op = events.SessionID(op.MarkRead.GetSession()), events.MarkRead{Seq: events.Seq(op.MarkRead.GetSeq())}
+	default:
+		return buildOther(cmd, frame)
+	}
+	return cmd, nil
+}
+
+// buildOther makes the command of a frame that people send less often.
+func buildOther(cmd events.Command, frame *clientv1.ClientFrame) (events.Command, *events.Error) {
+	session := ""
+	switch op := frame.GetOp().(type) {
+	case *clientv1.ClientFrame_SetInfo:
+		session, cmd.Op = op.SetInfo.GetSession(), events.SetInfo{Info: infoOf(op.SetInfo.GetInfo())}
+	case *clientv1.ClientFrame_SetPolicy:
+		session, cmd.Op = op.SetPolicy.GetSession(), events.SetPolicy{Policy: policyChangeOf(op.SetPolicy.GetPolicy())}
+	case *clientv1.ClientFrame_SetRole:
+		session = op.SetRole.GetSession()
+		cmd.Op = events.SetRole{User: events.UserID(op.SetRole.GetUser()), Role: events.Role(op.SetRole.GetRole())}
+	case *clientv1.ClientFrame_Mute:
+		session = op.Mute.GetSession()
+		cmd.Op = events.Mute{Users: userIDs(op.Mute.GetUsers()), Until: events.Millis(op.Mute.GetUntilMs())}
+	case *clientv1.ClientFrame_Dismiss:
+		session, cmd.Op = op.Dismiss.GetSession(), events.Dismiss{}
+	case *clientv1.ClientFrame_Ask:
+		session, cmd.Op = op.Ask.GetSession(), events.Ask{Text: op.Ask.GetText()}
+	case *clientv1.ClientFrame_Refuse:
+		session, cmd.Op = op.Refuse.GetSession(), events.Refuse{Users: userIDs(op.Refuse.GetUsers())}
+	case *clientv1.ClientFrame_Invite:
+		if n := len(op.Invite.GetCode()); n < minCodeBytes || n > events.MaxNameBytes {
+			return cmd, events.Errorf(events.CodeInvalidField, "an invite's code has %d to %d bytes", minCodeBytes, events.MaxNameBytes)
+		}
+		session = op.Invite.GetSession()
+		cmd.Op = events.Invite{
+			Code: codeHash(op.Invite.GetCode()), Expires: events.Millis(op.Invite.GetExpiresMs()), Uses: op.Invite.GetUses(),
+		}
+	case *clientv1.ClientFrame_Uninvite:
+		session, cmd.Op = op.Uninvite.GetSession(), events.Uninvite{Code: codeHash(op.Uninvite.GetCode())}
+	case *clientv1.ClientFrame_React:
+		session = op.React.GetSession()
+		cmd.Op = events.React{Seq: events.Seq(op.React.GetSeq()), Emoji: op.React.GetEmoji(), Off: op.React.GetOff()}
+	case *clientv1.ClientFrame_Pin:
+		session, cmd.Op = op.Pin.GetSession(), events.Pin{Seq: events.Seq(op.Pin.GetSeq()), Off: op.Pin.GetOff()}
+	case *clientv1.ClientFrame_MarkDelivered:
+		session, cmd.Op = op.MarkDelivered.GetSession(), events.MarkDelivered{Seq: events.Seq(op.MarkDelivered.GetSeq())}
+	case *clientv1.ClientFrame_Contact:
+		session = op.Contact.GetSession()
+		cmd.Op = events.Contact{Step: events.ContactStep(op.Contact.GetStep()), Text: op.Contact.GetText()}
+	case *clientv1.ClientFrame_Report:
+		session, cmd.Op = op.Report.GetSession(), events.Report{Seq: events.Seq(op.Report.GetSeq()), Reason: op.Report.GetReason()}
+	default:
+		return buildSelf(cmd, frame)
+	}
+	cmd.Session = events.SessionID(session)
+	return cmd, nil
+}
+
+// buildSelf makes the command of a frame that is about the user alone, in their self session.
+func buildSelf(cmd events.Command, frame *clientv1.ClientFrame) (events.Command, *events.Error) {
+	cmd.Session = events.NewSelfID(cmd.Actor.User)
+	switch op := frame.GetOp().(type) {
+	case *clientv1.ClientFrame_Hide:
+		hide := events.Hide{Session: events.SessionID(op.Hide.GetSession())}
+		for _, seq := range op.Hide.GetSeqs() {
+			hide.Seqs = append(hide.Seqs, events.Seq(seq))
+		}
+		cmd.Op = hide
+	case *clientv1.ClientFrame_SetSession:
+		cmd.Op = events.SetSession{Session: events.SessionID(op.SetSession.GetSession()), Settings: settingsOf(op.SetSession.GetSettings())}
+	case *clientv1.ClientFrame_SetDevice:
+		cmd.Op = events.SetDevice{Device: op.SetDevice.GetDevice(), Push: pushOf(op.SetDevice.GetPush()), Off: op.SetDevice.GetOff()}
+	case *clientv1.ClientFrame_CloseAccount:
+		cmd.Op = events.CloseAccount{}
 	default:
 		return events.Command{}, &events.Error{Code: events.CodeUnknownOp}
 	}
 	return cmd, nil
+}
+
+// minCodeBytes keeps invites' codes from being guessed.
+const minCodeBytes = 16
+
+// codeHash is what the log has of an invite's code; zeros for none.
+func codeHash(code string) events.Hash {
+	if code == "" {
+		return events.Hash{}
+	}
+	return sha256.Sum256([]byte(code))
 }
 
 func (c *Conn) buildCreate(cmd events.Command, m *clientv1.Create) (events.Command, *events.Error) {
@@ -128,6 +217,7 @@ func (c *Conn) buildCreate(cmd events.Command, m *clientv1.Create) (events.Comma
 	}
 	op := events.Create{
 		Kind: events.Kind(m.GetKind()), Members: newMembers(m.GetMembers()), Base: events.Seq(m.GetBase()), Title: m.GetName(),
+		Text: m.GetText(),
 	}
 	op.Policy = complete(policyOf(m.GetPolicy()), c.gw.config.Policies[op.Kind])
 	cmd.Session, cmd.Op = events.NewSessionID(op, cmd.Actor.User, cmd.ClientID), op
@@ -142,6 +232,7 @@ func policyOf(m *logv1.Policy) events.Policy {
 		RevokeWindow: events.Millis(m.GetRevokeWindowMs()), OverrideWindow: events.Millis(m.GetOverrideWindowMs()),
 		History: events.History(m.GetHistory()), MemberLimit: m.GetMemberLimit(), AddRole: events.Role(m.GetAddRole()),
 		WriteRole: events.Role(m.GetWriteRole()), Joining: events.Joining(m.GetJoining()), ReceiptsLimit: m.GetReceiptsLimit(),
+		InfoRole: events.Role(m.GetInfoRole()), PinRole: events.Role(m.GetPinRole()), MentionAllRole: events.Role(m.GetMentionAllRole()),
 	}
 }
 
@@ -154,7 +245,11 @@ func newMembers(in []*logv1.NewMember) []events.NewMember {
 	return out
 }
 
+// userIDs gives nil for none.
 func userIDs(in []string) []events.UserID {
+	if len(in) == 0 {
+		return nil
+	}
 	out := make([]events.UserID, len(in))
 	for i, u := range in {
 		out[i] = events.UserID(u)

@@ -124,7 +124,10 @@ func putsOut(o *events.Outcome, u events.UserID) bool {
 		return slices.Contains(e.Users, u)
 	case events.Left:
 		return o.Actor.User == u
-	case events.Created, events.Added, events.Joined, events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read:
+	case events.Created, events.Added, events.Joined, events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read,
+		events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
+		events.Uninvited, events.Reacted, events.Pinned, events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet,
+		events.DeviceSet, events.AccountClosed:
 	}
 	return false
 }

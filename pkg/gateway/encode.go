@@ -23,6 +23,7 @@ func clientEvent(o *events.Outcome, state hot.State) *clientv1.Event {
 	case events.Created:
 		m.Event = &clientv1.Event_Created{Created: &clientv1.Created{
 			Kind: logv1.Kind(e.Kind), Members: clientMembers(e.Members), Policy: clientPolicy(e.Policy), Name: e.Title, Base: uint64(e.Base),
+			Text: e.Text, Contact: logv1.ContactState(e.Contact),
 		}}
 	case events.Added:
 		m.Event = &clientv1.Event_Added{Added: &clientv1.Added{Members: clientMembers(e.Members)}}
@@ -39,15 +40,68 @@ func clientEvent(o *events.Outcome, state hot.State) *clientv1.Event {
 	case events.Overridden:
 		over := &clientv1.Overridden{Target: uint64(e.Target), TargetIndex: uint64(e.TargetIndex)}
 		if !hidden(state) {
-			over.Text = text(e.Body)
+			over.Text, over.Content = said(e.Body)
 		}
 		m.Event = &clientv1.Event_Overridden{Overridden: over}
 	case events.Deleted:
-		m.Event = &clientv1.Event_Deleted{Deleted: &clientv1.Deleted{Target: uint64(e.Target), TargetIndex: uint64(e.TargetIndex)}}
+		m.Event = &clientv1.Event_Deleted{Deleted: &clientv1.Deleted{Target: uint64(e.Target), TargetIndex: uint64(e.TargetIndex), Reason: e.Reason}}
 	case events.Read:
 		m.Event = &clientv1.Event_Read{Read: &clientv1.Read{Marker: uint64(e.Marker), MarkerIndex: uint64(e.MarkerIndex)}}
+	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
+		events.Uninvited, events.ContactChanged, events.Hidden, events.SessionSet, events.DeviceSet, events.AccountClosed:
+		clientSessionEvent(m, e)
+	case events.Reacted:
+		m.Event = &clientv1.Event_Reacted{Reacted: &clientv1.Reacted{Target: uint64(e.Target), TargetIndex: uint64(e.TargetIndex), Emoji: e.Emoji, Off: e.Off}}
+	case events.Pinned:
+		m.Event = &clientv1.Event_Pinned{Pinned: &clientv1.Pinned{Target: uint64(e.Target), TargetIndex: uint64(e.TargetIndex), Off: e.Off}}
+	case events.Delivered:
+		m.Event = &clientv1.Event_Delivered{Delivered: &clientv1.Delivered{Marker: uint64(e.Marker), MarkerIndex: uint64(e.MarkerIndex)}}
+	case events.Reported:
+		m.Event = &clientv1.Event_Reported{Reported: &clientv1.Reported{Target: uint64(e.Target), TargetIndex: uint64(e.TargetIndex), Reason: e.Reason}}
 	}
 	return m
+}
+
+// clientSessionEvent fills in an event that is not about what is said.
+func clientSessionEvent(m *clientv1.Event, e events.Event) {
+	switch e := e.(type) {
+	case events.InfoSet:
+		m.Event = &clientv1.Event_InfoSet{InfoSet: &clientv1.InfoSet{Info: clientInfo(&e.Info)}}
+	case events.PolicySet:
+		m.Event = &clientv1.Event_PolicySet{PolicySet: &clientv1.PolicySet{Policy: clientPolicy(e.Policy)}}
+	case events.RoleSet:
+		m.Event = &clientv1.Event_RoleSet{RoleSet: &clientv1.RoleSet{User: string(e.User), Role: logv1.Role(e.Role), Demoted: string(e.Demoted)}}
+	case events.Muted:
+		m.Event = &clientv1.Event_Muted{Muted: &clientv1.Muted{Users: userNames(e.Users), UntilMs: int64(e.Until)}}
+	case events.Dismissed:
+		m.Event = &clientv1.Event_Dismissed{Dismissed: &clientv1.Dismissed{}}
+	case events.Asked:
+		m.Event = &clientv1.Event_Asked{Asked: &clientv1.Asked{Text: e.Text}}
+	case events.Refused:
+		m.Event = &clientv1.Event_Refused{Refused: &clientv1.Refused{Users: userNames(e.Users)}}
+	case events.Invited:
+		m.Event = &clientv1.Event_Invited{Invited: &clientv1.Invited{CodeSha256: e.Code[:], ExpiresMs: int64(e.Expires), Uses: e.Uses}}
+	case events.Uninvited:
+		m.Event = &clientv1.Event_Uninvited{Uninvited: &clientv1.Uninvited{CodeSha256: e.Code[:]}}
+	case events.ContactChanged:
+		m.Event = &clientv1.Event_ContactChanged{ContactChanged: &clientv1.ContactChanged{
+			Step: logv1.ContactStep(e.Step), Text: e.Text, State: logv1.ContactState(e.State),
+		}}
+	case events.Hidden:
+		hidden := &clientv1.Hidden{Session: string(e.Session)}
+		for _, seq := range e.Seqs {
+			hidden.Seqs = append(hidden.Seqs, uint64(seq))
+		}
+		m.Event = &clientv1.Event_Hidden{Hidden: hidden}
+	case events.SessionSet:
+		m.Event = &clientv1.Event_SessionSet{SessionSet: &clientv1.SessionSet{Session: string(e.Session), Settings: clientSettings(&e.Settings)}}
+	case events.DeviceSet:
+		m.Event = &clientv1.Event_DeviceSet{DeviceSet: &clientv1.DeviceSet{Device: e.Device, Push: clientPush(e.Push), Off: e.Off}}
+	case events.AccountClosed:
+		m.Event = &clientv1.Event_AccountClosed{AccountClosed: &clientv1.AccountClosed{}}
+	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Revoked, events.Overridden,
+		events.Deleted, events.Read, events.Reacted, events.Pinned, events.Delivered, events.Reported:
+	}
 }
 
 func clientSent(e events.Sent, state hot.State) *clientv1.Sent {
@@ -55,24 +109,17 @@ func clientSent(e events.Sent, state hot.State) *clientv1.Sent {
 	switch {
 	case hidden(state):
 	case state.Overridden > 0:
-		m.Text = text(state.Body)
+		m.Text, m.Content = said(state.Body)
 	default:
-		m.Text = text(e.Body)
+		m.Text, m.Content = said(e.Body)
+	}
+	if !hidden(state) {
+		m.Refs = clientRefs(&e.Refs)
 	}
 	return m
 }
 
 func hidden(s hot.State) bool { return s.Revoked > 0 || s.Deleted > 0 }
-
-// text is what a body says; empty for a sealed one.
-func text(b events.Body) string {
-	switch content := b.Plain.(type) {
-	case events.Text:
-		return string(content)
-	case nil:
-	}
-	return ""
-}
 
 // itemEvent is an event of the window. One that cannot be read (a newer version) is
 // shown by its seq alone, so that the order stays dense.
@@ -105,6 +152,7 @@ func clientPolicy(p events.Policy) *logv1.Policy {
 		RevokeWindowMs: int64(p.RevokeWindow), OverrideWindowMs: int64(p.OverrideWindow), History: logv1.History(p.History),
 		MemberLimit: p.MemberLimit, AddRole: logv1.Role(p.AddRole), WriteRole: logv1.Role(p.WriteRole),
 		Joining: logv1.Joining(p.Joining), ReceiptsLimit: p.ReceiptsLimit,
+		InfoRole: logv1.Role(p.InfoRole), PinRole: logv1.Role(p.PinRole), MentionAllRole: logv1.Role(p.MentionAllRole),
 	}
 }
 
@@ -116,7 +164,11 @@ func clientSkipped(skipped []events.Skipped) []*logv1.Skipped {
 	return out
 }
 
+// userNames gives nil for none.
 func userNames(in []events.UserID) []string {
+	if len(in) == 0 {
+		return nil
+	}
 	out := make([]string, len(in))
 	for i, s := range in {
 		out[i] = string(s)

@@ -37,7 +37,10 @@ func (c *Conn) history(ctx context.Context, u events.UserID, op *clientv1.Histor
 	if len(spans) == 0 || !p.Member.In() && events.Seq(op.GetAfter()) >= present(spans).last {
 		return nil, &events.Error{Code: events.CodeNotAMember}
 	}
-	w := &walk{gw: c.gw, ctx: ctx, session: session, sees: within(spans), limit: limit, page: &clientv1.HistoryPage{Session: string(session)}}
+	w := &walk{
+		gw: c.gw, ctx: ctx, session: session, sees: within(spans), mayAdd: p.Member.Role >= p.Head.Policy.AddRole, limit: limit,
+		page: &clientv1.HistoryPage{Session: string(session)},
+	}
 	if op.After != nil {
 		// After the head there is nothing, however far after.
 		w.forward(spans, min(events.Seq(op.GetAfter()), p.Head.Seq)+1)
@@ -60,6 +63,7 @@ type walk struct {
 	ctx     context.Context
 	session events.SessionID
 	sees    func(events.Seq) bool
+	mayAdd  bool
 	limit   int
 	bytes   int
 	page    *clientv1.HistoryPage
@@ -73,7 +77,7 @@ func (w *walk) done() bool {
 
 func (w *walk) add(item hot.Item) {
 	_, e := w.gw.itemEvent(w.session, item)
-	withhold(e, w.sees)
+	withhold(e, w.sees, w.mayAdd)
 	w.page.Events = append(w.page.Events, e)
 	w.bytes += len(item.Value) + len(e.GetSent().GetText())
 }

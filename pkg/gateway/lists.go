@@ -44,7 +44,11 @@ func (c *Conn) members(ctx context.Context, u events.UserID, op *clientv1.Member
 		}
 		if shown || e.User == u {
 			m.Marker = uint64(e.Member.Marker)
+			if e.Member.Delivered > e.Member.Marker {
+				m.Delivered = uint64(e.Member.Delivered)
+			}
 		}
+		m.MutedUntilMs = int64(e.Member.MutedUntil)
 		page.Members = append(page.Members, m)
 	}
 	if len(entries) == limit {

@@ -51,7 +51,7 @@ func (c *Conn) subscribe(id string, u events.UserID, op *clientv1.Subscribe) *ev
 	}
 	s := &subscription{
 		conn: c, t: t, user: u, joined: p.Member.Stays[len(p.Member.Stays)-1].From, at: -1,
-		first: present(spans).first, earlier: slices.Clone(spans[:len(spans)-1]),
+		first: present(spans).first, earlier: slices.Clone(spans[:len(spans)-1]), role: p.Member.Role,
 	}
 	c.replace(session, s)
 	c.gw.ports.Metrics.subscriptions.Inc()

@@ -27,6 +27,10 @@ func (c *Conn) sync(ctx context.Context, u events.UserID, op *clientv1.Sync) (*c
 	if refusal != nil {
 		return nil, refusal
 	}
+	settings, refusal := c.settings(ctx, u)
+	if refusal != nil {
+		return nil, refusal
+	}
 	page := &clientv1.SyncPage{Next: next}
 	size := 0
 	for len(ids) > 0 {
@@ -39,6 +43,7 @@ func (c *Conn) sync(ctx context.Context, u events.UserID, op *clientv1.Sync) (*c
 			if s == nil {
 				continue
 			}
+			s.Settings = clientSettingsOf(settings[events.SessionID(s.GetSession())])
 			page.Sessions = append(page.Sessions, s)
 			if size += len(s.GetPreview().GetSent().GetText()); size >= maxPageBytes && (i < n-1 || len(ids) > n) {
 				page.Next = s.GetSession()
@@ -85,7 +90,8 @@ func (g *Gateway) readState(ctx context.Context, id events.SessionID, u events.U
 	s := &clientv1.SessionState{
 		Session: string(id), Kind: logv1.Kind(p.Head.Kind), Name: p.Head.Title, Seq: uint64(p.Head.Seq), Index: uint64(p.Head.Index),
 		Marker: uint64(p.Member.Marker), Unread: p.Unread, Role: logv1.Role(p.Member.Role), Members: p.Head.Members,
-		Member: p.Member.In(), Closed: p.Head.Closed,
+		Member: p.Member.In(), Closed: p.Head.Closed, Contact: logv1.ContactState(p.Head.Contact), ContactBy: string(p.Head.ContactBy),
+		MutedUntilMs: int64(mutedUntil(&p)),
 	}
 	if n := len(p.Member.Stays); !s.Member && n > 0 {
 		last := p.Member.Stays[n-1]
@@ -127,8 +133,8 @@ func (g *Gateway) textOf(s events.SessionID, item hot.Item, sees func(events.Seq
 		return nil
 	}
 	_, e := g.itemEvent(s, item)
-	withhold(e, sees)
-	if e.GetSent().GetText() == "" {
+	withhold(e, sees, false)
+	if m := e.GetSent(); m.GetText() == "" && m.GetContent() == nil {
 		return nil
 	}
 	return e

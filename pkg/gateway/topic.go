@@ -36,11 +36,14 @@ type subscription struct {
 	user events.UserID
 	// joined is the event that began the user's present stay.
 	joined events.Seq
-	// first is where what they may see of the present begins, earlier are the stays before.
+
+	// These belong to the topic's lock. first is where what they may see of the present
+	// begins, earlier are the stays before.
 	first   events.Seq
 	earlier []span
-
-	// These belong to the topic's lock. seen is the last seq that went out, or that
+	// role is the user's, as far as seen.
+	role events.Role
+	// seen is the last seq that went out, or that
 	// need not; at is the place among the live, -1 elsewhere.
 	seen  events.Seq
 	at    int
@@ -71,7 +74,10 @@ func (m *message) changesMembers() bool {
 	switch m.event.(type) {
 	case events.Removed, events.Left:
 		return true
-	case events.Created, events.Added, events.Joined, events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read:
+	case events.Created, events.Added, events.Joined, events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read,
+		events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
+		events.Uninvited, events.Reacted, events.Pinned, events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet,
+		events.DeviceSet, events.AccountClosed:
 	}
 	return false
 }
@@ -131,7 +137,7 @@ func (t *topic) deliver(batch []message) {
 func (t *topic) dispatch(run []*message) {
 	for len(run) > 0 {
 		n := 1
-		for n < len(run) && !run[n-1].changesMembers() {
+		for n < len(run) && !run[n-1].changesMembers() && !run[n-1].changesRights() {
 			n++
 		}
 		t.send(run[:n])
@@ -139,8 +145,8 @@ func (t *topic) dispatch(run []*message) {
 	}
 }
 
-// send sends messages of which only the last may end stays: the devices of who
-// caused them hear first.
+// send sends messages of which only the last may end stays or change rights: the devices of
+// who caused them hear first.
 func (t *topic) send(run []*message) {
 	last := run[len(run)-1]
 	for _, own := range []bool{true, false} {
@@ -154,6 +160,7 @@ func (t *topic) send(run []*message) {
 	for _, m := range run {
 		t.count(m)
 	}
+	t.learn(last)
 	if last.changesMembers() {
 		for i := len(t.live) - 1; i >= 0; i-- {
 			t.endIfOut(t.live[i], last)
@@ -190,25 +197,36 @@ func (t *topic) count(m *message) {
 		t.members -= min(t.members, uint32(len(e.Users)))
 	case events.Left:
 		t.members -= min(t.members, 1)
-	case events.Created, events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read:
+	case events.Created, events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read,
+		events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
+		events.Uninvited, events.Reacted, events.Pinned, events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet,
+		events.DeviceSet, events.AccountClosed:
 	}
 }
 
-// marker sends a read mark to who may see it. Markers have no seq: one that is lost
-// is made up for by the next, by what is noted, or by sync.
+// marker sends an event without a seq to who may see it. One that is lost is made up for by
+// the next, by what is noted, or by reading.
 func (t *topic) marker(m *message) {
 	t.mark(m)
-	all := receipts(t.policy, t.members)
 	for _, s := range t.live {
-		if t.started && (all || s.user == m.o.Actor.User) {
+		if t.started && t.mayHear(s, m) {
 			s.conn.sendEncoded(kindEvent, &m.encoded)
 		}
 	}
 	for s := range t.filling {
-		if all || s.user == m.o.Actor.User {
+		if t.mayHear(s, m) {
 			s.conn.sendEncoded(kindEvent, &m.encoded)
 		}
 	}
+}
+
+// mayHear says whether a subscriber may hear of an event without a seq: of a report who
+// administers the session, of markers who may know who has read what, and of one's own.
+func (t *topic) mayHear(s *subscription, m *message) bool {
+	if _, report := m.event.(events.Reported); report {
+		return s.role >= events.RoleAdmin
+	}
+	return s.user == m.o.Actor.User || receipts(t.policy, t.members)
 }
 
 // endIfOut ends the subscription of somebody put out by m, which they have had.

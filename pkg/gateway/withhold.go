@@ -14,13 +14,18 @@ import (
 // the other. Then they get the event without the text: who came later must not read what was
 // said before, by way of its correction; who went must not read what was written since.
 
+// What is asked with a request to be let in is for whoever may let people in.
+
 // withhold takes out of an event the text that belongs to what the person may not see.
-func withhold(e *clientv1.Event, sees func(events.Seq) bool) {
-	if m := e.GetSent(); m.GetOverridden() > 0 && !sees(events.Seq(m.GetOverridden())) {
+func withhold(e *clientv1.Event, sees func(events.Seq) bool, mayAdd bool) {
+	if m := e.GetAsked(); m != nil && !mayAdd {
 		m.Text = ""
 	}
+	if m := e.GetSent(); m.GetOverridden() > 0 && !sees(events.Seq(m.GetOverridden())) {
+		m.Text, m.Content = "", nil
+	}
 	if m := e.GetOverridden(); m != nil && !sees(events.Seq(m.GetTarget())) {
-		m.Text = ""
+		m.Text, m.Content = "", nil
 	}
 }
 
@@ -55,6 +60,9 @@ func (m *message) as(s *subscription) *encoded {
 func (m *message) shownTo(s *subscription) bool {
 	if o, ok := m.event.(events.Overridden); ok {
 		return s.sees(o.Target)
+	}
+	if _, ok := m.event.(events.Asked); ok {
+		return s.role >= s.t.policy.AddRole
 	}
 	return m.readBy == nil || m.readBy(s)
 }
@@ -104,6 +112,6 @@ func (s *subscription) stays(items []hot.Item) func(events.Seq) bool {
 
 func withheldFrame(m *message) *clientv1.ServerFrame {
 	f := proto.CloneOf(m.frame)
-	withhold(f.GetEvent(), within(nil))
+	withhold(f.GetEvent(), within(nil), false)
 	return f
 }

@@ -65,7 +65,10 @@ func (r toyRules) Decide(rows session.Rows, c *events.Command, at session.At) ev
 		if !in {
 			o.Result = events.Answered{Code: events.CodeAlreadyOut}
 		}
-	case events.Add, events.Remove, events.Revoke, events.Override, events.Delete, events.MarkRead:
+	case events.Add, events.Remove, events.Revoke, events.Override, events.Delete, events.MarkRead,
+		events.SetInfo, events.SetPolicy, events.SetRole, events.Mute, events.Dismiss, events.Ask, events.Refuse, events.Invite,
+		events.Uninvite, events.React, events.Pin, events.MarkDelivered, events.Contact, events.Report, events.Hide, events.SetSession,
+		events.SetDevice, events.CloseAccount:
 		o.Result = reject(events.CodeInvalidArgument)
 	}
 	if _, ok := c.Op.(events.Create); !ok && !created {
@@ -125,7 +128,10 @@ func (toyRules) Evolve(rows session.Rows, o *events.Outcome, stored events.Hash)
 			last.To = accepted.Seq
 			writes = append(writes, events.Write{Key: me, Row: m},
 				events.Write{Key: events.StandingKey(events.RoleMember, last.From, o.Actor.User)})
-		case events.Created, events.Added, events.Removed, events.Revoked, events.Overridden, events.Deleted, events.Read:
+		case events.Created, events.Added, events.Removed, events.Revoked, events.Overridden, events.Deleted, events.Read,
+			events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
+			events.Uninvited, events.Reacted, events.Pinned, events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet,
+			events.DeviceSet, events.AccountClosed:
 		}
 	}
 	if _, duplicate := o.Result.(events.Answered); !duplicate && o.ClientID != "" && id.Code != events.CodeClientIDConflict {

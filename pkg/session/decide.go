@@ -16,6 +16,7 @@ import (
 //  3. Form: everything else that needs no state (events.Command.Validate).
 //  4. Session: it exists, is open, and is of a kind that has the operation. Closed
 //     comes before membership: the last one to leave a session is no member of it.
+//     Who is in when it is dismissed may still mark as read and leave.
 //  5. Membership, before anything about the target: who is not in gets the same
 //     answer for every target and learns nothing.
 //  6. The operation's own rule: role, target (what the actor may not see does not
@@ -77,7 +78,7 @@ func (s *scene) pass(g gate) events.Result {
 		return nil
 	case !s.created:
 		return reject(events.CodeNoSuchSession)
-	case s.head.Closed:
+	case s.head.Closed && !(g.afterClose && s.me.In()):
 		return reject(events.CodeSessionClosed)
 	case len(g.kinds) > 0 && !slices.Contains(g.kinds, s.head.Kind):
 		return reject(events.CodeWrongKind)

@@ -41,6 +41,11 @@ func fuzzGround(f *testing.F) (*world, []events.Command) {
 		command(events.Send{Body: events.TextBody("hi")}), command(events.Revoke{Seq: 2}), command(events.Delete{Seq: 3}),
 		command(events.Override{Seq: 2, Body: events.TextBody("hi")}), command(events.MarkRead{Seq: 5}),
 		command(parseBodyOp("sealed:mac*9")),
+		command(events.Join{Invite: events.Hash{1}}), command(events.Mute{Users: []events.UserID{"u2"}, Until: 1 << 50}),
+		command(events.SetRole{User: "u3", Role: events.RoleOwner}), command(events.React{Seq: 2, Emoji: "+"}), command(events.Pin{Seq: 2}),
+		command(events.SetInfo{Info: events.InfoChange{Title: new("a"), Custom: []events.CustomField{{Name: "b", Value: "c"}}}}),
+		command(events.SetPolicy{Policy: events.PolicyChange{Joining: events.JoiningApproval}}), command(events.Ask{Text: "d"}),
+		command(events.Send{Body: events.TextBody("hi"), Refs: events.Refs{ReplyTo: 2, Thread: 2, Mentions: []events.UserID{"u3"}, MentionAll: true}}),
 	}
 	create := events.Create{Kind: events.KindGroup, Members: []events.NewMember{{User: "u2", Role: events.RoleMember}}, Policy: testPolicy()}
 	seeds = append(seeds, command(create))

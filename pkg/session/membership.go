@@ -6,10 +6,30 @@ import (
 	"annal/pkg/events"
 )
 
-// letIn opens a stay. The marker starts at the joining event, so nothing older is
-// unread; stays of before are kept, MaxStays in all.
+// letIn opens a stay, and answers the person's request if there is one. The marker starts
+// at the joining event, so nothing older is unread; stays of before are kept, MaxStays in all.
 func (e *evolution) letIn(u events.UserID, role events.Role) {
+	if e.head.Asks > 0 {
+		e.answerAsk(u)
+	}
 	e.stay(u, role, memberOf(e.rows, u))
+}
+
+// needLetIn adds what letIn reads.
+func needLetIn(needs []Need, rows Rows, u events.UserID) []Need {
+	needs = append(needs, Need{Key: events.MemberKey(u)})
+	if h, _ := headOf(rows); h.Asks > 0 {
+		needs = append(needs, Need{Key: events.AskKey(u)})
+	}
+	return needs
+}
+
+// answerAsk removes the person's request, if there is one.
+func (e *evolution) answerAsk(u events.UserID) {
+	if _, asked := rowOf[events.AskRow](e.rows, events.AskKey(u)); asked {
+		e.remove(events.AskKey(u))
+		e.head.Asks--
+	}
 }
 
 // stay opens a stay of somebody whose row is m so far.
@@ -36,14 +56,14 @@ func (e *evolution) putOut(u events.UserID) {
 	e.put(events.MemberKey(u), m)
 }
 
-// promote makes a member the owner.
-func (e *evolution) promote(u events.UserID) {
+// setRole gives a member, if there is one to give it to, another role.
+func (e *evolution) setRole(u events.UserID, role events.Role) {
 	if u == "" {
 		return
 	}
 	m := memberOf(e.rows, u)
 	e.remove(standingOf(u, m))
-	m.Role = events.RoleOwner
+	m.Role = role
 	e.put(events.MemberKey(u), m)
 	e.put(standingOf(u, m), events.Standing{})
 }

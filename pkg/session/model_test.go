@@ -4,283 +4,497 @@ import (
 	"fmt"
 	"slices"
 	"sort"
-	"testing"
-
-	"pgregory.net/rapid"
 
 	"annal/pkg/events"
 )
 
-// model is a group that anyone may join, by other means than the rules: a list of
-// who is here in the order of coming, and messages that remember who was here when
-// they were sent. It knows neither rows nor stays.
+// model is a session by other means than the rules: a list of who is here in the order of
+// coming, and a list of what happened that remembers who was here to see it. It knows neither
+// rows nor stays nor counts.
 type model struct {
-	here     []modelPerson
-	messages []*modelMessage
-	marker   map[events.UserID]events.Seq
-	limit    int
-	seq      events.Seq
+	kind      events.Kind
+	policy    events.Policy
+	here      []*modelPerson
+	was       map[events.UserID]*modelPerson
+	happened  []*modelThing // its seq is its place, from 1
+	dismissed bool
+	allMuted  events.Millis
+	name      string
+	notice    string
+	asks      []events.UserID
+	invites   map[events.Hash]*modelInvite
+	contacts  string // "yes", "no", or who asked
 }
 
 type modelPerson struct {
-	user events.UserID
-	role events.Role
+	user            events.UserID
+	role            events.Role
+	read, delivered events.Seq
+	mutedUntil      events.Millis
+	blocks          bool
 }
 
-type modelMessage struct {
-	seq     events.Seq
-	sender  events.UserID
-	sent    events.Millis
-	heard   []events.UserID
-	revoked bool
+// modelThing is something that happened; a message if somebody sent it.
+type modelThing struct {
+	seenBy                   []events.UserID
+	sender                   events.UserID
+	sent                     events.Millis
+	thread                   events.Seq
+	revoked, deleted, pinned bool
+	reactions                []string
+	reported                 []events.UserID
 }
 
-func (m *model) find(u events.UserID) int {
-	return slices.IndexFunc(m.here, func(p modelPerson) bool { return p.user == u })
+type modelInvite struct {
+	expires events.Millis
+	left    uint32
+	endless bool
 }
 
-func (m *model) come(as ...modelPerson) {
-	m.seq++
-	sort.Slice(as, func(i, j int) bool { return as[i].user < as[j].user })
-	for _, p := range as {
+func (m *model) find(u events.UserID) *modelPerson {
+	for _, p := range m.here {
+		if p.user == u {
+			return p
+		}
+	}
+	return nil
+}
+
+func (m *model) users() (us []events.UserID) {
+	for _, p := range m.here {
+		us = append(us, p.user)
+	}
+	return us
+}
+
+// happens notes a thing that change does, and who saw it: whoever is here before or after.
+func (m *model) happens(event string, change func(seq events.Seq)) string {
+	thing := &modelThing{seenBy: m.users()}
+	m.happened = append(m.happened, thing)
+	if change != nil {
+		change(events.Seq(len(m.happened)))
+	}
+	thing.seenBy = append(thing.seenBy, m.users()...)
+	return event
+}
+
+func (m *model) come(seq events.Seq, role events.Role, us ...events.UserID) {
+	sort.Slice(us, func(i, j int) bool { return us[i] < us[j] })
+	for _, u := range us {
+		p := m.was[u]
+		if p == nil {
+			p = &modelPerson{user: u}
+			m.was[u] = p
+		}
+		p.role, p.read = role, seq
 		m.here = append(m.here, p)
-		m.marker[p.user] = m.seq
+		m.asks = slices.DeleteFunc(m.asks, func(a events.UserID) bool { return a == u })
 	}
 }
 
 func (m *model) goes(us ...events.UserID) {
-	m.seq++
 	owner := false
 	for _, u := range us {
-		i := m.find(u)
-		owner = owner || m.here[i].role == events.RoleOwner
-		m.here = slices.Delete(m.here, i, i+1)
+		p := m.find(u)
+		owner = owner || p.role == events.RoleOwner
+		p.role = 0
+		m.here = slices.DeleteFunc(m.here, func(q *modelPerson) bool { return q == p })
 	}
 	if !owner || len(m.here) == 0 {
 		return
 	}
-	heir := slices.IndexFunc(m.here, func(p modelPerson) bool { return p.role == events.RoleAdmin })
+	heir := slices.IndexFunc(m.here, func(p *modelPerson) bool { return p.role == events.RoleAdmin })
 	m.here[max(heir, 0)].role = events.RoleOwner
+}
+
+func (m *model) sees(u events.UserID, seq events.Seq) bool {
+	return m.policy.History == events.HistoryAll || slices.Contains(m.happened[seq-1].seenBy, u)
+}
+
+// message finds one that u sees, or says why there is none to do something with.
+func (m *model) message(u events.UserID, seq events.Seq) (*modelThing, string) {
+	if seq == 0 || int(seq) > len(m.happened) || m.happened[seq-1].sender == "" || !m.sees(u, seq) {
+		return nil, "NO_SUCH_MESSAGE"
+	}
+	t := m.happened[seq-1]
+	switch {
+	case t.deleted:
+		return t, "MESSAGE_DELETED"
+	case t.revoked:
+		return t, "MESSAGE_REVOKED"
+	}
+	return t, ""
 }
 
 // do gives the event's name or the code that must come of a command.
 func (m *model) do(now events.Millis, u events.UserID, op events.Op) string {
-	i := m.find(u)
-	if len(m.here) == 0 {
-		return string(events.CodeSessionClosed)
+	me := m.find(u)
+	if m.dismissed || len(m.here) == 0 {
+		switch op.(type) {
+		case events.MarkRead, events.MarkDelivered:
+		case events.Leave:
+			if m.kind == events.KindDirect {
+				return "WRONG_KIND"
+			}
+		case events.Add, events.Ask, events.CloseAccount, events.Contact, events.Create, events.Delete, events.Dismiss, events.Hide,
+			events.Invite, events.Join, events.Mute, events.Override, events.Pin, events.React, events.Refuse, events.Remove, events.Report,
+			events.Revoke, events.Send, events.SetDevice, events.SetInfo, events.SetPolicy, events.SetRole, events.SetSession, events.Uninvite:
+			return "SESSION_CLOSED"
+		}
+		if me == nil {
+			return "SESSION_CLOSED"
+		}
 	}
 	switch op.(type) {
-	case events.Join:
-		switch {
-		case i >= 0:
-			return string(events.CodeAlreadyMember)
-		case len(m.here) == m.limit:
-			return string(events.CodeSessionFull)
+	case events.Contact:
+		if m.kind != events.KindDirect {
+			return "WRONG_KIND"
 		}
-		m.come(modelPerson{u, events.RoleMember})
-		return "joined"
-	case events.Leave:
-		if i < 0 {
-			return string(events.CodeAlreadyOut)
+	case events.Add, events.Remove, events.Join, events.Leave, events.SetInfo, events.SetPolicy, events.SetRole, events.Mute, events.Dismiss,
+		events.Ask, events.Refuse, events.Invite, events.Uninvite:
+		if m.kind == events.KindDirect {
+			return "WRONG_KIND"
 		}
-		m.goes(u)
-		return "left"
-	case events.Add, events.Create, events.Delete, events.MarkRead, events.Override, events.Remove, events.Revoke, events.Send:
+	case events.CloseAccount, events.Create, events.Delete, events.Hide, events.MarkDelivered, events.MarkRead, events.Override,
+		events.Pin, events.React, events.Report, events.Revoke, events.Send, events.SetDevice, events.SetSession:
 	}
-	if i < 0 {
-		return string(events.CodeNotAMember)
+	if answer := m.outside(now, u, me, op); answer != "" {
+		return answer
 	}
-	return m.doIn(now, m.here[i], op)
+	if me == nil {
+		return "NOT_A_MEMBER"
+	}
+	if answer := m.group(now, me, op); answer != "" {
+		return answer
+	}
+	return m.talk(now, me, op)
 }
 
-func (m *model) doIn(now events.Millis, me modelPerson, op events.Op) string {
+// outside is what people can do who are not in.
+func (m *model) outside(now events.Millis, u events.UserID, me *modelPerson, op events.Op) string {
+	switch op := op.(type) {
+	case events.Join:
+		invite := m.invites[op.Invite]
+		switch {
+		case me != nil:
+			return "ALREADY_MEMBER"
+		case op.Invite == events.Hash{} && m.policy.Joining == events.JoiningApproval:
+			return "APPROVAL_REQUIRED"
+		case op.Invite == events.Hash{} && m.policy.Joining == events.JoiningClosed:
+			return "NOT_ALLOWED"
+		case op.Invite != events.Hash{} && invite == nil:
+			return "NO_SUCH_INVITE"
+		case invite != nil && invite.expires != 0 && now >= invite.expires:
+			return "INVITE_EXPIRED"
+		case invite != nil && !invite.endless && invite.left == 0:
+			return "INVITE_USED_UP"
+		case len(m.here) >= int(m.policy.MemberLimit):
+			return "SESSION_FULL"
+		}
+		if invite != nil {
+			invite.left--
+		}
+		return m.happens("joined", func(seq events.Seq) { m.come(seq, events.RoleMember, u) })
+	case events.Leave:
+		if me == nil {
+			return "ALREADY_OUT"
+		}
+		return m.happens("left", func(events.Seq) { m.goes(u) })
+	case events.Ask:
+		switch {
+		case me != nil:
+			return "ALREADY_MEMBER"
+		case m.policy.Joining != events.JoiningApproval:
+			return "NOT_ALLOWED"
+		case slices.Contains(m.asks, u):
+			return "NO_CHANGE"
+		}
+		return m.happens("asked", func(events.Seq) { m.asks = append(m.asks, u) })
+	case events.Refuse:
+		switch {
+		case me == nil && op.Users[0] != u:
+			return "NOT_A_MEMBER"
+		case me != nil && me.role < m.policy.AddRole:
+			return "NOT_ALLOWED"
+		case !slices.Contains(m.asks, op.Users[0]):
+			return "NOT_ASKED"
+		}
+		return m.happens("refused", func(events.Seq) {
+			m.asks = slices.DeleteFunc(m.asks, func(a events.UserID) bool { return a == op.Users[0] })
+		})
+	case events.Add, events.CloseAccount, events.Contact, events.Create, events.Delete, events.Dismiss, events.Hide, events.Invite,
+		events.MarkDelivered, events.MarkRead, events.Mute, events.Override, events.Pin, events.React, events.Remove, events.Report,
+		events.Revoke, events.Send, events.SetDevice, events.SetInfo, events.SetPolicy, events.SetRole, events.SetSession, events.Uninvite:
+	}
+	return ""
+}
+
+// group is what those who are in do about the group.
+func (m *model) group(now events.Millis, me *modelPerson, op events.Op) string {
 	switch op := op.(type) {
 	case events.Add:
-		return m.add(me, op.Members[0])
-	case events.Remove:
-		return m.remove(me, op.Users)
-	case events.Send:
-		m.seq++
-		msg := &modelMessage{seq: m.seq, sender: me.user, sent: now}
-		for _, p := range m.here {
-			msg.heard = append(msg.heard, p.user)
+		who := op.Members[0]
+		switch {
+		case me.role < m.policy.AddRole, who.Role == events.RoleAdmin && me.role != events.RoleOwner:
+			return "NOT_ALLOWED"
+		case m.find(who.User) != nil:
+			return "ALREADY_MEMBER"
+		case len(m.here) >= int(m.policy.MemberLimit):
+			return "SESSION_FULL"
 		}
-		m.messages = append(m.messages, msg)
-		m.marker[me.user] = m.seq
-		return "sent"
-	case events.Revoke:
-		return m.revoke(now, me, op.Seq)
+		return m.happens("added", func(seq events.Seq) { m.come(seq, who.Role, who.User) })
+	case events.Remove:
+		var going []events.UserID
+		for _, u := range op.Users {
+			if m.find(u) != nil && !slices.Contains(going, u) {
+				going = append(going, u)
+			}
+		}
+		switch {
+		case me.role == events.RoleMember || slices.Contains(op.Users, me.user):
+			return "NOT_ALLOWED"
+		case len(going) == 0:
+			return "ALREADY_OUT"
+		}
+		return m.happens("removed", func(events.Seq) { m.goes(going...) })
+	case events.SetRole:
+		who := m.find(op.User)
+		switch {
+		case me.role != events.RoleOwner:
+			return "NOT_ALLOWED"
+		case who == nil:
+			return "NO_SUCH_MEMBER"
+		case who.role == op.Role:
+			return "NO_CHANGE"
+		case who == me:
+			return "NOT_ALLOWED"
+		}
+		if op.Role == events.RoleOwner {
+			me.role = events.RoleAdmin
+		}
+		who.role = op.Role
+		return m.happens("role_set", nil)
+	case events.Mute:
+		return m.mute(now, me, op)
+	case events.SetInfo:
+		switch {
+		case me.role == events.RoleMember:
+			return "NOT_ALLOWED"
+		case *op.Info.Title == m.name && *op.Info.Notice == m.notice:
+			return "NO_CHANGE"
+		}
+		m.name, m.notice = *op.Info.Title, *op.Info.Notice
+		return m.happens("info_set", nil)
+	case events.SetPolicy:
+		switch p := op.Policy; {
+		case me.role != events.RoleOwner:
+			return "NOT_ALLOWED"
+		case p.Joining == m.policy.Joining && p.WriteRole == m.policy.WriteRole && p.History == m.policy.History:
+			return "NO_CHANGE"
+		default:
+			m.policy.Joining, m.policy.WriteRole, m.policy.History = p.Joining, p.WriteRole, p.History
+		}
+		return m.happens("policy_set", nil)
+	case events.Dismiss:
+		if me.role != events.RoleOwner {
+			return "NOT_ALLOWED"
+		}
+		m.dismissed = true
+		return m.happens("dismissed", nil)
+	case events.Invite:
+		switch {
+		case me.role < m.policy.AddRole:
+			return "NOT_ALLOWED"
+		case m.invites[op.Code] != nil:
+			return "NO_CHANGE"
+		case op.Expires != 0 && op.Expires <= now:
+			return "INVITE_EXPIRED"
+		}
+		m.invites[op.Code] = &modelInvite{expires: op.Expires, left: op.Uses, endless: op.Uses == 0}
+		return m.happens("invited", nil)
+	case events.Uninvite:
+		switch {
+		case me.role < m.policy.AddRole:
+			return "NOT_ALLOWED"
+		case m.invites[op.Code] == nil:
+			return "NO_SUCH_INVITE"
+		}
+		delete(m.invites, op.Code)
+		return m.happens("uninvited", nil)
+	case events.Contact:
+		return m.contact(me, op)
+	case events.Ask, events.CloseAccount, events.Create, events.Delete, events.Hide, events.Join, events.Leave, events.MarkDelivered,
+		events.MarkRead, events.Override, events.Pin, events.React, events.Refuse, events.Report, events.Revoke, events.Send,
+		events.SetDevice, events.SetSession:
+	}
+	return ""
+}
+
+func (m *model) mute(now events.Millis, me *modelPerson, op events.Mute) string {
+	same := func(had events.Millis) bool { return had == op.Until || had <= now && op.Until <= now }
+	if me.role == events.RoleMember {
+		return "NOT_ALLOWED"
+	}
+	to := &m.allMuted
+	if len(op.Users) > 0 {
+		who := m.find(op.Users[0])
+		switch {
+		case who == nil:
+			return "NO_SUCH_MEMBER"
+		case who.role >= me.role:
+			return "NOT_ALLOWED"
+		}
+		to = &who.mutedUntil
+	}
+	if same(*to) {
+		return "NO_CHANGE"
+	}
+	*to = op.Until
+	return m.happens("muted", nil)
+}
+
+// silent says why somebody says nothing.
+func (m *model) silent(now events.Millis, me *modelPerson) string {
+	switch {
+	case m.kind == events.KindDirect && m.contacts != "yes":
+		return "NOT_A_CONTACT"
+	case m.kind == events.KindDirect && (m.here[0].blocks || m.here[1].blocks):
+		return "BLOCKED"
+	case me.role == events.RoleMember && (m.allMuted > now || me.mutedUntil > now):
+		return "MUTED"
+	}
+	return ""
+}
+
+// talk is what is said, and done with what was said.
+func (m *model) talk(now events.Millis, me *modelPerson, op events.Op) string {
+	silent := m.silent(now, me)
+	switch op := op.(type) {
+	case events.Send:
+		return m.send(now, me, op)
+	case events.React:
+		if silent != "" {
+			return silent
+		}
+		t, why := m.message(me.user, op.Seq)
+		if why != "" {
+			return why
+		}
+		mine := string(me.user) + op.Emoji
+		if slices.Contains(t.reactions, mine) != op.Off {
+			return "NO_CHANGE"
+		}
+		if t.reactions = append(t.reactions, mine); op.Off {
+			t.reactions = slices.DeleteFunc(t.reactions, func(r string) bool { return r == mine })
+		}
+		return m.happens("reacted", nil)
+	case events.Pin:
+		t, why := m.message(me.user, op.Seq)
+		switch {
+		case m.kind != events.KindDirect && me.role == events.RoleMember:
+			return "NOT_ALLOWED"
+		case why != "":
+			return why
+		case t.pinned != op.Off:
+			return "NO_CHANGE"
+		}
+		t.pinned = !op.Off
+		return m.happens("pinned", nil)
+	case events.Revoke, events.Delete:
+		return m.withdraw(now, me, op)
+	case events.Report:
+		t, why := m.message(me.user, op.Seq)
+		switch {
+		case why == "NO_SUCH_MESSAGE":
+			return why
+		case slices.Contains(t.reported, me.user):
+			return "NO_CHANGE"
+		}
+		t.reported = append(t.reported, me.user)
+		return "reported"
 	case events.MarkRead:
 		switch {
-		case op.Seq == 0 || op.Seq > m.seq:
-			return string(events.CodeOutOfRange)
-		case op.Seq <= m.marker[me.user]:
-			return string(events.CodeAlreadyRead)
+		case op.Seq == 0 || int(op.Seq) > len(m.happened):
+			return "OUT_OF_RANGE"
+		case op.Seq <= me.read:
+			return "ALREADY_READ"
 		}
-		m.marker[me.user] = op.Seq
+		me.read = op.Seq
 		return "read"
-	case events.Create, events.Delete, events.Join, events.Leave, events.Override:
+	case events.MarkDelivered:
+		switch {
+		case op.Seq == 0 || int(op.Seq) > len(m.happened):
+			return "OUT_OF_RANGE"
+		case op.Seq <= max(me.read, me.delivered):
+			return "NO_CHANGE"
+		}
+		me.delivered = op.Seq
+		return "delivered"
+	case events.Add, events.Ask, events.CloseAccount, events.Contact, events.Create, events.Dismiss, events.Hide, events.Invite,
+		events.Join, events.Leave, events.Mute, events.Override, events.Refuse, events.Remove, events.SetDevice, events.SetInfo,
+		events.SetPolicy, events.SetRole, events.SetSession, events.Uninvite:
 	}
 	panic(fmt.Sprintf("the model does not know %T", op))
 }
 
-func (m *model) add(me modelPerson, who events.NewMember) string {
-	switch {
-	case who.Role == events.RoleAdmin && me.role != events.RoleOwner:
-		return string(events.CodeNotAllowed)
-	case m.find(who.User) >= 0:
-		return string(events.CodeAlreadyMember)
-	case len(m.here) == m.limit:
-		return string(events.CodeSessionFull)
+func (m *model) send(now events.Millis, me *modelPerson, op events.Send) string {
+	if m.kind != events.KindDirect && me.role < m.policy.WriteRole {
+		return "NOT_ALLOWED"
 	}
-	m.come(modelPerson{who.User, who.Role})
-	return "added"
-}
-
-func (m *model) remove(me modelPerson, us []events.UserID) string {
-	if me.role == events.RoleMember || slices.Contains(us, me.user) {
-		return string(events.CodeNotAllowed)
+	if silent := m.silent(now, me); silent != "" {
+		return silent
 	}
-	var going []events.UserID
-	for _, u := range us {
-		if m.find(u) >= 0 && !slices.Contains(going, u) {
-			going = append(going, u)
+	if op.Refs.ReplyTo != 0 {
+		if _, why := m.message(me.user, op.Refs.ReplyTo); why != "" {
+			return why
 		}
 	}
-	if len(going) == 0 {
-		return string(events.CodeAlreadyOut)
-	}
-	m.goes(going...)
-	return "removed"
-}
-
-func (m *model) revoke(now events.Millis, me modelPerson, seq events.Seq) string {
-	for _, msg := range m.messages {
-		if msg.seq != seq || !slices.Contains(msg.heard, me.user) {
-			continue
-		}
+	if op.Refs.Thread != 0 {
+		root, why := m.message(me.user, op.Refs.Thread)
 		switch {
-		case me.role == events.RoleMember && msg.sender != me.user:
-			return string(events.CodeNotAllowed)
-		case msg.revoked:
-			return string(events.CodeAlreadyRevoked)
-		case me.role == events.RoleMember && now-msg.sent > testPolicy().RevokeWindow:
-			return string(events.CodeRevokeWindowOver)
-		}
-		msg.revoked = true
-		m.seq++
-		return "revoked"
-	}
-	return string(events.CodeNoSuchMessage)
-}
-
-func (m *model) unread(u events.UserID) int {
-	n := 0
-	for _, msg := range m.messages {
-		if msg.seq > m.marker[u] && slices.Contains(msg.heard, u) && !msg.revoked {
-			n++
+		case why != "" && why != "MESSAGE_REVOKED":
+			return why
+		case root.thread != 0:
+			return "INVALID_ARGUMENT"
 		}
 	}
-	return n
-}
-
-// unreadInRows counts the same by stays, as every reader of the rows does.
-func unreadInRows(t table, u events.UserID) int {
-	m := t.member(u)
-	n := 0
-	for s := m.Marker + 1; s <= t.head().Seq; s++ {
-		msg, ok := t[events.MessageKey(s)].(events.Message)
-		if !ok || msg.Revoked != 0 || msg.Deleted != 0 {
-			continue
-		}
-		for _, stay := range m.Stays {
-			if stay.From <= s && (stay.To == 0 || s <= stay.To) {
-				n++
-			}
-		}
-	}
-	return n
-}
-
-// TestModel: rules and model agree on what comes of every command, on who is in
-// with which role, and on everybody's unread count.
-func TestModel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld()
-		policy := testPolicy()
-		policy.MemberLimit = 4
-		c := events.Command{Actor: events.Actor{User: "u1"}, ClientID: "create", Op: events.Create{Kind: events.KindGroup, Policy: policy}}
-		c.Session = events.NewSessionID(c.Op.(events.Create), "u1", c.ClientID)
-		if _, err := w.run(c); err != nil {
-			t.Fatal(err)
-		}
-		m := &model{limit: 4, marker: map[events.UserID]events.Seq{}}
-		m.come(modelPerson{"u1", events.RoleOwner})
-		for i := range rapid.IntRange(1, 80).Draw(t, "commands") {
-			w.now += events.Millis(rapid.SampledFrom([]int{0, 0, 60_000, 61_000}).Draw(t, "wait"))
-			c.Actor.User = rapid.SampledFrom(people).Draw(t, "actor")
-			c.ClientID = fmt.Sprint(i)
-			c.Op = drawModelOp(t, m.seq)
-			want := m.do(w.now, c.Actor.User, c.Op)
-			o, err := w.run(c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := resultName(o); got != want {
-				t.Fatalf("%s %#v: %s, the model says %s", c.Actor.User, c.Op, got, want)
-			}
-			compare(t, m, w.table(c.Session))
-		}
+	return m.happens("sent", func(seq events.Seq) {
+		t := m.happened[seq-1]
+		t.sender, t.sent, t.thread = me.user, now, op.Refs.Thread
+		me.read = seq
 	})
 }
 
-func compare(t *rapid.T, m *model, rows table) {
-	for _, u := range people {
-		role := events.Role(0)
-		if i := m.find(u); i >= 0 {
-			role = m.here[i].role
-		}
-		row := rows.member(u)
-		if row.Role != role || row.In() != (role != 0) || row.Marker != m.marker[u] {
-			t.Fatalf("%s: %+v, the model has role %d and marker %d", u, row, role, m.marker[u])
-		}
-		if got, want := unreadInRows(rows, u), m.unread(u); got != want {
-			t.Fatalf("%s has %d unread, the model says %d", u, got, want)
-		}
+func (m *model) withdraw(now events.Millis, me *modelPerson, op events.Op) string {
+	revoke, deleting := false, events.Delete{}
+	switch op := op.(type) {
+	case events.Revoke:
+		revoke, deleting.Seq = true, op.Seq
+	case events.Delete:
+		deleting = op
+	case events.Add, events.Ask, events.CloseAccount, events.Contact, events.Create, events.Dismiss, events.Hide, events.Invite,
+		events.Join, events.Leave, events.MarkDelivered, events.MarkRead, events.Mute, events.Override, events.Pin, events.React,
+		events.Refuse, events.Remove, events.Report, events.Send, events.SetDevice, events.SetInfo, events.SetPolicy, events.SetRole,
+		events.SetSession, events.Uninvite:
 	}
-}
-
-func drawModelOp(t *rapid.T, head events.Seq) events.Op {
-	user := rapid.SampledFrom(people)
-	seq := events.Seq(rapid.Uint64Range(0, uint64(head)+1).Draw(t, "seq"))
-	switch rapid.IntRange(0, 9).Draw(t, "op") {
-	case 0, 1:
-		return events.Join{}
-	case 2:
-		return events.Leave{}
-	case 3:
-		role := rapid.SampledFrom([]events.Role{events.RoleMember, events.RoleAdmin}).Draw(t, "role")
-		return events.Add{Members: []events.NewMember{{User: user.Draw(t, "whom"), Role: role}}}
-	case 4:
-		return events.Remove{Users: rapid.SliceOfN(user, 1, 3).Draw(t, "whom")}
-	case 5, 6, 7:
-		return events.Send{Body: events.TextBody("hello")}
-	case 8:
-		return events.Revoke{Seq: max(seq, 1)}
-	default:
-		return events.MarkRead{Seq: seq}
+	t, why := m.message(me.user, deleting.Seq)
+	switch {
+	case why == "NO_SUCH_MESSAGE":
+		return why
+	case me.role < events.RoleAdmin && t.sender != me.user:
+		return "NOT_ALLOWED"
+	case revoke && t.revoked:
+		return "ALREADY_REVOKED"
+	case t.deleted:
+		return "ALREADY_DELETED"
+	case me.role < events.RoleAdmin && now-t.sent > m.policy.RevokeWindow:
+		return "REVOKE_WINDOW_OVER"
 	}
-}
-
-// resultName gives the event's name or the code.
-func resultName(o events.Outcome) string {
-	switch r := o.Result.(type) {
-	case events.Accepted:
-		return r.Event.Name()
-	case events.Rejected:
-		return string(r.Code)
-	case events.Answered:
-		return string(r.Code)
+	t.pinned = false
+	if revoke {
+		t.revoked = true
+		return m.happens("revoked", nil)
 	}
-	return "none"
+	t.deleted = true
+	return m.happens("deleted", nil)
 }

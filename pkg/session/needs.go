@@ -20,13 +20,13 @@ func Needs(rows Rows, c *events.Command, _ At) []Need {
 // MaxRounds is how often Needs and EvolveNeeds ask for something new at most.
 const MaxRounds = 5
 
-// EvolveNeeds names the rows that Evolve of this outcome looks at; one round is
-// enough. For replaying, when there is no command.
-func EvolveNeeds(_ Rows, o *events.Outcome) []Need {
+// EvolveNeeds names the rows that Evolve of this outcome looks at, as Needs does for
+// Decide. For replaying, when there is no command.
+func EvolveNeeds(rows Rows, o *events.Outcome) []Need {
 	needs := make([]Need, 1, 4)
 	needs[0] = Need{Key: events.HeadKey}
 	if a, ok := o.Result.(events.Accepted); ok {
-		needs = factOf(a.Event).touches(needs, o)
+		needs = factOf(a.Event).touches(needs, rows, o)
 	}
 	return needs
 }

@@ -14,7 +14,7 @@ func (op add) needs(needs []Need, rows Rows, c *events.Command) []Need {
 		return needs
 	}
 	for _, m := range op.Members {
-		needs = append(needs, Need{Key: events.MemberKey(m.User)})
+		needs = needLetIn(needs, rows, m.User)
 	}
 	return needs
 }
@@ -50,9 +50,9 @@ func (op add) decide(s *scene) events.Result {
 
 type added struct{ events.Added }
 
-func (f added) touches(needs []Need, _ *events.Outcome) []Need {
+func (f added) touches(needs []Need, rows Rows, _ *events.Outcome) []Need {
 	for _, m := range f.Members {
-		needs = append(needs, Need{Key: events.MemberKey(m.User)})
+		needs = needLetIn(needs, rows, m.User)
 	}
 	return needs
 }

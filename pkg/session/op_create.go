@@ -3,7 +3,8 @@ package session
 import "annal/pkg/events"
 
 // create opens a session. Its creator owns a group, channel or self session; the
-// two of a direct session are equals. Only a service may set the base.
+// two of a direct session are equals, and contacts at once unless the policy says by
+// approval. Only a service may set the base.
 type create struct{ events.Create }
 
 func (create) gate() gate { return gate{opens: true} }
@@ -22,9 +23,11 @@ func (op create) decide(s *scene) events.Result {
 	if op.Kind == events.KindDirect {
 		members[1].Role = events.RoleMember
 	}
-	return events.Accepted{Seq: op.Base + 1, Event: events.Created{
-		Kind: op.Kind, Base: op.Base, Policy: op.Policy, Members: members, Title: op.Title,
-	}}
+	e := events.Created{Kind: op.Kind, Base: op.Base, Policy: op.Policy, Members: members, Title: op.Title}
+	if op.Kind == events.KindDirect && op.Policy.Joining == events.JoiningApproval {
+		e.Contact, e.Text = events.ContactAsked, op.Text
+	}
+	return events.Accepted{Seq: op.Base + 1, Event: e}
 }
 
 // distinct keeps the first mention of each person, in order.
@@ -42,11 +45,15 @@ func distinct(ms []events.NewMember) []events.NewMember {
 
 type created struct{ events.Created }
 
-func (created) touches(needs []Need, _ *events.Outcome) []Need { return needs }
+func (created) touches(needs []Need, _ Rows, _ *events.Outcome) []Need { return needs }
 
 func (f created) evolve(e *evolution) {
 	e.head = events.Head{
 		Kind: f.Kind, Base: f.Base, Policy: f.Policy, Title: f.Title, Created: e.o.Time,
+		Contact: f.Contact,
+	}
+	if f.Contact == events.ContactAsked {
+		e.head.ContactBy = e.o.Actor.User
 	}
 	for _, m := range f.Members {
 		e.stay(m.User, m.Role, events.Member{}) // nobody was here before, so no row is read

@@ -26,13 +26,18 @@ func (op deleteForAll) decide(s *scene) events.Result {
 	case right != "":
 		return rejectTarget(right, op.Seq)
 	}
-	return s.accept(events.Deleted{Target: op.Seq, TargetIndex: m.Index})
+	return s.accept(events.Deleted{Target: op.Seq, TargetIndex: m.Index, Reason: op.Reason})
 }
 
 type deleted struct{ events.Deleted }
 
-func (f deleted) touches(needs []Need, _ *events.Outcome) []Need { return needMessage(needs, f.Target) }
+func (f deleted) touches(needs []Need, _ Rows, _ *events.Outcome) []Need {
+	return needMessage(needs, f.Target)
+}
 
 func (f deleted) evolve(e *evolution) {
-	e.changeMessage(f.Target, func(m *events.Message) { m.Deleted = e.seq })
+	e.changeMessage(f.Target, func(m *events.Message) {
+		m.Deleted = e.seq
+		e.setPinned(m, false)
+	})
 }

@@ -7,7 +7,7 @@ import "annal/pkg/events"
 // same event; when the last one goes, the session closes.
 type leave struct{}
 
-func (leave) gate() gate { return gate{kinds: manyPeople} }
+func (leave) gate() gate { return gate{kinds: manyPeople, afterClose: true} }
 
 func (leave) needs(needs []Need, rows Rows, c *events.Command) []Need {
 	if memberOf(rows, c.Actor.User).Role != events.RoleOwner {
@@ -37,7 +37,7 @@ func (leave) decide(s *scene) events.Result {
 
 type left struct{ events.Left }
 
-func (f left) touches(needs []Need, o *events.Outcome) []Need {
+func (f left) touches(needs []Need, _ Rows, o *events.Outcome) []Need {
 	needs = append(needs, Need{Key: events.MemberKey(o.Actor.User)})
 	if f.Promoted != "" {
 		needs = append(needs, Need{Key: events.MemberKey(f.Promoted)})
@@ -47,6 +47,6 @@ func (f left) touches(needs []Need, o *events.Outcome) []Need {
 
 func (f left) evolve(e *evolution) {
 	e.putOut(e.o.Actor.User)
-	e.promote(f.Promoted)
-	e.head.Closed = f.Closed
+	e.setRole(f.Promoted, events.RoleOwner)
+	e.head.Closed = e.head.Closed || f.Closed
 }

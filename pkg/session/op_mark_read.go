@@ -7,14 +7,18 @@ import "annal/pkg/events"
 // out of range, never cut to fit.
 type markRead struct{ events.MarkRead }
 
-func (markRead) gate() gate { return gate{members: true} }
+func (markRead) gate() gate { return gate{members: true, afterClose: true} }
 
 func (op markRead) needs(needs []Need, rows Rows, c *events.Command) []Need {
-	head, _ := headOf(rows)
-	if op.Seq >= head.Seq || op.Seq <= memberOf(rows, c.Actor.User).Marker {
+	return needIndexAt(needs, rows, op.Seq, memberOf(rows, c.Actor.User).Marker)
+}
+
+// needIndexAt adds what indexAt looks at for a marker that is to move from had to seq.
+func needIndexAt(needs []Need, rows Rows, seq, had events.Seq) []Need {
+	if head, _ := headOf(rows); seq >= head.Seq || seq <= had {
 		return needs
 	}
-	return append(needs, Need{Key: events.MessageKey(op.Seq)}, Need{Key: events.PlaceKey(op.Seq)})
+	return append(needs, Need{Key: events.MessageKey(seq)}, Need{Key: events.PlaceKey(seq)})
 }
 
 func (op markRead) decide(s *scene) events.Result {
@@ -46,7 +50,7 @@ func (s *scene) indexAt(seq events.Seq) (events.Index, bool) {
 
 type read struct{ events.Read }
 
-func (read) touches(needs []Need, o *events.Outcome) []Need {
+func (read) touches(needs []Need, _ Rows, o *events.Outcome) []Need {
 	return append(needs, Need{Key: events.MemberKey(o.Actor.User)})
 }
 

@@ -13,8 +13,8 @@ func (op override) needs(needs []Need, _ Rows, _ *events.Command) []Need {
 }
 
 func (op override) decide(s *scene) events.Result {
-	if !s.mayWrite() {
-		return reject(events.CodeNotAllowed)
+	if code := s.mayWrite(); code != "" {
+		return reject(code)
 	}
 	m, ok := s.target(op.Seq)
 	switch {
@@ -34,7 +34,7 @@ func (op override) decide(s *scene) events.Result {
 
 type overridden struct{ events.Overridden }
 
-func (f overridden) touches(needs []Need, _ *events.Outcome) []Need {
+func (f overridden) touches(needs []Need, _ Rows, _ *events.Outcome) []Need {
 	return needMessage(needs, f.Target)
 }
 

@@ -70,10 +70,8 @@ func (op remove) names() func(events.UserID) bool {
 
 type removed struct{ events.Removed }
 
-func (f removed) touches(needs []Need, _ *events.Outcome) []Need {
-	for _, u := range f.Users {
-		needs = append(needs, Need{Key: events.MemberKey(u)})
-	}
+func (f removed) touches(needs []Need, _ Rows, _ *events.Outcome) []Need {
+	needs = needMembers(needs, f.Users)
 	if f.Promoted != "" {
 		needs = append(needs, Need{Key: events.MemberKey(f.Promoted)})
 	}
@@ -84,6 +82,6 @@ func (f removed) evolve(e *evolution) {
 	for _, u := range f.Users {
 		e.putOut(u)
 	}
-	e.promote(f.Promoted)
+	e.setRole(f.Promoted, events.RoleOwner)
 	e.head.Closed = f.Closed
 }

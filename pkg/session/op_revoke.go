@@ -34,8 +34,13 @@ func (op revoke) decide(s *scene) events.Result {
 
 type revoked struct{ events.Revoked }
 
-func (f revoked) touches(needs []Need, _ *events.Outcome) []Need { return needMessage(needs, f.Target) }
+func (f revoked) touches(needs []Need, _ Rows, _ *events.Outcome) []Need {
+	return needMessage(needs, f.Target)
+}
 
 func (f revoked) evolve(e *evolution) {
-	e.changeMessage(f.Target, func(m *events.Message) { m.Revoked = e.seq })
+	e.changeMessage(f.Target, func(m *events.Message) {
+		m.Revoked = e.seq
+		e.setPinned(m, false)
+	})
 }

@@ -22,12 +22,15 @@ type gate struct {
 	members bool
 	// kinds of sessions that have the operation; empty for all.
 	kinds []events.Kind
+	// afterClose: who is in when the session closes may still do it.
+	afterClose bool
 }
 
 // fact is what an accepted event does to the rows.
 type fact interface {
-	// touches adds the rows that evolve reads, besides the head.
-	touches(needs []Need, o *events.Outcome) []Need
+	// touches adds the rows that evolve reads, besides the head; like needs it may go by
+	// what rows has so far.
+	touches(needs []Need, rows Rows, o *events.Outcome) []Need
 	// evolve writes the event's rows and changes the head's counts. Seq, place,
 	// client id and hash are not its business.
 	evolve(e *evolution)
@@ -45,7 +48,7 @@ func operationOf(op events.Op) operation {
 	case events.Remove:
 		return remove{op}
 	case events.Join:
-		return join{}
+		return join{op}
 	case events.Leave:
 		return leave{}
 	case events.Send:
@@ -58,6 +61,42 @@ func operationOf(op events.Op) operation {
 		return deleteForAll{op}
 	case events.MarkRead:
 		return markRead{op}
+	case events.SetInfo:
+		return setInfo{op}
+	case events.SetPolicy:
+		return setPolicy{op}
+	case events.SetRole:
+		return setRole{op}
+	case events.Mute:
+		return mute{op}
+	case events.Dismiss:
+		return dismiss{}
+	case events.Ask:
+		return ask{op}
+	case events.Refuse:
+		return refuseAsk{op}
+	case events.Invite:
+		return invite{op}
+	case events.Uninvite:
+		return uninvite{op}
+	case events.React:
+		return react{op}
+	case events.Pin:
+		return pin{op}
+	case events.MarkDelivered:
+		return markDelivered{op}
+	case events.Contact:
+		return contact{op}
+	case events.Report:
+		return report{op}
+	case events.Hide:
+		return hide{op}
+	case events.SetSession:
+		return setSession{op}
+	case events.SetDevice:
+		return setDevice{op}
+	case events.CloseAccount:
+		return closeAccount{}
 	}
 	return nil
 }
@@ -71,7 +110,7 @@ func factOf(e events.Event) fact {
 	case events.Removed:
 		return removed{e}
 	case events.Joined:
-		return joined{}
+		return joined{e}
 	case events.Left:
 		return left{e}
 	case events.Sent:
@@ -84,6 +123,42 @@ func factOf(e events.Event) fact {
 		return deleted{e}
 	case events.Read:
 		return read{e}
+	case events.InfoSet:
+		return infoSet{e}
+	case events.PolicySet:
+		return policySet{e}
+	case events.RoleSet:
+		return roleSet{e}
+	case events.Muted:
+		return muted{e}
+	case events.Dismissed:
+		return dismissed{}
+	case events.Asked:
+		return asked{}
+	case events.Refused:
+		return refused{e}
+	case events.Invited:
+		return invited{e}
+	case events.Uninvited:
+		return uninvited{e}
+	case events.Reacted:
+		return reacted{e}
+	case events.Pinned:
+		return pinned{e}
+	case events.Delivered:
+		return delivered{e}
+	case events.ContactChanged:
+		return contactChanged{e}
+	case events.Reported:
+		return reported{e}
+	case events.Hidden:
+		return hidden{e}
+	case events.SessionSet:
+		return sessionSet{e}
+	case events.DeviceSet:
+		return deviceSet{e}
+	case events.AccountClosed:
+		return accountClosed{}
 	}
 	return nil
 }

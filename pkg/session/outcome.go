@@ -110,33 +110,84 @@ func fit(o events.Outcome, c *events.Command) events.Outcome {
 // sizeBound is a cheap upper bound of the encoded outcome of a command: all that
 // can come of it, including the command itself in a rejection, in bytes.
 func sizeBound(c *events.Command) int {
-	const fixed, perPerson = 4096, 48
+	const fixed = 4096
 	n := fixed + len(c.Session) + len(c.Actor.User) + len(c.Actor.Service) + len(c.ClientID) +
 		len(c.Client.Device) + len(c.Client.Version) + len(c.Client.Address.Plain) + len(c.ReplyTo.Instance) + sealedSize(c.Client.Address.Sealed)
-	switch op := c.Op.(type) {
+	return n + opSize(c.Op)
+}
+
+// perPerson is what one of a list takes besides its name.
+const perPerson = 48
+
+// opSize bounds what an operation's parts of any size take, be they in the event or in a
+// rejection; of a batch, people can be in both lists of an event.
+func opSize(op events.Op) int {
+	switch op := op.(type) {
 	case events.Create:
-		return n + len(op.Title) + 2*membersSize(op.Members, perPerson)
+		return len(op.Title) + len(op.Text) + 2*membersSize(op.Members)
 	case events.Add:
-		return n + 2*membersSize(op.Members, perPerson)
+		return 2 * membersSize(op.Members)
 	case events.Remove:
-		for _, u := range op.Users {
-			n += 2 * (len(u) + perPerson)
+		return 2 * usersSize(op.Users)
+	case events.Send:
+		return op.Body.Size() + usersSize(op.Refs.Mentions)
+	case events.Override:
+		return op.Body.Size()
+	case events.Delete:
+		return len(op.Reason)
+	case events.SetInfo:
+		n := 0
+		for _, s := range []*string{op.Info.Title, op.Info.Avatar, op.Info.Notice, op.Info.Description} {
+			if s != nil {
+				n += len(*s)
+			}
+		}
+		for _, f := range op.Info.Custom {
+			n += len(f.Name) + len(f.Value) + perPerson
 		}
 		return n
-	case events.Send:
-		return n + bodySize(op.Body)
-	case events.Override:
-		return n + bodySize(op.Body)
-	case events.Join, events.Leave, events.Revoke, events.Delete, events.MarkRead:
-		return n
+	case events.Mute:
+		return 2 * usersSize(op.Users)
+	case events.Refuse:
+		return 2 * usersSize(op.Users)
+	case events.Ask:
+		return len(op.Text)
+	case events.Contact:
+		return len(op.Text)
+	case events.React:
+		return len(op.Emoji)
+	case events.Report:
+		return len(op.Reason)
+	case events.SetRole:
+		return len(op.User)
+	case events.Hide:
+		return len(op.Session) + perPerson*len(op.Seqs)
+	case events.SetSession:
+		if op.Settings.Draft != nil {
+			return len(op.Session) + len(*op.Settings.Draft)
+		}
+		return len(op.Session)
+	case events.SetDevice:
+		p := op.Push
+		return len(op.Device) + len(p.Service) + len(p.Package) + len(p.Token) + len(p.AppVersion) + len(p.Locale)
+	case events.Join, events.Leave, events.Revoke, events.MarkRead, events.SetPolicy, events.Dismiss, events.Invite, events.Uninvite,
+		events.Pin, events.MarkDelivered, events.CloseAccount:
+	}
+	return 0
+}
+
+func usersSize(users []events.UserID) int {
+	n := 0
+	for _, u := range users {
+		n += len(u) + perPerson
 	}
 	return n
 }
 
-func membersSize(ms []events.NewMember, each int) int {
+func membersSize(ms []events.NewMember) int {
 	n := 0
 	for _, m := range ms {
-		n += len(m.User) + each
+		n += len(m.User) + perPerson
 	}
 	return n
 }
@@ -146,14 +197,4 @@ func sealedSize(s *events.Sealed) int {
 		return 0
 	}
 	return len(s.KeyID) + len(s.Nonce) + len(s.Ciphertext)
-}
-
-func bodySize(b events.Body) int {
-	n := len(b.MAC) + sealedSize(b.Sealed)
-	switch content := b.Plain.(type) {
-	case events.Text:
-		n += len(content)
-	case nil:
-	}
-	return n
 }

@@ -2,6 +2,8 @@ package session
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,7 +11,7 @@ import (
 	"annal/pkg/events"
 )
 
-func parseOp(name string, args []string, options map[string]string) (events.Op, error) {
+func (s *script) parseOp(name string, args []string, options map[string]string) (events.Op, error) {
 	var seq events.Seq
 	if len(args) > 0 {
 		if n, err := strconv.ParseUint(args[0], 10, 64); err == nil {
@@ -22,30 +24,194 @@ func parseOp(name string, args []string, options map[string]string) (events.Op, 
 	case "add":
 		return events.Add{Members: parseMembers(args)}, nil
 	case "remove":
-		var users []events.UserID
-		for _, m := range parseMembers(args) {
-			users = append(users, m.User)
-		}
-		return events.Remove{Users: users}, nil
+		return events.Remove{Users: parseUsers(args)}, nil
 	case "join":
-		return events.Join{}, nil
+		return events.Join{Invite: parseCode(options["invite"])}, nil
 	case "leave":
 		return events.Leave{}, nil
 	case "send":
-		return events.Send{Body: parseBody(args[0])}, nil
+		return parseSend(args, options), nil
 	case "revoke":
 		return events.Revoke{Seq: seq}, nil
 	case "override":
 		return events.Override{Seq: seq, Body: parseBody(args[1])}, nil
 	case "delete":
-		return events.Delete{Seq: seq}, nil
+		return events.Delete{Seq: seq, Reason: argument(args, 1)}, nil
 	case "mark_read":
 		return events.MarkRead{Seq: seq}, nil
 	case "nothing":
 		return nil, nil
+	case "mark_delivered":
+		return events.MarkDelivered{Seq: seq}, nil
+	case "react":
+		return events.React{Seq: seq, Emoji: args[1], Off: argument(args, 2) == "off"}, nil
+	case "pin":
+		return events.Pin{Seq: seq, Off: argument(args, 1) == "off"}, nil
+	case "report":
+		return events.Report{Seq: seq, Reason: argument(args, 1)}, nil
+	case "contact":
+		return events.Contact{Step: contactSteps[args[0]], Text: argument(args, 1)}, nil
+	case "hide", "set_session", "set_device", "close_account":
+		return s.parseSelfOp(name, args, options)
+	}
+	return s.parseGroupOp(name, args, options)
+}
+
+func (s *script) parseGroupOp(name string, args []string, options map[string]string) (events.Op, error) {
+	switch name {
+	case "set_info":
+		return events.SetInfo{Info: parseInfo(options)}, nil
+	case "set_policy":
+		var p events.PolicyChange
+		for key, v := range options {
+			n, _ := strconv.ParseUint(v, 10, 32)
+			span, _ := time.ParseDuration(v)
+			switch key {
+			case "revoke":
+				p.RevokeWindow = new(events.Millis(span.Milliseconds()))
+			case "limit":
+				p.MemberLimit = uint32(n)
+			case "write":
+				p.WriteRole = roles[v]
+			case "pin":
+				p.PinRole = roles[v]
+			case "joining":
+				p.Joining = joinings[v]
+			case "history":
+				p.History = histories[v]
+			}
+		}
+		return events.SetPolicy{Policy: p}, nil
+	case "set_role":
+		return events.SetRole{User: events.UserID(args[0]), Role: roles[args[1]]}, nil
+	case "mute":
+		return events.Mute{Users: parseUsers(args), Until: s.parseTime(options["until"])}, nil
+	case "dismiss":
+		return events.Dismiss{}, nil
+	case "ask":
+		return events.Ask{Text: argument(args, 0)}, nil
+	case "refuse":
+		return events.Refuse{Users: parseUsers(args)}, nil
+	case "invite":
+		uses, _ := strconv.ParseUint(options["uses"], 10, 32)
+		return events.Invite{Code: parseCode(args[0]), Expires: s.parseTime(options["expires"]), Uses: uint32(uses)}, nil
+	case "uninvite":
+		return events.Uninvite{Code: parseCode(args[0])}, nil
 	}
 	return nil, fmt.Errorf("no operation %q", name)
 }
+
+func (s *script) parseSelfOp(name string, args []string, options map[string]string) (events.Op, error) {
+	switch name {
+	case "hide":
+		var seqs []events.Seq
+		for _, a := range args[1:] {
+			n, err := strconv.ParseUint(a, 10, 64)
+			if err != nil {
+				return nil, err
+			}
+			seqs = append(seqs, events.Seq(n))
+		}
+		return events.Hide{Session: events.SessionID(args[0]), Seqs: seqs}, nil
+	case "set_session":
+		var c events.SettingsChange
+		for key, v := range options {
+			switch key {
+			case "mute":
+				c.MuteUntil = new(s.parseTime(v))
+			case "pinned":
+				c.Pinned = new(v == "true")
+			case "hidden":
+				c.Hidden = new(v == "true")
+			case "unread":
+				c.Unread = new(v == "true")
+			case "draft":
+				c.Draft = new(v)
+			}
+		}
+		return events.SetSession{Session: events.SessionID(args[0]), Settings: c}, nil
+	case "set_device":
+		op := events.SetDevice{Device: args[0], Off: argument(args, 1) == "off"}
+		op.Push.Token = options["token"]
+		return op, nil
+	}
+	return events.CloseAccount{}, nil
+}
+
+// argument gives the n-th, without quotes; empty when there is none.
+func argument(args []string, n int) string {
+	if n >= len(args) {
+		return ""
+	}
+	if s, err := strconv.Unquote(args[n]); err == nil {
+		return s
+	}
+	return args[n]
+}
+
+// parseTime reads a span from now on; a negative one is a time that has passed.
+func (s *script) parseTime(v string) events.Millis {
+	span, err := time.ParseDuration(v)
+	if err != nil {
+		return 0
+	}
+	return s.world.now + events.Millis(span.Milliseconds())
+}
+
+func parseCode(v string) (code events.Hash) {
+	copy(code[:], v)
+	return code
+}
+
+func parseUsers(args []string) (users []events.UserID) {
+	for _, m := range parseMembers(args) {
+		users = append(users, m.User)
+	}
+	return users
+}
+
+func parseSend(args []string, options map[string]string) events.Send {
+	seq := func(name string) events.Seq {
+		n, _ := strconv.ParseUint(options[name], 10, 64)
+		return events.Seq(n)
+	}
+	op := events.Send{Body: parseBody(args[0]), Refs: events.Refs{ReplyTo: seq("reply"), Thread: seq("thread"), MentionAll: options["all"] == "true"}}
+	if v, ok := options["mention"]; ok {
+		op.Refs.Mentions = parseUsers(strings.Split(v, ","))
+	}
+	return op
+}
+
+func parseInfo(options map[string]string) (c events.InfoChange) {
+	for _, key := range slices.Sorted(maps.Keys(options)) {
+		v := options[key]
+		field, custom := strings.CutPrefix(key, "f.")
+		switch {
+		case custom:
+			c.Custom = append(c.Custom, events.CustomField{Name: field, Value: v})
+		case key == "name":
+			c.Title = &v
+		case key == "avatar":
+			c.Avatar = &v
+		case key == "notice":
+			c.Notice = &v
+		case key == "description":
+			c.Description = &v
+		}
+	}
+	return c
+}
+
+var (
+	joinings = map[string]events.Joining{
+		"closed": events.JoiningClosed, "open": events.JoiningOpen, "approval": events.JoiningApproval,
+	}
+	histories    = map[string]events.History{"all": events.HistoryAll, "stay": events.HistoryStay}
+	contactSteps = map[string]events.ContactStep{
+		"ask": events.ContactAsk, "accept": events.ContactAccept, "refuse": events.ContactRefuse,
+		"remove": events.ContactRemove, "block": events.ContactBlock, "unblock": events.ContactUnblock,
+	}
+)
 
 var (
 	roles = map[string]events.Role{"member": events.RoleMember, "admin": events.RoleAdmin, "owner": events.RoleOwner}
@@ -83,9 +249,17 @@ func parseCreate(args []string, options map[string]string) (events.Op, error) {
 		case "add":
 			p.AddRole = roles[v]
 		case "joining":
-			p.Joining = map[string]events.Joining{"closed": events.JoiningClosed}[v]
+			p.Joining = joinings[v]
 		case "history":
-			p.History = map[string]events.History{"all": events.HistoryAll, "stay": events.HistoryStay}[v]
+			p.History = histories[v]
+		case "text":
+			op.Text = v
+		case "info":
+			p.InfoRole = roles[v]
+		case "pin":
+			p.PinRole = roles[v]
+		case "all":
+			p.MentionAllRole = roles[v]
 		case "id", "in":
 		default:
 			return nil, fmt.Errorf("no option %q", key)

@@ -81,27 +81,157 @@ func printEvent(e events.Event) string {
 		if e.Title != "" {
 			title = fmt.Sprintf(" %q", e.Title)
 		}
-		return fmt.Sprintf("created %s%s with %s", kindNames[e.Kind], title, printMembers(e.Members))
+		asked := ""
+		if e.Contact == events.ContactAsked {
+			asked = fmt.Sprintf(", asked to be contacts %q", e.Text)
+		}
+		return fmt.Sprintf("created %s%s with %s%s", kindNames[e.Kind], title, printMembers(e.Members), asked)
 	case events.Added:
 		return "added " + printMembers(e.Members) + printSkipped(e.Skipped)
 	case events.Removed:
 		return "removed " + printPeople(e.Users) + printSuccession(e.Promoted, e.Closed) + printSkipped(e.Skipped)
 	case events.Joined:
+		if e.Invite != (events.Hash{}) {
+			return "joined by " + printCode(e.Invite)
+		}
 		return "joined"
 	case events.Left:
 		return "left" + printSuccession(e.Promoted, e.Closed)
 	case events.Sent:
-		return fmt.Sprintf("sent message %d %s", e.Index, printBody(e.Body))
+		return fmt.Sprintf("sent message %d %s%s", e.Index, printBody(e.Body), printRefs(e.Refs))
 	case events.Revoked:
 		return fmt.Sprintf("revoked %d, message %d", e.Target, e.TargetIndex)
 	case events.Overridden:
 		return fmt.Sprintf("overrode %d, message %d, with %s", e.Target, e.TargetIndex, printBody(e.Body))
 	case events.Deleted:
-		return fmt.Sprintf("deleted %d, message %d", e.Target, e.TargetIndex)
+		return fmt.Sprintf("deleted %d, message %d%s", e.Target, e.TargetIndex, printReason(e.Reason))
 	case events.Read:
 		return fmt.Sprintf("read up to %d, message %d", e.Marker, e.MarkerIndex)
+	case events.Reacted:
+		return fmt.Sprintf("reacted %s to %d, message %d%s", e.Emoji, e.Target, e.TargetIndex, printOff(e.Off))
+	case events.Pinned:
+		return fmt.Sprintf("pinned %d, message %d%s", e.Target, e.TargetIndex, printOff(e.Off))
+	case events.Delivered:
+		return fmt.Sprintf("got up to %d, message %d", e.Marker, e.MarkerIndex)
+	case events.Reported:
+		return fmt.Sprintf("reported %d, message %d%s", e.Target, e.TargetIndex, printReason(e.Reason))
+	case events.Hidden:
+		return fmt.Sprintf("hid %v of %s", e.Seqs, e.Session)
+	case events.SessionSet:
+		return fmt.Sprintf("set %s: %+v", e.Session, e.Settings.Of(events.Settings{}))
+	case events.DeviceSet:
+		return fmt.Sprintf("set device %s %q%s", e.Device, e.Push.Token, printOff(e.Off))
+	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
+		events.Uninvited, events.ContactChanged, events.AccountClosed:
+		return printSessionEvent(e)
 	}
 	return "nothing"
+}
+
+func printSessionEvent(e events.Event) string {
+	switch e := e.(type) {
+	case events.InfoSet:
+		out := "set info"
+		for _, f := range []struct {
+			name  string
+			value *string
+		}{{"name", e.Info.Title}, {"avatar", e.Info.Avatar}, {"notice", e.Info.Notice}, {"description", e.Info.Description}} {
+			if f.value != nil {
+				out += fmt.Sprintf(" %s %q", f.name, *f.value)
+			}
+		}
+		for _, f := range e.Info.Custom {
+			out += fmt.Sprintf(" %s %q", f.Name, f.Value)
+		}
+		return out
+	case events.PolicySet:
+		p := e.Policy
+		return fmt.Sprintf("set policy: write %s, joining %d, history %d, limit %d, pin %d, revoke %d ms", roleNames[p.WriteRole], p.Joining, p.History, p.MemberLimit, p.PinRole, p.RevokeWindow)
+	case events.RoleSet:
+		out := fmt.Sprintf("made %s %s", e.User, roleNames[e.Role])
+		if e.Demoted != "" {
+			out += fmt.Sprintf(", %s is admin", e.Demoted)
+		}
+		return out
+	case events.Muted:
+		whom := "all"
+		if len(e.Users) > 0 {
+			whom = printPeople(e.Users)
+		}
+		if e.Until == 0 {
+			return "unmuted " + whom + printSkipped(e.Skipped)
+		}
+		return "muted " + whom + " until " + printTime(e.Until) + printSkipped(e.Skipped)
+	case events.Dismissed:
+		return "dismissed"
+	case events.Asked:
+		return fmt.Sprintf("asked %q", e.Text)
+	case events.Refused:
+		return "refused " + printPeople(e.Users) + printSkipped(e.Skipped)
+	case events.Invited:
+		out := "invited by " + printCode(e.Code)
+		if e.Expires != 0 {
+			out += " until " + printTime(e.Expires)
+		}
+		if e.Uses != 0 {
+			out += fmt.Sprintf(", %d uses", e.Uses)
+		}
+		return out
+	case events.Uninvited:
+		return "uninvited " + printCode(e.Code)
+	case events.ContactChanged:
+		step := ""
+		for name, s := range contactSteps {
+			if s == e.Step {
+				step = name
+			}
+		}
+		out := fmt.Sprintf("contact %s: %s", step, contactNames[e.State])
+		if e.Text != "" {
+			out += fmt.Sprintf(" %q", e.Text)
+		}
+		return out
+	case events.AccountClosed:
+		return "closed the account"
+	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Revoked, events.Overridden,
+		events.Deleted, events.Read, events.Reacted, events.Pinned, events.Delivered, events.Reported, events.Hidden, events.SessionSet, events.DeviceSet:
+	}
+	return "nothing"
+}
+
+var contactNames = map[events.ContactState]string{events.Contacts: "contacts", events.ContactAsked: "asked", events.NoContacts: "none"}
+
+func printCode(code events.Hash) string { return strings.TrimRight(string(code[:]), "\x00") }
+
+func printReason(s string) string {
+	if s == "" {
+		return ""
+	}
+	return fmt.Sprintf(" %q", s)
+}
+
+func printOff(off bool) string {
+	if off {
+		return ", off"
+	}
+	return ""
+}
+
+func printRefs(r events.Refs) string {
+	out := ""
+	if r.ReplyTo != 0 {
+		out += fmt.Sprintf(" to %d", r.ReplyTo)
+	}
+	if r.Thread != 0 {
+		out += fmt.Sprintf(" in thread %d", r.Thread)
+	}
+	if r.MentionAll {
+		out += " for all"
+	}
+	if len(r.Mentions) > 0 {
+		out += " for " + printPeople(r.Mentions)
+	}
+	return out
 }
 
 func printBody(b events.Body) string {
@@ -168,11 +298,20 @@ func printRows(t table) string {
 	for _, k := range slices.Sorted(maps.Keys(t)) {
 		switch r := t[k].(type) {
 		case events.Head:
-			fmt.Fprintf(&b, "head %s base %d seq %d index %d members %d closed %v\n", kindNames[r.Kind], r.Base, r.Seq, r.Index, r.Members, r.Closed)
+			fmt.Fprintf(&b, "head %s base %d seq %d index %d members %d closed %v%s\n", kindNames[r.Kind], r.Base, r.Seq, r.Index, r.Members, r.Closed, printHead(r))
 		case events.Member:
 			fmt.Fprintf(&b, "member %s %s, marker %d (%d), stays", k[1:], roleNames[r.Role], r.Marker, r.MarkerIndex)
 			for _, s := range r.Stays {
 				fmt.Fprintf(&b, " %d (%d) to %d (%d)", s.From, s.FromIndex, s.To, s.ToIndex)
+			}
+			if r.Delivered != 0 {
+				fmt.Fprintf(&b, ", got %d (%d)", r.Delivered, r.DeliveredIndex)
+			}
+			if r.MutedUntil != 0 {
+				fmt.Fprintf(&b, ", muted until %s", printTime(r.MutedUntil))
+			}
+			if r.Blocks {
+				b.WriteString(", blocks")
 			}
 			b.WriteString("\n")
 		case events.Message:
@@ -185,15 +324,56 @@ func printRows(t table) string {
 					fmt.Fprintf(&b, ", %s by %d", p.name, p.seq)
 				}
 			}
+			if r.Thread != 0 {
+				fmt.Fprintf(&b, ", in thread %d", r.Thread)
+			}
+			if r.Pinned {
+				b.WriteString(", pinned")
+			}
 			b.WriteString("\n")
 		case events.Standing:
 			fmt.Fprintf(&b, "standing %s %s since %d\n", roleNames[events.Role(k[1])], events.StandingUser(k), seqOf(k, 2))
 		case events.Place:
 			fmt.Fprintf(&b, "%d no message, %d before\n", seqOf(k, 1), r.Index)
+		case events.Info:
+			fmt.Fprintf(&b, "info avatar %q notice %q description %q %v\n", r.Avatar, r.Notice, r.Description, r.Custom)
+		case events.AskRow:
+			fmt.Fprintf(&b, "%s asks by %d\n", k[1:], r.Seq)
+		case events.InviteRow:
+			fmt.Fprintf(&b, "invite %s, %d of %d used\n", strings.TrimRight(string(k[1:]), "\x00"), r.Used, r.Uses)
+		case events.Noted:
+			fmt.Fprintf(&b, "noted %q\n", string(k))
+		case events.SettingsRow:
+			fmt.Fprintf(&b, "settings of %s %+v\n", k[1:], r.Settings)
+		case events.DeviceRow:
+			fmt.Fprintf(&b, "device %s %q\n", k[1:], r.Push.Token)
 		case events.ClientID:
 		}
 	}
 	return b.String()
+}
+
+// printHead gives what few sessions have.
+func printHead(h events.Head) string {
+	out := ""
+	if h.Title != "" {
+		out += fmt.Sprintf(" %q", h.Title)
+	}
+	if h.MutedUntil != 0 {
+		out += " muted until " + printTime(h.MutedUntil)
+	}
+	if h.Contact != events.Contacts {
+		out += fmt.Sprintf(" contact %s by %q", contactNames[h.Contact], h.ContactBy)
+	}
+	for _, c := range []struct {
+		name string
+		n    uint32
+	}{{"blocks", h.Blocks}, {"pins", h.Pins}, {"asks", h.Asks}, {"invites", h.Invites}, {"devices", h.Devices}} {
+		if c.n != 0 {
+			out += fmt.Sprintf(" %s %d", c.name, c.n)
+		}
+	}
+	return out
 }
 
 func printIDs(t table) string {

@@ -18,7 +18,7 @@ var people = []events.UserID{"u1", "u2", "u3", "u4", "u5"}
 func TestHistories(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := history{world: newWorld(), accepted: map[string]events.Outcome{}}
-		sessions := h.open(t)
+		sessions, kinds := h.open(t), drawSome(t)
 		for range rapid.IntRange(1, 60).Draw(t, "commands") {
 			h.world.now += events.Millis(rapid.SampledFrom([]int{0, 0, 1, 60_000, 121_000, 90_000_000}).Draw(t, "wait"))
 			c := events.Command{
@@ -26,7 +26,7 @@ func TestHistories(t *testing.T) {
 				Actor:    events.Actor{User: rapid.SampledFrom(people).Draw(t, "actor")},
 				ClientID: h.clientID(t),
 			}
-			c.Op = drawOp(t, h.world.table(c.Session).head().Seq)
+			c.Op = drawOp(t, kinds, h.world.now, h.world.table(c.Session).head().Seq)
 			if err := h.step(c); err != nil {
 				t.Fatalf("%s %s %#v: %v\nrows:\n%s", c.Actor.User, c.ClientID, c.Op, err, printRows(h.world.table(c.Session)))
 			}
@@ -49,7 +49,7 @@ func (h *history) open(t *rapid.T) []events.SessionID {
 	policy := testPolicy()
 	policy.AddRole = rapid.SampledFrom([]events.Role{events.RoleMember, events.RoleAdmin}).Draw(t, "add role")
 	policy.WriteRole = rapid.SampledFrom([]events.Role{events.RoleMember, events.RoleAdmin}).Draw(t, "write role")
-	policy.Joining = rapid.SampledFrom([]events.Joining{events.JoiningOpen, events.JoiningClosed}).Draw(t, "joining")
+	policy.Joining = rapid.SampledFrom([]events.Joining{events.JoiningOpen, events.JoiningClosed, events.JoiningApproval}).Draw(t, "joining")
 	policy.History = rapid.SampledFrom([]events.History{events.HistoryStay, events.HistoryAll}).Draw(t, "history")
 	policy.MemberLimit = 4
 	base := events.Seq(rapid.SampledFrom([]int{0, 7}).Draw(t, "base"))
@@ -80,11 +80,14 @@ func (h *history) clientID(t *rapid.T) string {
 	return "fresh-" + strconv.Itoa(h.fresh)
 }
 
-func drawOp(t *rapid.T, head events.Seq) events.Op {
+func drawOp(t *rapid.T, kinds []int, now events.Millis, head events.Seq) events.Op {
+	if rapid.Bool().Draw(t, "of the model") {
+		return drawModelOp(t, kinds, now, head)
+	}
 	seq := events.Seq(rapid.Uint64Range(0, uint64(head)+2).Draw(t, "seq"))
 	text := func() events.Body { return events.TextBody(rapid.SampledFrom([]string{"x", "y", ""}).Draw(t, "text")) }
 	some := func() []events.UserID { return rapid.SliceOfN(rapid.SampledFrom(people), 1, 4).Draw(t, "people") }
-	switch rapid.IntRange(0, 11).Draw(t, "op") {
+	switch rapid.IntRange(0, 15).Draw(t, "op") {
 	case 0, 1:
 		var op events.Add
 		for _, u := range some() {
@@ -108,6 +111,17 @@ func drawOp(t *rapid.T, head events.Seq) events.Op {
 		return events.Delete{Seq: seq}
 	case 10:
 		return events.Create{Kind: events.KindSelf, Policy: testPolicy()}
+	case 11:
+		return events.Hide{Session: "g_x", Seqs: []events.Seq{max(seq, 1), 1}}
+	case 12:
+		return events.SetSession{Session: "g_x", Settings: events.SettingsChange{Pinned: new(rapid.Bool().Draw(t, "pinned"))}}
+	case 13:
+		return events.SetDevice{Device: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "device"), Off: rapid.Bool().Draw(t, "off")}
+	case 14:
+		if rapid.IntRange(0, 9).Draw(t, "really") > 0 {
+			return events.Refuse{Users: some()}
+		}
+		return events.CloseAccount{}
 	default:
 		return events.MarkRead{Seq: seq}
 	}
@@ -136,6 +150,9 @@ func (h *history) step(c events.Command) error {
 		return nil
 	}
 	if err := timelineRows(t); err != nil {
+		return err
+	}
+	if err := counts(t); err != nil {
 		return err
 	}
 	return membership(t)
@@ -184,9 +201,13 @@ func dense(o events.Outcome, before, after events.Head) error {
 				return fmt.Errorf("message %d after %d", e.Index, before.Index)
 			}
 		}
-		if _, ok := a.Event.(events.Read); ok {
+		switch a.Event.(type) {
+		case events.Read, events.Delivered, events.Reported:
 			seq = 0
-		} else {
+		case events.AccountClosed, events.Added, events.Asked, events.ContactChanged, events.Created, events.Deleted, events.DeviceSet,
+			events.Dismissed, events.Hidden, events.InfoSet, events.Invited, events.Joined, events.Left, events.Muted, events.Overridden,
+			events.Pinned, events.PolicySet, events.Reacted, events.Refused, events.Removed, events.Revoked, events.RoleSet, events.Sent,
+			events.SessionSet, events.Uninvited:
 			seq++
 		}
 		if a.Seq != seq {
@@ -219,6 +240,50 @@ func timelineRows(t table) error {
 	return nil
 }
 
+// counts checks what the head counts.
+func counts(t table) error {
+	h, got := t.head(), events.Head{}
+	for k, r := range t {
+		switch r := r.(type) {
+		case events.Message:
+			if r.Pinned {
+				got.Pins++
+			}
+			if r.Pinned && (r.Revoked != 0 || r.Deleted != 0) {
+				return fmt.Errorf("a hidden message is pinned: %+v", r)
+			}
+		case events.AskRow:
+			got.Asks++
+			if t.member(events.UserID(k[1:])).In() {
+				return fmt.Errorf("%s is in and asks to be let in", k[1:])
+			}
+		case events.InviteRow:
+			got.Invites++
+			if r.Uses != 0 && r.Used > r.Uses {
+				return fmt.Errorf("an invite was used %d times of %d", r.Used, r.Uses)
+			}
+		case events.DeviceRow:
+			got.Devices++
+		case events.Member:
+			if r.Blocks {
+				got.Blocks++
+			}
+		case events.SettingsRow:
+			if r.Settings == (events.Settings{}) {
+				return fmt.Errorf("settings are kept that are as at the beginning: %q", k)
+			}
+		case events.Head, events.Place, events.ClientID, events.Standing, events.Info, events.Noted:
+		}
+	}
+	if got.Pins != h.Pins || got.Asks != h.Asks || got.Invites != h.Invites || got.Devices != h.Devices || got.Blocks != h.Blocks {
+		return fmt.Errorf("the rows have %+v, the head says %+v", got, h)
+	}
+	if (h.Contact == events.ContactAsked) != (h.ContactBy != "") {
+		return fmt.Errorf("contact %d, asked by %q", h.Contact, h.ContactBy)
+	}
+	return nil
+}
+
 // membership checks members, their standing and the owner.
 func membership(t table) error {
 	h := t.head()
@@ -243,14 +308,15 @@ func membership(t table) error {
 			if _, ok := t[standingOf(u, r)]; !ok {
 				return fmt.Errorf("%s is in without standing", u)
 			}
-		case events.Head, events.Message, events.Place, events.ClientID:
+		case events.Head, events.Message, events.Place, events.ClientID, events.Info, events.AskRow, events.InviteRow, events.Noted,
+			events.SettingsRow, events.DeviceRow:
 		}
 	}
 	wantOwners := uint32(1)
-	if h.Closed || h.Kind == events.KindDirect {
+	if in == 0 || h.Kind == events.KindDirect {
 		wantOwners = 0
 	}
-	if in != h.Members || standing != int(in) || owners != wantOwners || h.Closed != (in == 0) || in > h.Policy.MemberLimit {
+	if in != h.Members || standing != int(in) || owners != wantOwners || in == 0 && !h.Closed || in > h.Policy.MemberLimit {
 		return fmt.Errorf("%d in, the head says %d of %d, closed %v; %d standing, %d owners", in, h.Members, h.Policy.MemberLimit, h.Closed, standing, owners)
 	}
 	return nil

@@ -20,9 +20,19 @@ import (
 //	       +SPAN moves log time on first (+0.1s, +24h), id is fresh unless given,
 //	       in is the session last created unless given; _ in an id is a space. Ops:
 //	         create KIND LABEL [MEMBER[:ROLE]…] [base=] [title=] [limit=] [write=]
-//	           [add=] [joining=closed] [history=all|stay] [revoke=] [override=]
-//	         add MEMBER[:ROLE]… · remove MEMBER… · join · leave · send TEXT
-//	         revoke SEQ · override SEQ TEXT · delete SEQ · mark_read SEQ · nothing
+//	           [add=] [info=] [pin=] [all=] [joining=open|closed|approval] [text=]
+//	           [history=all|stay] [revoke=] [override=]
+//	         add MEMBER[:ROLE]… · remove MEMBER… · join [invite=CODE] · leave
+//	         send TEXT [reply=] [thread=] [mention=USER,…] [all=true]
+//	         revoke SEQ · override SEQ TEXT · delete SEQ [REASON] · mark_read SEQ · nothing
+//	         mark_delivered SEQ · react SEQ EMOJI [off] · pin SEQ [off] · report SEQ [TEXT]
+//	         set_info [name=] [avatar=] [notice=] [description=] [f.FIELD=]
+//	         set_policy [limit=] [write=] [pin=] [joining=] [history=] [revoke=]
+//	         set_role MEMBER ROLE · mute [MEMBER…] until=SPAN · dismiss
+//	         ask [TEXT] · refuse USER… · invite CODE [expires=SPAN] [uses=] · uninvite CODE
+//	         contact ask|accept|refuse|remove|block|unblock [TEXT]
+//	         hide SESSION SEQ… · set_session SESSION [mute=SPAN] [pinned=] [hidden=] [draft=]
+//	           [unread=] · set_device NAME [token=] [off] · close_account
 //	       A text may be "in quotes", x*70000, or sealed:MAC*BYTES; m*3 is m1 m2 m3.
 //	       "bytes" instead of a command is a record that cannot be decoded.
 //	rows   the session's head, members, messages (in=LABEL)
@@ -91,7 +101,7 @@ func (s *script) line(line string) (events.Outcome, error) {
 		return s.malformed()
 	}
 	args, options := split(words[2:])
-	op, err := parseOp(words[1], args, options)
+	op, err := s.parseOp(words[1], args, options)
 	if err != nil {
 		return events.Outcome{}, err
 	}

@@ -1,12 +1,31 @@
 package session
 
-import "annal/pkg/events"
+import (
+	"iter"
+
+	"annal/pkg/events"
+)
 
 // target finds the message that a command is about. What is no message and what the
 // actor may not see are the same: no such message.
 func (s *scene) target(seq events.Seq) (events.Message, bool) {
 	m, ok := rowOf[events.Message](s.rows, events.MessageKey(seq))
 	return m, ok && s.sees(seq)
+}
+
+// shown finds a message that the actor may see and that nothing hides, or says why there is
+// none.
+func (s *scene) shown(seq events.Seq) (events.Message, events.Code) {
+	m, ok := s.target(seq)
+	switch {
+	case !ok:
+		return m, events.CodeNoSuchMessage
+	case m.Deleted != 0:
+		return m, events.CodeMessageDeleted
+	case m.Revoked != 0:
+		return m, events.CodeMessageRevoked
+	}
+	return m, ""
 }
 
 // sees says whether the actor, who is a member, may see what has that seq.
@@ -40,6 +59,29 @@ func (s *scene) mayWithdraw(m events.Message) events.Code {
 // rejectTarget is a rejection that names the message in question.
 func rejectTarget(code events.Code, seq events.Seq) events.Result {
 	return events.Rejected{Code: code, Seq: seq}
+}
+
+// once gives each of a list once, in order.
+func once[T comparable](all []T) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		seen := make(map[T]bool, len(all))
+		for _, one := range all {
+			if seen[one] {
+				continue
+			}
+			seen[one] = true
+			if !yield(one) {
+				return
+			}
+		}
+	}
+}
+
+func needMembers(needs []Need, users []events.UserID) []Need {
+	for _, u := range users {
+		needs = append(needs, Need{Key: events.MemberKey(u)})
+	}
+	return needs
 }
 
 func needMessage(needs []Need, seq events.Seq) []Need {

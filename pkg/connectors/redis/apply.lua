@@ -1,5 +1,5 @@
 -- Applies consecutive changes to one session's part of the view.
--- KEYS: head, window, states, members, roster, gone (one hash slot)
+-- KEYS: head, window, states, members, roster, gone, facts, traits (one hash slot)
 -- ARGV: view id, window length, most stays of a member, 1 while building from the log's
 -- start, then changes; see arguments.go.
 -- Returns OK, GAP (what is here does not reach up to the changes, or is not whole),
@@ -7,7 +7,7 @@
 -- events of the session don't follow on each other; the same call again says so again, since its
 -- answer may have been lost).
 -- 64-bit numbers are decimal strings throughout: Lua's own would round them.
-local head, window, states, members, roster, gone = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local head, window, states, members, roster, gone, facts, traits = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local view, length, most_stays, building = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
 
 local call = redis.call
@@ -17,13 +17,13 @@ local function less(a, b)
   return a < b
 end
 
-local h = call('HMGET', head, 'view', 'seq', 'index', 'counts', 'first', 'holes', 'broken')
+local h = call('HMGET', head, 'view', 'seq', 'index', 'counts', 'first', 'holes', 'broken', 'facts')
 local there, seq, index, first = h[7] or h[1], h[2], h[3], h[5]
 local holes = tonumber(h[6] or '0')
 if there and there ~= view then
   if there > view then return 'SUPERSEDED' end
-  call('UNLINK', head, window, states, members, roster, gone)
-  there, holes, first = false, 0, false
+  call('UNLINK', head, window, states, members, roster, gone, facts, traits)
+  there, holes, first, h[8] = false, 0, false, false
 elseif h[7] then
   if call('HGET', head, 'by') == table.concat(ARGV, ' ', 5, math.min(#ARGV, 7)) then return 'BROKEN' end
   return 'OK'
@@ -37,10 +37,12 @@ if there and building then
 elseif there then
   n_members, n_roster, n_gone, n_window, n_states = call('HLEN', members), call('ZCARD', roster), call('ZCARD', gone), call('XLEN', window), call('HLEN', states)
   if h[4] ~= n_members .. ' ' .. n_roster .. ' ' .. n_gone .. ' ' .. n_window .. ' ' .. n_states then return 'GAP' end
-elseif call('EXISTS', window, states, members, roster, gone) > 0 then
+  -- Facts and traits are counted apart, since most sessions have none.
+  if h[8] and h[8] ~= call('HLEN', facts) .. ' ' .. call('HLEN', traits) then return 'GAP' end
+elseif call('EXISTS', window, states, members, roster, gone, facts, traits) > 0 then
   -- Left over from an evicted head.
   if not building then return 'GAP' end
-  call('UNLINK', window, states, members, roster, gone)
+  call('UNLINK', window, states, members, roster, gone, facts, traits)
 end
 
 -- A member is "role marker marker_index n stays": role 0 for who is out, n stays "from,from_index,to,to_index;…",
@@ -66,6 +68,7 @@ local rows, dirty, marks, marks_index = {}, {}, {}, {}
 
 -- Nearly all there is are sessions that begin and messages that simply follow: done before anything else is set up.
 local result, i, changed, fresh, opened = nil, 5, false, false, nil
+local opening = nil -- where the facts of a session that begins stand, if it has any
 if not there and ARGV[i] == 'C' then
   there, fresh, changed, seq, index, first = true, true, true, ARGV[i + 1], '0', ARGV[i + 1]
   call('XADD', window, seq .. '-0', 'v', ARGV[i + 3], 't', '')
@@ -80,7 +83,8 @@ if not there and ARGV[i] == 'C' then
   if comers > 0 then n_roster = call('ZADD', roster, unpack(listed)) end
   i = i + 2 * comers + 1
   opened = {'view', view, 'kind', ARGV[i], 'title', ARGV[i + 1], 'base', ARGV[i + 2], 'policy', ARGV[i + 3], 'closed', '0'}
-  i = i + 4
+  if ARGV[i + 4] ~= '0' then opening = i + 4 end
+  i = i + 5 + 3 * tonumber(ARGV[i + 4])
 end
 while there and ARGV[i] == 'S' and ARGV[i + 2] == seq and holes == 0 do
   local n = tonumber(ARGV[i + 1])
@@ -94,7 +98,7 @@ while there and ARGV[i] == 'S' and ARGV[i + 2] == seq and holes == 0 do
   end
   n_window, changed = n_window + n, true
 end
-if i > #ARGV then
+if i > #ARGV and not opening then
   local written = {}
   for user, row in pairs(rows) do
     if marks[user] then row = raise(row, marks[user], marks_index[user]) end
@@ -154,7 +158,7 @@ end
 
 -- Readers take the session for one of another view: TRY_AGAIN, never something short.
 local function put_aside()
-  call('UNLINK', head, window, states, members, roster, gone)
+  call('UNLINK', head, window, states, members, roster, gone, facts, traits)
   -- The first change's kind and place tell which call did it.
   call('HSET', head, 'view', '', 'broken', view, 'by', table.concat(ARGV, ' ', 5, math.min(#ARGV, 7)), 'counts', '0 0 0 0 0')
   return 'BROKEN'
@@ -195,10 +199,44 @@ local function membership(at)
   for k = at + 1, at + goers do go(ARGV[k]) end
   if goers > 0 then n_roster = n_roster - call('ZREM', roster, unpack(ARGV, at + 1, at + goers)) end
 end
-local function promote(user)
+local function set_role(user, role)
   local was = row_of(user)
-  if was then put(user, '3' .. string.sub(was, 2)) end
+  if was then put(user, role .. string.sub(was, 2)) end
 end
+-- Facts are of the session; traits, which begin with '@', of its members.
+local n_facts, n_traits = string.match(h[8] or '0 0', '^(%d+) (%d+)$')
+n_facts, n_traits = tonumber(n_facts), tonumber(n_traits)
+local counted = false
+local function fact(op, field, value)
+  local key, more = facts, 0
+  if string.sub(field, 1, 1) == '@' then key = traits end
+  if op == 's' then
+    more = call('HSET', key, field, value)
+  elseif op == 'd' then
+    if (key == facts and n_facts or n_traits) > 0 then more = -call('HDEL', key, field) end
+  elseif op == 'i' then
+    more = 1 - call('HEXISTS', key, field)
+    call('HINCRBY', key, field, value)
+  else
+    -- Raise "seq index".
+    local was = call('HGET', key, field)
+    if not was or less(string.match(was, '^%d+'), string.match(value, '^%d+')) then more = call('HSET', key, field, value) end
+  end
+  if more ~= 0 then
+    counted = true
+    if key == facts then n_facts = n_facts + more else n_traits = n_traits + more end
+  end
+end
+-- Takes facts from at on: their number, then (operation, field, value)…; gives where they end.
+local function take_facts(at, take)
+  local n = tonumber(ARGV[at])
+  if take then
+    for k = at + 1, at + 3 * n, 3 do fact(ARGV[k], ARGV[k + 1], ARGV[k + 2]) end
+  end
+  return at + 1 + 3 * n
+end
+if opening then take_facts(opening, true) end
+local fields = {}
 local function became(what, target, target_index)
   local was = call('HGET', states, target) or '0 0 0'
   local r, d, o = string.match(was, '^(%S+) (%S+) (%S+)$')
@@ -271,6 +309,10 @@ while i <= #ARGV do
     if not there then return gap() end
     mark(ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
     i = i + 4
+  elseif kind == 'N' then
+    -- N, facts: of an event that has no seq, so that it may be applied again
+    if not there then return gap() end
+    i = take_facts(i + 1, true)
   elseif kind == 'S' then
     -- S, n, prev, (seq, value, sender, index)…: n messages, the first after prev
     local n, prev = tonumber(ARGV[i + 1]), ARGV[i + 2]
@@ -302,17 +344,28 @@ while i <= #ARGV do
     i = i + 5 + 3 * n
   else
     -- C|E, seq, prev, value, became, target, target_index, promoted, closed,
-    -- number of comers, (user, role)…, number of goers, user…, and for C: kind, title, base, policy
+    -- number of comers, (user, role)…, number of goers, user…, for C: kind, title, base, policy, for
+    -- E: number of roles, (user, role)…, of the head's fields, (name, value)…, and for both the facts
     local goers_at = i + 10 + 2 * tonumber(ARGV[i + 9])
-    local after = goers_at + 1 + tonumber(ARGV[goers_at])
-    if kind == 'C' then after = after + 4 end
+    local rest_at = goers_at + 1 + tonumber(ARGV[goers_at])
+    local fields_at, facts_at = 0, rest_at + 4
+    if kind == 'E' then
+      fields_at = rest_at + 1 + 2 * tonumber(ARGV[rest_at])
+      facts_at = fields_at + 1 + 2 * tonumber(ARGV[fields_at])
+    end
+    local after = take_facts(facts_at, false)
     local target = ARGV[i + 5]
     result = place(ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], target)
     if not result then
       membership(i + 9)
       if ARGV[i + 4] ~= '' then became(ARGV[i + 4], target, ARGV[i + 6]) end
-      if ARGV[i + 7] ~= '' then promote(ARGV[i + 7]) end
+      if ARGV[i + 7] ~= '' then set_role(ARGV[i + 7], '3') end
       closed = closed or ARGV[i + 8] == '1'
+      if kind == 'E' then
+        for k = rest_at + 1, fields_at - 1, 2 do set_role(ARGV[k], ARGV[k + 1]) end
+        for k = fields_at + 1, facts_at - 1 do fields[#fields + 1] = ARGV[k] end
+      end
+      take_facts(facts_at, true)
     elseif result ~= 'SEEN' then
       break
     end
@@ -325,6 +378,8 @@ if changed then
   trim()
   if opened then write_head(unpack(opened)) else write_head() end
   if closed then call('HSET', head, 'closed', '1') end
+  if #fields > 0 then call('HSET', head, unpack(fields)) end
 end
+if counted then call('HSET', head, 'facts', n_facts .. ' ' .. n_traits) end
 if result == 'GAP' then return result end
 return 'OK'

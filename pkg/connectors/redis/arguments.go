@@ -25,7 +25,7 @@ type call struct {
 }
 
 // sessionParts are the keys of apply.lua, in its order.
-var sessionParts = []string{"head", "window", "states", "members", "roster", "gone"}
+var sessionParts = []string{"head", "window", "states", "members", "roster", "gone", "facts", "traits"}
 
 // callsFor cuts a session's changes into calls.
 func (r *Redis) callsFor(view string, s *hot.SessionChanges) iter.Seq[call] {
@@ -95,6 +95,8 @@ func (r *Redis) arguments(view string, building bool, changes []hot.Change, belo
 		switch {
 		case c.Hole:
 			args = append(args, "H", c.Offset)
+		case c.Seq == 0 && c.Reader == "":
+			args = facts(append(args, "N"), c.Facts)
 		case c.Seq == 0:
 			args = append(args, "M", (*string)(&c.Reader), (*uint64)(&c.Marker), (*uint64)(&c.MarkerIndex))
 		case c.Index != 0 && c.Seq <= below:
@@ -166,6 +168,30 @@ func event(args []any, c *hot.Change) []any {
 	}
 	if c.Created != nil {
 		args = append(args, int(c.Created.Kind), c.Created.Title, decimal(c.Created.Base), encodePolicy(c.Created.Policy))
+		return facts(args, c.Facts)
+	}
+	args = append(args, len(c.Roles))
+	for i := range c.Roles {
+		args = append(args, (*string)(&c.Roles[i].User), int(c.Roles[i].Role))
+	}
+	return facts(headFields(args, c), c.Facts)
+}
+
+func headFields(args []any, c *hot.Change) []any {
+	var fields []any
+	if c.Title != nil {
+		fields = append(fields, "title", *c.Title)
+	}
+	if c.Policy != nil {
+		fields = append(fields, "policy", encodePolicy(*c.Policy))
+	}
+	return append(append(args, len(fields)/2), fields...)
+}
+
+func facts(args []any, all []hot.Fact) []any {
+	args = append(args, len(all))
+	for i := range all {
+		args = append(args, (*string)(&all[i].Op), all[i].Field, all[i].Value)
 	}
 	return args
 }

@@ -110,25 +110,32 @@ func (r *Redis) judgeMissing(ctx context.Context, s events.SessionID, v hot.View
 
 // Person implements hot.View.
 func (v Reader) Person(ctx context.Context, s events.SessionID, u events.UserID) (hot.Person, error) {
-	got, err := v.r.ask(ctx, s, v.r.scripts.person, []string{"head", "members", "gone"}, string(u))
+	args := []any{string(u)}
+	for _, field := range hot.StandingFields(u) {
+		args = append(args, field)
+	}
+	got, err := v.r.ask(ctx, s, v.r.scripts.person, []string{"head", "members", "gone", "facts", "traits"}, args...)
 	if err != nil {
 		return hot.Person{}, err
 	}
-	head, _ := got[0].([]any)
-	h := make([]string, len(head))
-	for i := range head {
-		h[i], _ = head[i].(string)
-	}
 	p := hot.Person{}
-	if p.Head, err = decodeHead(s, h); err != nil {
+	if p.Head, err = decodeHead(s, texts(got[0])); err != nil {
 		return hot.Person{}, err
 	}
-	member, ok := got[1].(string)
-	if !ok {
+	member, isMember := got[1].(string)
+	if isMember {
+		if p.Member, err = decodeMember(member); err != nil {
+			return hot.Person{}, err
+		}
+	}
+	if more := texts(got[3]); len(more) > 0 {
+		if err := p.Standing(more); err != nil {
+			return hot.Person{}, err
+		}
+	}
+	if !isMember {
+		p.Member = events.Member{}
 		return p, nil
-	}
-	if p.Member, err = decodeMember(member); err != nil {
-		return hot.Person{}, err
 	}
 	upper := p.Head.Index
 	if !p.Member.In() {
@@ -139,6 +146,30 @@ func (v Reader) Person(ctx context.Context, s events.SessionID, u events.UserID)
 		p.Unread = uint64(upper-p.Member.MarkerIndex) - uint64(gone)
 	}
 	return p, nil
+}
+
+// texts are the strings of a list in an answer, empty for what is none.
+func texts(answer any) []string {
+	list, _ := answer.([]any)
+	out := make([]string, len(list))
+	for i := range list {
+		out[i], _ = list[i].(string)
+	}
+	return out
+}
+
+// Facts implements hot.View.
+func (v Reader) Facts(ctx context.Context, s events.SessionID) (hot.Facts, error) {
+	got, err := v.r.ask(ctx, s, v.r.scripts.facts, []string{"head", "facts", "traits"})
+	if err != nil {
+		return hot.Facts{}, err
+	}
+	all := texts(got)
+	fields := make(map[string]string, len(all)/2)
+	for ; len(all) >= 2; all = all[2:] {
+		fields[all[0]] = all[1]
+	}
+	return hot.ParseFacts(fields)
 }
 
 func decodeHead(s events.SessionID, h []string) (hot.Head, error) {
@@ -194,19 +225,22 @@ func (v Reader) items(ctx context.Context, s events.SessionID, way string, first
 
 // Members implements hot.View.
 func (v Reader) Members(ctx context.Context, s events.SessionID, after events.UserID, limit int) ([]hot.MemberEntry, error) {
-	got, err := v.r.ask(ctx, s, v.r.scripts.members, []string{"head", "members", "roster"}, string(after), limit)
+	got, err := v.r.ask(ctx, s, v.r.scripts.members, []string{"head", "members", "roster", "facts", "traits"},
+		append([]any{string(after), limit}, hot.TraitFields()...)...)
 	if err != nil {
 		return nil, err
 	}
 	var entries []hot.MemberEntry
-	for rest := got; len(rest) >= 2; rest = rest[2:] {
-		user, _ := rest[0].(string)
-		text, _ := rest[1].(string)
-		m, err := decodeMember(text)
+	size := 2 + len(hot.TraitFields())
+	for rest := texts(got); len(rest) >= size; rest = rest[size:] {
+		m, err := decodeMember(rest[1])
+		if err == nil {
+			err = hot.AddTraits(&m, rest[2:size])
+		}
 		if err != nil {
 			return nil, err
 		}
-		entries = append(entries, hot.MemberEntry{User: events.UserID(user), Member: m})
+		entries = append(entries, hot.MemberEntry{User: events.UserID(rest[0]), Member: m})
 	}
 	return entries, nil
 }

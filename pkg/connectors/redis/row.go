@@ -12,14 +12,14 @@ import (
 
 // encodePolicy gives a policy's fields with spaces between, in the order of the type.
 func encodePolicy(p events.Policy) string {
-	return fmt.Sprintf("%d %d %d %d %d %d %d %d", p.RevokeWindow, p.OverrideWindow, p.History, p.MemberLimit,
-		p.AddRole, p.WriteRole, p.Joining, p.ReceiptsLimit)
+	return fmt.Sprintf("%d %d %d %d %d %d %d %d %d %d %d", p.RevokeWindow, p.OverrideWindow, p.History, p.MemberLimit,
+		p.AddRole, p.WriteRole, p.Joining, p.ReceiptsLimit, p.InfoRole, p.PinRole, p.MentionAllRole)
 }
 
 func decodePolicy(s string) (events.Policy, error) {
 	var p events.Policy
-	_, err := fmt.Sscanf(s, "%d %d %d %d %d %d %d %d", &p.RevokeWindow, &p.OverrideWindow, &p.History, &p.MemberLimit,
-		&p.AddRole, &p.WriteRole, &p.Joining, &p.ReceiptsLimit)
+	_, err := fmt.Sscanf(s, "%d %d %d %d %d %d %d %d %d %d %d", &p.RevokeWindow, &p.OverrideWindow, &p.History, &p.MemberLimit,
+		&p.AddRole, &p.WriteRole, &p.Joining, &p.ReceiptsLimit, &p.InfoRole, &p.PinRole, &p.MentionAllRole)
 	if err != nil {
 		return p, fmt.Errorf("redis: policy %q: %w", s, err)
 	}

@@ -221,7 +221,10 @@ func affected(o *events.Outcome, e events.Event) []events.UserID {
 		return slices.Clone(e.Users)
 	case events.Joined, events.Left:
 		return []events.UserID{o.Actor.User}
-	case events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read:
+	case events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read,
+		events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
+		events.Uninvited, events.Reacted, events.Pinned, events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet,
+		events.DeviceSet, events.AccountClosed:
 		return nil
 	}
 	return nil

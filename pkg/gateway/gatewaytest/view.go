@@ -53,6 +53,7 @@ func (w *World) person(ctx context.Context, s events.SessionID, u events.UserID)
 		Head: hot.Head{
 			Session: s, Kind: head.Kind, Title: head.Title, Base: head.Base, Seq: st.head(), Index: head.Index,
 			Members: head.Members, Closed: head.Closed, Policy: head.Policy, WindowStart: st.window,
+			MutedUntil: head.MutedUntil, Contact: head.Contact, ContactBy: head.ContactBy, Blocks: head.Blocks,
 		},
 		Member: member,
 	}
@@ -123,6 +124,46 @@ func (s *state) item(e Stored) hot.Item {
 		}
 	}
 	return item
+}
+
+// Facts implements hot.View.
+func (w *World) Facts(ctx context.Context, s events.SessionID) (hot.Facts, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	st, err := w.open(ctx, s)
+	if err != nil {
+		return hot.Facts{}, err
+	}
+	f := hot.Facts{Asks: map[events.UserID]hot.Ask{}, Invites: map[events.Hash]events.InviteRow{}, Settings: map[events.SessionID]events.Settings{}}
+	for k, row := range st.rows {
+		switch row := row.(type) {
+		case events.Info:
+			f.Info = row
+		case events.Message:
+			if seq, ok := events.KeySeq(k); ok && row.Pinned {
+				f.Pins = append(f.Pins, seq)
+			}
+		case events.AskRow:
+			f.Asks[events.UserID(k[1:])] = hot.Ask{Seq: row.Seq, Text: st.asked(row.Seq)}
+		case events.InviteRow:
+			f.Invites[events.Hash([]byte(k[1:]))] = row
+		case events.SettingsRow:
+			f.Settings[events.SessionID(k[1:])] = row.Settings
+		case events.Head, events.Member, events.Standing, events.Place, events.ClientID, events.Noted, events.DeviceRow:
+		}
+	}
+	slices.Sort(f.Pins)
+	return f, nil
+}
+
+// asked is the text of a request.
+func (s *state) asked(seq events.Seq) string {
+	for _, e := range s.timeline {
+		if asked, ok := e.Outcome.Result.(events.Accepted).Event.(events.Asked); ok && e.Seq == seq {
+			return asked.Text
+		}
+	}
+	return ""
 }
 
 // Members implements hot.View.

@@ -37,6 +37,10 @@ func typingField(r *reader, m *clientv1.Typing, key []byte) fieldSet {
 	return sessionField(r, &m.Session, key)
 }
 
+func infoField(r *reader, m *clientv1.Info, key []byte) fieldSet {
+	return sessionField(r, &m.Session, key)
+}
+
 // sessionField is all that some operations have.
 func sessionField(r *reader, session *string, key []byte) fieldSet {
 	if string(key) != "session" {

@@ -83,7 +83,7 @@ func isCommand(m *clientv1.ClientFrame) bool {
 		*clientv1.ClientFrame_Delete, *clientv1.ClientFrame_MarkRead:
 		return true
 	}
-	return false
+	return isDescribed(m)
 }
 
 func clientField(r *reader, m *clientv1.ClientFrame, key []byte) fieldSet {
@@ -131,6 +131,8 @@ func clientOp(r *reader, m *clientv1.ClientFrame, key []byte) {
 		m.Op = &clientv1.ClientFrame_Sessions{Sessions: op(r, sessionsField, 0)}
 	case "typing":
 		m.Op = &clientv1.ClientFrame_Typing{Typing: op(r, typingField, fieldSession)}
+	case "info":
+		m.Op = &clientv1.ClientFrame_Info{Info: op(r, infoField, fieldSession)}
 	case "create":
 		m.Op = &clientv1.ClientFrame_Create{Create: op(r, createField, fieldKind)}
 	case "add":
@@ -142,17 +144,19 @@ func clientOp(r *reader, m *clientv1.ClientFrame, key []byte) {
 	case "leave":
 		m.Op = &clientv1.ClientFrame_Leave{Leave: op(r, leaveField, fieldSession)}
 	case "send":
-		m.Op = &clientv1.ClientFrame_Send{Send: op(r, sendField, fieldSession|fieldText)}
+		m.Op = &clientv1.ClientFrame_Send{Send: said(r, sendField, fieldSession)}
 	case "revoke":
 		m.Op = &clientv1.ClientFrame_Revoke{Revoke: op(r, revokeField, fieldSession|fieldSeq)}
 	case "override":
-		m.Op = &clientv1.ClientFrame_Override{Override: op(r, overrideField, fieldSession|fieldSeq|fieldText)}
+		m.Op = &clientv1.ClientFrame_Override{Override: said(r, overrideField, fieldSession|fieldSeq)}
 	case "delete":
 		m.Op = &clientv1.ClientFrame_Delete{Delete: op(r, deleteField, fieldSession|fieldSeq)}
 	case "mark_read":
 		m.Op = &clientv1.ClientFrame_MarkRead{MarkRead: op(r, markReadField, fieldSession|fieldSeq)}
 	default:
-		r.fail(events.CodeUnknownOp, "no such operation")
+		if !describedOp(r, m, key) {
+			r.fail(events.CodeUnknownOp, "no such operation")
+		}
 	}
 }
 
@@ -160,6 +164,17 @@ func clientOp(r *reader, m *clientv1.ClientFrame, key []byte) {
 func op[M any](r *reader, field func(*reader, *M, []byte) fieldSet, want fieldSet) *M {
 	m := new(M)
 	seen := object(r, m, field)
+	r.require(seen, want)
+	return m
+}
+
+// said reads an operation that has a text, or other content.
+func said[M any](r *reader, field func(*reader, *M, []byte) fieldSet, want fieldSet) *M {
+	m := new(M)
+	seen := object(r, m, field)
+	if seen&fieldContent == 0 {
+		want |= fieldText
+	}
 	r.require(seen, want)
 	return m
 }

@@ -61,6 +61,9 @@ func writeReading(w *writer, m *clientv1.ClientFrame) {
 	case *clientv1.ClientFrame_Sessions:
 		w.open("sessions")
 		w.page(op.Sessions.GetCursor(), op.Sessions.GetLimit())
+	case *clientv1.ClientFrame_Info:
+		w.openSession("info", op.Info.GetSession())
+		w.close()
 	case *clientv1.ClientFrame_Typing:
 		w.openSession("typing", op.Typing.GetSession())
 		w.close()
@@ -81,28 +84,44 @@ func writeCommand(w *writer, m *clientv1.ClientFrame) {
 		w.close()
 	case *clientv1.ClientFrame_Join:
 		w.openSession("join", op.Join.GetSession())
+		w.str("invite", op.Join.GetInvite())
 		w.close()
 	case *clientv1.ClientFrame_Leave:
 		w.openSession("leave", op.Leave.GetSession())
 		w.close()
 	case *clientv1.ClientFrame_Send:
 		w.openSession("send", op.Send.GetSession())
-		w.always("text", op.Send.GetText())
+		w.said(op.Send.GetText(), op.Send.GetContent())
+		w.sub("refs", op.Send.GetRefs())
 		w.close()
 	case *clientv1.ClientFrame_Revoke:
 		w.openMessage("revoke", op.Revoke.GetSession(), op.Revoke.GetSeq())
 		w.close()
 	case *clientv1.ClientFrame_Override:
 		w.openMessage("override", op.Override.GetSession(), op.Override.GetSeq())
-		w.always("text", op.Override.GetText())
+		w.said(op.Override.GetText(), op.Override.GetContent())
 		w.close()
 	case *clientv1.ClientFrame_Delete:
 		w.openMessage("delete", op.Delete.GetSession(), op.Delete.GetSeq())
+		w.str("reason", op.Delete.GetReason())
 		w.close()
 	case *clientv1.ClientFrame_MarkRead:
 		w.openMessage("mark_read", op.MarkRead.GetSession(), op.MarkRead.GetSeq())
 		w.close()
+	default:
+		if f := m.ProtoReflect().WhichOneof(clientOps); isDescribed(m) {
+			w.key(string(f.Name()))
+			writeDescribed(w, m.ProtoReflect().Get(f).Message(), describedOps[f.Name()]...)
+		}
 	}
+}
+
+// said writes a text, or the other content there is instead.
+func (w *writer) said(text string, content *logv1.Content) {
+	if text != "" || content == nil {
+		w.always("text", text)
+	}
+	w.sub("content", content)
 }
 
 func writeCreate(w *writer, m *clientv1.Create) {
@@ -112,6 +131,7 @@ func writeCreate(w *writer, m *clientv1.Create) {
 	writePolicy(w, m.GetPolicy())
 	w.uint64("base", m.GetBase())
 	w.str("name", m.GetName())
+	w.str("text", m.GetText())
 	w.close()
 }
 

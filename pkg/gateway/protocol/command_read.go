@@ -22,6 +22,9 @@ func createField(r *reader, m *clientv1.Create, key []byte) fieldSet {
 	case "name":
 		m.Name = r.str()
 		return fieldName
+	case "text":
+		m.Text = r.str()
+		return fieldText
 	}
 	return unknownField
 }
@@ -43,6 +46,10 @@ func removeField(r *reader, m *clientv1.Remove, key []byte) fieldSet {
 }
 
 func joinField(r *reader, m *clientv1.Join, key []byte) fieldSet {
+	if string(key) == "invite" {
+		m.Invite = r.str()
+		return fieldInvite
+	}
 	return sessionField(r, &m.Session, key)
 }
 
@@ -51,17 +58,28 @@ func leaveField(r *reader, m *clientv1.Leave, key []byte) fieldSet {
 }
 
 func sendField(r *reader, m *clientv1.Send, key []byte) fieldSet {
-	if string(key) == "text" {
+	switch string(key) {
+	case "text":
 		m.Text = r.str()
 		return fieldText
+	case "content":
+		m.Content = sub(r, m.Content)
+		return fieldContent
+	case "refs":
+		m.Refs = sub(r, m.Refs)
+		return fieldRefs
 	}
 	return sessionField(r, &m.Session, key)
 }
 
 func overrideField(r *reader, m *clientv1.Override, key []byte) fieldSet {
-	if string(key) == "text" {
+	switch string(key) {
+	case "text":
 		m.Text = r.str()
 		return fieldText
+	case "content":
+		m.Content = sub(r, m.Content)
+		return fieldContent
 	}
 	return messageField(r, &m.Session, &m.Seq, key)
 }
@@ -71,6 +89,10 @@ func revokeField(r *reader, m *clientv1.Revoke, key []byte) fieldSet {
 }
 
 func deleteField(r *reader, m *clientv1.Delete, key []byte) fieldSet {
+	if string(key) == "reason" {
+		m.Reason = r.str()
+		return fieldReason
+	}
 	return messageField(r, &m.Session, &m.Seq, key)
 }
 

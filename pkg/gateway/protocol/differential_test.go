@@ -33,7 +33,7 @@ func TestClientFramesAgreeWithProtoJSON(t *testing.T) {
 
 func clientAgrees(t *rapid.T, op protoreflect.FieldDescriptor) {
 	m := drawn(t, &clientv1.ClientFrame{})
-	m.ProtoReflect().Set(op, some(t, m.ProtoReflect(), op))
+	m.ProtoReflect().Set(op, some(t, m.ProtoReflect(), op, 0))
 	required := hasZeroRequired(m)
 
 	ours := AppendClientJSON(nil, m)
@@ -94,9 +94,7 @@ func hasZeroRequired(m *clientv1.ClientFrame) bool {
 		fields := f.Message().Fields()
 		for i := range fields.Len() {
 			sub := fields.Get(i)
-			if name := sub.Name(); (name == "seq" || name == "kind") && !v.Message().Has(sub) {
-				zero = true
-			}
+			zero = zero || mandatory(sub) && !v.Message().Has(sub)
 		}
 		return true
 	})
@@ -113,10 +111,26 @@ func TestServerFramesAgreeWithProtoJSON(t *testing.T) {
 	}
 }
 
+func TestEventsAgreeWithProtoJSON(t *testing.T) {
+	for i := range eventKinds.Fields().Len() {
+		kind := eventKinds.Fields().Get(i)
+		t.Run(string(kind.Name()), func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				e := drawn(t, &clientv1.Event{})
+				e.ProtoReflect().Set(kind, some(t, e.ProtoReflect(), kind, 1))
+				serverFrameAgrees(t, &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Event{Event: e}})
+			})
+		})
+	}
+}
+
 func serverAgrees(t *rapid.T, kind protoreflect.FieldDescriptor) {
 	m := drawn(t, &clientv1.ServerFrame{})
-	m.ProtoReflect().Set(kind, some(t, m.ProtoReflect(), kind))
+	m.ProtoReflect().Set(kind, some(t, m.ProtoReflect(), kind, 0))
+	serverFrameAgrees(t, m)
+}
 
+func serverFrameAgrees(t *rapid.T, m *clientv1.ServerFrame) {
 	ours := AppendServerJSON(nil, m)
 	theirs := &clientv1.ServerFrame{}
 	if err := protojson.Unmarshal(ours, theirs); err != nil {

@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	clientv1 "annal/gen/annal/client/v1"
 	logv1 "annal/gen/annal/log/v1"
 )
@@ -52,10 +54,18 @@ func eventKind(r *reader, m *clientv1.Event, key []byte) fieldSet {
 	case "read":
 		m.Event = &clientv1.Event_Read{Read: message(r, readField)}
 	default:
-		return unknownField
+		f := eventKinds.Fields().ByName(protoreflect.Name(key))
+		if f == nil {
+			return unknownField
+		}
+		e := m.ProtoReflect().NewField(f)
+		describedMessage(r, e.Message())
+		m.ProtoReflect().Set(f, e)
 	}
 	return knownField
 }
+
+var eventKinds = (&clientv1.Event{}).ProtoReflect().Descriptor().Oneofs().ByName("event")
 
 func createdField(r *reader, m *clientv1.Created, key []byte) fieldSet {
 	switch string(key) {
@@ -69,6 +79,10 @@ func createdField(r *reader, m *clientv1.Created, key []byte) fieldSet {
 		m.Name = r.str()
 	case "base":
 		m.Base = r.uint64()
+	case "text":
+		m.Text = r.str()
+	case "contact":
+		m.Contact = enum[logv1.ContactState](r, logv1.ContactState_value)
 	default:
 		return unknownField
 	}
@@ -120,6 +134,10 @@ func sentField(r *reader, m *clientv1.Sent, key []byte) fieldSet {
 		m.Deleted = r.uint64()
 	case "overridden":
 		m.Overridden = r.uint64()
+	case "content":
+		m.Content = sub(r, m.Content)
+	case "refs":
+		m.Refs = sub(r, m.Refs)
 	default:
 		return unknownField
 	}
@@ -131,12 +149,20 @@ func revokedField(r *reader, m *clientv1.Revoked, key []byte) fieldSet {
 }
 
 func deletedField(r *reader, m *clientv1.Deleted, key []byte) fieldSet {
+	if string(key) == "reason" {
+		m.Reason = r.str()
+		return knownField
+	}
 	return targetField(r, &m.Target, &m.TargetIndex, key)
 }
 
 func overriddenField(r *reader, m *clientv1.Overridden, key []byte) fieldSet {
-	if string(key) == "text" {
+	switch string(key) {
+	case "text":
 		m.Text = r.str()
+		return knownField
+	case "content":
+		m.Content = sub(r, m.Content)
 		return knownField
 	}
 	return targetField(r, &m.Target, &m.TargetIndex, key)

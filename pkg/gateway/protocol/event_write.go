@@ -42,16 +42,23 @@ func writeEvent(w *writer, m *clientv1.Event) {
 		w.open("overridden")
 		w.target(e.Overridden.GetTarget(), e.Overridden.GetTargetIndex())
 		w.str("text", e.Overridden.GetText())
+		w.sub("content", e.Overridden.GetContent())
 		w.close()
 	case *clientv1.Event_Deleted:
 		w.open("deleted")
 		w.target(e.Deleted.GetTarget(), e.Deleted.GetTargetIndex())
+		w.str("reason", e.Deleted.GetReason())
 		w.close()
 	case *clientv1.Event_Read:
 		w.open("read")
 		w.uint64("marker", e.Read.GetMarker())
 		w.uint64("marker_index", e.Read.GetMarkerIndex())
 		w.close()
+	default:
+		if f := m.ProtoReflect().WhichOneof(eventKinds); f != nil {
+			w.key(string(f.Name()))
+			writeDescribed(w, m.ProtoReflect().Get(f).Message())
+		}
 	}
 	w.close()
 }
@@ -63,6 +70,8 @@ func writeCreated(w *writer, m *clientv1.Created) {
 	writePolicy(w, m.GetPolicy())
 	w.str("name", m.GetName())
 	w.uint64("base", m.GetBase())
+	w.str("text", m.GetText())
+	w.enum("contact", int32(m.GetContact()), logv1.ContactState_name)
 	w.close()
 }
 
@@ -73,6 +82,8 @@ func writeSent(w *writer, m *clientv1.Sent) {
 	w.uint64("revoked", m.GetRevoked())
 	w.uint64("deleted", m.GetDeleted())
 	w.uint64("overridden", m.GetOverridden())
+	w.sub("content", m.GetContent())
+	w.sub("refs", m.GetRefs())
 	w.close()
 }
 

@@ -45,8 +45,19 @@ const (
 	fieldWriteRole
 	fieldJoining
 	fieldReceiptsLimit
+	fieldInfoRole
+	fieldPinRole
+	fieldMentionAllRole
+	fieldInvite
+	fieldContent
+	fieldRefs
+	fieldReason
+	// fieldRepeated marks a described field that may stand any number of times.
+	fieldRepeated
 	// knownField is any field of the server's messages, which are read leniently.
 	knownField
+	// fieldDescribed, shifted by its number, is a field of a message read by its descriptor.
+	fieldDescribed
 )
 
 // repeatedFields may stand any number of times in protobuf: each is one element.

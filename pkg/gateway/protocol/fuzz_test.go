@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	clientv1 "annal/gen/annal/client/v1"
+	logv1 "annal/gen/annal/log/v1"
 )
 
 // FuzzClientJSON: nothing panics; what is refused is refused with a code; what is
@@ -18,6 +19,9 @@ func FuzzClientJSON(f *testing.F) {
 		`{"id":"2","send":{"session":"s","text":"\ud83d\ude00\u0000"},"client_id":"c","origin_time_ms":"1"}`,
 		`{"create":{"kind":"KIND_GROUP","members":[{"user":"u","role":"ROLE_ADMIN"}],"policy":{"revoke_window_ms":5}},"client_id":"c"}`,
 		`{"subscribe":{"session":"s","after":3}}`, `{"remove":{"session":"s","users":["a",null]},"client_id":"c"}`, `[[[[`, `{"id":`,
+		`{"send":{"session":"s","content":{"media":{"kind":"MEDIA_KIND_IMAGE","preview":"AAEC"}},"refs":{"mentions":["u"]}},"client_id":"c"}`,
+		`{"hide":{"session":"s","seqs":["1",2]},"client_id":"c"}`, `{"set_info":{"session":"s","info":{"custom":[{"name":"n"}],"name":""}},"client_id":"c"}`,
+		`{"send":{"session":"s","content":{"forward":{"messages":[{"content":{"location":{"latitude_e7":-5}}}]}}},"client_id":"c"}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -46,6 +50,8 @@ func FuzzServerJSON(f *testing.F) {
 		`{"id":"1","error":{"code":"BUSY","retry":"later","retry_after_ms":"20","duplicate":true}}`,
 		`{"event":{"session":"s","seq":"1","sent":{"index":"1","text":"t"}}}`,
 		`{"history":{"events":[{"seq":"4","left":{"promoted":"p","closed":true}}],"hidden":[{"first":"1","last":"3"}]}}`,
+		`{"event":{"policy_set":{"policy":{"history":"HISTORY_ALL"}}}}`, `{"event":{"invited":{"code_sha256":"AAEC","uses":3}}}`,
+		`{"event":{"hidden":{"session":"s","seqs":["1"]},"session_set":{"settings":{"draft":"","pinned":false}}}}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -72,6 +78,14 @@ func FuzzClientProto(f *testing.F) {
 		"\n\x011\x12\x03\n\x01t", "\xca\x01\x06\n\x01s\x12\x01t\xc2\x02\x01c", "\xa2\x01\x0c\b\x02\x12\x05\n\x01u\x10\x02\x1a\x00\xc2\x02\x01c", "\xff\xff", "\n\x011\x1a\x00",
 	} {
 		f.Add([]byte(seed))
+	}
+	for _, seed := range []*clientv1.ClientFrame{
+		{Op: &clientv1.ClientFrame_Hide{Hide: &clientv1.Hide{Session: "s", Seqs: []uint64{1, 300}}}},
+		{Op: &clientv1.ClientFrame_SetInfo{SetInfo: &clientv1.SetInfo{Info: &logv1.InfoChange{Name: proto.String("")}}}},
+		{Op: &clientv1.ClientFrame_Send{Send: &clientv1.Send{Content: &logv1.Content{Kind: &logv1.Content_Location{Location: &logv1.Location{LatitudeE7: -5}}}}}},
+	} {
+		frame, _ := ProtoCodec.AppendClient(nil, seed)
+		f.Add(frame)
 	}
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		m, err := ProtoCodec.ParseClient(frame)

@@ -41,6 +41,14 @@ func sessionStateField(r *reader, m *clientv1.SessionState, key []byte) fieldSet
 		m.Member = r.boolean()
 	case "closed":
 		m.Closed = r.boolean()
+	case "settings":
+		m.Settings = sub(r, m.Settings)
+	case "contact":
+		m.Contact = enum[logv1.ContactState](r, logv1.ContactState_value)
+	case "contact_by":
+		m.ContactBy = r.str()
+	case "muted_until_ms":
+		m.MutedUntilMs = r.int64()
 	case "preview":
 		if !r.null() {
 			m.Preview = message(r, eventField)
@@ -107,6 +115,10 @@ func memberStateField(r *reader, m *clientv1.MemberState, key []byte) fieldSet {
 		m.Joined = r.uint64()
 	case "marker":
 		m.Marker = r.uint64()
+	case "delivered":
+		m.Delivered = r.uint64()
+	case "muted_until_ms":
+		m.MutedUntilMs = r.int64()
 	default:
 		return unknownField
 	}

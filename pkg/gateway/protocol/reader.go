@@ -16,7 +16,9 @@ type reader struct {
 	wire    wire
 	binary  bool
 	lenient bool
-	err     *events.Error
+	// depth is how many described messages lie around.
+	depth int
+	err   *events.Error
 }
 
 var readers = sync.Pool{New: func() any { return new(reader) }}
@@ -31,7 +33,7 @@ func takeReader(b []byte, lenient bool) *reader {
 
 func (r *reader) release() {
 	r.jx.ResetBytes(nil)
-	r.wire, r.binary, r.err = wire{}, false, nil
+	r.wire, r.binary, r.depth, r.err = wire{}, false, 0, nil
 	readers.Put(r)
 }
 

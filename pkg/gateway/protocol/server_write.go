@@ -51,6 +51,8 @@ func AppendServerJSON(b []byte, m *clientv1.ServerFrame) []byte {
 		writeList(&w, "sessions", kind.Sessions.GetSessions(), writeString)
 		w.str("next", kind.Sessions.GetNext())
 		w.close()
+	case *clientv1.ServerFrame_Info:
+		w.sub("info", kind.Info)
 	case *clientv1.ServerFrame_Event:
 		w.key("event")
 		writeEvent(&w, kind.Event)
@@ -127,6 +129,10 @@ func writeSessionState(w *writer, m *clientv1.SessionState) {
 		w.key("preview")
 		writeEvent(w, m.GetPreview())
 	}
+	w.sub("settings", m.GetSettings())
+	w.enum("contact", int32(m.GetContact()), logv1.ContactState_name)
+	w.str("contact_by", m.GetContactBy())
+	w.int64("muted_until_ms", m.GetMutedUntilMs())
 	w.close()
 }
 
@@ -151,5 +157,7 @@ func writeMemberState(w *writer, m *clientv1.MemberState) {
 	w.enum("role", int32(m.GetRole()), logv1.Role_name)
 	w.uint64("joined", m.GetJoined())
 	w.uint64("marker", m.GetMarker())
+	w.uint64("delivered", m.GetDelivered())
+	w.int64("muted_until_ms", m.GetMutedUntilMs())
 	w.close()
 }

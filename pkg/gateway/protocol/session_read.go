@@ -60,6 +60,15 @@ func policyField(r *reader, m *logv1.Policy, key []byte) fieldSet {
 	case "receipts_limit":
 		m.ReceiptsLimit = r.uint32()
 		return fieldReceiptsLimit
+	case "info_role":
+		m.InfoRole = enum[logv1.Role](r, logv1.Role_value)
+		return fieldInfoRole
+	case "pin_role":
+		m.PinRole = enum[logv1.Role](r, logv1.Role_value)
+		return fieldPinRole
+	case "mention_all_role":
+		m.MentionAllRole = enum[logv1.Role](r, logv1.Role_value)
+		return fieldMentionAllRole
 	}
 	return unknownField
 }

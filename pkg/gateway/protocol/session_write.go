@@ -27,5 +27,8 @@ func writePolicy(w *writer, m *logv1.Policy) {
 	w.enum("write_role", int32(m.GetWriteRole()), logv1.Role_name)
 	w.enum("joining", int32(m.GetJoining()), logv1.Joining_name)
 	w.uint32("receipts_limit", m.GetReceiptsLimit())
+	w.enum("info_role", int32(m.GetInfoRole()), logv1.Role_name)
+	w.enum("pin_role", int32(m.GetPinRole()), logv1.Role_name)
+	w.enum("mention_all_role", int32(m.GetMentionAllRole()), logv1.Role_name)
 	w.close()
 }

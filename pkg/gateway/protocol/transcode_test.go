@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"encoding/base64"
 	"strconv"
 	"testing"
 
@@ -70,8 +71,8 @@ func transcodeField(b []byte, d *jx.Decoder, f protoreflect.FieldDescriptor) ([]
 		varint(protowire.EncodeBool(v))
 		return b, err
 	case jx.Number:
-		v, err := d.UInt64()
-		varint(v)
+		v, err := d.Int64()
+		varint(uint64(v))
 		return b, err
 	}
 	v, err := d.Str()
@@ -79,6 +80,12 @@ func transcodeField(b []byte, d *jx.Decoder, f protoreflect.FieldDescriptor) ([]
 	case err != nil:
 	case f == nil || f.Kind() == protoreflect.StringKind:
 		bytes([]byte(v))
+	case f.Kind() == protoreflect.BytesKind:
+		var raw []byte
+		raw, err = base64.StdEncoding.DecodeString(v)
+		bytes(raw)
+	case f.Kind() == protoreflect.MessageKind:
+		varint(unknownValue)
 	case f.Kind() == protoreflect.EnumKind:
 		e := f.Enum().Values().ByName(protoreflect.Name(v))
 		if e == nil {
@@ -87,9 +94,9 @@ func transcodeField(b []byte, d *jx.Decoder, f protoreflect.FieldDescriptor) ([]
 			varint(uint64(e.Number()))
 		}
 	default:
-		var n uint64
-		n, err = strconv.ParseUint(v, 10, 64)
-		varint(n)
+		var n int64
+		n, err = strconv.ParseInt(v, 10, 64)
+		varint(uint64(n))
 	}
 	return b, err
 }

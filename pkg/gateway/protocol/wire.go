@@ -51,7 +51,7 @@ func wireObject[M any](r *reader, m *M, message []byte, field func(r *reader, m 
 			r.under(key)
 		case f == unknownField:
 			r.fail(events.CodeInvalidField, "unknown field %q", key)
-		case f&seen&^repeatedFields != 0:
+		case f&fieldRepeated == 0 && f&seen&^repeatedFields != 0:
 			r.fail(events.CodeInvalidField, "%q stands twice", key)
 		}
 		seen |= f
@@ -108,6 +108,21 @@ func (r *reader) wireString() string {
 		return ""
 	}
 	return string(v)
+}
+
+// bytesType is what values with a length are written as.
+const bytesType = protowire.BytesType
+
+// packed reads the numbers of a packed field.
+func packed[E any](r *reader, read func(r *reader) E) (all []E) {
+	numbers := r.payload()
+	outer := r.wire
+	r.wire = wire{rest: numbers, next: protowire.VarintType}
+	for len(r.wire.rest) > 0 && !r.failed() {
+		all = append(all, read(r))
+	}
+	r.wire = outer
+	return all
 }
 
 // wireEnum reads an enum's number, which has to have a name.

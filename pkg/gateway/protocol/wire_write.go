@@ -48,10 +48,10 @@ func appendZeros(b []byte, m protoreflect.Message) []byte {
 	return b
 }
 
-// appendZero appends an empty string or the number 0.
+// appendZero appends an empty string, no bytes or the number 0.
 func appendZero(b []byte, f protoreflect.FieldDescriptor) []byte {
 	kind := protowire.VarintType
-	if f.Kind() == protoreflect.StringKind {
+	if f.Kind() == protoreflect.StringKind || f.Kind() == protoreflect.BytesKind {
 		kind = protowire.BytesType
 	}
 	return append(protowire.AppendTag(b, f.Number(), kind), 0)

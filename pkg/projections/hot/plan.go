@@ -57,7 +57,9 @@ func (p *plan) add(c *counted) {
 		return
 	}
 	change := changeOf(o, a, c.value)
-	p.change(o.Session, change)
+	if a.Seq != 0 || change.Reader != "" || len(change.Facts) > 0 {
+		p.change(o.Session, change)
+	}
 	for _, m := range change.In {
 		p.users[m.User] = append(p.users[m.User], o.Session)
 	}
@@ -107,6 +109,20 @@ func changeOf(o *events.Outcome, a events.Accepted, value []byte) Change {
 		c.Became, c.Target, c.TargetIndex = BecameOverridden, e.Target, e.TargetIndex
 	case events.Read:
 		c.Reader, c.Marker, c.MarkerIndex = o.Actor.User, e.Marker, e.MarkerIndex
+	case events.PolicySet:
+		c.Policy = &e.Policy
+	case events.RoleSet:
+		c.Roles = []events.NewMember{{User: e.User, Role: e.Role}}
+		if e.Demoted != "" {
+			c.Roles = append(c.Roles, events.NewMember{User: e.Demoted, Role: events.RoleAdmin})
+		}
+	case events.Dismissed, events.AccountClosed:
+		c.Closed = true
+	case events.InfoSet:
+		c.Title = e.Info.Title
+	case events.Muted, events.Asked, events.Refused, events.Invited, events.Uninvited, events.Reacted, events.Pinned, events.Delivered,
+		events.ContactChanged, events.Reported, events.Hidden, events.SessionSet, events.DeviceSet:
 	}
+	c.Facts = factsOf(o, a.Event)
 	return c
 }

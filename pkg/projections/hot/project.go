@@ -143,7 +143,8 @@ func (w *worker) count(records []eventlog.Record, p *plan) error {
 func mayHaveSeq(rec *eventlog.Record) bool {
 	typ, _ := rec.Header(events.HeaderType)
 	switch typ {
-	case events.TypeRejected, events.TypeAnswered, events.TypeEventPrefix + events.Read{}.Name():
+	case events.TypeRejected, events.TypeAnswered, events.TypeEventPrefix + events.Read{}.Name(),
+		events.TypeEventPrefix + events.Delivered{}.Name(), events.TypeEventPrefix + events.Reported{}.Name():
 		return false
 	}
 	return true

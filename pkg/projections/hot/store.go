@@ -45,6 +45,13 @@ type Change struct {
 	// Promoted became owner, empty if nobody.
 	Promoted events.UserID
 	Closed   bool
+	// Roles are those that members got otherwise.
+	Roles []events.NewMember
+	// Title and Policy are new ones, nil for none.
+	Title  *string
+	Policy *events.Policy
+	// Facts are what else changed. Those of an event without a seq may be applied again.
+	Facts []Fact
 	// Became says what became of the message Target.
 	Became      Became
 	Target      events.Seq
@@ -54,6 +61,26 @@ type Change struct {
 	Marker      events.Seq
 	MarkerIndex events.Index
 }
+
+// Fact changes one of the facts that a store keeps of a session besides its head, members and
+// timeline. A field that begins with '@' is a trait of a member, of which there may be many.
+type Fact struct {
+	Op           FactOp
+	Field, Value string
+}
+
+// FactOp is what becomes of a fact.
+type FactOp string
+
+// What becomes of a fact.
+const (
+	FactSet    FactOp = "s"
+	FactDelete FactOp = "d"
+	// FactAdd adds Value, a number.
+	FactAdd FactOp = "i"
+	// FactRaise sets "seq index", unless the seq there is as high.
+	FactRaise FactOp = "u"
+)
 
 // Became is what an event did to a message.
 type Became string

@@ -32,6 +32,11 @@ type Head struct {
 	Policy  events.Policy
 	// WindowStart is the first seq the window holds.
 	WindowStart events.Seq
+	// MutedUntil, Contact, ContactBy and Blocks are as in events.Head.
+	MutedUntil events.Millis
+	Contact    events.ContactState
+	ContactBy  events.UserID
+	Blocks     uint32
 }
 
 // Person is a user's part in a session. Member is the zero value when the user never was in.
@@ -71,6 +76,8 @@ type View interface {
 	Forward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]Item, error)
 	// Backward gives items with first <= seq <= last, descending, limit at most.
 	Backward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]Item, error)
+	// Facts gives what the session says and keeps besides; ErrNoSession, ErrRebuilding.
+	Facts(ctx context.Context, s events.SessionID) (Facts, error)
 	// Members gives present members with user id > after, ascending.
 	Members(ctx context.Context, s events.SessionID, after events.UserID, limit int) ([]MemberEntry, error)
 	// Sessions gives the sessions that the user is or was in, with id > after, ascending; and

@@ -38,6 +38,7 @@ type ClientFrame struct {
 	//	*ClientFrame_Members
 	//	*ClientFrame_Sessions
 	//	*ClientFrame_Typing
+	//	*ClientFrame_Info
 	//	*ClientFrame_Create
 	//	*ClientFrame_Add
 	//	*ClientFrame_Remove
@@ -48,6 +49,24 @@ type ClientFrame struct {
 	//	*ClientFrame_Override
 	//	*ClientFrame_Delete
 	//	*ClientFrame_MarkRead
+	//	*ClientFrame_SetInfo
+	//	*ClientFrame_SetPolicy
+	//	*ClientFrame_SetRole
+	//	*ClientFrame_Mute
+	//	*ClientFrame_Dismiss
+	//	*ClientFrame_Ask
+	//	*ClientFrame_Refuse
+	//	*ClientFrame_Invite
+	//	*ClientFrame_Uninvite
+	//	*ClientFrame_React
+	//	*ClientFrame_Pin
+	//	*ClientFrame_MarkDelivered
+	//	*ClientFrame_Contact
+	//	*ClientFrame_Report
+	//	*ClientFrame_Hide
+	//	*ClientFrame_SetSession
+	//	*ClientFrame_SetDevice
+	//	*ClientFrame_CloseAccount
 	Op isClientFrame_Op `protobuf_oneof:"op"`
 	// Commands only: the sender's own id for the command, the same on every resend.
 	ClientId string `protobuf:"bytes,40,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
@@ -185,6 +204,15 @@ func (x *ClientFrame) GetTyping() *Typing {
 	return nil
 }
 
+func (x *ClientFrame) GetInfo() *Info {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Info); ok {
+			return x.Info
+		}
+	}
+	return nil
+}
+
 func (x *ClientFrame) GetCreate() *Create {
 	if x != nil {
 		if x, ok := x.Op.(*ClientFrame_Create); ok {
@@ -275,6 +303,168 @@ func (x *ClientFrame) GetMarkRead() *MarkRead {
 	return nil
 }
 
+func (x *ClientFrame) GetSetInfo() *SetInfo {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_SetInfo); ok {
+			return x.SetInfo
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetSetPolicy() *SetPolicy {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_SetPolicy); ok {
+			return x.SetPolicy
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetSetRole() *SetRole {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_SetRole); ok {
+			return x.SetRole
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetMute() *Mute {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Mute); ok {
+			return x.Mute
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetDismiss() *Dismiss {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Dismiss); ok {
+			return x.Dismiss
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetAsk() *Ask {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Ask); ok {
+			return x.Ask
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetRefuse() *Refuse {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Refuse); ok {
+			return x.Refuse
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetInvite() *Invite {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Invite); ok {
+			return x.Invite
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetUninvite() *Uninvite {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Uninvite); ok {
+			return x.Uninvite
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetReact() *React {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_React); ok {
+			return x.React
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetPin() *Pin {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Pin); ok {
+			return x.Pin
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetMarkDelivered() *MarkDelivered {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_MarkDelivered); ok {
+			return x.MarkDelivered
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetContact() *Contact {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Contact); ok {
+			return x.Contact
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetReport() *Report {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Report); ok {
+			return x.Report
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetHide() *Hide {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Hide); ok {
+			return x.Hide
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetSetSession() *SetSession {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_SetSession); ok {
+			return x.SetSession
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetSetDevice() *SetDevice {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_SetDevice); ok {
+			return x.SetDevice
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetCloseAccount() *CloseAccount {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_CloseAccount); ok {
+			return x.CloseAccount
+		}
+	}
+	return nil
+}
+
 func (x *ClientFrame) GetClientId() string {
 	if x != nil {
 		return x.ClientId
@@ -336,6 +526,10 @@ type ClientFrame_Typing struct {
 	Typing *Typing `protobuf:"bytes,10,opt,name=typing,proto3,oneof"`
 }
 
+type ClientFrame_Info struct {
+	Info *Info `protobuf:"bytes,11,opt,name=info,proto3,oneof"`
+}
+
 type ClientFrame_Create struct {
 	Create *Create `protobuf:"bytes,20,opt,name=create,proto3,oneof"`
 }
@@ -376,6 +570,78 @@ type ClientFrame_MarkRead struct {
 	MarkRead *MarkRead `protobuf:"bytes,29,opt,name=mark_read,json=markRead,proto3,oneof"`
 }
 
+type ClientFrame_SetInfo struct {
+	SetInfo *SetInfo `protobuf:"bytes,30,opt,name=set_info,json=setInfo,proto3,oneof"`
+}
+
+type ClientFrame_SetPolicy struct {
+	SetPolicy *SetPolicy `protobuf:"bytes,31,opt,name=set_policy,json=setPolicy,proto3,oneof"`
+}
+
+type ClientFrame_SetRole struct {
+	SetRole *SetRole `protobuf:"bytes,32,opt,name=set_role,json=setRole,proto3,oneof"`
+}
+
+type ClientFrame_Mute struct {
+	Mute *Mute `protobuf:"bytes,33,opt,name=mute,proto3,oneof"`
+}
+
+type ClientFrame_Dismiss struct {
+	Dismiss *Dismiss `protobuf:"bytes,34,opt,name=dismiss,proto3,oneof"`
+}
+
+type ClientFrame_Ask struct {
+	Ask *Ask `protobuf:"bytes,35,opt,name=ask,proto3,oneof"`
+}
+
+type ClientFrame_Refuse struct {
+	Refuse *Refuse `protobuf:"bytes,36,opt,name=refuse,proto3,oneof"`
+}
+
+type ClientFrame_Invite struct {
+	Invite *Invite `protobuf:"bytes,37,opt,name=invite,proto3,oneof"`
+}
+
+type ClientFrame_Uninvite struct {
+	Uninvite *Uninvite `protobuf:"bytes,38,opt,name=uninvite,proto3,oneof"`
+}
+
+type ClientFrame_React struct {
+	React *React `protobuf:"bytes,39,opt,name=react,proto3,oneof"`
+}
+
+type ClientFrame_Pin struct {
+	Pin *Pin `protobuf:"bytes,43,opt,name=pin,proto3,oneof"`
+}
+
+type ClientFrame_MarkDelivered struct {
+	MarkDelivered *MarkDelivered `protobuf:"bytes,44,opt,name=mark_delivered,json=markDelivered,proto3,oneof"`
+}
+
+type ClientFrame_Contact struct {
+	Contact *Contact `protobuf:"bytes,45,opt,name=contact,proto3,oneof"`
+}
+
+type ClientFrame_Report struct {
+	Report *Report `protobuf:"bytes,46,opt,name=report,proto3,oneof"`
+}
+
+type ClientFrame_Hide struct {
+	Hide *Hide `protobuf:"bytes,47,opt,name=hide,proto3,oneof"`
+}
+
+type ClientFrame_SetSession struct {
+	SetSession *SetSession `protobuf:"bytes,48,opt,name=set_session,json=setSession,proto3,oneof"`
+}
+
+type ClientFrame_SetDevice struct {
+	SetDevice *SetDevice `protobuf:"bytes,49,opt,name=set_device,json=setDevice,proto3,oneof"`
+}
+
+type ClientFrame_CloseAccount struct {
+	CloseAccount *CloseAccount `protobuf:"bytes,50,opt,name=close_account,json=closeAccount,proto3,oneof"`
+}
+
 func (*ClientFrame_Hello) isClientFrame_Op() {}
 
 func (*ClientFrame_Ping) isClientFrame_Op() {}
@@ -393,6 +659,8 @@ func (*ClientFrame_Members) isClientFrame_Op() {}
 func (*ClientFrame_Sessions) isClientFrame_Op() {}
 
 func (*ClientFrame_Typing) isClientFrame_Op() {}
+
+func (*ClientFrame_Info) isClientFrame_Op() {}
 
 func (*ClientFrame_Create) isClientFrame_Op() {}
 
@@ -413,6 +681,42 @@ func (*ClientFrame_Override) isClientFrame_Op() {}
 func (*ClientFrame_Delete) isClientFrame_Op() {}
 
 func (*ClientFrame_MarkRead) isClientFrame_Op() {}
+
+func (*ClientFrame_SetInfo) isClientFrame_Op() {}
+
+func (*ClientFrame_SetPolicy) isClientFrame_Op() {}
+
+func (*ClientFrame_SetRole) isClientFrame_Op() {}
+
+func (*ClientFrame_Mute) isClientFrame_Op() {}
+
+func (*ClientFrame_Dismiss) isClientFrame_Op() {}
+
+func (*ClientFrame_Ask) isClientFrame_Op() {}
+
+func (*ClientFrame_Refuse) isClientFrame_Op() {}
+
+func (*ClientFrame_Invite) isClientFrame_Op() {}
+
+func (*ClientFrame_Uninvite) isClientFrame_Op() {}
+
+func (*ClientFrame_React) isClientFrame_Op() {}
+
+func (*ClientFrame_Pin) isClientFrame_Op() {}
+
+func (*ClientFrame_MarkDelivered) isClientFrame_Op() {}
+
+func (*ClientFrame_Contact) isClientFrame_Op() {}
+
+func (*ClientFrame_Report) isClientFrame_Op() {}
+
+func (*ClientFrame_Hide) isClientFrame_Op() {}
+
+func (*ClientFrame_SetSession) isClientFrame_Op() {}
+
+func (*ClientFrame_SetDevice) isClientFrame_Op() {}
+
+func (*ClientFrame_CloseAccount) isClientFrame_Op() {}
 
 // Hello authenticates. Sent again on a live connection it renews the token.
 type Hello struct {
@@ -852,6 +1156,51 @@ func (x *Sessions) GetLimit() uint32 {
 	return 0
 }
 
+// Info asks what a session says and keeps besides its timeline.
+type Info struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Info) Reset() {
+	*x = Info{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Info) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Info) ProtoMessage() {}
+
+func (x *Info) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Info.ProtoReflect.Descriptor instead.
+func (*Info) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Info) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
 // Typing tells the session's other subscribers that the user types, and leaves no
 // trace: it may be lost, and of several within 2 s the first alone counts. The user is a
 // member; the reply is sent whether or not anybody hears.
@@ -864,7 +1213,7 @@ type Typing struct {
 
 func (x *Typing) Reset() {
 	*x = Typing{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[9]
+	mi := &file_annal_client_v1_client_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -876,7 +1225,7 @@ func (x *Typing) String() string {
 func (*Typing) ProtoMessage() {}
 
 func (x *Typing) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[9]
+	mi := &file_annal_client_v1_client_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -889,7 +1238,7 @@ func (x *Typing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Typing.ProtoReflect.Descriptor instead.
 func (*Typing) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{9}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Typing) GetSession() string {
@@ -909,15 +1258,17 @@ type Create struct {
 	// Fields left out take the deployment's defaults.
 	Policy *v1.Policy `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
 	// Service tokens only.
-	Base          uint64 `protobuf:"varint,4,opt,name=base,proto3" json:"base,omitempty"`
-	Name          string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	Base uint64 `protobuf:"varint,4,opt,name=base,proto3" json:"base,omitempty"`
+	Name string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	// A direct session where joining is by approval: what the other one is asked with.
+	Text          string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Create) Reset() {
 	*x = Create{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[10]
+	mi := &file_annal_client_v1_client_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -929,7 +1280,7 @@ func (x *Create) String() string {
 func (*Create) ProtoMessage() {}
 
 func (x *Create) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[10]
+	mi := &file_annal_client_v1_client_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -942,7 +1293,7 @@ func (x *Create) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Create.ProtoReflect.Descriptor instead.
 func (*Create) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{10}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Create) GetKind() v1.Kind {
@@ -980,6 +1331,13 @@ func (x *Create) GetName() string {
 	return ""
 }
 
+func (x *Create) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 type Add struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
@@ -990,7 +1348,7 @@ type Add struct {
 
 func (x *Add) Reset() {
 	*x = Add{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[11]
+	mi := &file_annal_client_v1_client_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1002,7 +1360,7 @@ func (x *Add) String() string {
 func (*Add) ProtoMessage() {}
 
 func (x *Add) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[11]
+	mi := &file_annal_client_v1_client_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1015,7 +1373,7 @@ func (x *Add) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Add.ProtoReflect.Descriptor instead.
 func (*Add) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{11}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Add) GetSession() string {
@@ -1042,7 +1400,7 @@ type Remove struct {
 
 func (x *Remove) Reset() {
 	*x = Remove{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[12]
+	mi := &file_annal_client_v1_client_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1054,7 +1412,7 @@ func (x *Remove) String() string {
 func (*Remove) ProtoMessage() {}
 
 func (x *Remove) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[12]
+	mi := &file_annal_client_v1_client_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1067,7 +1425,7 @@ func (x *Remove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Remove.ProtoReflect.Descriptor instead.
 func (*Remove) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{12}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Remove) GetSession() string {
@@ -1085,15 +1443,17 @@ func (x *Remove) GetUsers() []string {
 }
 
 type Join struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	// An invite's code: who holds one may come in whatever the policy says.
+	Invite        string `protobuf:"bytes,2,opt,name=invite,proto3" json:"invite,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Join) Reset() {
 	*x = Join{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[13]
+	mi := &file_annal_client_v1_client_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1105,7 +1465,7 @@ func (x *Join) String() string {
 func (*Join) ProtoMessage() {}
 
 func (x *Join) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[13]
+	mi := &file_annal_client_v1_client_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1118,12 +1478,19 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{13}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Join) GetSession() string {
 	if x != nil {
 		return x.Session
+	}
+	return ""
+}
+
+func (x *Join) GetInvite() string {
+	if x != nil {
+		return x.Invite
 	}
 	return ""
 }
@@ -1137,7 +1504,7 @@ type Leave struct {
 
 func (x *Leave) Reset() {
 	*x = Leave{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[14]
+	mi := &file_annal_client_v1_client_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1149,7 +1516,7 @@ func (x *Leave) String() string {
 func (*Leave) ProtoMessage() {}
 
 func (x *Leave) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[14]
+	mi := &file_annal_client_v1_client_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1162,7 +1529,7 @@ func (x *Leave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leave.ProtoReflect.Descriptor instead.
 func (*Leave) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{14}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Leave) GetSession() string {
@@ -1172,17 +1539,21 @@ func (x *Leave) GetSession() string {
 	return ""
 }
 
+// Send says something: a text, or other content.
 type Send struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
-	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Text    string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// Instead of text.
+	Content       *v1.Content `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`
+	Refs          *v1.Refs    `protobuf:"bytes,4,opt,name=refs,proto3" json:"refs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Send) Reset() {
 	*x = Send{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[15]
+	mi := &file_annal_client_v1_client_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1194,7 +1565,7 @@ func (x *Send) String() string {
 func (*Send) ProtoMessage() {}
 
 func (x *Send) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[15]
+	mi := &file_annal_client_v1_client_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1207,7 +1578,7 @@ func (x *Send) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Send.ProtoReflect.Descriptor instead.
 func (*Send) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{15}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Send) GetSession() string {
@@ -1224,6 +1595,20 @@ func (x *Send) GetText() string {
 	return ""
 }
 
+func (x *Send) GetContent() *v1.Content {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *Send) GetRefs() *v1.Refs {
+	if x != nil {
+		return x.Refs
+	}
+	return nil
+}
+
 type Revoke struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
@@ -1234,7 +1619,7 @@ type Revoke struct {
 
 func (x *Revoke) Reset() {
 	*x = Revoke{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[16]
+	mi := &file_annal_client_v1_client_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1246,7 +1631,7 @@ func (x *Revoke) String() string {
 func (*Revoke) ProtoMessage() {}
 
 func (x *Revoke) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[16]
+	mi := &file_annal_client_v1_client_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1259,7 +1644,7 @@ func (x *Revoke) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoke.ProtoReflect.Descriptor instead.
 func (*Revoke) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{16}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Revoke) GetSession() string {
@@ -1277,17 +1662,19 @@ func (x *Revoke) GetSeq() uint64 {
 }
 
 type Override struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
-	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
-	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seq     uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	Text    string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// Instead of text.
+	Content       *v1.Content `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[17]
+	mi := &file_annal_client_v1_client_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1299,7 +1686,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[17]
+	mi := &file_annal_client_v1_client_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1312,7 +1699,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{17}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Override) GetSession() string {
@@ -1336,18 +1723,27 @@ func (x *Override) GetText() string {
 	return ""
 }
 
+func (x *Override) GetContent() *v1.Content {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
 // Delete removes a message for all.
 type Delete struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
-	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seq     uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	// 1 KiB at most; for whoever moderates.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Delete) Reset() {
 	*x = Delete{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[18]
+	mi := &file_annal_client_v1_client_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1359,7 +1755,7 @@ func (x *Delete) String() string {
 func (*Delete) ProtoMessage() {}
 
 func (x *Delete) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[18]
+	mi := &file_annal_client_v1_client_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1372,7 +1768,7 @@ func (x *Delete) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delete.ProtoReflect.Descriptor instead.
 func (*Delete) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{18}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Delete) GetSession() string {
@@ -1389,6 +1785,13 @@ func (x *Delete) GetSeq() uint64 {
 	return 0
 }
 
+func (x *Delete) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 type MarkRead struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
@@ -1399,7 +1802,7 @@ type MarkRead struct {
 
 func (x *MarkRead) Reset() {
 	*x = MarkRead{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[19]
+	mi := &file_annal_client_v1_client_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1411,7 +1814,7 @@ func (x *MarkRead) String() string {
 func (*MarkRead) ProtoMessage() {}
 
 func (x *MarkRead) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[19]
+	mi := &file_annal_client_v1_client_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1424,7 +1827,7 @@ func (x *MarkRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkRead.ProtoReflect.Descriptor instead.
 func (*MarkRead) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{19}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *MarkRead) GetSession() string {
@@ -1439,6 +1842,1026 @@ func (x *MarkRead) GetSeq() uint64 {
 		return x.Seq
 	}
 	return 0
+}
+
+// SetInfo changes what a session says of itself: what is unset stays, what is empty is removed.
+type SetInfo struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Info          *v1.InfoChange         `protobuf:"bytes,2,opt,name=info,proto3" json:"info,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetInfo) Reset() {
+	*x = SetInfo{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetInfo) ProtoMessage() {}
+
+func (x *SetInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetInfo.ProtoReflect.Descriptor instead.
+func (*SetInfo) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *SetInfo) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *SetInfo) GetInfo() *v1.InfoChange {
+	if x != nil {
+		return x.Info
+	}
+	return nil
+}
+
+// SetPolicy changes a session's policy: what is unset stays.
+type SetPolicy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Policy        *v1.PolicyChange       `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetPolicy) Reset() {
+	*x = SetPolicy{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetPolicy) ProtoMessage() {}
+
+func (x *SetPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetPolicy.ProtoReflect.Descriptor instead.
+func (*SetPolicy) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *SetPolicy) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *SetPolicy) GetPolicy() *v1.PolicyChange {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+// SetRole changes a member's role. Giving ownership makes the owner of before an admin.
+type SetRole struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	Role          v1.Role                `protobuf:"varint,3,opt,name=role,proto3,enum=annal.log.v1.Role" json:"role,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetRole) Reset() {
+	*x = SetRole{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetRole) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetRole) ProtoMessage() {}
+
+func (x *SetRole) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetRole.ProtoReflect.Descriptor instead.
+func (*SetRole) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *SetRole) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *SetRole) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *SetRole) GetRole() v1.Role {
+	if x != nil {
+		return x.Role
+	}
+	return v1.Role(0)
+}
+
+// Mute keeps people from writing until a time: those named, or without any everybody below
+// admin. A time that has passed ends it.
+type Mute struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Users         []string               `protobuf:"bytes,2,rep,name=users,proto3" json:"users,omitempty"`
+	UntilMs       int64                  `protobuf:"varint,3,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Mute) Reset() {
+	*x = Mute{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Mute) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Mute) ProtoMessage() {}
+
+func (x *Mute) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Mute.ProtoReflect.Descriptor instead.
+func (*Mute) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Mute) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Mute) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *Mute) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+// Dismiss closes a session for all.
+type Dismiss struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Dismiss) Reset() {
+	*x = Dismiss{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Dismiss) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Dismiss) ProtoMessage() {}
+
+func (x *Dismiss) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Dismiss.ProtoReflect.Descriptor instead.
+func (*Dismiss) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Dismiss) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+// Ask asks to be let in, where joining is by approval.
+type Ask struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	// 1 KiB at most; shown to whoever may accept.
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ask) Reset() {
+	*x = Ask{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ask) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ask) ProtoMessage() {}
+
+func (x *Ask) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ask.ProtoReflect.Descriptor instead.
+func (*Ask) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Ask) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Ask) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// Refuse answers those who ask; adding them lets them in. Of oneself it takes the request back.
+type Refuse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Users         []string               `protobuf:"bytes,2,rep,name=users,proto3" json:"users,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refuse) Reset() {
+	*x = Refuse{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refuse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refuse) ProtoMessage() {}
+
+func (x *Refuse) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refuse.ProtoReflect.Descriptor instead.
+func (*Refuse) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Refuse) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Refuse) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+// Invite makes a code good for coming in. The code is the client's to choose, hard to guess, and
+// is not kept: the log has its SHA-256.
+type Invite struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	// 16 to 128 bytes.
+	Code string `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
+	// 0: it does not expire.
+	ExpiresMs int64 `protobuf:"varint,3,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
+	// How many people may come in by it; 0: any number.
+	Uses          uint32 `protobuf:"varint,4,opt,name=uses,proto3" json:"uses,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Invite) Reset() {
+	*x = Invite{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Invite) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Invite) ProtoMessage() {}
+
+func (x *Invite) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Invite.ProtoReflect.Descriptor instead.
+func (*Invite) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Invite) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Invite) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Invite) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
+func (x *Invite) GetUses() uint32 {
+	if x != nil {
+		return x.Uses
+	}
+	return 0
+}
+
+// Uninvite makes a code useless.
+type Uninvite struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Uninvite) Reset() {
+	*x = Uninvite{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Uninvite) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Uninvite) ProtoMessage() {}
+
+func (x *Uninvite) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Uninvite.ProtoReflect.Descriptor instead.
+func (*Uninvite) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *Uninvite) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Uninvite) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+// React puts a reaction on a message, or with off takes it back.
+type React struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seq     uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	// 64 bytes at most.
+	Emoji         string `protobuf:"bytes,3,opt,name=emoji,proto3" json:"emoji,omitempty"`
+	Off           bool   `protobuf:"varint,4,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *React) Reset() {
+	*x = React{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *React) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*React) ProtoMessage() {}
+
+func (x *React) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use React.ProtoReflect.Descriptor instead.
+func (*React) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *React) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *React) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *React) GetEmoji() string {
+	if x != nil {
+		return x.Emoji
+	}
+	return ""
+}
+
+func (x *React) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+// Pin pins a message, or with off unpins it.
+type Pin struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	Off           bool                   `protobuf:"varint,3,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pin) Reset() {
+	*x = Pin{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pin) ProtoMessage() {}
+
+func (x *Pin) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pin.ProtoReflect.Descriptor instead.
+func (*Pin) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Pin) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Pin) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Pin) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+// MarkDelivered says how far the user's devices have got, where nobody read.
+type MarkDelivered struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MarkDelivered) Reset() {
+	*x = MarkDelivered{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MarkDelivered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MarkDelivered) ProtoMessage() {}
+
+func (x *MarkDelivered) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MarkDelivered.ProtoReflect.Descriptor instead.
+func (*MarkDelivered) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *MarkDelivered) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *MarkDelivered) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+// Contact is a step of one of the two of a direct session.
+type Contact struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Step    v1.ContactStep         `protobuf:"varint,2,opt,name=step,proto3,enum=annal.log.v1.ContactStep" json:"step,omitempty"`
+	// With asking; 1 KiB at most.
+	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Contact) Reset() {
+	*x = Contact{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Contact) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Contact) ProtoMessage() {}
+
+func (x *Contact) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Contact.ProtoReflect.Descriptor instead.
+func (*Contact) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *Contact) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Contact) GetStep() v1.ContactStep {
+	if x != nil {
+		return x.Step
+	}
+	return v1.ContactStep(0)
+}
+
+func (x *Contact) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// Report tells the session's admins and the operators of a message.
+type Report struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seq     uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	// 1 KiB at most.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Report) Reset() {
+	*x = Report{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Report) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Report) ProtoMessage() {}
+
+func (x *Report) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Report.ProtoReflect.Descriptor instead.
+func (*Report) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *Report) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Report) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Report) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Hide deletes messages of a session for the user alone, on all own devices.
+type Hide struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	// 100 at most.
+	Seqs          []uint64 `protobuf:"varint,2,rep,packed,name=seqs,proto3" json:"seqs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hide) Reset() {
+	*x = Hide{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hide) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hide) ProtoMessage() {}
+
+func (x *Hide) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hide.ProtoReflect.Descriptor instead.
+func (*Hide) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *Hide) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Hide) GetSeqs() []uint64 {
+	if x != nil {
+		return x.Seqs
+	}
+	return nil
+}
+
+// SetSession changes how a session is shown to the user, on all own devices: what is unset stays.
+type SetSession struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Settings      *v1.SessionSettings    `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetSession) Reset() {
+	*x = SetSession{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetSession) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetSession) ProtoMessage() {}
+
+func (x *SetSession) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetSession.ProtoReflect.Descriptor instead.
+func (*SetSession) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *SetSession) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *SetSession) GetSettings() *v1.SessionSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+// SetDevice registers a device of the user's, or with off forgets it.
+type SetDevice struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Device        string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	Push          *v1.PushToken          `protobuf:"bytes,2,opt,name=push,proto3" json:"push,omitempty"`
+	Off           bool                   `protobuf:"varint,3,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetDevice) Reset() {
+	*x = SetDevice{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetDevice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetDevice) ProtoMessage() {}
+
+func (x *SetDevice) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetDevice.ProtoReflect.Descriptor instead.
+func (*SetDevice) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *SetDevice) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *SetDevice) GetPush() *v1.PushToken {
+	if x != nil {
+		return x.Push
+	}
+	return nil
+}
+
+func (x *SetDevice) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+// CloseAccount ends the user's own session, and then, one by one, the user's part in all others.
+type CloseAccount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CloseAccount) Reset() {
+	*x = CloseAccount{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CloseAccount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CloseAccount) ProtoMessage() {}
+
+func (x *CloseAccount) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CloseAccount.ProtoReflect.Descriptor instead.
+func (*CloseAccount) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{38}
 }
 
 // ServerFrame is what a server sends: a reply to the frame of that id, an event
@@ -1459,6 +2882,7 @@ type ServerFrame struct {
 	//	*ServerFrame_History
 	//	*ServerFrame_Members
 	//	*ServerFrame_Sessions
+	//	*ServerFrame_Info
 	//	*ServerFrame_Event
 	//	*ServerFrame_Notice
 	//	*ServerFrame_Typing
@@ -1469,7 +2893,7 @@ type ServerFrame struct {
 
 func (x *ServerFrame) Reset() {
 	*x = ServerFrame{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[20]
+	mi := &file_annal_client_v1_client_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1481,7 +2905,7 @@ func (x *ServerFrame) String() string {
 func (*ServerFrame) ProtoMessage() {}
 
 func (x *ServerFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[20]
+	mi := &file_annal_client_v1_client_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1494,7 +2918,7 @@ func (x *ServerFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerFrame.ProtoReflect.Descriptor instead.
 func (*ServerFrame) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{20}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ServerFrame) GetId() string {
@@ -1601,6 +3025,15 @@ func (x *ServerFrame) GetSessions() *SessionsPage {
 	return nil
 }
 
+func (x *ServerFrame) GetInfo() *SessionInfo {
+	if x != nil {
+		if x, ok := x.Kind.(*ServerFrame_Info); ok {
+			return x.Info
+		}
+	}
+	return nil
+}
+
 func (x *ServerFrame) GetEvent() *Event {
 	if x != nil {
 		if x, ok := x.Kind.(*ServerFrame_Event); ok {
@@ -1672,6 +3105,10 @@ type ServerFrame_Sessions struct {
 	Sessions *SessionsPage `protobuf:"bytes,11,opt,name=sessions,proto3,oneof"`
 }
 
+type ServerFrame_Info struct {
+	Info *SessionInfo `protobuf:"bytes,12,opt,name=info,proto3,oneof"`
+}
+
 type ServerFrame_Event struct {
 	Event *Event `protobuf:"bytes,20,opt,name=event,proto3,oneof"`
 }
@@ -1704,6 +3141,8 @@ func (*ServerFrame_Members) isServerFrame_Kind() {}
 
 func (*ServerFrame_Sessions) isServerFrame_Kind() {}
 
+func (*ServerFrame_Info) isServerFrame_Kind() {}
+
 func (*ServerFrame_Event) isServerFrame_Kind() {}
 
 func (*ServerFrame_Notice) isServerFrame_Kind() {}
@@ -1730,7 +3169,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[21]
+	mi := &file_annal_client_v1_client_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +3181,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[21]
+	mi := &file_annal_client_v1_client_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +3194,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{21}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Error) GetCode() string {
@@ -1817,7 +3256,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[22]
+	mi := &file_annal_client_v1_client_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1829,7 +3268,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[22]
+	mi := &file_annal_client_v1_client_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1842,7 +3281,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{22}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Welcome) GetUser() string {
@@ -1896,7 +3335,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[23]
+	mi := &file_annal_client_v1_client_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1908,7 +3347,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[23]
+	mi := &file_annal_client_v1_client_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1921,7 +3360,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{23}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Pong) GetTimeMs() int64 {
@@ -1951,7 +3390,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[24]
+	mi := &file_annal_client_v1_client_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1963,7 +3402,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[24]
+	mi := &file_annal_client_v1_client_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1976,7 +3415,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{24}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Ack) GetSession() string {
@@ -2048,7 +3487,7 @@ type Subscribed struct {
 
 func (x *Subscribed) Reset() {
 	*x = Subscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[25]
+	mi := &file_annal_client_v1_client_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2060,7 +3499,7 @@ func (x *Subscribed) String() string {
 func (*Subscribed) ProtoMessage() {}
 
 func (x *Subscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[25]
+	mi := &file_annal_client_v1_client_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2073,7 +3512,7 @@ func (x *Subscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscribed.ProtoReflect.Descriptor instead.
 func (*Subscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{25}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Subscribed) GetSession() string {
@@ -2106,7 +3545,7 @@ type Unsubscribed struct {
 
 func (x *Unsubscribed) Reset() {
 	*x = Unsubscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[26]
+	mi := &file_annal_client_v1_client_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2118,7 +3557,7 @@ func (x *Unsubscribed) String() string {
 func (*Unsubscribed) ProtoMessage() {}
 
 func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[26]
+	mi := &file_annal_client_v1_client_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2131,7 +3570,7 @@ func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unsubscribed.ProtoReflect.Descriptor instead.
 func (*Unsubscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{26}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Unsubscribed) GetSession() string {
@@ -2155,15 +3594,22 @@ type SessionState struct {
 	// False once the user has left or was removed.
 	Member bool `protobuf:"varint,10,opt,name=member,proto3" json:"member,omitempty"`
 	Closed bool `protobuf:"varint,11,opt,name=closed,proto3" json:"closed,omitempty"`
-	// The newest message the user may see and that still has a text.
-	Preview       *Event `protobuf:"bytes,12,opt,name=preview,proto3" json:"preview,omitempty"`
+	// The newest message the user may see and that still says something.
+	Preview *Event `protobuf:"bytes,12,opt,name=preview,proto3" json:"preview,omitempty"`
+	// How the user has the session shown, where they set anything.
+	Settings *v1.SessionSettings `protobuf:"bytes,13,opt,name=settings,proto3" json:"settings,omitempty"`
+	// A direct session: what the two are, and while it is asked who did.
+	Contact   v1.ContactState `protobuf:"varint,14,opt,name=contact,proto3,enum=annal.log.v1.ContactState" json:"contact,omitempty"`
+	ContactBy string          `protobuf:"bytes,15,opt,name=contact_by,json=contactBy,proto3" json:"contact_by,omitempty"`
+	// Until when the user may not write; 0 if they may.
+	MutedUntilMs  int64 `protobuf:"varint,16,opt,name=muted_until_ms,json=mutedUntilMs,proto3" json:"muted_until_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SessionState) Reset() {
 	*x = SessionState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[27]
+	mi := &file_annal_client_v1_client_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2175,7 +3621,7 @@ func (x *SessionState) String() string {
 func (*SessionState) ProtoMessage() {}
 
 func (x *SessionState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[27]
+	mi := &file_annal_client_v1_client_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2188,7 +3634,7 @@ func (x *SessionState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionState.ProtoReflect.Descriptor instead.
 func (*SessionState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{27}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *SessionState) GetSession() string {
@@ -2275,6 +3721,351 @@ func (x *SessionState) GetPreview() *Event {
 	return nil
 }
 
+func (x *SessionState) GetSettings() *v1.SessionSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+func (x *SessionState) GetContact() v1.ContactState {
+	if x != nil {
+		return x.Contact
+	}
+	return v1.ContactState(0)
+}
+
+func (x *SessionState) GetContactBy() string {
+	if x != nil {
+		return x.ContactBy
+	}
+	return ""
+}
+
+func (x *SessionState) GetMutedUntilMs() int64 {
+	if x != nil {
+		return x.MutedUntilMs
+	}
+	return 0
+}
+
+// SessionInfo is what a session says and keeps besides its timeline.
+type SessionInfo struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Session     string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Kind        v1.Kind                `protobuf:"varint,2,opt,name=kind,proto3,enum=annal.log.v1.Kind" json:"kind,omitempty"`
+	Name        string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Avatar      string                 `protobuf:"bytes,4,opt,name=avatar,proto3" json:"avatar,omitempty"`
+	Notice      string                 `protobuf:"bytes,5,opt,name=notice,proto3" json:"notice,omitempty"`
+	Description string                 `protobuf:"bytes,6,opt,name=description,proto3" json:"description,omitempty"`
+	// Ascending by name.
+	Custom []*v1.CustomField `protobuf:"bytes,7,rep,name=custom,proto3" json:"custom,omitempty"`
+	Policy *v1.Policy        `protobuf:"bytes,8,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The pinned messages that the user may see, ascending.
+	Pins []uint64 `protobuf:"varint,9,rep,packed,name=pins,proto3" json:"pins,omitempty"`
+	// Until when everybody below admin may not write, and until when the user; 0 if they may.
+	MutedUntilMs   int64 `protobuf:"varint,10,opt,name=muted_until_ms,json=mutedUntilMs,proto3" json:"muted_until_ms,omitempty"`
+	MyMutedUntilMs int64 `protobuf:"varint,11,opt,name=my_muted_until_ms,json=myMutedUntilMs,proto3" json:"my_muted_until_ms,omitempty"`
+	// A direct session: what the two are, while it is asked who did, whether the user blocks the
+	// other one, and whether the other one the user.
+	Contact   v1.ContactState `protobuf:"varint,12,opt,name=contact,proto3,enum=annal.log.v1.ContactState" json:"contact,omitempty"`
+	ContactBy string          `protobuf:"bytes,13,opt,name=contact_by,json=contactBy,proto3" json:"contact_by,omitempty"`
+	Blocks    bool            `protobuf:"varint,14,opt,name=blocks,proto3" json:"blocks,omitempty"`
+	Blocked   bool            `protobuf:"varint,15,opt,name=blocked,proto3" json:"blocked,omitempty"`
+	// For whoever may add members: requests to be let in, the oldest first, 100 at most, and
+	// invites.
+	Requests      []*Request     `protobuf:"bytes,16,rep,name=requests,proto3" json:"requests,omitempty"`
+	TotalRequests uint32         `protobuf:"varint,17,opt,name=total_requests,json=totalRequests,proto3" json:"total_requests,omitempty"`
+	Invites       []*InviteState `protobuf:"bytes,18,rep,name=invites,proto3" json:"invites,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionInfo) Reset() {
+	*x = SessionInfo{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionInfo) ProtoMessage() {}
+
+func (x *SessionInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionInfo.ProtoReflect.Descriptor instead.
+func (*SessionInfo) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *SessionInfo) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *SessionInfo) GetKind() v1.Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return v1.Kind(0)
+}
+
+func (x *SessionInfo) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SessionInfo) GetAvatar() string {
+	if x != nil {
+		return x.Avatar
+	}
+	return ""
+}
+
+func (x *SessionInfo) GetNotice() string {
+	if x != nil {
+		return x.Notice
+	}
+	return ""
+}
+
+func (x *SessionInfo) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *SessionInfo) GetCustom() []*v1.CustomField {
+	if x != nil {
+		return x.Custom
+	}
+	return nil
+}
+
+func (x *SessionInfo) GetPolicy() *v1.Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+func (x *SessionInfo) GetPins() []uint64 {
+	if x != nil {
+		return x.Pins
+	}
+	return nil
+}
+
+func (x *SessionInfo) GetMutedUntilMs() int64 {
+	if x != nil {
+		return x.MutedUntilMs
+	}
+	return 0
+}
+
+func (x *SessionInfo) GetMyMutedUntilMs() int64 {
+	if x != nil {
+		return x.MyMutedUntilMs
+	}
+	return 0
+}
+
+func (x *SessionInfo) GetContact() v1.ContactState {
+	if x != nil {
+		return x.Contact
+	}
+	return v1.ContactState(0)
+}
+
+func (x *SessionInfo) GetContactBy() string {
+	if x != nil {
+		return x.ContactBy
+	}
+	return ""
+}
+
+func (x *SessionInfo) GetBlocks() bool {
+	if x != nil {
+		return x.Blocks
+	}
+	return false
+}
+
+func (x *SessionInfo) GetBlocked() bool {
+	if x != nil {
+		return x.Blocked
+	}
+	return false
+}
+
+func (x *SessionInfo) GetRequests() []*Request {
+	if x != nil {
+		return x.Requests
+	}
+	return nil
+}
+
+func (x *SessionInfo) GetTotalRequests() uint32 {
+	if x != nil {
+		return x.TotalRequests
+	}
+	return 0
+}
+
+func (x *SessionInfo) GetInvites() []*InviteState {
+	if x != nil {
+		return x.Invites
+	}
+	return nil
+}
+
+// Request is one to be let in.
+type Request struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Request) Reset() {
+	*x = Request{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Request) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Request) ProtoMessage() {}
+
+func (x *Request) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Request.ProtoReflect.Descriptor instead.
+func (*Request) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *Request) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Request) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Request) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+type InviteState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	CodeSha256    []byte                 `protobuf:"bytes,1,opt,name=code_sha256,json=codeSha256,proto3" json:"code_sha256,omitempty"`
+	ExpiresMs     int64                  `protobuf:"varint,2,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
+	Uses          uint32                 `protobuf:"varint,3,opt,name=uses,proto3" json:"uses,omitempty"`
+	Used          uint32                 `protobuf:"varint,4,opt,name=used,proto3" json:"used,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InviteState) Reset() {
+	*x = InviteState{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InviteState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InviteState) ProtoMessage() {}
+
+func (x *InviteState) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InviteState.ProtoReflect.Descriptor instead.
+func (*InviteState) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *InviteState) GetCodeSha256() []byte {
+	if x != nil {
+		return x.CodeSha256
+	}
+	return nil
+}
+
+func (x *InviteState) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
+func (x *InviteState) GetUses() uint32 {
+	if x != nil {
+		return x.Uses
+	}
+	return 0
+}
+
+func (x *InviteState) GetUsed() uint32 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
 type SyncPage struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Sessions []*SessionState        `protobuf:"bytes,1,rep,name=sessions,proto3" json:"sessions,omitempty"`
@@ -2286,7 +4077,7 @@ type SyncPage struct {
 
 func (x *SyncPage) Reset() {
 	*x = SyncPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[28]
+	mi := &file_annal_client_v1_client_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2298,7 +4089,7 @@ func (x *SyncPage) String() string {
 func (*SyncPage) ProtoMessage() {}
 
 func (x *SyncPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[28]
+	mi := &file_annal_client_v1_client_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2311,7 +4102,7 @@ func (x *SyncPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncPage.ProtoReflect.Descriptor instead.
 func (*SyncPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{28}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *SyncPage) GetSessions() []*SessionState {
@@ -2345,7 +4136,7 @@ type HistoryPage struct {
 
 func (x *HistoryPage) Reset() {
 	*x = HistoryPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[29]
+	mi := &file_annal_client_v1_client_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2357,7 +4148,7 @@ func (x *HistoryPage) String() string {
 func (*HistoryPage) ProtoMessage() {}
 
 func (x *HistoryPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[29]
+	mi := &file_annal_client_v1_client_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2370,7 +4161,7 @@ func (x *HistoryPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryPage.ProtoReflect.Descriptor instead.
 func (*HistoryPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{29}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *HistoryPage) GetSession() string {
@@ -2419,7 +4210,7 @@ type Range struct {
 
 func (x *Range) Reset() {
 	*x = Range{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[30]
+	mi := &file_annal_client_v1_client_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2431,7 +4222,7 @@ func (x *Range) String() string {
 func (*Range) ProtoMessage() {}
 
 func (x *Range) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[30]
+	mi := &file_annal_client_v1_client_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2444,7 +4235,7 @@ func (x *Range) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Range.ProtoReflect.Descriptor instead.
 func (*Range) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{30}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Range) GetFirst() uint64 {
@@ -2468,14 +4259,17 @@ type MemberState struct {
 	// The joining event of the present stay.
 	Joined uint64 `protobuf:"varint,3,opt,name=joined,proto3" json:"joined,omitempty"`
 	// 0 where receipts are not shown.
-	Marker        uint64 `protobuf:"varint,4,opt,name=marker,proto3" json:"marker,omitempty"`
+	Marker uint64 `protobuf:"varint,4,opt,name=marker,proto3" json:"marker,omitempty"`
+	// How far the member's devices have got, where that is more than was read; 0 likewise.
+	Delivered     uint64 `protobuf:"varint,5,opt,name=delivered,proto3" json:"delivered,omitempty"`
+	MutedUntilMs  int64  `protobuf:"varint,6,opt,name=muted_until_ms,json=mutedUntilMs,proto3" json:"muted_until_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MemberState) Reset() {
 	*x = MemberState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[31]
+	mi := &file_annal_client_v1_client_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2487,7 +4281,7 @@ func (x *MemberState) String() string {
 func (*MemberState) ProtoMessage() {}
 
 func (x *MemberState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[31]
+	mi := &file_annal_client_v1_client_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2500,7 +4294,7 @@ func (x *MemberState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberState.ProtoReflect.Descriptor instead.
 func (*MemberState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{31}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *MemberState) GetUser() string {
@@ -2531,6 +4325,20 @@ func (x *MemberState) GetMarker() uint64 {
 	return 0
 }
 
+func (x *MemberState) GetDelivered() uint64 {
+	if x != nil {
+		return x.Delivered
+	}
+	return 0
+}
+
+func (x *MemberState) GetMutedUntilMs() int64 {
+	if x != nil {
+		return x.MutedUntilMs
+	}
+	return 0
+}
+
 type MembersPage struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
@@ -2544,7 +4352,7 @@ type MembersPage struct {
 
 func (x *MembersPage) Reset() {
 	*x = MembersPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[32]
+	mi := &file_annal_client_v1_client_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2556,7 +4364,7 @@ func (x *MembersPage) String() string {
 func (*MembersPage) ProtoMessage() {}
 
 func (x *MembersPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[32]
+	mi := &file_annal_client_v1_client_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2569,7 +4377,7 @@ func (x *MembersPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersPage.ProtoReflect.Descriptor instead.
 func (*MembersPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{32}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *MembersPage) GetSession() string {
@@ -2610,7 +4418,7 @@ type SessionsPage struct {
 
 func (x *SessionsPage) Reset() {
 	*x = SessionsPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[33]
+	mi := &file_annal_client_v1_client_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2622,7 +4430,7 @@ func (x *SessionsPage) String() string {
 func (*SessionsPage) ProtoMessage() {}
 
 func (x *SessionsPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[33]
+	mi := &file_annal_client_v1_client_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2635,7 +4443,7 @@ func (x *SessionsPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionsPage.ProtoReflect.Descriptor instead.
 func (*SessionsPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{33}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *SessionsPage) GetSessions() []string {
@@ -2667,7 +4475,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[34]
+	mi := &file_annal_client_v1_client_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2679,7 +4487,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[34]
+	mi := &file_annal_client_v1_client_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2692,7 +4500,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{34}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Notice) GetSession() string {
@@ -2728,7 +4536,7 @@ type SomeoneTyping struct {
 
 func (x *SomeoneTyping) Reset() {
 	*x = SomeoneTyping{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	mi := &file_annal_client_v1_client_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2740,7 +4548,7 @@ func (x *SomeoneTyping) String() string {
 func (*SomeoneTyping) ProtoMessage() {}
 
 func (x *SomeoneTyping) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	mi := &file_annal_client_v1_client_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2753,7 +4561,7 @@ func (x *SomeoneTyping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SomeoneTyping.ProtoReflect.Descriptor instead.
 func (*SomeoneTyping) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{35}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *SomeoneTyping) GetSession() string {
@@ -2794,6 +4602,24 @@ type Event struct {
 	//	*Event_Overridden
 	//	*Event_Deleted
 	//	*Event_Read
+	//	*Event_InfoSet
+	//	*Event_PolicySet
+	//	*Event_RoleSet
+	//	*Event_Muted
+	//	*Event_Dismissed
+	//	*Event_Asked
+	//	*Event_Refused
+	//	*Event_Invited
+	//	*Event_Uninvited
+	//	*Event_Reacted
+	//	*Event_Pinned
+	//	*Event_Delivered
+	//	*Event_ContactChanged
+	//	*Event_Reported
+	//	*Event_Hidden
+	//	*Event_SessionSet
+	//	*Event_DeviceSet
+	//	*Event_AccountClosed
 	Event         isEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2801,7 +4627,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[36]
+	mi := &file_annal_client_v1_client_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2813,7 +4639,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[36]
+	mi := &file_annal_client_v1_client_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2826,7 +4652,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{36}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Event) GetSession() string {
@@ -2982,6 +4808,168 @@ func (x *Event) GetRead() *Read {
 	return nil
 }
 
+func (x *Event) GetInfoSet() *InfoSet {
+	if x != nil {
+		if x, ok := x.Event.(*Event_InfoSet); ok {
+			return x.InfoSet
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPolicySet() *PolicySet {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PolicySet); ok {
+			return x.PolicySet
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetRoleSet() *RoleSet {
+	if x != nil {
+		if x, ok := x.Event.(*Event_RoleSet); ok {
+			return x.RoleSet
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetMuted() *Muted {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Muted); ok {
+			return x.Muted
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetDismissed() *Dismissed {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Dismissed); ok {
+			return x.Dismissed
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetAsked() *Asked {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Asked); ok {
+			return x.Asked
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetRefused() *Refused {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Refused); ok {
+			return x.Refused
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetInvited() *Invited {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Invited); ok {
+			return x.Invited
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetUninvited() *Uninvited {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Uninvited); ok {
+			return x.Uninvited
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetReacted() *Reacted {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Reacted); ok {
+			return x.Reacted
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPinned() *Pinned {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Pinned); ok {
+			return x.Pinned
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetDelivered() *Delivered {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Delivered); ok {
+			return x.Delivered
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetContactChanged() *ContactChanged {
+	if x != nil {
+		if x, ok := x.Event.(*Event_ContactChanged); ok {
+			return x.ContactChanged
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetReported() *Reported {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Reported); ok {
+			return x.Reported
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetHidden() *Hidden {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Hidden); ok {
+			return x.Hidden
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSessionSet() *SessionSet {
+	if x != nil {
+		if x, ok := x.Event.(*Event_SessionSet); ok {
+			return x.SessionSet
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetDeviceSet() *DeviceSet {
+	if x != nil {
+		if x, ok := x.Event.(*Event_DeviceSet); ok {
+			return x.DeviceSet
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetAccountClosed() *AccountClosed {
+	if x != nil {
+		if x, ok := x.Event.(*Event_AccountClosed); ok {
+			return x.AccountClosed
+		}
+	}
+	return nil
+}
+
 type isEvent_Event interface {
 	isEvent_Event()
 }
@@ -3026,6 +5014,78 @@ type Event_Read struct {
 	Read *Read `protobuf:"bytes,29,opt,name=read,proto3,oneof"`
 }
 
+type Event_InfoSet struct {
+	InfoSet *InfoSet `protobuf:"bytes,30,opt,name=info_set,json=infoSet,proto3,oneof"`
+}
+
+type Event_PolicySet struct {
+	PolicySet *PolicySet `protobuf:"bytes,31,opt,name=policy_set,json=policySet,proto3,oneof"`
+}
+
+type Event_RoleSet struct {
+	RoleSet *RoleSet `protobuf:"bytes,32,opt,name=role_set,json=roleSet,proto3,oneof"`
+}
+
+type Event_Muted struct {
+	Muted *Muted `protobuf:"bytes,33,opt,name=muted,proto3,oneof"`
+}
+
+type Event_Dismissed struct {
+	Dismissed *Dismissed `protobuf:"bytes,34,opt,name=dismissed,proto3,oneof"`
+}
+
+type Event_Asked struct {
+	Asked *Asked `protobuf:"bytes,35,opt,name=asked,proto3,oneof"`
+}
+
+type Event_Refused struct {
+	Refused *Refused `protobuf:"bytes,36,opt,name=refused,proto3,oneof"`
+}
+
+type Event_Invited struct {
+	Invited *Invited `protobuf:"bytes,37,opt,name=invited,proto3,oneof"`
+}
+
+type Event_Uninvited struct {
+	Uninvited *Uninvited `protobuf:"bytes,38,opt,name=uninvited,proto3,oneof"`
+}
+
+type Event_Reacted struct {
+	Reacted *Reacted `protobuf:"bytes,39,opt,name=reacted,proto3,oneof"`
+}
+
+type Event_Pinned struct {
+	Pinned *Pinned `protobuf:"bytes,40,opt,name=pinned,proto3,oneof"`
+}
+
+type Event_Delivered struct {
+	Delivered *Delivered `protobuf:"bytes,41,opt,name=delivered,proto3,oneof"`
+}
+
+type Event_ContactChanged struct {
+	ContactChanged *ContactChanged `protobuf:"bytes,42,opt,name=contact_changed,json=contactChanged,proto3,oneof"`
+}
+
+type Event_Reported struct {
+	Reported *Reported `protobuf:"bytes,43,opt,name=reported,proto3,oneof"`
+}
+
+type Event_Hidden struct {
+	Hidden *Hidden `protobuf:"bytes,44,opt,name=hidden,proto3,oneof"`
+}
+
+type Event_SessionSet struct {
+	SessionSet *SessionSet `protobuf:"bytes,45,opt,name=session_set,json=sessionSet,proto3,oneof"`
+}
+
+type Event_DeviceSet struct {
+	DeviceSet *DeviceSet `protobuf:"bytes,46,opt,name=device_set,json=deviceSet,proto3,oneof"`
+}
+
+type Event_AccountClosed struct {
+	AccountClosed *AccountClosed `protobuf:"bytes,47,opt,name=account_closed,json=accountClosed,proto3,oneof"`
+}
+
 func (*Event_Created) isEvent_Event() {}
 
 func (*Event_Added) isEvent_Event() {}
@@ -3046,20 +5106,59 @@ func (*Event_Deleted) isEvent_Event() {}
 
 func (*Event_Read) isEvent_Event() {}
 
+func (*Event_InfoSet) isEvent_Event() {}
+
+func (*Event_PolicySet) isEvent_Event() {}
+
+func (*Event_RoleSet) isEvent_Event() {}
+
+func (*Event_Muted) isEvent_Event() {}
+
+func (*Event_Dismissed) isEvent_Event() {}
+
+func (*Event_Asked) isEvent_Event() {}
+
+func (*Event_Refused) isEvent_Event() {}
+
+func (*Event_Invited) isEvent_Event() {}
+
+func (*Event_Uninvited) isEvent_Event() {}
+
+func (*Event_Reacted) isEvent_Event() {}
+
+func (*Event_Pinned) isEvent_Event() {}
+
+func (*Event_Delivered) isEvent_Event() {}
+
+func (*Event_ContactChanged) isEvent_Event() {}
+
+func (*Event_Reported) isEvent_Event() {}
+
+func (*Event_Hidden) isEvent_Event() {}
+
+func (*Event_SessionSet) isEvent_Event() {}
+
+func (*Event_DeviceSet) isEvent_Event() {}
+
+func (*Event_AccountClosed) isEvent_Event() {}
+
 type Created struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          v1.Kind                `protobuf:"varint,1,opt,name=kind,proto3,enum=annal.log.v1.Kind" json:"kind,omitempty"`
-	Members       []*v1.NewMember        `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`
-	Policy        *v1.Policy             `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
-	Name          string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
-	Base          uint64                 `protobuf:"varint,5,opt,name=base,proto3" json:"base,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Kind    v1.Kind                `protobuf:"varint,1,opt,name=kind,proto3,enum=annal.log.v1.Kind" json:"kind,omitempty"`
+	Members []*v1.NewMember        `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`
+	Policy  *v1.Policy             `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
+	Name    string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	Base    uint64                 `protobuf:"varint,5,opt,name=base,proto3" json:"base,omitempty"`
+	// A direct session's: what the other one is asked with, and what the two are.
+	Text          string          `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	Contact       v1.ContactState `protobuf:"varint,7,opt,name=contact,proto3,enum=annal.log.v1.ContactState" json:"contact,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Created) Reset() {
 	*x = Created{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[37]
+	mi := &file_annal_client_v1_client_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3071,7 +5170,7 @@ func (x *Created) String() string {
 func (*Created) ProtoMessage() {}
 
 func (x *Created) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[37]
+	mi := &file_annal_client_v1_client_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3084,7 +5183,7 @@ func (x *Created) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Created.ProtoReflect.Descriptor instead.
 func (*Created) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{37}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Created) GetKind() v1.Kind {
@@ -3122,6 +5221,20 @@ func (x *Created) GetBase() uint64 {
 	return 0
 }
 
+func (x *Created) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Created) GetContact() v1.ContactState {
+	if x != nil {
+		return x.Contact
+	}
+	return v1.ContactState(0)
+}
+
 type Added struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Members       []*v1.NewMember        `protobuf:"bytes,1,rep,name=members,proto3" json:"members,omitempty"`
@@ -3131,7 +5244,7 @@ type Added struct {
 
 func (x *Added) Reset() {
 	*x = Added{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[38]
+	mi := &file_annal_client_v1_client_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3143,7 +5256,7 @@ func (x *Added) String() string {
 func (*Added) ProtoMessage() {}
 
 func (x *Added) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[38]
+	mi := &file_annal_client_v1_client_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3156,7 +5269,7 @@ func (x *Added) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Added.ProtoReflect.Descriptor instead.
 func (*Added) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{38}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Added) GetMembers() []*v1.NewMember {
@@ -3177,7 +5290,7 @@ type Removed struct {
 
 func (x *Removed) Reset() {
 	*x = Removed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[39]
+	mi := &file_annal_client_v1_client_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3189,7 +5302,7 @@ func (x *Removed) String() string {
 func (*Removed) ProtoMessage() {}
 
 func (x *Removed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[39]
+	mi := &file_annal_client_v1_client_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3202,7 +5315,7 @@ func (x *Removed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Removed.ProtoReflect.Descriptor instead.
 func (*Removed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{39}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Removed) GetUsers() []string {
@@ -3234,7 +5347,7 @@ type Joined struct {
 
 func (x *Joined) Reset() {
 	*x = Joined{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[40]
+	mi := &file_annal_client_v1_client_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3246,7 +5359,7 @@ func (x *Joined) String() string {
 func (*Joined) ProtoMessage() {}
 
 func (x *Joined) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[40]
+	mi := &file_annal_client_v1_client_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3259,7 +5372,7 @@ func (x *Joined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Joined.ProtoReflect.Descriptor instead.
 func (*Joined) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{40}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{62}
 }
 
 type Left struct {
@@ -3272,7 +5385,7 @@ type Left struct {
 
 func (x *Left) Reset() {
 	*x = Left{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[41]
+	mi := &file_annal_client_v1_client_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3284,7 +5397,7 @@ func (x *Left) String() string {
 func (*Left) ProtoMessage() {}
 
 func (x *Left) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[41]
+	mi := &file_annal_client_v1_client_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3297,7 +5410,7 @@ func (x *Left) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Left.ProtoReflect.Descriptor instead.
 func (*Left) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{41}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Left) GetPromoted() string {
@@ -3320,16 +5433,19 @@ type Sent struct {
 	// In a page: the current text, empty when revoked or deleted.
 	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	// In a page: the events that did so, 0 if none.
-	Revoked       uint64 `protobuf:"varint,3,opt,name=revoked,proto3" json:"revoked,omitempty"`
-	Deleted       uint64 `protobuf:"varint,4,opt,name=deleted,proto3" json:"deleted,omitempty"`
-	Overridden    uint64 `protobuf:"varint,5,opt,name=overridden,proto3" json:"overridden,omitempty"`
+	Revoked    uint64 `protobuf:"varint,3,opt,name=revoked,proto3" json:"revoked,omitempty"`
+	Deleted    uint64 `protobuf:"varint,4,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	Overridden uint64 `protobuf:"varint,5,opt,name=overridden,proto3" json:"overridden,omitempty"`
+	// Instead of text.
+	Content       *v1.Content `protobuf:"bytes,6,opt,name=content,proto3" json:"content,omitempty"`
+	Refs          *v1.Refs    `protobuf:"bytes,7,opt,name=refs,proto3" json:"refs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Sent) Reset() {
 	*x = Sent{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[42]
+	mi := &file_annal_client_v1_client_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3341,7 +5457,7 @@ func (x *Sent) String() string {
 func (*Sent) ProtoMessage() {}
 
 func (x *Sent) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[42]
+	mi := &file_annal_client_v1_client_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3354,7 +5470,7 @@ func (x *Sent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sent.ProtoReflect.Descriptor instead.
 func (*Sent) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{42}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Sent) GetIndex() uint64 {
@@ -3392,6 +5508,20 @@ func (x *Sent) GetOverridden() uint64 {
 	return 0
 }
 
+func (x *Sent) GetContent() *v1.Content {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *Sent) GetRefs() *v1.Refs {
+	if x != nil {
+		return x.Refs
+	}
+	return nil
+}
+
 type Revoked struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Target        uint64                 `protobuf:"varint,1,opt,name=target,proto3" json:"target,omitempty"`
@@ -3402,7 +5532,7 @@ type Revoked struct {
 
 func (x *Revoked) Reset() {
 	*x = Revoked{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[43]
+	mi := &file_annal_client_v1_client_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3414,7 +5544,7 @@ func (x *Revoked) String() string {
 func (*Revoked) ProtoMessage() {}
 
 func (x *Revoked) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[43]
+	mi := &file_annal_client_v1_client_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3427,7 +5557,7 @@ func (x *Revoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoked.ProtoReflect.Descriptor instead.
 func (*Revoked) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{43}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Revoked) GetTarget() uint64 {
@@ -3449,14 +5579,16 @@ type Overridden struct {
 	Target      uint64                 `protobuf:"varint,1,opt,name=target,proto3" json:"target,omitempty"`
 	TargetIndex uint64                 `protobuf:"varint,2,opt,name=target_index,json=targetIndex,proto3" json:"target_index,omitempty"`
 	// Empty when the message has since been revoked or deleted.
-	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// Instead of text.
+	Content       *v1.Content `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Overridden) Reset() {
 	*x = Overridden{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[44]
+	mi := &file_annal_client_v1_client_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3468,7 +5600,7 @@ func (x *Overridden) String() string {
 func (*Overridden) ProtoMessage() {}
 
 func (x *Overridden) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[44]
+	mi := &file_annal_client_v1_client_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3481,7 +5613,7 @@ func (x *Overridden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Overridden.ProtoReflect.Descriptor instead.
 func (*Overridden) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{44}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Overridden) GetTarget() uint64 {
@@ -3505,17 +5637,25 @@ func (x *Overridden) GetText() string {
 	return ""
 }
 
+func (x *Overridden) GetContent() *v1.Content {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
 type Deleted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Target        uint64                 `protobuf:"varint,1,opt,name=target,proto3" json:"target,omitempty"`
 	TargetIndex   uint64                 `protobuf:"varint,2,opt,name=target_index,json=targetIndex,proto3" json:"target_index,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Deleted) Reset() {
 	*x = Deleted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[45]
+	mi := &file_annal_client_v1_client_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3527,7 +5667,7 @@ func (x *Deleted) String() string {
 func (*Deleted) ProtoMessage() {}
 
 func (x *Deleted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[45]
+	mi := &file_annal_client_v1_client_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3540,7 +5680,7 @@ func (x *Deleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deleted.ProtoReflect.Descriptor instead.
 func (*Deleted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{45}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Deleted) GetTarget() uint64 {
@@ -3557,6 +5697,13 @@ func (x *Deleted) GetTargetIndex() uint64 {
 	return 0
 }
 
+func (x *Deleted) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 type Read struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Marker        uint64                 `protobuf:"varint,1,opt,name=marker,proto3" json:"marker,omitempty"`
@@ -3567,7 +5714,7 @@ type Read struct {
 
 func (x *Read) Reset() {
 	*x = Read{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	mi := &file_annal_client_v1_client_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3579,7 +5726,7 @@ func (x *Read) String() string {
 func (*Read) ProtoMessage() {}
 
 func (x *Read) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	mi := &file_annal_client_v1_client_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3592,7 +5739,7 @@ func (x *Read) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Read.ProtoReflect.Descriptor instead.
 func (*Read) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{46}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Read) GetMarker() uint64 {
@@ -3609,11 +5756,947 @@ func (x *Read) GetMarkerIndex() uint64 {
 	return 0
 }
 
+type InfoSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Info          *v1.InfoChange         `protobuf:"bytes,1,opt,name=info,proto3" json:"info,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InfoSet) Reset() {
+	*x = InfoSet{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InfoSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InfoSet) ProtoMessage() {}
+
+func (x *InfoSet) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InfoSet.ProtoReflect.Descriptor instead.
+func (*InfoSet) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{69}
+}
+
+func (x *InfoSet) GetInfo() *v1.InfoChange {
+	if x != nil {
+		return x.Info
+	}
+	return nil
+}
+
+// PolicySet has the whole policy from here on.
+type PolicySet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Policy        *v1.Policy             `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicySet) Reset() {
+	*x = PolicySet{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[70]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicySet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicySet) ProtoMessage() {}
+
+func (x *PolicySet) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[70]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicySet.ProtoReflect.Descriptor instead.
+func (*PolicySet) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{70}
+}
+
+func (x *PolicySet) GetPolicy() *v1.Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+type RoleSet struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	User  string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Role  v1.Role                `protobuf:"varint,2,opt,name=role,proto3,enum=annal.log.v1.Role" json:"role,omitempty"`
+	// Was the owner, and is an admin by this event.
+	Demoted       string `protobuf:"bytes,3,opt,name=demoted,proto3" json:"demoted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoleSet) Reset() {
+	*x = RoleSet{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[71]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoleSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoleSet) ProtoMessage() {}
+
+func (x *RoleSet) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[71]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoleSet.ProtoReflect.Descriptor instead.
+func (*RoleSet) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{71}
+}
+
+func (x *RoleSet) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *RoleSet) GetRole() v1.Role {
+	if x != nil {
+		return x.Role
+	}
+	return v1.Role(0)
+}
+
+func (x *RoleSet) GetDemoted() string {
+	if x != nil {
+		return x.Demoted
+	}
+	return ""
+}
+
+// Muted without users is about everybody below admin.
+type Muted struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Users []string               `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	// 0: they may write again.
+	UntilMs       int64 `protobuf:"varint,2,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Muted) Reset() {
+	*x = Muted{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Muted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Muted) ProtoMessage() {}
+
+func (x *Muted) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Muted.ProtoReflect.Descriptor instead.
+func (*Muted) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{72}
+}
+
+func (x *Muted) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *Muted) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+type Dismissed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Dismissed) Reset() {
+	*x = Dismissed{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Dismissed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Dismissed) ProtoMessage() {}
+
+func (x *Dismissed) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Dismissed.ProtoReflect.Descriptor instead.
+func (*Dismissed) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{73}
+}
+
+type Asked struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty for those who may not accept.
+	Text          string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Asked) Reset() {
+	*x = Asked{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Asked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Asked) ProtoMessage() {}
+
+func (x *Asked) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Asked.ProtoReflect.Descriptor instead.
+func (*Asked) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{74}
+}
+
+func (x *Asked) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+type Refused struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Users         []string               `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refused) Reset() {
+	*x = Refused{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refused) ProtoMessage() {}
+
+func (x *Refused) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refused.ProtoReflect.Descriptor instead.
+func (*Refused) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{75}
+}
+
+func (x *Refused) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+type Invited struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// SHA-256 of the code.
+	CodeSha256    []byte `protobuf:"bytes,1,opt,name=code_sha256,json=codeSha256,proto3" json:"code_sha256,omitempty"`
+	ExpiresMs     int64  `protobuf:"varint,2,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
+	Uses          uint32 `protobuf:"varint,3,opt,name=uses,proto3" json:"uses,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Invited) Reset() {
+	*x = Invited{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Invited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Invited) ProtoMessage() {}
+
+func (x *Invited) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Invited.ProtoReflect.Descriptor instead.
+func (*Invited) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{76}
+}
+
+func (x *Invited) GetCodeSha256() []byte {
+	if x != nil {
+		return x.CodeSha256
+	}
+	return nil
+}
+
+func (x *Invited) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
+func (x *Invited) GetUses() uint32 {
+	if x != nil {
+		return x.Uses
+	}
+	return 0
+}
+
+type Uninvited struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	CodeSha256    []byte                 `protobuf:"bytes,1,opt,name=code_sha256,json=codeSha256,proto3" json:"code_sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Uninvited) Reset() {
+	*x = Uninvited{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Uninvited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Uninvited) ProtoMessage() {}
+
+func (x *Uninvited) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Uninvited.ProtoReflect.Descriptor instead.
+func (*Uninvited) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{77}
+}
+
+func (x *Uninvited) GetCodeSha256() []byte {
+	if x != nil {
+		return x.CodeSha256
+	}
+	return nil
+}
+
+type Reacted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        uint64                 `protobuf:"varint,1,opt,name=target,proto3" json:"target,omitempty"`
+	TargetIndex   uint64                 `protobuf:"varint,2,opt,name=target_index,json=targetIndex,proto3" json:"target_index,omitempty"`
+	Emoji         string                 `protobuf:"bytes,3,opt,name=emoji,proto3" json:"emoji,omitempty"`
+	Off           bool                   `protobuf:"varint,4,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reacted) Reset() {
+	*x = Reacted{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reacted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reacted) ProtoMessage() {}
+
+func (x *Reacted) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reacted.ProtoReflect.Descriptor instead.
+func (*Reacted) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{78}
+}
+
+func (x *Reacted) GetTarget() uint64 {
+	if x != nil {
+		return x.Target
+	}
+	return 0
+}
+
+func (x *Reacted) GetTargetIndex() uint64 {
+	if x != nil {
+		return x.TargetIndex
+	}
+	return 0
+}
+
+func (x *Reacted) GetEmoji() string {
+	if x != nil {
+		return x.Emoji
+	}
+	return ""
+}
+
+func (x *Reacted) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+type Pinned struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        uint64                 `protobuf:"varint,1,opt,name=target,proto3" json:"target,omitempty"`
+	TargetIndex   uint64                 `protobuf:"varint,2,opt,name=target_index,json=targetIndex,proto3" json:"target_index,omitempty"`
+	Off           bool                   `protobuf:"varint,3,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pinned) Reset() {
+	*x = Pinned{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pinned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pinned) ProtoMessage() {}
+
+func (x *Pinned) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pinned.ProtoReflect.Descriptor instead.
+func (*Pinned) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{79}
+}
+
+func (x *Pinned) GetTarget() uint64 {
+	if x != nil {
+		return x.Target
+	}
+	return 0
+}
+
+func (x *Pinned) GetTargetIndex() uint64 {
+	if x != nil {
+		return x.TargetIndex
+	}
+	return 0
+}
+
+func (x *Pinned) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+type Delivered struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Marker        uint64                 `protobuf:"varint,1,opt,name=marker,proto3" json:"marker,omitempty"`
+	MarkerIndex   uint64                 `protobuf:"varint,2,opt,name=marker_index,json=markerIndex,proto3" json:"marker_index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Delivered) Reset() {
+	*x = Delivered{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Delivered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Delivered) ProtoMessage() {}
+
+func (x *Delivered) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Delivered.ProtoReflect.Descriptor instead.
+func (*Delivered) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{80}
+}
+
+func (x *Delivered) GetMarker() uint64 {
+	if x != nil {
+		return x.Marker
+	}
+	return 0
+}
+
+func (x *Delivered) GetMarkerIndex() uint64 {
+	if x != nil {
+		return x.MarkerIndex
+	}
+	return 0
+}
+
+type ContactChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Step  v1.ContactStep         `protobuf:"varint,1,opt,name=step,proto3,enum=annal.log.v1.ContactStep" json:"step,omitempty"`
+	Text  string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// What they are from here on.
+	State         v1.ContactState `protobuf:"varint,3,opt,name=state,proto3,enum=annal.log.v1.ContactState" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContactChanged) Reset() {
+	*x = ContactChanged{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContactChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContactChanged) ProtoMessage() {}
+
+func (x *ContactChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContactChanged.ProtoReflect.Descriptor instead.
+func (*ContactChanged) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{81}
+}
+
+func (x *ContactChanged) GetStep() v1.ContactStep {
+	if x != nil {
+		return x.Step
+	}
+	return v1.ContactStep(0)
+}
+
+func (x *ContactChanged) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ContactChanged) GetState() v1.ContactState {
+	if x != nil {
+		return x.State
+	}
+	return v1.ContactState(0)
+}
+
+// Reported reaches admins alone.
+type Reported struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        uint64                 `protobuf:"varint,1,opt,name=target,proto3" json:"target,omitempty"`
+	TargetIndex   uint64                 `protobuf:"varint,2,opt,name=target_index,json=targetIndex,proto3" json:"target_index,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reported) Reset() {
+	*x = Reported{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reported) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reported) ProtoMessage() {}
+
+func (x *Reported) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reported.ProtoReflect.Descriptor instead.
+func (*Reported) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{82}
+}
+
+func (x *Reported) GetTarget() uint64 {
+	if x != nil {
+		return x.Target
+	}
+	return 0
+}
+
+func (x *Reported) GetTargetIndex() uint64 {
+	if x != nil {
+		return x.TargetIndex
+	}
+	return 0
+}
+
+func (x *Reported) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type Hidden struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seqs          []uint64               `protobuf:"varint,2,rep,packed,name=seqs,proto3" json:"seqs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hidden) Reset() {
+	*x = Hidden{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[83]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hidden) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hidden) ProtoMessage() {}
+
+func (x *Hidden) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[83]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hidden.ProtoReflect.Descriptor instead.
+func (*Hidden) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{83}
+}
+
+func (x *Hidden) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Hidden) GetSeqs() []uint64 {
+	if x != nil {
+		return x.Seqs
+	}
+	return nil
+}
+
+type SessionSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Settings      *v1.SessionSettings    `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionSet) Reset() {
+	*x = SessionSet{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[84]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionSet) ProtoMessage() {}
+
+func (x *SessionSet) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[84]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionSet.ProtoReflect.Descriptor instead.
+func (*SessionSet) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{84}
+}
+
+func (x *SessionSet) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *SessionSet) GetSettings() *v1.SessionSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+type DeviceSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Device        string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	Push          *v1.PushToken          `protobuf:"bytes,2,opt,name=push,proto3" json:"push,omitempty"`
+	Off           bool                   `protobuf:"varint,3,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeviceSet) Reset() {
+	*x = DeviceSet{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[85]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeviceSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeviceSet) ProtoMessage() {}
+
+func (x *DeviceSet) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[85]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeviceSet.ProtoReflect.Descriptor instead.
+func (*DeviceSet) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{85}
+}
+
+func (x *DeviceSet) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *DeviceSet) GetPush() *v1.PushToken {
+	if x != nil {
+		return x.Push
+	}
+	return nil
+}
+
+func (x *DeviceSet) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+type AccountClosed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountClosed) Reset() {
+	*x = AccountClosed{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[86]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountClosed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountClosed) ProtoMessage() {}
+
+func (x *AccountClosed) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[86]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountClosed.ProtoReflect.Descriptor instead.
+func (*AccountClosed) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{86}
+}
+
 var File_annal_client_v1_client_proto protoreflect.FileDescriptor
 
 const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\n" +
-	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x1aannal/log/v1/session.proto\"\xd2\b\n" +
+	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/session.proto\"\xd2\x10\n" +
 	"\vClientFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x05hello\x18\x02 \x01(\v2\x16.annal.client.v1.HelloH\x00R\x05hello\x12+\n" +
@@ -3625,7 +6708,8 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\amembers\x18\b \x01(\v2\x18.annal.client.v1.MembersH\x00R\amembers\x127\n" +
 	"\bsessions\x18\t \x01(\v2\x19.annal.client.v1.SessionsH\x00R\bsessions\x121\n" +
 	"\x06typing\x18\n" +
-	" \x01(\v2\x17.annal.client.v1.TypingH\x00R\x06typing\x121\n" +
+	" \x01(\v2\x17.annal.client.v1.TypingH\x00R\x06typing\x12+\n" +
+	"\x04info\x18\v \x01(\v2\x15.annal.client.v1.InfoH\x00R\x04info\x121\n" +
 	"\x06create\x18\x14 \x01(\v2\x17.annal.client.v1.CreateH\x00R\x06create\x12(\n" +
 	"\x03add\x18\x15 \x01(\v2\x14.annal.client.v1.AddH\x00R\x03add\x121\n" +
 	"\x06remove\x18\x16 \x01(\v2\x17.annal.client.v1.RemoveH\x00R\x06remove\x12+\n" +
@@ -3635,7 +6719,28 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06revoke\x18\x1a \x01(\v2\x17.annal.client.v1.RevokeH\x00R\x06revoke\x127\n" +
 	"\boverride\x18\x1b \x01(\v2\x19.annal.client.v1.OverrideH\x00R\boverride\x121\n" +
 	"\x06delete\x18\x1c \x01(\v2\x17.annal.client.v1.DeleteH\x00R\x06delete\x128\n" +
-	"\tmark_read\x18\x1d \x01(\v2\x19.annal.client.v1.MarkReadH\x00R\bmarkRead\x12\x1b\n" +
+	"\tmark_read\x18\x1d \x01(\v2\x19.annal.client.v1.MarkReadH\x00R\bmarkRead\x125\n" +
+	"\bset_info\x18\x1e \x01(\v2\x18.annal.client.v1.SetInfoH\x00R\asetInfo\x12;\n" +
+	"\n" +
+	"set_policy\x18\x1f \x01(\v2\x1a.annal.client.v1.SetPolicyH\x00R\tsetPolicy\x125\n" +
+	"\bset_role\x18  \x01(\v2\x18.annal.client.v1.SetRoleH\x00R\asetRole\x12+\n" +
+	"\x04mute\x18! \x01(\v2\x15.annal.client.v1.MuteH\x00R\x04mute\x124\n" +
+	"\adismiss\x18\" \x01(\v2\x18.annal.client.v1.DismissH\x00R\adismiss\x12(\n" +
+	"\x03ask\x18# \x01(\v2\x14.annal.client.v1.AskH\x00R\x03ask\x121\n" +
+	"\x06refuse\x18$ \x01(\v2\x17.annal.client.v1.RefuseH\x00R\x06refuse\x121\n" +
+	"\x06invite\x18% \x01(\v2\x17.annal.client.v1.InviteH\x00R\x06invite\x127\n" +
+	"\buninvite\x18& \x01(\v2\x19.annal.client.v1.UninviteH\x00R\buninvite\x12.\n" +
+	"\x05react\x18' \x01(\v2\x16.annal.client.v1.ReactH\x00R\x05react\x12(\n" +
+	"\x03pin\x18+ \x01(\v2\x14.annal.client.v1.PinH\x00R\x03pin\x12G\n" +
+	"\x0emark_delivered\x18, \x01(\v2\x1e.annal.client.v1.MarkDeliveredH\x00R\rmarkDelivered\x124\n" +
+	"\acontact\x18- \x01(\v2\x18.annal.client.v1.ContactH\x00R\acontact\x121\n" +
+	"\x06report\x18. \x01(\v2\x17.annal.client.v1.ReportH\x00R\x06report\x12+\n" +
+	"\x04hide\x18/ \x01(\v2\x15.annal.client.v1.HideH\x00R\x04hide\x12>\n" +
+	"\vset_session\x180 \x01(\v2\x1b.annal.client.v1.SetSessionH\x00R\n" +
+	"setSession\x12;\n" +
+	"\n" +
+	"set_device\x181 \x01(\v2\x1a.annal.client.v1.SetDeviceH\x00R\tsetDevice\x12D\n" +
+	"\rclose_account\x182 \x01(\v2\x1d.annal.client.v1.CloseAccountH\x00R\fcloseAccount\x12\x1b\n" +
 	"\tclient_id\x18( \x01(\tR\bclientId\x12\x17\n" +
 	"\aas_user\x18) \x01(\tR\x06asUser\x12$\n" +
 	"\x0eorigin_time_ms\x18* \x01(\x03R\foriginTimeMsB\x04\n" +
@@ -3666,41 +6771,112 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x05limit\x18\x03 \x01(\rR\x05limit\"8\n" +
 	"\bSessions\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\tR\x06cursor\x12\x14\n" +
-	"\x05limit\x18\x02 \x01(\rR\x05limit\"\"\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\" \n" +
+	"\x04Info\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\"\"\n" +
 	"\x06Typing\x12\x18\n" +
-	"\asession\x18\x01 \x01(\tR\asession\"\xb9\x01\n" +
+	"\asession\x18\x01 \x01(\tR\asession\"\xcd\x01\n" +
 	"\x06Create\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x121\n" +
 	"\amembers\x18\x02 \x03(\v2\x17.annal.log.v1.NewMemberR\amembers\x12,\n" +
 	"\x06policy\x18\x03 \x01(\v2\x14.annal.log.v1.PolicyR\x06policy\x12\x12\n" +
 	"\x04base\x18\x04 \x01(\x04R\x04base\x12\x12\n" +
-	"\x04name\x18\x05 \x01(\tR\x04name\"R\n" +
+	"\x04name\x18\x05 \x01(\tR\x04name\x12\x12\n" +
+	"\x04text\x18\x06 \x01(\tR\x04text\"R\n" +
 	"\x03Add\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x121\n" +
 	"\amembers\x18\x02 \x03(\v2\x17.annal.log.v1.NewMemberR\amembers\"8\n" +
 	"\x06Remove\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x14\n" +
-	"\x05users\x18\x02 \x03(\tR\x05users\" \n" +
+	"\x05users\x18\x02 \x03(\tR\x05users\"8\n" +
 	"\x04Join\x12\x18\n" +
-	"\asession\x18\x01 \x01(\tR\asession\"!\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x16\n" +
+	"\x06invite\x18\x02 \x01(\tR\x06invite\"!\n" +
 	"\x05Leave\x12\x18\n" +
-	"\asession\x18\x01 \x01(\tR\asession\"4\n" +
+	"\asession\x18\x01 \x01(\tR\asession\"\x8d\x01\n" +
 	"\x04Send\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"4\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12/\n" +
+	"\acontent\x18\x03 \x01(\v2\x15.annal.log.v1.ContentR\acontent\x12&\n" +
+	"\x04refs\x18\x04 \x01(\v2\x12.annal.log.v1.RefsR\x04refs\"4\n" +
 	"\x06Revoke\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x04R\x03seq\"J\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\"{\n" +
 	"\bOverride\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x12\n" +
-	"\x04text\x18\x03 \x01(\tR\x04text\"4\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12/\n" +
+	"\acontent\x18\x04 \x01(\v2\x15.annal.log.v1.ContentR\acontent\"L\n" +
 	"\x06Delete\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x04R\x03seq\"6\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"6\n" +
 	"\bMarkRead\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x04R\x03seq\"\xe5\x05\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\"Q\n" +
+	"\aSetInfo\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12,\n" +
+	"\x04info\x18\x02 \x01(\v2\x18.annal.log.v1.InfoChangeR\x04info\"Y\n" +
+	"\tSetPolicy\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x122\n" +
+	"\x06policy\x18\x02 \x01(\v2\x1a.annal.log.v1.PolicyChangeR\x06policy\"_\n" +
+	"\aSetRole\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12&\n" +
+	"\x04role\x18\x03 \x01(\x0e2\x12.annal.log.v1.RoleR\x04role\"Q\n" +
+	"\x04Mute\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x14\n" +
+	"\x05users\x18\x02 \x03(\tR\x05users\x12\x19\n" +
+	"\buntil_ms\x18\x03 \x01(\x03R\auntilMs\"#\n" +
+	"\aDismiss\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\"3\n" +
+	"\x03Ask\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"8\n" +
+	"\x06Refuse\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x14\n" +
+	"\x05users\x18\x02 \x03(\tR\x05users\"i\n" +
+	"\x06Invite\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\tR\x04code\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\x03 \x01(\x03R\texpiresMs\x12\x12\n" +
+	"\x04uses\x18\x04 \x01(\rR\x04uses\"8\n" +
+	"\bUninvite\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\tR\x04code\"[\n" +
+	"\x05React\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x14\n" +
+	"\x05emoji\x18\x03 \x01(\tR\x05emoji\x12\x10\n" +
+	"\x03off\x18\x04 \x01(\bR\x03off\"C\n" +
+	"\x03Pin\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
+	"\x03off\x18\x03 \x01(\bR\x03off\";\n" +
+	"\rMarkDelivered\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\"f\n" +
+	"\aContact\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12-\n" +
+	"\x04step\x18\x02 \x01(\x0e2\x19.annal.log.v1.ContactStepR\x04step\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"L\n" +
+	"\x06Report\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"4\n" +
+	"\x04Hide\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
+	"\x04seqs\x18\x02 \x03(\x04R\x04seqs\"a\n" +
+	"\n" +
+	"SetSession\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x129\n" +
+	"\bsettings\x18\x02 \x01(\v2\x1d.annal.log.v1.SessionSettingsR\bsettings\"b\n" +
+	"\tSetDevice\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\x12+\n" +
+	"\x04push\x18\x02 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\x12\x10\n" +
+	"\x03off\x18\x03 \x01(\bR\x03off\"\x0e\n" +
+	"\fCloseAccount\"\x99\x06\n" +
 	"\vServerFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x05error\x18\x02 \x01(\v2\x16.annal.client.v1.ErrorH\x00R\x05error\x124\n" +
@@ -3715,7 +6891,8 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\ahistory\x18\t \x01(\v2\x1c.annal.client.v1.HistoryPageH\x00R\ahistory\x128\n" +
 	"\amembers\x18\n" +
 	" \x01(\v2\x1c.annal.client.v1.MembersPageH\x00R\amembers\x12;\n" +
-	"\bsessions\x18\v \x01(\v2\x1d.annal.client.v1.SessionsPageH\x00R\bsessions\x12.\n" +
+	"\bsessions\x18\v \x01(\v2\x1d.annal.client.v1.SessionsPageH\x00R\bsessions\x122\n" +
+	"\x04info\x18\f \x01(\v2\x1c.annal.client.v1.SessionInfoH\x00R\x04info\x12.\n" +
 	"\x05event\x18\x14 \x01(\v2\x16.annal.client.v1.EventH\x00R\x05event\x121\n" +
 	"\x06notice\x18\x15 \x01(\v2\x17.annal.client.v1.NoticeH\x00R\x06notice\x128\n" +
 	"\x06typing\x18\x16 \x01(\v2\x1e.annal.client.v1.SomeoneTypingH\x00R\x06typingB\x06\n" +
@@ -3754,7 +6931,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x04head\x18\x02 \x01(\x04R\x04head\x12\x12\n" +
 	"\x04from\x18\x03 \x01(\x04R\x04from\"(\n" +
 	"\fUnsubscribed\x12\x18\n" +
-	"\asession\x18\x01 \x01(\tR\asession\"\xe0\x02\n" +
+	"\asession\x18\x01 \x01(\tR\asession\"\x96\x04\n" +
 	"\fSessionState\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12&\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x12\x12\n" +
@@ -3768,7 +6945,44 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06member\x18\n" +
 	" \x01(\bR\x06member\x12\x16\n" +
 	"\x06closed\x18\v \x01(\bR\x06closed\x120\n" +
-	"\apreview\x18\f \x01(\v2\x16.annal.client.v1.EventR\apreview\"Y\n" +
+	"\apreview\x18\f \x01(\v2\x16.annal.client.v1.EventR\apreview\x129\n" +
+	"\bsettings\x18\r \x01(\v2\x1d.annal.log.v1.SessionSettingsR\bsettings\x124\n" +
+	"\acontact\x18\x0e \x01(\x0e2\x1a.annal.log.v1.ContactStateR\acontact\x12\x1d\n" +
+	"\n" +
+	"contact_by\x18\x0f \x01(\tR\tcontactBy\x12$\n" +
+	"\x0emuted_until_ms\x18\x10 \x01(\x03R\fmutedUntilMs\"\x97\x05\n" +
+	"\vSessionInfo\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12&\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x16\n" +
+	"\x06avatar\x18\x04 \x01(\tR\x06avatar\x12\x16\n" +
+	"\x06notice\x18\x05 \x01(\tR\x06notice\x12 \n" +
+	"\vdescription\x18\x06 \x01(\tR\vdescription\x121\n" +
+	"\x06custom\x18\a \x03(\v2\x19.annal.log.v1.CustomFieldR\x06custom\x12,\n" +
+	"\x06policy\x18\b \x01(\v2\x14.annal.log.v1.PolicyR\x06policy\x12\x12\n" +
+	"\x04pins\x18\t \x03(\x04R\x04pins\x12$\n" +
+	"\x0emuted_until_ms\x18\n" +
+	" \x01(\x03R\fmutedUntilMs\x12)\n" +
+	"\x11my_muted_until_ms\x18\v \x01(\x03R\x0emyMutedUntilMs\x124\n" +
+	"\acontact\x18\f \x01(\x0e2\x1a.annal.log.v1.ContactStateR\acontact\x12\x1d\n" +
+	"\n" +
+	"contact_by\x18\r \x01(\tR\tcontactBy\x12\x16\n" +
+	"\x06blocks\x18\x0e \x01(\bR\x06blocks\x12\x18\n" +
+	"\ablocked\x18\x0f \x01(\bR\ablocked\x124\n" +
+	"\brequests\x18\x10 \x03(\v2\x18.annal.client.v1.RequestR\brequests\x12%\n" +
+	"\x0etotal_requests\x18\x11 \x01(\rR\rtotalRequests\x126\n" +
+	"\ainvites\x18\x12 \x03(\v2\x1c.annal.client.v1.InviteStateR\ainvites\"C\n" +
+	"\aRequest\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"u\n" +
+	"\vInviteState\x12\x1f\n" +
+	"\vcode_sha256\x18\x01 \x01(\fR\n" +
+	"codeSha256\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\x02 \x01(\x03R\texpiresMs\x12\x12\n" +
+	"\x04uses\x18\x03 \x01(\rR\x04uses\x12\x12\n" +
+	"\x04used\x18\x04 \x01(\rR\x04used\"Y\n" +
 	"\bSyncPage\x129\n" +
 	"\bsessions\x18\x01 \x03(\v2\x1d.annal.client.v1.SessionStateR\bsessions\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\tR\x04next\"\xba\x01\n" +
@@ -3781,12 +6995,14 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06hidden\x18\x05 \x03(\v2\x16.annal.client.v1.RangeR\x06hidden\"1\n" +
 	"\x05Range\x12\x14\n" +
 	"\x05first\x18\x01 \x01(\x04R\x05first\x12\x12\n" +
-	"\x04last\x18\x02 \x01(\x04R\x04last\"y\n" +
+	"\x04last\x18\x02 \x01(\x04R\x04last\"\xbd\x01\n" +
 	"\vMemberState\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12&\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x12.annal.log.v1.RoleR\x04role\x12\x16\n" +
 	"\x06joined\x18\x03 \x01(\x04R\x06joined\x12\x16\n" +
-	"\x06marker\x18\x04 \x01(\x04R\x06marker\"\x89\x01\n" +
+	"\x06marker\x18\x04 \x01(\x04R\x06marker\x12\x1c\n" +
+	"\tdelivered\x18\x05 \x01(\x04R\tdelivered\x12$\n" +
+	"\x0emuted_until_ms\x18\x06 \x01(\x03R\fmutedUntilMs\"\x89\x01\n" +
 	"\vMembersPage\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x126\n" +
 	"\amembers\x18\x02 \x03(\v2\x1c.annal.client.v1.MemberStateR\amembers\x12\x14\n" +
@@ -3801,7 +7017,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06member\x18\x03 \x01(\bR\x06member\"=\n" +
 	"\rSomeoneTyping\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
-	"\x04user\x18\x02 \x01(\tR\x04user\"\xd5\x05\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\"\xe7\r\n" +
 	"\x05Event\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +
@@ -3822,14 +7038,37 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"overridden\x18\x1b \x01(\v2\x1b.annal.client.v1.OverriddenH\x00R\n" +
 	"overridden\x124\n" +
 	"\adeleted\x18\x1c \x01(\v2\x18.annal.client.v1.DeletedH\x00R\adeleted\x12+\n" +
-	"\x04read\x18\x1d \x01(\v2\x15.annal.client.v1.ReadH\x00R\x04readB\a\n" +
-	"\x05event\"\xba\x01\n" +
+	"\x04read\x18\x1d \x01(\v2\x15.annal.client.v1.ReadH\x00R\x04read\x125\n" +
+	"\binfo_set\x18\x1e \x01(\v2\x18.annal.client.v1.InfoSetH\x00R\ainfoSet\x12;\n" +
+	"\n" +
+	"policy_set\x18\x1f \x01(\v2\x1a.annal.client.v1.PolicySetH\x00R\tpolicySet\x125\n" +
+	"\brole_set\x18  \x01(\v2\x18.annal.client.v1.RoleSetH\x00R\aroleSet\x12.\n" +
+	"\x05muted\x18! \x01(\v2\x16.annal.client.v1.MutedH\x00R\x05muted\x12:\n" +
+	"\tdismissed\x18\" \x01(\v2\x1a.annal.client.v1.DismissedH\x00R\tdismissed\x12.\n" +
+	"\x05asked\x18# \x01(\v2\x16.annal.client.v1.AskedH\x00R\x05asked\x124\n" +
+	"\arefused\x18$ \x01(\v2\x18.annal.client.v1.RefusedH\x00R\arefused\x124\n" +
+	"\ainvited\x18% \x01(\v2\x18.annal.client.v1.InvitedH\x00R\ainvited\x12:\n" +
+	"\tuninvited\x18& \x01(\v2\x1a.annal.client.v1.UninvitedH\x00R\tuninvited\x124\n" +
+	"\areacted\x18' \x01(\v2\x18.annal.client.v1.ReactedH\x00R\areacted\x121\n" +
+	"\x06pinned\x18( \x01(\v2\x17.annal.client.v1.PinnedH\x00R\x06pinned\x12:\n" +
+	"\tdelivered\x18) \x01(\v2\x1a.annal.client.v1.DeliveredH\x00R\tdelivered\x12J\n" +
+	"\x0fcontact_changed\x18* \x01(\v2\x1f.annal.client.v1.ContactChangedH\x00R\x0econtactChanged\x127\n" +
+	"\breported\x18+ \x01(\v2\x19.annal.client.v1.ReportedH\x00R\breported\x121\n" +
+	"\x06hidden\x18, \x01(\v2\x17.annal.client.v1.HiddenH\x00R\x06hidden\x12>\n" +
+	"\vsession_set\x18- \x01(\v2\x1b.annal.client.v1.SessionSetH\x00R\n" +
+	"sessionSet\x12;\n" +
+	"\n" +
+	"device_set\x18. \x01(\v2\x1a.annal.client.v1.DeviceSetH\x00R\tdeviceSet\x12G\n" +
+	"\x0eaccount_closed\x18/ \x01(\v2\x1e.annal.client.v1.AccountClosedH\x00R\raccountClosedB\a\n" +
+	"\x05event\"\x84\x02\n" +
 	"\aCreated\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x121\n" +
 	"\amembers\x18\x02 \x03(\v2\x17.annal.log.v1.NewMemberR\amembers\x12,\n" +
 	"\x06policy\x18\x03 \x01(\v2\x14.annal.log.v1.PolicyR\x06policy\x12\x12\n" +
 	"\x04name\x18\x04 \x01(\tR\x04name\x12\x12\n" +
-	"\x04base\x18\x05 \x01(\x04R\x04base\":\n" +
+	"\x04base\x18\x05 \x01(\x04R\x04base\x12\x12\n" +
+	"\x04text\x18\x06 \x01(\tR\x04text\x124\n" +
+	"\acontact\x18\a \x01(\x0e2\x1a.annal.log.v1.ContactStateR\acontact\":\n" +
 	"\x05Added\x121\n" +
 	"\amembers\x18\x01 \x03(\v2\x17.annal.log.v1.NewMemberR\amembers\"S\n" +
 	"\aRemoved\x12\x14\n" +
@@ -3839,7 +7078,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06Joined\":\n" +
 	"\x04Left\x12\x1a\n" +
 	"\bpromoted\x18\x01 \x01(\tR\bpromoted\x12\x16\n" +
-	"\x06closed\x18\x02 \x01(\bR\x06closed\"\x84\x01\n" +
+	"\x06closed\x18\x02 \x01(\bR\x06closed\"\xdd\x01\n" +
 	"\x04Sent\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x18\n" +
@@ -3847,21 +7086,82 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\adeleted\x18\x04 \x01(\x04R\adeleted\x12\x1e\n" +
 	"\n" +
 	"overridden\x18\x05 \x01(\x04R\n" +
-	"overridden\"D\n" +
+	"overridden\x12/\n" +
+	"\acontent\x18\x06 \x01(\v2\x15.annal.log.v1.ContentR\acontent\x12&\n" +
+	"\x04refs\x18\a \x01(\v2\x12.annal.log.v1.RefsR\x04refs\"D\n" +
 	"\aRevoked\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
-	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\"[\n" +
+	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\"\x8c\x01\n" +
 	"\n" +
 	"Overridden\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
 	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\x12\x12\n" +
-	"\x04text\x18\x03 \x01(\tR\x04text\"D\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12/\n" +
+	"\acontent\x18\x04 \x01(\v2\x15.annal.log.v1.ContentR\acontent\"\\\n" +
 	"\aDeleted\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
-	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\"A\n" +
+	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"A\n" +
 	"\x04Read\x12\x16\n" +
 	"\x06marker\x18\x01 \x01(\x04R\x06marker\x12!\n" +
-	"\fmarker_index\x18\x02 \x01(\x04R\vmarkerIndexB\xa4\x01\n" +
+	"\fmarker_index\x18\x02 \x01(\x04R\vmarkerIndex\"7\n" +
+	"\aInfoSet\x12,\n" +
+	"\x04info\x18\x01 \x01(\v2\x18.annal.log.v1.InfoChangeR\x04info\"9\n" +
+	"\tPolicySet\x12,\n" +
+	"\x06policy\x18\x01 \x01(\v2\x14.annal.log.v1.PolicyR\x06policy\"_\n" +
+	"\aRoleSet\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12&\n" +
+	"\x04role\x18\x02 \x01(\x0e2\x12.annal.log.v1.RoleR\x04role\x12\x18\n" +
+	"\ademoted\x18\x03 \x01(\tR\ademoted\"8\n" +
+	"\x05Muted\x12\x14\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\x12\x19\n" +
+	"\buntil_ms\x18\x02 \x01(\x03R\auntilMs\"\v\n" +
+	"\tDismissed\"\x1b\n" +
+	"\x05Asked\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\"\x1f\n" +
+	"\aRefused\x12\x14\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\"]\n" +
+	"\aInvited\x12\x1f\n" +
+	"\vcode_sha256\x18\x01 \x01(\fR\n" +
+	"codeSha256\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\x02 \x01(\x03R\texpiresMs\x12\x12\n" +
+	"\x04uses\x18\x03 \x01(\rR\x04uses\",\n" +
+	"\tUninvited\x12\x1f\n" +
+	"\vcode_sha256\x18\x01 \x01(\fR\n" +
+	"codeSha256\"l\n" +
+	"\aReacted\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
+	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\x12\x14\n" +
+	"\x05emoji\x18\x03 \x01(\tR\x05emoji\x12\x10\n" +
+	"\x03off\x18\x04 \x01(\bR\x03off\"U\n" +
+	"\x06Pinned\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
+	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\x12\x10\n" +
+	"\x03off\x18\x03 \x01(\bR\x03off\"F\n" +
+	"\tDelivered\x12\x16\n" +
+	"\x06marker\x18\x01 \x01(\x04R\x06marker\x12!\n" +
+	"\fmarker_index\x18\x02 \x01(\x04R\vmarkerIndex\"\x85\x01\n" +
+	"\x0eContactChanged\x12-\n" +
+	"\x04step\x18\x01 \x01(\x0e2\x19.annal.log.v1.ContactStepR\x04step\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x120\n" +
+	"\x05state\x18\x03 \x01(\x0e2\x1a.annal.log.v1.ContactStateR\x05state\"]\n" +
+	"\bReported\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
+	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"6\n" +
+	"\x06Hidden\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
+	"\x04seqs\x18\x02 \x03(\x04R\x04seqs\"a\n" +
+	"\n" +
+	"SessionSet\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x129\n" +
+	"\bsettings\x18\x02 \x01(\v2\x1d.annal.log.v1.SessionSettingsR\bsettings\"b\n" +
+	"\tDeviceSet\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\x12+\n" +
+	"\x04push\x18\x02 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\x12\x10\n" +
+	"\x03off\x18\x03 \x01(\bR\x03off\"\x0f\n" +
+	"\rAccountClosedB\xa4\x01\n" +
 	"\x13com.annal.client.v1B\vClientProtoP\x01Z\"annal/gen/annal/client/v1;clientv1\xa2\x02\x03ACX\xaa\x02\x0fAnnal.Client.V1\xca\x02\x0fAnnal\\Client\\V1\xe2\x02\x1bAnnal\\Client\\V1\\GPBMetadata\xea\x02\x11Annal::Client::V1b\x06proto3"
 
 var (
@@ -3876,126 +7176,241 @@ func file_annal_client_v1_client_proto_rawDescGZIP() []byte {
 	return file_annal_client_v1_client_proto_rawDescData
 }
 
-var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
+var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 87)
 var file_annal_client_v1_client_proto_goTypes = []any{
-	(*ClientFrame)(nil),   // 0: annal.client.v1.ClientFrame
-	(*Hello)(nil),         // 1: annal.client.v1.Hello
-	(*Ping)(nil),          // 2: annal.client.v1.Ping
-	(*Subscribe)(nil),     // 3: annal.client.v1.Subscribe
-	(*Unsubscribe)(nil),   // 4: annal.client.v1.Unsubscribe
-	(*Sync)(nil),          // 5: annal.client.v1.Sync
-	(*History)(nil),       // 6: annal.client.v1.History
-	(*Members)(nil),       // 7: annal.client.v1.Members
-	(*Sessions)(nil),      // 8: annal.client.v1.Sessions
-	(*Typing)(nil),        // 9: annal.client.v1.Typing
-	(*Create)(nil),        // 10: annal.client.v1.Create
-	(*Add)(nil),           // 11: annal.client.v1.Add
-	(*Remove)(nil),        // 12: annal.client.v1.Remove
-	(*Join)(nil),          // 13: annal.client.v1.Join
-	(*Leave)(nil),         // 14: annal.client.v1.Leave
-	(*Send)(nil),          // 15: annal.client.v1.Send
-	(*Revoke)(nil),        // 16: annal.client.v1.Revoke
-	(*Override)(nil),      // 17: annal.client.v1.Override
-	(*Delete)(nil),        // 18: annal.client.v1.Delete
-	(*MarkRead)(nil),      // 19: annal.client.v1.MarkRead
-	(*ServerFrame)(nil),   // 20: annal.client.v1.ServerFrame
-	(*Error)(nil),         // 21: annal.client.v1.Error
-	(*Welcome)(nil),       // 22: annal.client.v1.Welcome
-	(*Pong)(nil),          // 23: annal.client.v1.Pong
-	(*Ack)(nil),           // 24: annal.client.v1.Ack
-	(*Subscribed)(nil),    // 25: annal.client.v1.Subscribed
-	(*Unsubscribed)(nil),  // 26: annal.client.v1.Unsubscribed
-	(*SessionState)(nil),  // 27: annal.client.v1.SessionState
-	(*SyncPage)(nil),      // 28: annal.client.v1.SyncPage
-	(*HistoryPage)(nil),   // 29: annal.client.v1.HistoryPage
-	(*Range)(nil),         // 30: annal.client.v1.Range
-	(*MemberState)(nil),   // 31: annal.client.v1.MemberState
-	(*MembersPage)(nil),   // 32: annal.client.v1.MembersPage
-	(*SessionsPage)(nil),  // 33: annal.client.v1.SessionsPage
-	(*Notice)(nil),        // 34: annal.client.v1.Notice
-	(*SomeoneTyping)(nil), // 35: annal.client.v1.SomeoneTyping
-	(*Event)(nil),         // 36: annal.client.v1.Event
-	(*Created)(nil),       // 37: annal.client.v1.Created
-	(*Added)(nil),         // 38: annal.client.v1.Added
-	(*Removed)(nil),       // 39: annal.client.v1.Removed
-	(*Joined)(nil),        // 40: annal.client.v1.Joined
-	(*Left)(nil),          // 41: annal.client.v1.Left
-	(*Sent)(nil),          // 42: annal.client.v1.Sent
-	(*Revoked)(nil),       // 43: annal.client.v1.Revoked
-	(*Overridden)(nil),    // 44: annal.client.v1.Overridden
-	(*Deleted)(nil),       // 45: annal.client.v1.Deleted
-	(*Read)(nil),          // 46: annal.client.v1.Read
-	(v1.Kind)(0),          // 47: annal.log.v1.Kind
-	(*v1.NewMember)(nil),  // 48: annal.log.v1.NewMember
-	(*v1.Policy)(nil),     // 49: annal.log.v1.Policy
-	(*v1.Skipped)(nil),    // 50: annal.log.v1.Skipped
-	(v1.Role)(0),          // 51: annal.log.v1.Role
+	(*ClientFrame)(nil),        // 0: annal.client.v1.ClientFrame
+	(*Hello)(nil),              // 1: annal.client.v1.Hello
+	(*Ping)(nil),               // 2: annal.client.v1.Ping
+	(*Subscribe)(nil),          // 3: annal.client.v1.Subscribe
+	(*Unsubscribe)(nil),        // 4: annal.client.v1.Unsubscribe
+	(*Sync)(nil),               // 5: annal.client.v1.Sync
+	(*History)(nil),            // 6: annal.client.v1.History
+	(*Members)(nil),            // 7: annal.client.v1.Members
+	(*Sessions)(nil),           // 8: annal.client.v1.Sessions
+	(*Info)(nil),               // 9: annal.client.v1.Info
+	(*Typing)(nil),             // 10: annal.client.v1.Typing
+	(*Create)(nil),             // 11: annal.client.v1.Create
+	(*Add)(nil),                // 12: annal.client.v1.Add
+	(*Remove)(nil),             // 13: annal.client.v1.Remove
+	(*Join)(nil),               // 14: annal.client.v1.Join
+	(*Leave)(nil),              // 15: annal.client.v1.Leave
+	(*Send)(nil),               // 16: annal.client.v1.Send
+	(*Revoke)(nil),             // 17: annal.client.v1.Revoke
+	(*Override)(nil),           // 18: annal.client.v1.Override
+	(*Delete)(nil),             // 19: annal.client.v1.Delete
+	(*MarkRead)(nil),           // 20: annal.client.v1.MarkRead
+	(*SetInfo)(nil),            // 21: annal.client.v1.SetInfo
+	(*SetPolicy)(nil),          // 22: annal.client.v1.SetPolicy
+	(*SetRole)(nil),            // 23: annal.client.v1.SetRole
+	(*Mute)(nil),               // 24: annal.client.v1.Mute
+	(*Dismiss)(nil),            // 25: annal.client.v1.Dismiss
+	(*Ask)(nil),                // 26: annal.client.v1.Ask
+	(*Refuse)(nil),             // 27: annal.client.v1.Refuse
+	(*Invite)(nil),             // 28: annal.client.v1.Invite
+	(*Uninvite)(nil),           // 29: annal.client.v1.Uninvite
+	(*React)(nil),              // 30: annal.client.v1.React
+	(*Pin)(nil),                // 31: annal.client.v1.Pin
+	(*MarkDelivered)(nil),      // 32: annal.client.v1.MarkDelivered
+	(*Contact)(nil),            // 33: annal.client.v1.Contact
+	(*Report)(nil),             // 34: annal.client.v1.Report
+	(*Hide)(nil),               // 35: annal.client.v1.Hide
+	(*SetSession)(nil),         // 36: annal.client.v1.SetSession
+	(*SetDevice)(nil),          // 37: annal.client.v1.SetDevice
+	(*CloseAccount)(nil),       // 38: annal.client.v1.CloseAccount
+	(*ServerFrame)(nil),        // 39: annal.client.v1.ServerFrame
+	(*Error)(nil),              // 40: annal.client.v1.Error
+	(*Welcome)(nil),            // 41: annal.client.v1.Welcome
+	(*Pong)(nil),               // 42: annal.client.v1.Pong
+	(*Ack)(nil),                // 43: annal.client.v1.Ack
+	(*Subscribed)(nil),         // 44: annal.client.v1.Subscribed
+	(*Unsubscribed)(nil),       // 45: annal.client.v1.Unsubscribed
+	(*SessionState)(nil),       // 46: annal.client.v1.SessionState
+	(*SessionInfo)(nil),        // 47: annal.client.v1.SessionInfo
+	(*Request)(nil),            // 48: annal.client.v1.Request
+	(*InviteState)(nil),        // 49: annal.client.v1.InviteState
+	(*SyncPage)(nil),           // 50: annal.client.v1.SyncPage
+	(*HistoryPage)(nil),        // 51: annal.client.v1.HistoryPage
+	(*Range)(nil),              // 52: annal.client.v1.Range
+	(*MemberState)(nil),        // 53: annal.client.v1.MemberState
+	(*MembersPage)(nil),        // 54: annal.client.v1.MembersPage
+	(*SessionsPage)(nil),       // 55: annal.client.v1.SessionsPage
+	(*Notice)(nil),             // 56: annal.client.v1.Notice
+	(*SomeoneTyping)(nil),      // 57: annal.client.v1.SomeoneTyping
+	(*Event)(nil),              // 58: annal.client.v1.Event
+	(*Created)(nil),            // 59: annal.client.v1.Created
+	(*Added)(nil),              // 60: annal.client.v1.Added
+	(*Removed)(nil),            // 61: annal.client.v1.Removed
+	(*Joined)(nil),             // 62: annal.client.v1.Joined
+	(*Left)(nil),               // 63: annal.client.v1.Left
+	(*Sent)(nil),               // 64: annal.client.v1.Sent
+	(*Revoked)(nil),            // 65: annal.client.v1.Revoked
+	(*Overridden)(nil),         // 66: annal.client.v1.Overridden
+	(*Deleted)(nil),            // 67: annal.client.v1.Deleted
+	(*Read)(nil),               // 68: annal.client.v1.Read
+	(*InfoSet)(nil),            // 69: annal.client.v1.InfoSet
+	(*PolicySet)(nil),          // 70: annal.client.v1.PolicySet
+	(*RoleSet)(nil),            // 71: annal.client.v1.RoleSet
+	(*Muted)(nil),              // 72: annal.client.v1.Muted
+	(*Dismissed)(nil),          // 73: annal.client.v1.Dismissed
+	(*Asked)(nil),              // 74: annal.client.v1.Asked
+	(*Refused)(nil),            // 75: annal.client.v1.Refused
+	(*Invited)(nil),            // 76: annal.client.v1.Invited
+	(*Uninvited)(nil),          // 77: annal.client.v1.Uninvited
+	(*Reacted)(nil),            // 78: annal.client.v1.Reacted
+	(*Pinned)(nil),             // 79: annal.client.v1.Pinned
+	(*Delivered)(nil),          // 80: annal.client.v1.Delivered
+	(*ContactChanged)(nil),     // 81: annal.client.v1.ContactChanged
+	(*Reported)(nil),           // 82: annal.client.v1.Reported
+	(*Hidden)(nil),             // 83: annal.client.v1.Hidden
+	(*SessionSet)(nil),         // 84: annal.client.v1.SessionSet
+	(*DeviceSet)(nil),          // 85: annal.client.v1.DeviceSet
+	(*AccountClosed)(nil),      // 86: annal.client.v1.AccountClosed
+	(v1.Kind)(0),               // 87: annal.log.v1.Kind
+	(*v1.NewMember)(nil),       // 88: annal.log.v1.NewMember
+	(*v1.Policy)(nil),          // 89: annal.log.v1.Policy
+	(*v1.Content)(nil),         // 90: annal.log.v1.Content
+	(*v1.Refs)(nil),            // 91: annal.log.v1.Refs
+	(*v1.InfoChange)(nil),      // 92: annal.log.v1.InfoChange
+	(*v1.PolicyChange)(nil),    // 93: annal.log.v1.PolicyChange
+	(v1.Role)(0),               // 94: annal.log.v1.Role
+	(v1.ContactStep)(0),        // 95: annal.log.v1.ContactStep
+	(*v1.SessionSettings)(nil), // 96: annal.log.v1.SessionSettings
+	(*v1.PushToken)(nil),       // 97: annal.log.v1.PushToken
+	(*v1.Skipped)(nil),         // 98: annal.log.v1.Skipped
+	(v1.ContactState)(0),       // 99: annal.log.v1.ContactState
+	(*v1.CustomField)(nil),     // 100: annal.log.v1.CustomField
 }
 var file_annal_client_v1_client_proto_depIdxs = []int32{
-	1,  // 0: annal.client.v1.ClientFrame.hello:type_name -> annal.client.v1.Hello
-	2,  // 1: annal.client.v1.ClientFrame.ping:type_name -> annal.client.v1.Ping
-	3,  // 2: annal.client.v1.ClientFrame.subscribe:type_name -> annal.client.v1.Subscribe
-	4,  // 3: annal.client.v1.ClientFrame.unsubscribe:type_name -> annal.client.v1.Unsubscribe
-	5,  // 4: annal.client.v1.ClientFrame.sync:type_name -> annal.client.v1.Sync
-	6,  // 5: annal.client.v1.ClientFrame.history:type_name -> annal.client.v1.History
-	7,  // 6: annal.client.v1.ClientFrame.members:type_name -> annal.client.v1.Members
-	8,  // 7: annal.client.v1.ClientFrame.sessions:type_name -> annal.client.v1.Sessions
-	9,  // 8: annal.client.v1.ClientFrame.typing:type_name -> annal.client.v1.Typing
-	10, // 9: annal.client.v1.ClientFrame.create:type_name -> annal.client.v1.Create
-	11, // 10: annal.client.v1.ClientFrame.add:type_name -> annal.client.v1.Add
-	12, // 11: annal.client.v1.ClientFrame.remove:type_name -> annal.client.v1.Remove
-	13, // 12: annal.client.v1.ClientFrame.join:type_name -> annal.client.v1.Join
-	14, // 13: annal.client.v1.ClientFrame.leave:type_name -> annal.client.v1.Leave
-	15, // 14: annal.client.v1.ClientFrame.send:type_name -> annal.client.v1.Send
-	16, // 15: annal.client.v1.ClientFrame.revoke:type_name -> annal.client.v1.Revoke
-	17, // 16: annal.client.v1.ClientFrame.override:type_name -> annal.client.v1.Override
-	18, // 17: annal.client.v1.ClientFrame.delete:type_name -> annal.client.v1.Delete
-	19, // 18: annal.client.v1.ClientFrame.mark_read:type_name -> annal.client.v1.MarkRead
-	47, // 19: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
-	48, // 20: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
-	49, // 21: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
-	48, // 22: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
-	21, // 23: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
-	22, // 24: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
-	23, // 25: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
-	24, // 26: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
-	25, // 27: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
-	26, // 28: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
-	28, // 29: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
-	29, // 30: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
-	32, // 31: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
-	33, // 32: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
-	36, // 33: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
-	34, // 34: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
-	35, // 35: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
-	50, // 36: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
-	47, // 37: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
-	51, // 38: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
-	36, // 39: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
-	27, // 40: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
-	36, // 41: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
-	30, // 42: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
-	51, // 43: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
-	31, // 44: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
-	37, // 45: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
-	38, // 46: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
-	39, // 47: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
-	40, // 48: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
-	41, // 49: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
-	42, // 50: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
-	43, // 51: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
-	44, // 52: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
-	45, // 53: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
-	46, // 54: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
-	47, // 55: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
-	48, // 56: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
-	49, // 57: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
-	48, // 58: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
-	59, // [59:59] is the sub-list for method output_type
-	59, // [59:59] is the sub-list for method input_type
-	59, // [59:59] is the sub-list for extension type_name
-	59, // [59:59] is the sub-list for extension extendee
-	0,  // [0:59] is the sub-list for field type_name
+	1,   // 0: annal.client.v1.ClientFrame.hello:type_name -> annal.client.v1.Hello
+	2,   // 1: annal.client.v1.ClientFrame.ping:type_name -> annal.client.v1.Ping
+	3,   // 2: annal.client.v1.ClientFrame.subscribe:type_name -> annal.client.v1.Subscribe
+	4,   // 3: annal.client.v1.ClientFrame.unsubscribe:type_name -> annal.client.v1.Unsubscribe
+	5,   // 4: annal.client.v1.ClientFrame.sync:type_name -> annal.client.v1.Sync
+	6,   // 5: annal.client.v1.ClientFrame.history:type_name -> annal.client.v1.History
+	7,   // 6: annal.client.v1.ClientFrame.members:type_name -> annal.client.v1.Members
+	8,   // 7: annal.client.v1.ClientFrame.sessions:type_name -> annal.client.v1.Sessions
+	10,  // 8: annal.client.v1.ClientFrame.typing:type_name -> annal.client.v1.Typing
+	9,   // 9: annal.client.v1.ClientFrame.info:type_name -> annal.client.v1.Info
+	11,  // 10: annal.client.v1.ClientFrame.create:type_name -> annal.client.v1.Create
+	12,  // 11: annal.client.v1.ClientFrame.add:type_name -> annal.client.v1.Add
+	13,  // 12: annal.client.v1.ClientFrame.remove:type_name -> annal.client.v1.Remove
+	14,  // 13: annal.client.v1.ClientFrame.join:type_name -> annal.client.v1.Join
+	15,  // 14: annal.client.v1.ClientFrame.leave:type_name -> annal.client.v1.Leave
+	16,  // 15: annal.client.v1.ClientFrame.send:type_name -> annal.client.v1.Send
+	17,  // 16: annal.client.v1.ClientFrame.revoke:type_name -> annal.client.v1.Revoke
+	18,  // 17: annal.client.v1.ClientFrame.override:type_name -> annal.client.v1.Override
+	19,  // 18: annal.client.v1.ClientFrame.delete:type_name -> annal.client.v1.Delete
+	20,  // 19: annal.client.v1.ClientFrame.mark_read:type_name -> annal.client.v1.MarkRead
+	21,  // 20: annal.client.v1.ClientFrame.set_info:type_name -> annal.client.v1.SetInfo
+	22,  // 21: annal.client.v1.ClientFrame.set_policy:type_name -> annal.client.v1.SetPolicy
+	23,  // 22: annal.client.v1.ClientFrame.set_role:type_name -> annal.client.v1.SetRole
+	24,  // 23: annal.client.v1.ClientFrame.mute:type_name -> annal.client.v1.Mute
+	25,  // 24: annal.client.v1.ClientFrame.dismiss:type_name -> annal.client.v1.Dismiss
+	26,  // 25: annal.client.v1.ClientFrame.ask:type_name -> annal.client.v1.Ask
+	27,  // 26: annal.client.v1.ClientFrame.refuse:type_name -> annal.client.v1.Refuse
+	28,  // 27: annal.client.v1.ClientFrame.invite:type_name -> annal.client.v1.Invite
+	29,  // 28: annal.client.v1.ClientFrame.uninvite:type_name -> annal.client.v1.Uninvite
+	30,  // 29: annal.client.v1.ClientFrame.react:type_name -> annal.client.v1.React
+	31,  // 30: annal.client.v1.ClientFrame.pin:type_name -> annal.client.v1.Pin
+	32,  // 31: annal.client.v1.ClientFrame.mark_delivered:type_name -> annal.client.v1.MarkDelivered
+	33,  // 32: annal.client.v1.ClientFrame.contact:type_name -> annal.client.v1.Contact
+	34,  // 33: annal.client.v1.ClientFrame.report:type_name -> annal.client.v1.Report
+	35,  // 34: annal.client.v1.ClientFrame.hide:type_name -> annal.client.v1.Hide
+	36,  // 35: annal.client.v1.ClientFrame.set_session:type_name -> annal.client.v1.SetSession
+	37,  // 36: annal.client.v1.ClientFrame.set_device:type_name -> annal.client.v1.SetDevice
+	38,  // 37: annal.client.v1.ClientFrame.close_account:type_name -> annal.client.v1.CloseAccount
+	87,  // 38: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
+	88,  // 39: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
+	89,  // 40: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
+	88,  // 41: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
+	90,  // 42: annal.client.v1.Send.content:type_name -> annal.log.v1.Content
+	91,  // 43: annal.client.v1.Send.refs:type_name -> annal.log.v1.Refs
+	90,  // 44: annal.client.v1.Override.content:type_name -> annal.log.v1.Content
+	92,  // 45: annal.client.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
+	93,  // 46: annal.client.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
+	94,  // 47: annal.client.v1.SetRole.role:type_name -> annal.log.v1.Role
+	95,  // 48: annal.client.v1.Contact.step:type_name -> annal.log.v1.ContactStep
+	96,  // 49: annal.client.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
+	97,  // 50: annal.client.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
+	40,  // 51: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
+	41,  // 52: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
+	42,  // 53: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
+	43,  // 54: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
+	44,  // 55: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
+	45,  // 56: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
+	50,  // 57: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
+	51,  // 58: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
+	54,  // 59: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
+	55,  // 60: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
+	47,  // 61: annal.client.v1.ServerFrame.info:type_name -> annal.client.v1.SessionInfo
+	58,  // 62: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
+	56,  // 63: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
+	57,  // 64: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
+	98,  // 65: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
+	87,  // 66: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
+	94,  // 67: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
+	58,  // 68: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
+	96,  // 69: annal.client.v1.SessionState.settings:type_name -> annal.log.v1.SessionSettings
+	99,  // 70: annal.client.v1.SessionState.contact:type_name -> annal.log.v1.ContactState
+	87,  // 71: annal.client.v1.SessionInfo.kind:type_name -> annal.log.v1.Kind
+	100, // 72: annal.client.v1.SessionInfo.custom:type_name -> annal.log.v1.CustomField
+	89,  // 73: annal.client.v1.SessionInfo.policy:type_name -> annal.log.v1.Policy
+	99,  // 74: annal.client.v1.SessionInfo.contact:type_name -> annal.log.v1.ContactState
+	48,  // 75: annal.client.v1.SessionInfo.requests:type_name -> annal.client.v1.Request
+	49,  // 76: annal.client.v1.SessionInfo.invites:type_name -> annal.client.v1.InviteState
+	46,  // 77: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
+	58,  // 78: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
+	52,  // 79: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
+	94,  // 80: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
+	53,  // 81: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
+	59,  // 82: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
+	60,  // 83: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
+	61,  // 84: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
+	62,  // 85: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
+	63,  // 86: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
+	64,  // 87: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
+	65,  // 88: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
+	66,  // 89: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
+	67,  // 90: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
+	68,  // 91: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
+	69,  // 92: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
+	70,  // 93: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
+	71,  // 94: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
+	72,  // 95: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
+	73,  // 96: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
+	74,  // 97: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
+	75,  // 98: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
+	76,  // 99: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
+	77,  // 100: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
+	78,  // 101: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
+	79,  // 102: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
+	80,  // 103: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
+	81,  // 104: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
+	82,  // 105: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
+	83,  // 106: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
+	84,  // 107: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
+	85,  // 108: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
+	86,  // 109: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
+	87,  // 110: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
+	88,  // 111: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
+	89,  // 112: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
+	99,  // 113: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
+	88,  // 114: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
+	90,  // 115: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
+	91,  // 116: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
+	90,  // 117: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
+	92,  // 118: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
+	89,  // 119: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
+	94,  // 120: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
+	95,  // 121: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
+	99,  // 122: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
+	96,  // 123: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
+	97,  // 124: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
+	125, // [125:125] is the sub-list for method output_type
+	125, // [125:125] is the sub-list for method input_type
+	125, // [125:125] is the sub-list for extension type_name
+	125, // [125:125] is the sub-list for extension extendee
+	0,   // [0:125] is the sub-list for field type_name
 }
 
 func init() { file_annal_client_v1_client_proto_init() }
@@ -4013,6 +7428,7 @@ func file_annal_client_v1_client_proto_init() {
 		(*ClientFrame_Members)(nil),
 		(*ClientFrame_Sessions)(nil),
 		(*ClientFrame_Typing)(nil),
+		(*ClientFrame_Info)(nil),
 		(*ClientFrame_Create)(nil),
 		(*ClientFrame_Add)(nil),
 		(*ClientFrame_Remove)(nil),
@@ -4023,10 +7439,28 @@ func file_annal_client_v1_client_proto_init() {
 		(*ClientFrame_Override)(nil),
 		(*ClientFrame_Delete)(nil),
 		(*ClientFrame_MarkRead)(nil),
+		(*ClientFrame_SetInfo)(nil),
+		(*ClientFrame_SetPolicy)(nil),
+		(*ClientFrame_SetRole)(nil),
+		(*ClientFrame_Mute)(nil),
+		(*ClientFrame_Dismiss)(nil),
+		(*ClientFrame_Ask)(nil),
+		(*ClientFrame_Refuse)(nil),
+		(*ClientFrame_Invite)(nil),
+		(*ClientFrame_Uninvite)(nil),
+		(*ClientFrame_React)(nil),
+		(*ClientFrame_Pin)(nil),
+		(*ClientFrame_MarkDelivered)(nil),
+		(*ClientFrame_Contact)(nil),
+		(*ClientFrame_Report)(nil),
+		(*ClientFrame_Hide)(nil),
+		(*ClientFrame_SetSession)(nil),
+		(*ClientFrame_SetDevice)(nil),
+		(*ClientFrame_CloseAccount)(nil),
 	}
 	file_annal_client_v1_client_proto_msgTypes[3].OneofWrappers = []any{}
 	file_annal_client_v1_client_proto_msgTypes[6].OneofWrappers = []any{}
-	file_annal_client_v1_client_proto_msgTypes[20].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[39].OneofWrappers = []any{
 		(*ServerFrame_Error)(nil),
 		(*ServerFrame_Welcome)(nil),
 		(*ServerFrame_Pong)(nil),
@@ -4037,11 +7471,12 @@ func file_annal_client_v1_client_proto_init() {
 		(*ServerFrame_History)(nil),
 		(*ServerFrame_Members)(nil),
 		(*ServerFrame_Sessions)(nil),
+		(*ServerFrame_Info)(nil),
 		(*ServerFrame_Event)(nil),
 		(*ServerFrame_Notice)(nil),
 		(*ServerFrame_Typing)(nil),
 	}
-	file_annal_client_v1_client_proto_msgTypes[36].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[58].OneofWrappers = []any{
 		(*Event_Created)(nil),
 		(*Event_Added)(nil),
 		(*Event_Removed)(nil),
@@ -4052,6 +7487,24 @@ func file_annal_client_v1_client_proto_init() {
 		(*Event_Overridden)(nil),
 		(*Event_Deleted)(nil),
 		(*Event_Read)(nil),
+		(*Event_InfoSet)(nil),
+		(*Event_PolicySet)(nil),
+		(*Event_RoleSet)(nil),
+		(*Event_Muted)(nil),
+		(*Event_Dismissed)(nil),
+		(*Event_Asked)(nil),
+		(*Event_Refused)(nil),
+		(*Event_Invited)(nil),
+		(*Event_Uninvited)(nil),
+		(*Event_Reacted)(nil),
+		(*Event_Pinned)(nil),
+		(*Event_Delivered)(nil),
+		(*Event_ContactChanged)(nil),
+		(*Event_Reported)(nil),
+		(*Event_Hidden)(nil),
+		(*Event_SessionSet)(nil),
+		(*Event_DeviceSet)(nil),
+		(*Event_AccountClosed)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -4059,7 +7512,7 @@ func file_annal_client_v1_client_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_client_v1_client_proto_rawDesc), len(file_annal_client_v1_client_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   47,
+			NumMessages:   87,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -21,6 +21,61 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type MediaKind int32
+
+const (
+	MediaKind_MEDIA_KIND_UNSPECIFIED MediaKind = 0
+	MediaKind_MEDIA_KIND_IMAGE       MediaKind = 1
+	MediaKind_MEDIA_KIND_FILE        MediaKind = 2
+	MediaKind_MEDIA_KIND_AUDIO       MediaKind = 3
+	MediaKind_MEDIA_KIND_VIDEO       MediaKind = 4
+)
+
+// Enum value maps for MediaKind.
+var (
+	MediaKind_name = map[int32]string{
+		0: "MEDIA_KIND_UNSPECIFIED",
+		1: "MEDIA_KIND_IMAGE",
+		2: "MEDIA_KIND_FILE",
+		3: "MEDIA_KIND_AUDIO",
+		4: "MEDIA_KIND_VIDEO",
+	}
+	MediaKind_value = map[string]int32{
+		"MEDIA_KIND_UNSPECIFIED": 0,
+		"MEDIA_KIND_IMAGE":       1,
+		"MEDIA_KIND_FILE":        2,
+		"MEDIA_KIND_AUDIO":       3,
+		"MEDIA_KIND_VIDEO":       4,
+	}
+)
+
+func (x MediaKind) Enum() *MediaKind {
+	p := new(MediaKind)
+	*p = x
+	return p
+}
+
+func (x MediaKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MediaKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_annal_log_v1_body_proto_enumTypes[0].Descriptor()
+}
+
+func (MediaKind) Type() protoreflect.EnumType {
+	return &file_annal_log_v1_body_proto_enumTypes[0]
+}
+
+func (x MediaKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MediaKind.Descriptor instead.
+func (MediaKind) EnumDescriptor() ([]byte, []int) {
+	return file_annal_log_v1_body_proto_rawDescGZIP(), []int{0}
+}
+
 // Content is what a person says: the part of a record that erasure must be able
 // to make unreadable.
 type Content struct {
@@ -28,6 +83,11 @@ type Content struct {
 	// Types that are valid to be assigned to Kind:
 	//
 	//	*Content_Text
+	//	*Content_Media
+	//	*Content_Location
+	//	*Content_Card
+	//	*Content_Forward
+	//	*Content_Custom
 	Kind          isContent_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -79,6 +139,51 @@ func (x *Content) GetText() *Text {
 	return nil
 }
 
+func (x *Content) GetMedia() *Media {
+	if x != nil {
+		if x, ok := x.Kind.(*Content_Media); ok {
+			return x.Media
+		}
+	}
+	return nil
+}
+
+func (x *Content) GetLocation() *Location {
+	if x != nil {
+		if x, ok := x.Kind.(*Content_Location); ok {
+			return x.Location
+		}
+	}
+	return nil
+}
+
+func (x *Content) GetCard() *Card {
+	if x != nil {
+		if x, ok := x.Kind.(*Content_Card); ok {
+			return x.Card
+		}
+	}
+	return nil
+}
+
+func (x *Content) GetForward() *Forward {
+	if x != nil {
+		if x, ok := x.Kind.(*Content_Forward); ok {
+			return x.Forward
+		}
+	}
+	return nil
+}
+
+func (x *Content) GetCustom() *Custom {
+	if x != nil {
+		if x, ok := x.Kind.(*Content_Custom); ok {
+			return x.Custom
+		}
+	}
+	return nil
+}
+
 type isContent_Kind interface {
 	isContent_Kind()
 }
@@ -87,7 +192,37 @@ type Content_Text struct {
 	Text *Text `protobuf:"bytes,1,opt,name=text,proto3,oneof"`
 }
 
+type Content_Media struct {
+	Media *Media `protobuf:"bytes,2,opt,name=media,proto3,oneof"`
+}
+
+type Content_Location struct {
+	Location *Location `protobuf:"bytes,3,opt,name=location,proto3,oneof"`
+}
+
+type Content_Card struct {
+	Card *Card `protobuf:"bytes,4,opt,name=card,proto3,oneof"`
+}
+
+type Content_Forward struct {
+	Forward *Forward `protobuf:"bytes,5,opt,name=forward,proto3,oneof"`
+}
+
+type Content_Custom struct {
+	Custom *Custom `protobuf:"bytes,6,opt,name=custom,proto3,oneof"`
+}
+
 func (*Content_Text) isContent_Kind() {}
+
+func (*Content_Media) isContent_Kind() {}
+
+func (*Content_Location) isContent_Kind() {}
+
+func (*Content_Card) isContent_Kind() {}
+
+func (*Content_Forward) isContent_Kind() {}
+
+func (*Content_Custom) isContent_Kind() {}
 
 // Text is valid UTF-8 without NUL, 64 KiB at most.
 type Text struct {
@@ -134,6 +269,444 @@ func (x *Text) GetText() string {
 	return ""
 }
 
+// Media is something kept elsewhere, and what is needed to show it before it is fetched.
+type Media struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  MediaKind              `protobuf:"varint,1,opt,name=kind,proto3,enum=annal.log.v1.MediaKind" json:"kind,omitempty"`
+	// Where it is; 2 KiB at most.
+	Url  string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// As in RFC 6838, such as image/webp.
+	MimeType string `protobuf:"bytes,4,opt,name=mime_type,json=mimeType,proto3" json:"mime_type,omitempty"`
+	Bytes    uint64 `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// In pixels; 0 if unknown or none.
+	Width      uint32 `protobuf:"varint,6,opt,name=width,proto3" json:"width,omitempty"`
+	Height     uint32 `protobuf:"varint,7,opt,name=height,proto3" json:"height,omitempty"`
+	DurationMs uint32 `protobuf:"varint,8,opt,name=duration_ms,json=durationMs,proto3" json:"duration_ms,omitempty"`
+	// A very small picture; 4 KiB at most.
+	Preview []byte `protobuf:"bytes,9,opt,name=preview,proto3" json:"preview,omitempty"`
+	// What is said with it; a text's rules apply, but it may be empty.
+	Caption       string `protobuf:"bytes,10,opt,name=caption,proto3" json:"caption,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Media) Reset() {
+	*x = Media{}
+	mi := &file_annal_log_v1_body_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Media) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Media) ProtoMessage() {}
+
+func (x *Media) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_body_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Media.ProtoReflect.Descriptor instead.
+func (*Media) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_body_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Media) GetKind() MediaKind {
+	if x != nil {
+		return x.Kind
+	}
+	return MediaKind_MEDIA_KIND_UNSPECIFIED
+}
+
+func (x *Media) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *Media) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Media) GetMimeType() string {
+	if x != nil {
+		return x.MimeType
+	}
+	return ""
+}
+
+func (x *Media) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Media) GetWidth() uint32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *Media) GetHeight() uint32 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Media) GetDurationMs() uint32 {
+	if x != nil {
+		return x.DurationMs
+	}
+	return 0
+}
+
+func (x *Media) GetPreview() []byte {
+	if x != nil {
+		return x.Preview
+	}
+	return nil
+}
+
+func (x *Media) GetCaption() string {
+	if x != nil {
+		return x.Caption
+	}
+	return ""
+}
+
+// Location is a place on earth, in 10^-7 degrees, WGS 84.
+type Location struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	LatitudeE7    int32                  `protobuf:"varint,1,opt,name=latitude_e7,json=latitudeE7,proto3" json:"latitude_e7,omitempty"`
+	LongitudeE7   int32                  `protobuf:"varint,2,opt,name=longitude_e7,json=longitudeE7,proto3" json:"longitude_e7,omitempty"`
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Address       string                 `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Location) Reset() {
+	*x = Location{}
+	mi := &file_annal_log_v1_body_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Location) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Location) ProtoMessage() {}
+
+func (x *Location) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_body_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Location.ProtoReflect.Descriptor instead.
+func (*Location) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_body_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Location) GetLatitudeE7() int32 {
+	if x != nil {
+		return x.LatitudeE7
+	}
+	return 0
+}
+
+func (x *Location) GetLongitudeE7() int32 {
+	if x != nil {
+		return x.LongitudeE7
+	}
+	return 0
+}
+
+func (x *Location) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Location) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+// Card shows a person or a session: exactly one of user and session is set.
+type Card struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Session       string                 `protobuf:"bytes,2,opt,name=session,proto3" json:"session,omitempty"`
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Avatar        string                 `protobuf:"bytes,4,opt,name=avatar,proto3" json:"avatar,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Card) Reset() {
+	*x = Card{}
+	mi := &file_annal_log_v1_body_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Card) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Card) ProtoMessage() {}
+
+func (x *Card) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_body_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Card.ProtoReflect.Descriptor instead.
+func (*Card) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_body_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Card) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Card) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Card) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Card) GetAvatar() string {
+	if x != nil {
+		return x.Avatar
+	}
+	return ""
+}
+
+// Forward is a part of a conversation shown in another one, as its sender says it was.
+type Forward struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Title string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// 100 at most; none is a forward itself.
+	Messages      []*Forwarded `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Forward) Reset() {
+	*x = Forward{}
+	mi := &file_annal_log_v1_body_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Forward) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Forward) ProtoMessage() {}
+
+func (x *Forward) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_body_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Forward.ProtoReflect.Descriptor instead.
+func (*Forward) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_body_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Forward) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Forward) GetMessages() []*Forwarded {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+type Forwarded struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	User  string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// The user's name at the time.
+	Name          string   `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	TimeMs        int64    `protobuf:"varint,3,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
+	Content       *Content `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Forwarded) Reset() {
+	*x = Forwarded{}
+	mi := &file_annal_log_v1_body_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Forwarded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Forwarded) ProtoMessage() {}
+
+func (x *Forwarded) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_body_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Forwarded.ProtoReflect.Descriptor instead.
+func (*Forwarded) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_body_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Forwarded) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Forwarded) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Forwarded) GetTimeMs() int64 {
+	if x != nil {
+		return x.TimeMs
+	}
+	return 0
+}
+
+func (x *Forwarded) GetContent() *Content {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+// Custom is what only the applications understand.
+type Custom struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Such as com.example.poll.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// JSON, 64 KiB at most.
+	Json          string `protobuf:"bytes,2,opt,name=json,proto3" json:"json,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Custom) Reset() {
+	*x = Custom{}
+	mi := &file_annal_log_v1_body_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Custom) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Custom) ProtoMessage() {}
+
+func (x *Custom) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_body_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Custom.ProtoReflect.Descriptor instead.
+func (*Custom) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_body_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Custom) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Custom) GetJson() string {
+	if x != nil {
+		return x.Json
+	}
+	return ""
+}
+
 // Sealed is content or an address encrypted under a person's or session's key.
 type Sealed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -146,7 +719,7 @@ type Sealed struct {
 
 func (x *Sealed) Reset() {
 	*x = Sealed{}
-	mi := &file_annal_log_v1_body_proto_msgTypes[2]
+	mi := &file_annal_log_v1_body_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -158,7 +731,7 @@ func (x *Sealed) String() string {
 func (*Sealed) ProtoMessage() {}
 
 func (x *Sealed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_body_proto_msgTypes[2]
+	mi := &file_annal_log_v1_body_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -171,7 +744,7 @@ func (x *Sealed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sealed.ProtoReflect.Descriptor instead.
 func (*Sealed) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_body_proto_rawDescGZIP(), []int{2}
+	return file_annal_log_v1_body_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Sealed) GetKeyId() string {
@@ -212,7 +785,7 @@ type Body struct {
 
 func (x *Body) Reset() {
 	*x = Body{}
-	mi := &file_annal_log_v1_body_proto_msgTypes[3]
+	mi := &file_annal_log_v1_body_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -224,7 +797,7 @@ func (x *Body) String() string {
 func (*Body) ProtoMessage() {}
 
 func (x *Body) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_body_proto_msgTypes[3]
+	mi := &file_annal_log_v1_body_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -237,7 +810,7 @@ func (x *Body) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Body.ProtoReflect.Descriptor instead.
 func (*Body) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_body_proto_rawDescGZIP(), []int{3}
+	return file_annal_log_v1_body_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Body) GetForm() isBody_Form {
@@ -302,7 +875,7 @@ type Address struct {
 
 func (x *Address) Reset() {
 	*x = Address{}
-	mi := &file_annal_log_v1_body_proto_msgTypes[4]
+	mi := &file_annal_log_v1_body_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -314,7 +887,7 @@ func (x *Address) String() string {
 func (*Address) ProtoMessage() {}
 
 func (x *Address) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_body_proto_msgTypes[4]
+	mi := &file_annal_log_v1_body_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -327,7 +900,7 @@ func (x *Address) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Address.ProtoReflect.Descriptor instead.
 func (*Address) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_body_proto_rawDescGZIP(), []int{4}
+	return file_annal_log_v1_body_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Address) GetForm() isAddress_Form {
@@ -375,12 +948,52 @@ var File_annal_log_v1_body_proto protoreflect.FileDescriptor
 
 const file_annal_log_v1_body_proto_rawDesc = "" +
 	"\n" +
-	"\x17annal/log/v1/body.proto\x12\fannal.log.v1\";\n" +
+	"\x17annal/log/v1/body.proto\x12\fannal.log.v1\"\xab\x02\n" +
 	"\aContent\x12(\n" +
-	"\x04text\x18\x01 \x01(\v2\x12.annal.log.v1.TextH\x00R\x04textB\x06\n" +
+	"\x04text\x18\x01 \x01(\v2\x12.annal.log.v1.TextH\x00R\x04text\x12+\n" +
+	"\x05media\x18\x02 \x01(\v2\x13.annal.log.v1.MediaH\x00R\x05media\x124\n" +
+	"\blocation\x18\x03 \x01(\v2\x16.annal.log.v1.LocationH\x00R\blocation\x12(\n" +
+	"\x04card\x18\x04 \x01(\v2\x12.annal.log.v1.CardH\x00R\x04card\x121\n" +
+	"\aforward\x18\x05 \x01(\v2\x15.annal.log.v1.ForwardH\x00R\aforward\x12.\n" +
+	"\x06custom\x18\x06 \x01(\v2\x14.annal.log.v1.CustomH\x00R\x06customB\x06\n" +
 	"\x04kind\"\x1a\n" +
 	"\x04Text\x12\x12\n" +
-	"\x04text\x18\x01 \x01(\tR\x04text\"U\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\"\x90\x02\n" +
+	"\x05Media\x12+\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x17.annal.log.v1.MediaKindR\x04kind\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x1b\n" +
+	"\tmime_type\x18\x04 \x01(\tR\bmimeType\x12\x14\n" +
+	"\x05bytes\x18\x05 \x01(\x04R\x05bytes\x12\x14\n" +
+	"\x05width\x18\x06 \x01(\rR\x05width\x12\x16\n" +
+	"\x06height\x18\a \x01(\rR\x06height\x12\x1f\n" +
+	"\vduration_ms\x18\b \x01(\rR\n" +
+	"durationMs\x12\x18\n" +
+	"\apreview\x18\t \x01(\fR\apreview\x12\x18\n" +
+	"\acaption\x18\n" +
+	" \x01(\tR\acaption\"|\n" +
+	"\bLocation\x12\x1f\n" +
+	"\vlatitude_e7\x18\x01 \x01(\x05R\n" +
+	"latitudeE7\x12!\n" +
+	"\flongitude_e7\x18\x02 \x01(\x05R\vlongitudeE7\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x18\n" +
+	"\aaddress\x18\x04 \x01(\tR\aaddress\"`\n" +
+	"\x04Card\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12\x18\n" +
+	"\asession\x18\x02 \x01(\tR\asession\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x16\n" +
+	"\x06avatar\x18\x04 \x01(\tR\x06avatar\"T\n" +
+	"\aForward\x12\x14\n" +
+	"\x05title\x18\x01 \x01(\tR\x05title\x123\n" +
+	"\bmessages\x18\x02 \x03(\v2\x17.annal.log.v1.ForwardedR\bmessages\"}\n" +
+	"\tForwarded\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x17\n" +
+	"\atime_ms\x18\x03 \x01(\x03R\x06timeMs\x12/\n" +
+	"\acontent\x18\x04 \x01(\v2\x15.annal.log.v1.ContentR\acontent\"0\n" +
+	"\x06Custom\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
+	"\x04json\x18\x02 \x01(\tR\x04json\"U\n" +
 	"\x06Sealed\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x14\n" +
 	"\x05nonce\x18\x02 \x01(\fR\x05nonce\x12\x1e\n" +
@@ -395,7 +1008,13 @@ const file_annal_log_v1_body_proto_rawDesc = "" +
 	"\aAddress\x12\x16\n" +
 	"\x05plain\x18\x01 \x01(\tH\x00R\x05plain\x12.\n" +
 	"\x06sealed\x18\x02 \x01(\v2\x14.annal.log.v1.SealedH\x00R\x06sealedB\x06\n" +
-	"\x04formB\x8d\x01\n" +
+	"\x04form*~\n" +
+	"\tMediaKind\x12\x1a\n" +
+	"\x16MEDIA_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10MEDIA_KIND_IMAGE\x10\x01\x12\x13\n" +
+	"\x0fMEDIA_KIND_FILE\x10\x02\x12\x14\n" +
+	"\x10MEDIA_KIND_AUDIO\x10\x03\x12\x14\n" +
+	"\x10MEDIA_KIND_VIDEO\x10\x04B\x8d\x01\n" +
 	"\x10com.annal.log.v1B\tBodyProtoP\x01Z\x1cannal/gen/annal/log/v1;logv1\xa2\x02\x03ALX\xaa\x02\fAnnal.Log.V1\xca\x02\fAnnal\\Log\\V1\xe2\x02\x18Annal\\Log\\V1\\GPBMetadata\xea\x02\x0eAnnal::Log::V1b\x06proto3"
 
 var (
@@ -410,24 +1029,40 @@ func file_annal_log_v1_body_proto_rawDescGZIP() []byte {
 	return file_annal_log_v1_body_proto_rawDescData
 }
 
-var file_annal_log_v1_body_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_annal_log_v1_body_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_annal_log_v1_body_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_annal_log_v1_body_proto_goTypes = []any{
-	(*Content)(nil), // 0: annal.log.v1.Content
-	(*Text)(nil),    // 1: annal.log.v1.Text
-	(*Sealed)(nil),  // 2: annal.log.v1.Sealed
-	(*Body)(nil),    // 3: annal.log.v1.Body
-	(*Address)(nil), // 4: annal.log.v1.Address
+	(MediaKind)(0),    // 0: annal.log.v1.MediaKind
+	(*Content)(nil),   // 1: annal.log.v1.Content
+	(*Text)(nil),      // 2: annal.log.v1.Text
+	(*Media)(nil),     // 3: annal.log.v1.Media
+	(*Location)(nil),  // 4: annal.log.v1.Location
+	(*Card)(nil),      // 5: annal.log.v1.Card
+	(*Forward)(nil),   // 6: annal.log.v1.Forward
+	(*Forwarded)(nil), // 7: annal.log.v1.Forwarded
+	(*Custom)(nil),    // 8: annal.log.v1.Custom
+	(*Sealed)(nil),    // 9: annal.log.v1.Sealed
+	(*Body)(nil),      // 10: annal.log.v1.Body
+	(*Address)(nil),   // 11: annal.log.v1.Address
 }
 var file_annal_log_v1_body_proto_depIdxs = []int32{
-	1, // 0: annal.log.v1.Content.text:type_name -> annal.log.v1.Text
-	0, // 1: annal.log.v1.Body.plain:type_name -> annal.log.v1.Content
-	2, // 2: annal.log.v1.Body.sealed:type_name -> annal.log.v1.Sealed
-	2, // 3: annal.log.v1.Address.sealed:type_name -> annal.log.v1.Sealed
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	2,  // 0: annal.log.v1.Content.text:type_name -> annal.log.v1.Text
+	3,  // 1: annal.log.v1.Content.media:type_name -> annal.log.v1.Media
+	4,  // 2: annal.log.v1.Content.location:type_name -> annal.log.v1.Location
+	5,  // 3: annal.log.v1.Content.card:type_name -> annal.log.v1.Card
+	6,  // 4: annal.log.v1.Content.forward:type_name -> annal.log.v1.Forward
+	8,  // 5: annal.log.v1.Content.custom:type_name -> annal.log.v1.Custom
+	0,  // 6: annal.log.v1.Media.kind:type_name -> annal.log.v1.MediaKind
+	7,  // 7: annal.log.v1.Forward.messages:type_name -> annal.log.v1.Forwarded
+	1,  // 8: annal.log.v1.Forwarded.content:type_name -> annal.log.v1.Content
+	1,  // 9: annal.log.v1.Body.plain:type_name -> annal.log.v1.Content
+	9,  // 10: annal.log.v1.Body.sealed:type_name -> annal.log.v1.Sealed
+	9,  // 11: annal.log.v1.Address.sealed:type_name -> annal.log.v1.Sealed
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_annal_log_v1_body_proto_init() }
@@ -437,12 +1072,17 @@ func file_annal_log_v1_body_proto_init() {
 	}
 	file_annal_log_v1_body_proto_msgTypes[0].OneofWrappers = []any{
 		(*Content_Text)(nil),
+		(*Content_Media)(nil),
+		(*Content_Location)(nil),
+		(*Content_Card)(nil),
+		(*Content_Forward)(nil),
+		(*Content_Custom)(nil),
 	}
-	file_annal_log_v1_body_proto_msgTypes[3].OneofWrappers = []any{
+	file_annal_log_v1_body_proto_msgTypes[9].OneofWrappers = []any{
 		(*Body_Plain)(nil),
 		(*Body_Sealed)(nil),
 	}
-	file_annal_log_v1_body_proto_msgTypes[4].OneofWrappers = []any{
+	file_annal_log_v1_body_proto_msgTypes[10].OneofWrappers = []any{
 		(*Address_Plain)(nil),
 		(*Address_Sealed)(nil),
 	}
@@ -451,13 +1091,14 @@ func file_annal_log_v1_body_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_log_v1_body_proto_rawDesc), len(file_annal_log_v1_body_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   5,
+			NumEnums:      1,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_annal_log_v1_body_proto_goTypes,
 		DependencyIndexes: file_annal_log_v1_body_proto_depIdxs,
+		EnumInfos:         file_annal_log_v1_body_proto_enumTypes,
 		MessageInfos:      file_annal_log_v1_body_proto_msgTypes,
 	}.Build()
 	File_annal_log_v1_body_proto = out.File

@@ -44,6 +44,24 @@ type Command struct {
 	//	*Command_Override
 	//	*Command_Delete
 	//	*Command_MarkRead
+	//	*Command_SetInfo
+	//	*Command_SetPolicy
+	//	*Command_SetRole
+	//	*Command_Mute
+	//	*Command_Dismiss
+	//	*Command_Ask
+	//	*Command_Refuse
+	//	*Command_Invite
+	//	*Command_Uninvite
+	//	*Command_React
+	//	*Command_Pin
+	//	*Command_MarkDelivered
+	//	*Command_Contact
+	//	*Command_Report
+	//	*Command_Hide
+	//	*Command_SetSession
+	//	*Command_SetDevice
+	//	*Command_CloseAccount
 	Op            isCommand_Op `protobuf_oneof:"op"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -218,6 +236,168 @@ func (x *Command) GetMarkRead() *MarkRead {
 	return nil
 }
 
+func (x *Command) GetSetInfo() *SetInfo {
+	if x != nil {
+		if x, ok := x.Op.(*Command_SetInfo); ok {
+			return x.SetInfo
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetSetPolicy() *SetPolicy {
+	if x != nil {
+		if x, ok := x.Op.(*Command_SetPolicy); ok {
+			return x.SetPolicy
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetSetRole() *SetRole {
+	if x != nil {
+		if x, ok := x.Op.(*Command_SetRole); ok {
+			return x.SetRole
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetMute() *Mute {
+	if x != nil {
+		if x, ok := x.Op.(*Command_Mute); ok {
+			return x.Mute
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetDismiss() *Dismiss {
+	if x != nil {
+		if x, ok := x.Op.(*Command_Dismiss); ok {
+			return x.Dismiss
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetAsk() *Ask {
+	if x != nil {
+		if x, ok := x.Op.(*Command_Ask); ok {
+			return x.Ask
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetRefuse() *Refuse {
+	if x != nil {
+		if x, ok := x.Op.(*Command_Refuse); ok {
+			return x.Refuse
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetInvite() *Invite {
+	if x != nil {
+		if x, ok := x.Op.(*Command_Invite); ok {
+			return x.Invite
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetUninvite() *Uninvite {
+	if x != nil {
+		if x, ok := x.Op.(*Command_Uninvite); ok {
+			return x.Uninvite
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetReact() *React {
+	if x != nil {
+		if x, ok := x.Op.(*Command_React); ok {
+			return x.React
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetPin() *Pin {
+	if x != nil {
+		if x, ok := x.Op.(*Command_Pin); ok {
+			return x.Pin
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetMarkDelivered() *MarkDelivered {
+	if x != nil {
+		if x, ok := x.Op.(*Command_MarkDelivered); ok {
+			return x.MarkDelivered
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetContact() *Contact {
+	if x != nil {
+		if x, ok := x.Op.(*Command_Contact); ok {
+			return x.Contact
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetReport() *Report {
+	if x != nil {
+		if x, ok := x.Op.(*Command_Report); ok {
+			return x.Report
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetHide() *Hide {
+	if x != nil {
+		if x, ok := x.Op.(*Command_Hide); ok {
+			return x.Hide
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetSetSession() *SetSession {
+	if x != nil {
+		if x, ok := x.Op.(*Command_SetSession); ok {
+			return x.SetSession
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetSetDevice() *SetDevice {
+	if x != nil {
+		if x, ok := x.Op.(*Command_SetDevice); ok {
+			return x.SetDevice
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetCloseAccount() *CloseAccount {
+	if x != nil {
+		if x, ok := x.Op.(*Command_CloseAccount); ok {
+			return x.CloseAccount
+		}
+	}
+	return nil
+}
+
 type isCommand_Op interface {
 	isCommand_Op()
 }
@@ -262,6 +442,78 @@ type Command_MarkRead struct {
 	MarkRead *MarkRead `protobuf:"bytes,19,opt,name=mark_read,json=markRead,proto3,oneof"`
 }
 
+type Command_SetInfo struct {
+	SetInfo *SetInfo `protobuf:"bytes,20,opt,name=set_info,json=setInfo,proto3,oneof"`
+}
+
+type Command_SetPolicy struct {
+	SetPolicy *SetPolicy `protobuf:"bytes,21,opt,name=set_policy,json=setPolicy,proto3,oneof"`
+}
+
+type Command_SetRole struct {
+	SetRole *SetRole `protobuf:"bytes,22,opt,name=set_role,json=setRole,proto3,oneof"`
+}
+
+type Command_Mute struct {
+	Mute *Mute `protobuf:"bytes,23,opt,name=mute,proto3,oneof"`
+}
+
+type Command_Dismiss struct {
+	Dismiss *Dismiss `protobuf:"bytes,24,opt,name=dismiss,proto3,oneof"`
+}
+
+type Command_Ask struct {
+	Ask *Ask `protobuf:"bytes,25,opt,name=ask,proto3,oneof"`
+}
+
+type Command_Refuse struct {
+	Refuse *Refuse `protobuf:"bytes,26,opt,name=refuse,proto3,oneof"`
+}
+
+type Command_Invite struct {
+	Invite *Invite `protobuf:"bytes,27,opt,name=invite,proto3,oneof"`
+}
+
+type Command_Uninvite struct {
+	Uninvite *Uninvite `protobuf:"bytes,28,opt,name=uninvite,proto3,oneof"`
+}
+
+type Command_React struct {
+	React *React `protobuf:"bytes,29,opt,name=react,proto3,oneof"`
+}
+
+type Command_Pin struct {
+	Pin *Pin `protobuf:"bytes,30,opt,name=pin,proto3,oneof"`
+}
+
+type Command_MarkDelivered struct {
+	MarkDelivered *MarkDelivered `protobuf:"bytes,31,opt,name=mark_delivered,json=markDelivered,proto3,oneof"`
+}
+
+type Command_Contact struct {
+	Contact *Contact `protobuf:"bytes,32,opt,name=contact,proto3,oneof"`
+}
+
+type Command_Report struct {
+	Report *Report `protobuf:"bytes,33,opt,name=report,proto3,oneof"`
+}
+
+type Command_Hide struct {
+	Hide *Hide `protobuf:"bytes,34,opt,name=hide,proto3,oneof"`
+}
+
+type Command_SetSession struct {
+	SetSession *SetSession `protobuf:"bytes,35,opt,name=set_session,json=setSession,proto3,oneof"`
+}
+
+type Command_SetDevice struct {
+	SetDevice *SetDevice `protobuf:"bytes,36,opt,name=set_device,json=setDevice,proto3,oneof"`
+}
+
+type Command_CloseAccount struct {
+	CloseAccount *CloseAccount `protobuf:"bytes,37,opt,name=close_account,json=closeAccount,proto3,oneof"`
+}
+
 func (*Command_Create) isCommand_Op() {}
 
 func (*Command_Add) isCommand_Op() {}
@@ -282,6 +534,42 @@ func (*Command_Delete) isCommand_Op() {}
 
 func (*Command_MarkRead) isCommand_Op() {}
 
+func (*Command_SetInfo) isCommand_Op() {}
+
+func (*Command_SetPolicy) isCommand_Op() {}
+
+func (*Command_SetRole) isCommand_Op() {}
+
+func (*Command_Mute) isCommand_Op() {}
+
+func (*Command_Dismiss) isCommand_Op() {}
+
+func (*Command_Ask) isCommand_Op() {}
+
+func (*Command_Refuse) isCommand_Op() {}
+
+func (*Command_Invite) isCommand_Op() {}
+
+func (*Command_Uninvite) isCommand_Op() {}
+
+func (*Command_React) isCommand_Op() {}
+
+func (*Command_Pin) isCommand_Op() {}
+
+func (*Command_MarkDelivered) isCommand_Op() {}
+
+func (*Command_Contact) isCommand_Op() {}
+
+func (*Command_Report) isCommand_Op() {}
+
+func (*Command_Hide) isCommand_Op() {}
+
+func (*Command_SetSession) isCommand_Op() {}
+
+func (*Command_SetDevice) isCommand_Op() {}
+
+func (*Command_CloseAccount) isCommand_Op() {}
+
 type Create struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Kind  Kind                   `protobuf:"varint,1,opt,name=kind,proto3,enum=annal.log.v1.Kind" json:"kind,omitempty"`
@@ -289,8 +577,10 @@ type Create struct {
 	Members []*NewMember `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`
 	Policy  *Policy      `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
 	// The timeline starts at base + 1; service tokens only.
-	Base          uint64 `protobuf:"varint,4,opt,name=base,proto3" json:"base,omitempty"`
-	Name          string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	Base uint64 `protobuf:"varint,4,opt,name=base,proto3" json:"base,omitempty"`
+	Name string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	// What the other one of a direct session reads, where joining is by approval.
+	Text          string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -356,6 +646,13 @@ func (x *Create) GetBase() uint64 {
 func (x *Create) GetName() string {
 	if x != nil {
 		return x.Name
+	}
+	return ""
+}
+
+func (x *Create) GetText() string {
+	if x != nil {
+		return x.Text
 	}
 	return ""
 }
@@ -449,7 +746,9 @@ func (x *Remove) GetUsers() []string {
 }
 
 type Join struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// SHA-256 of an invite's code: who holds one may come in whatever the policy says.
+	Invite        []byte `protobuf:"bytes,1,opt,name=invite,proto3" json:"invite,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -482,6 +781,13 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
 	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Join) GetInvite() []byte {
+	if x != nil {
+		return x.Invite
+	}
+	return nil
 }
 
 type Leave struct {
@@ -523,6 +829,7 @@ func (*Leave) Descriptor() ([]byte, []int) {
 type Send struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Body          *Body                  `protobuf:"bytes,1,opt,name=body,proto3" json:"body,omitempty"`
+	Refs          *Refs                  `protobuf:"bytes,2,opt,name=refs,proto3" json:"refs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -560,6 +867,13 @@ func (*Send) Descriptor() ([]byte, []int) {
 func (x *Send) GetBody() *Body {
 	if x != nil {
 		return x.Body
+	}
+	return nil
+}
+
+func (x *Send) GetRefs() *Refs {
+	if x != nil {
+		return x.Refs
 	}
 	return nil
 }
@@ -662,8 +976,10 @@ func (x *Override) GetBody() *Body {
 
 // Delete removes a message for all.
 type Delete struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Seq   uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	// 1 KiB at most; for whoever moderates.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -703,6 +1019,13 @@ func (x *Delete) GetSeq() uint64 {
 		return x.Seq
 	}
 	return 0
+}
+
+func (x *Delete) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
 }
 
 type MarkRead struct {
@@ -749,11 +1072,910 @@ func (x *MarkRead) GetSeq() uint64 {
 	return 0
 }
 
+type SetInfo struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Info          *InfoChange            `protobuf:"bytes,1,opt,name=info,proto3" json:"info,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetInfo) Reset() {
+	*x = SetInfo{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetInfo) ProtoMessage() {}
+
+func (x *SetInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetInfo.ProtoReflect.Descriptor instead.
+func (*SetInfo) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SetInfo) GetInfo() *InfoChange {
+	if x != nil {
+		return x.Info
+	}
+	return nil
+}
+
+type SetPolicy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Policy        *PolicyChange          `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetPolicy) Reset() {
+	*x = SetPolicy{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetPolicy) ProtoMessage() {}
+
+func (x *SetPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetPolicy.ProtoReflect.Descriptor instead.
+func (*SetPolicy) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *SetPolicy) GetPolicy() *PolicyChange {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+// SetRole changes a member's role. Giving ownership makes the owner of before an admin.
+type SetRole struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Role          Role                   `protobuf:"varint,2,opt,name=role,proto3,enum=annal.log.v1.Role" json:"role,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetRole) Reset() {
+	*x = SetRole{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetRole) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetRole) ProtoMessage() {}
+
+func (x *SetRole) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetRole.ProtoReflect.Descriptor instead.
+func (*SetRole) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *SetRole) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *SetRole) GetRole() Role {
+	if x != nil {
+		return x.Role
+	}
+	return Role_ROLE_UNSPECIFIED
+}
+
+// Mute keeps people from writing until a time: those named, or without any everybody below
+// admin. A time that has passed ends it.
+type Mute struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Users         []string               `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	UntilMs       int64                  `protobuf:"varint,2,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Mute) Reset() {
+	*x = Mute{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Mute) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Mute) ProtoMessage() {}
+
+func (x *Mute) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Mute.ProtoReflect.Descriptor instead.
+func (*Mute) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Mute) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *Mute) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+// Dismiss closes the session for all.
+type Dismiss struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Dismiss) Reset() {
+	*x = Dismiss{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Dismiss) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Dismiss) ProtoMessage() {}
+
+func (x *Dismiss) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Dismiss.ProtoReflect.Descriptor instead.
+func (*Dismiss) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{15}
+}
+
+// Ask asks to be let in, where the policy says by approval.
+type Ask struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ask) Reset() {
+	*x = Ask{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ask) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ask) ProtoMessage() {}
+
+func (x *Ask) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ask.ProtoReflect.Descriptor instead.
+func (*Ask) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Ask) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// Refuse answers those who ask; adding them lets them in.
+type Refuse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Users         []string               `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refuse) Reset() {
+	*x = Refuse{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refuse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refuse) ProtoMessage() {}
+
+func (x *Refuse) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refuse.ProtoReflect.Descriptor instead.
+func (*Refuse) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Refuse) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+// Invite makes a code good for coming in.
+type Invite struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// SHA-256 of the code, which stands nowhere in the log.
+	CodeSha256 []byte `protobuf:"bytes,1,opt,name=code_sha256,json=codeSha256,proto3" json:"code_sha256,omitempty"`
+	// 0: it does not expire.
+	ExpiresMs int64 `protobuf:"varint,2,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
+	// 0: any number.
+	Uses          uint32 `protobuf:"varint,3,opt,name=uses,proto3" json:"uses,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Invite) Reset() {
+	*x = Invite{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Invite) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Invite) ProtoMessage() {}
+
+func (x *Invite) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Invite.ProtoReflect.Descriptor instead.
+func (*Invite) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Invite) GetCodeSha256() []byte {
+	if x != nil {
+		return x.CodeSha256
+	}
+	return nil
+}
+
+func (x *Invite) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
+func (x *Invite) GetUses() uint32 {
+	if x != nil {
+		return x.Uses
+	}
+	return 0
+}
+
+type Uninvite struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	CodeSha256    []byte                 `protobuf:"bytes,1,opt,name=code_sha256,json=codeSha256,proto3" json:"code_sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Uninvite) Reset() {
+	*x = Uninvite{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Uninvite) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Uninvite) ProtoMessage() {}
+
+func (x *Uninvite) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Uninvite.ProtoReflect.Descriptor instead.
+func (*Uninvite) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Uninvite) GetCodeSha256() []byte {
+	if x != nil {
+		return x.CodeSha256
+	}
+	return nil
+}
+
+type React struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Seq   uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	// 64 bytes at most.
+	Emoji string `protobuf:"bytes,2,opt,name=emoji,proto3" json:"emoji,omitempty"`
+	// Takes it back.
+	Off           bool `protobuf:"varint,3,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *React) Reset() {
+	*x = React{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *React) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*React) ProtoMessage() {}
+
+func (x *React) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use React.ProtoReflect.Descriptor instead.
+func (*React) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *React) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *React) GetEmoji() string {
+	if x != nil {
+		return x.Emoji
+	}
+	return ""
+}
+
+func (x *React) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+type Pin struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	Off           bool                   `protobuf:"varint,2,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pin) Reset() {
+	*x = Pin{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pin) ProtoMessage() {}
+
+func (x *Pin) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pin.ProtoReflect.Descriptor instead.
+func (*Pin) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Pin) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Pin) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+type MarkDelivered struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MarkDelivered) Reset() {
+	*x = MarkDelivered{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MarkDelivered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MarkDelivered) ProtoMessage() {}
+
+func (x *MarkDelivered) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MarkDelivered.ProtoReflect.Descriptor instead.
+func (*MarkDelivered) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *MarkDelivered) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+type Contact struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Step  ContactStep            `protobuf:"varint,1,opt,name=step,proto3,enum=annal.log.v1.ContactStep" json:"step,omitempty"`
+	// With asking; 1 KiB at most.
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Contact) Reset() {
+	*x = Contact{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Contact) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Contact) ProtoMessage() {}
+
+func (x *Contact) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Contact.ProtoReflect.Descriptor instead.
+func (*Contact) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Contact) GetStep() ContactStep {
+	if x != nil {
+		return x.Step
+	}
+	return ContactStep_CONTACT_STEP_UNSPECIFIED
+}
+
+func (x *Contact) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// Report tells admins and operators of a message.
+type Report struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Seq   uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	// 1 KiB at most.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Report) Reset() {
+	*x = Report{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Report) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Report) ProtoMessage() {}
+
+func (x *Report) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Report.ProtoReflect.Descriptor instead.
+func (*Report) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Report) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Report) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Hide deletes messages of a session for the user alone. In the user's self session.
+type Hide struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seqs          []uint64               `protobuf:"varint,2,rep,packed,name=seqs,proto3" json:"seqs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hide) Reset() {
+	*x = Hide{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hide) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hide) ProtoMessage() {}
+
+func (x *Hide) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hide.ProtoReflect.Descriptor instead.
+func (*Hide) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Hide) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Hide) GetSeqs() []uint64 {
+	if x != nil {
+		return x.Seqs
+	}
+	return nil
+}
+
+// SetSession changes how a session is shown to the user. In the user's self session.
+type SetSession struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Settings      *SessionSettings       `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetSession) Reset() {
+	*x = SetSession{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetSession) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetSession) ProtoMessage() {}
+
+func (x *SetSession) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetSession.ProtoReflect.Descriptor instead.
+func (*SetSession) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *SetSession) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *SetSession) GetSettings() *SessionSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+// SetDevice registers a device of the user's, or with off forgets it. In the user's self session.
+type SetDevice struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Device        string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	Push          *PushToken             `protobuf:"bytes,2,opt,name=push,proto3" json:"push,omitempty"`
+	Off           bool                   `protobuf:"varint,3,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetDevice) Reset() {
+	*x = SetDevice{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetDevice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetDevice) ProtoMessage() {}
+
+func (x *SetDevice) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetDevice.ProtoReflect.Descriptor instead.
+func (*SetDevice) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *SetDevice) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *SetDevice) GetPush() *PushToken {
+	if x != nil {
+		return x.Push
+	}
+	return nil
+}
+
+func (x *SetDevice) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+// CloseAccount ends the user's self session, and then, one by one, the user's part in all others.
+type CloseAccount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CloseAccount) Reset() {
+	*x = CloseAccount{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CloseAccount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CloseAccount) ProtoMessage() {}
+
+func (x *CloseAccount) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CloseAccount.ProtoReflect.Descriptor instead.
+func (*CloseAccount) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{28}
+}
+
 var File_annal_log_v1_command_proto protoreflect.FileDescriptor
 
 const file_annal_log_v1_command_proto_rawDesc = "" +
 	"\n" +
-	"\x1aannal/log/v1/command.proto\x12\fannal.log.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/context.proto\x1a\x1aannal/log/v1/session.proto\"\xd3\x05\n" +
+	"\x1aannal/log/v1/command.proto\x12\fannal.log.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/context.proto\x1a\x1aannal/log/v1/session.proto\"\xf0\f\n" +
 	"\aCommand\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12)\n" +
 	"\x05actor\x18\x02 \x01(\v2\x13.annal.log.v1.ActorR\x05actor\x12\x1b\n" +
@@ -771,31 +1993,107 @@ const file_annal_log_v1_command_proto_rawDesc = "" +
 	"\x06revoke\x18\x10 \x01(\v2\x14.annal.log.v1.RevokeH\x00R\x06revoke\x124\n" +
 	"\boverride\x18\x11 \x01(\v2\x16.annal.log.v1.OverrideH\x00R\boverride\x12.\n" +
 	"\x06delete\x18\x12 \x01(\v2\x14.annal.log.v1.DeleteH\x00R\x06delete\x125\n" +
-	"\tmark_read\x18\x13 \x01(\v2\x16.annal.log.v1.MarkReadH\x00R\bmarkReadB\x04\n" +
-	"\x02op\"\xb9\x01\n" +
+	"\tmark_read\x18\x13 \x01(\v2\x16.annal.log.v1.MarkReadH\x00R\bmarkRead\x122\n" +
+	"\bset_info\x18\x14 \x01(\v2\x15.annal.log.v1.SetInfoH\x00R\asetInfo\x128\n" +
+	"\n" +
+	"set_policy\x18\x15 \x01(\v2\x17.annal.log.v1.SetPolicyH\x00R\tsetPolicy\x122\n" +
+	"\bset_role\x18\x16 \x01(\v2\x15.annal.log.v1.SetRoleH\x00R\asetRole\x12(\n" +
+	"\x04mute\x18\x17 \x01(\v2\x12.annal.log.v1.MuteH\x00R\x04mute\x121\n" +
+	"\adismiss\x18\x18 \x01(\v2\x15.annal.log.v1.DismissH\x00R\adismiss\x12%\n" +
+	"\x03ask\x18\x19 \x01(\v2\x11.annal.log.v1.AskH\x00R\x03ask\x12.\n" +
+	"\x06refuse\x18\x1a \x01(\v2\x14.annal.log.v1.RefuseH\x00R\x06refuse\x12.\n" +
+	"\x06invite\x18\x1b \x01(\v2\x14.annal.log.v1.InviteH\x00R\x06invite\x124\n" +
+	"\buninvite\x18\x1c \x01(\v2\x16.annal.log.v1.UninviteH\x00R\buninvite\x12+\n" +
+	"\x05react\x18\x1d \x01(\v2\x13.annal.log.v1.ReactH\x00R\x05react\x12%\n" +
+	"\x03pin\x18\x1e \x01(\v2\x11.annal.log.v1.PinH\x00R\x03pin\x12D\n" +
+	"\x0emark_delivered\x18\x1f \x01(\v2\x1b.annal.log.v1.MarkDeliveredH\x00R\rmarkDelivered\x121\n" +
+	"\acontact\x18  \x01(\v2\x15.annal.log.v1.ContactH\x00R\acontact\x12.\n" +
+	"\x06report\x18! \x01(\v2\x14.annal.log.v1.ReportH\x00R\x06report\x12(\n" +
+	"\x04hide\x18\" \x01(\v2\x12.annal.log.v1.HideH\x00R\x04hide\x12;\n" +
+	"\vset_session\x18# \x01(\v2\x18.annal.log.v1.SetSessionH\x00R\n" +
+	"setSession\x128\n" +
+	"\n" +
+	"set_device\x18$ \x01(\v2\x17.annal.log.v1.SetDeviceH\x00R\tsetDevice\x12A\n" +
+	"\rclose_account\x18% \x01(\v2\x1a.annal.log.v1.CloseAccountH\x00R\fcloseAccountB\x04\n" +
+	"\x02op\"\xcd\x01\n" +
 	"\x06Create\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x121\n" +
 	"\amembers\x18\x02 \x03(\v2\x17.annal.log.v1.NewMemberR\amembers\x12,\n" +
 	"\x06policy\x18\x03 \x01(\v2\x14.annal.log.v1.PolicyR\x06policy\x12\x12\n" +
 	"\x04base\x18\x04 \x01(\x04R\x04base\x12\x12\n" +
-	"\x04name\x18\x05 \x01(\tR\x04name\"8\n" +
+	"\x04name\x18\x05 \x01(\tR\x04name\x12\x12\n" +
+	"\x04text\x18\x06 \x01(\tR\x04text\"8\n" +
 	"\x03Add\x121\n" +
 	"\amembers\x18\x01 \x03(\v2\x17.annal.log.v1.NewMemberR\amembers\"\x1e\n" +
 	"\x06Remove\x12\x14\n" +
-	"\x05users\x18\x01 \x03(\tR\x05users\"\x06\n" +
-	"\x04Join\"\a\n" +
-	"\x05Leave\".\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\"\x1e\n" +
+	"\x04Join\x12\x16\n" +
+	"\x06invite\x18\x01 \x01(\fR\x06invite\"\a\n" +
+	"\x05Leave\"V\n" +
 	"\x04Send\x12&\n" +
-	"\x04body\x18\x01 \x01(\v2\x12.annal.log.v1.BodyR\x04body\"\x1a\n" +
+	"\x04body\x18\x01 \x01(\v2\x12.annal.log.v1.BodyR\x04body\x12&\n" +
+	"\x04refs\x18\x02 \x01(\v2\x12.annal.log.v1.RefsR\x04refs\"\x1a\n" +
 	"\x06Revoke\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\"D\n" +
 	"\bOverride\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12&\n" +
-	"\x04body\x18\x02 \x01(\v2\x12.annal.log.v1.BodyR\x04body\"\x1a\n" +
+	"\x04body\x18\x02 \x01(\v2\x12.annal.log.v1.BodyR\x04body\"2\n" +
 	"\x06Delete\x12\x10\n" +
-	"\x03seq\x18\x01 \x01(\x04R\x03seq\"\x1c\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x1c\n" +
 	"\bMarkRead\x12\x10\n" +
-	"\x03seq\x18\x01 \x01(\x04R\x03seqB\x90\x01\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\"7\n" +
+	"\aSetInfo\x12,\n" +
+	"\x04info\x18\x01 \x01(\v2\x18.annal.log.v1.InfoChangeR\x04info\"?\n" +
+	"\tSetPolicy\x122\n" +
+	"\x06policy\x18\x01 \x01(\v2\x1a.annal.log.v1.PolicyChangeR\x06policy\"E\n" +
+	"\aSetRole\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12&\n" +
+	"\x04role\x18\x02 \x01(\x0e2\x12.annal.log.v1.RoleR\x04role\"7\n" +
+	"\x04Mute\x12\x14\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\x12\x19\n" +
+	"\buntil_ms\x18\x02 \x01(\x03R\auntilMs\"\t\n" +
+	"\aDismiss\"\x19\n" +
+	"\x03Ask\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\"\x1e\n" +
+	"\x06Refuse\x12\x14\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\"\\\n" +
+	"\x06Invite\x12\x1f\n" +
+	"\vcode_sha256\x18\x01 \x01(\fR\n" +
+	"codeSha256\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\x02 \x01(\x03R\texpiresMs\x12\x12\n" +
+	"\x04uses\x18\x03 \x01(\rR\x04uses\"+\n" +
+	"\bUninvite\x12\x1f\n" +
+	"\vcode_sha256\x18\x01 \x01(\fR\n" +
+	"codeSha256\"A\n" +
+	"\x05React\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x14\n" +
+	"\x05emoji\x18\x02 \x01(\tR\x05emoji\x12\x10\n" +
+	"\x03off\x18\x03 \x01(\bR\x03off\")\n" +
+	"\x03Pin\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x10\n" +
+	"\x03off\x18\x02 \x01(\bR\x03off\"!\n" +
+	"\rMarkDelivered\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\"L\n" +
+	"\aContact\x12-\n" +
+	"\x04step\x18\x01 \x01(\x0e2\x19.annal.log.v1.ContactStepR\x04step\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"2\n" +
+	"\x06Report\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"4\n" +
+	"\x04Hide\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
+	"\x04seqs\x18\x02 \x03(\x04R\x04seqs\"a\n" +
+	"\n" +
+	"SetSession\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x129\n" +
+	"\bsettings\x18\x02 \x01(\v2\x1d.annal.log.v1.SessionSettingsR\bsettings\"b\n" +
+	"\tSetDevice\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\x12+\n" +
+	"\x04push\x18\x02 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\x12\x10\n" +
+	"\x03off\x18\x03 \x01(\bR\x03off\"\x0e\n" +
+	"\fCloseAccountB\x90\x01\n" +
 	"\x10com.annal.log.v1B\fCommandProtoP\x01Z\x1cannal/gen/annal/log/v1;logv1\xa2\x02\x03ALX\xaa\x02\fAnnal.Log.V1\xca\x02\fAnnal\\Log\\V1\xe2\x02\x18Annal\\Log\\V1\\GPBMetadata\xea\x02\x0eAnnal::Log::V1b\x06proto3"
 
 var (
@@ -810,31 +2108,56 @@ func file_annal_log_v1_command_proto_rawDescGZIP() []byte {
 	return file_annal_log_v1_command_proto_rawDescData
 }
 
-var file_annal_log_v1_command_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_annal_log_v1_command_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_annal_log_v1_command_proto_goTypes = []any{
-	(*Command)(nil),       // 0: annal.log.v1.Command
-	(*Create)(nil),        // 1: annal.log.v1.Create
-	(*Add)(nil),           // 2: annal.log.v1.Add
-	(*Remove)(nil),        // 3: annal.log.v1.Remove
-	(*Join)(nil),          // 4: annal.log.v1.Join
-	(*Leave)(nil),         // 5: annal.log.v1.Leave
-	(*Send)(nil),          // 6: annal.log.v1.Send
-	(*Revoke)(nil),        // 7: annal.log.v1.Revoke
-	(*Override)(nil),      // 8: annal.log.v1.Override
-	(*Delete)(nil),        // 9: annal.log.v1.Delete
-	(*MarkRead)(nil),      // 10: annal.log.v1.MarkRead
-	(*Actor)(nil),         // 11: annal.log.v1.Actor
-	(*ClientContext)(nil), // 12: annal.log.v1.ClientContext
-	(*ReplyTo)(nil),       // 13: annal.log.v1.ReplyTo
-	(Kind)(0),             // 14: annal.log.v1.Kind
-	(*NewMember)(nil),     // 15: annal.log.v1.NewMember
-	(*Policy)(nil),        // 16: annal.log.v1.Policy
-	(*Body)(nil),          // 17: annal.log.v1.Body
+	(*Command)(nil),         // 0: annal.log.v1.Command
+	(*Create)(nil),          // 1: annal.log.v1.Create
+	(*Add)(nil),             // 2: annal.log.v1.Add
+	(*Remove)(nil),          // 3: annal.log.v1.Remove
+	(*Join)(nil),            // 4: annal.log.v1.Join
+	(*Leave)(nil),           // 5: annal.log.v1.Leave
+	(*Send)(nil),            // 6: annal.log.v1.Send
+	(*Revoke)(nil),          // 7: annal.log.v1.Revoke
+	(*Override)(nil),        // 8: annal.log.v1.Override
+	(*Delete)(nil),          // 9: annal.log.v1.Delete
+	(*MarkRead)(nil),        // 10: annal.log.v1.MarkRead
+	(*SetInfo)(nil),         // 11: annal.log.v1.SetInfo
+	(*SetPolicy)(nil),       // 12: annal.log.v1.SetPolicy
+	(*SetRole)(nil),         // 13: annal.log.v1.SetRole
+	(*Mute)(nil),            // 14: annal.log.v1.Mute
+	(*Dismiss)(nil),         // 15: annal.log.v1.Dismiss
+	(*Ask)(nil),             // 16: annal.log.v1.Ask
+	(*Refuse)(nil),          // 17: annal.log.v1.Refuse
+	(*Invite)(nil),          // 18: annal.log.v1.Invite
+	(*Uninvite)(nil),        // 19: annal.log.v1.Uninvite
+	(*React)(nil),           // 20: annal.log.v1.React
+	(*Pin)(nil),             // 21: annal.log.v1.Pin
+	(*MarkDelivered)(nil),   // 22: annal.log.v1.MarkDelivered
+	(*Contact)(nil),         // 23: annal.log.v1.Contact
+	(*Report)(nil),          // 24: annal.log.v1.Report
+	(*Hide)(nil),            // 25: annal.log.v1.Hide
+	(*SetSession)(nil),      // 26: annal.log.v1.SetSession
+	(*SetDevice)(nil),       // 27: annal.log.v1.SetDevice
+	(*CloseAccount)(nil),    // 28: annal.log.v1.CloseAccount
+	(*Actor)(nil),           // 29: annal.log.v1.Actor
+	(*ClientContext)(nil),   // 30: annal.log.v1.ClientContext
+	(*ReplyTo)(nil),         // 31: annal.log.v1.ReplyTo
+	(Kind)(0),               // 32: annal.log.v1.Kind
+	(*NewMember)(nil),       // 33: annal.log.v1.NewMember
+	(*Policy)(nil),          // 34: annal.log.v1.Policy
+	(*Body)(nil),            // 35: annal.log.v1.Body
+	(*Refs)(nil),            // 36: annal.log.v1.Refs
+	(*InfoChange)(nil),      // 37: annal.log.v1.InfoChange
+	(*PolicyChange)(nil),    // 38: annal.log.v1.PolicyChange
+	(Role)(0),               // 39: annal.log.v1.Role
+	(ContactStep)(0),        // 40: annal.log.v1.ContactStep
+	(*SessionSettings)(nil), // 41: annal.log.v1.SessionSettings
+	(*PushToken)(nil),       // 42: annal.log.v1.PushToken
 }
 var file_annal_log_v1_command_proto_depIdxs = []int32{
-	11, // 0: annal.log.v1.Command.actor:type_name -> annal.log.v1.Actor
-	12, // 1: annal.log.v1.Command.client:type_name -> annal.log.v1.ClientContext
-	13, // 2: annal.log.v1.Command.reply_to:type_name -> annal.log.v1.ReplyTo
+	29, // 0: annal.log.v1.Command.actor:type_name -> annal.log.v1.Actor
+	30, // 1: annal.log.v1.Command.client:type_name -> annal.log.v1.ClientContext
+	31, // 2: annal.log.v1.Command.reply_to:type_name -> annal.log.v1.ReplyTo
 	1,  // 3: annal.log.v1.Command.create:type_name -> annal.log.v1.Create
 	2,  // 4: annal.log.v1.Command.add:type_name -> annal.log.v1.Add
 	3,  // 5: annal.log.v1.Command.remove:type_name -> annal.log.v1.Remove
@@ -845,17 +2168,42 @@ var file_annal_log_v1_command_proto_depIdxs = []int32{
 	8,  // 10: annal.log.v1.Command.override:type_name -> annal.log.v1.Override
 	9,  // 11: annal.log.v1.Command.delete:type_name -> annal.log.v1.Delete
 	10, // 12: annal.log.v1.Command.mark_read:type_name -> annal.log.v1.MarkRead
-	14, // 13: annal.log.v1.Create.kind:type_name -> annal.log.v1.Kind
-	15, // 14: annal.log.v1.Create.members:type_name -> annal.log.v1.NewMember
-	16, // 15: annal.log.v1.Create.policy:type_name -> annal.log.v1.Policy
-	15, // 16: annal.log.v1.Add.members:type_name -> annal.log.v1.NewMember
-	17, // 17: annal.log.v1.Send.body:type_name -> annal.log.v1.Body
-	17, // 18: annal.log.v1.Override.body:type_name -> annal.log.v1.Body
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	11, // 13: annal.log.v1.Command.set_info:type_name -> annal.log.v1.SetInfo
+	12, // 14: annal.log.v1.Command.set_policy:type_name -> annal.log.v1.SetPolicy
+	13, // 15: annal.log.v1.Command.set_role:type_name -> annal.log.v1.SetRole
+	14, // 16: annal.log.v1.Command.mute:type_name -> annal.log.v1.Mute
+	15, // 17: annal.log.v1.Command.dismiss:type_name -> annal.log.v1.Dismiss
+	16, // 18: annal.log.v1.Command.ask:type_name -> annal.log.v1.Ask
+	17, // 19: annal.log.v1.Command.refuse:type_name -> annal.log.v1.Refuse
+	18, // 20: annal.log.v1.Command.invite:type_name -> annal.log.v1.Invite
+	19, // 21: annal.log.v1.Command.uninvite:type_name -> annal.log.v1.Uninvite
+	20, // 22: annal.log.v1.Command.react:type_name -> annal.log.v1.React
+	21, // 23: annal.log.v1.Command.pin:type_name -> annal.log.v1.Pin
+	22, // 24: annal.log.v1.Command.mark_delivered:type_name -> annal.log.v1.MarkDelivered
+	23, // 25: annal.log.v1.Command.contact:type_name -> annal.log.v1.Contact
+	24, // 26: annal.log.v1.Command.report:type_name -> annal.log.v1.Report
+	25, // 27: annal.log.v1.Command.hide:type_name -> annal.log.v1.Hide
+	26, // 28: annal.log.v1.Command.set_session:type_name -> annal.log.v1.SetSession
+	27, // 29: annal.log.v1.Command.set_device:type_name -> annal.log.v1.SetDevice
+	28, // 30: annal.log.v1.Command.close_account:type_name -> annal.log.v1.CloseAccount
+	32, // 31: annal.log.v1.Create.kind:type_name -> annal.log.v1.Kind
+	33, // 32: annal.log.v1.Create.members:type_name -> annal.log.v1.NewMember
+	34, // 33: annal.log.v1.Create.policy:type_name -> annal.log.v1.Policy
+	33, // 34: annal.log.v1.Add.members:type_name -> annal.log.v1.NewMember
+	35, // 35: annal.log.v1.Send.body:type_name -> annal.log.v1.Body
+	36, // 36: annal.log.v1.Send.refs:type_name -> annal.log.v1.Refs
+	35, // 37: annal.log.v1.Override.body:type_name -> annal.log.v1.Body
+	37, // 38: annal.log.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
+	38, // 39: annal.log.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
+	39, // 40: annal.log.v1.SetRole.role:type_name -> annal.log.v1.Role
+	40, // 41: annal.log.v1.Contact.step:type_name -> annal.log.v1.ContactStep
+	41, // 42: annal.log.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
+	42, // 43: annal.log.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
+	44, // [44:44] is the sub-list for method output_type
+	44, // [44:44] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_annal_log_v1_command_proto_init() }
@@ -877,6 +2225,24 @@ func file_annal_log_v1_command_proto_init() {
 		(*Command_Override)(nil),
 		(*Command_Delete)(nil),
 		(*Command_MarkRead)(nil),
+		(*Command_SetInfo)(nil),
+		(*Command_SetPolicy)(nil),
+		(*Command_SetRole)(nil),
+		(*Command_Mute)(nil),
+		(*Command_Dismiss)(nil),
+		(*Command_Ask)(nil),
+		(*Command_Refuse)(nil),
+		(*Command_Invite)(nil),
+		(*Command_Uninvite)(nil),
+		(*Command_React)(nil),
+		(*Command_Pin)(nil),
+		(*Command_MarkDelivered)(nil),
+		(*Command_Contact)(nil),
+		(*Command_Report)(nil),
+		(*Command_Hide)(nil),
+		(*Command_SetSession)(nil),
+		(*Command_SetDevice)(nil),
+		(*Command_CloseAccount)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -884,7 +2250,7 @@ func file_annal_log_v1_command_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_log_v1_command_proto_rawDesc), len(file_annal_log_v1_command_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -222,6 +222,24 @@ type Accepted struct {
 	//	*Accepted_Overridden
 	//	*Accepted_Deleted
 	//	*Accepted_Read
+	//	*Accepted_InfoSet
+	//	*Accepted_PolicySet
+	//	*Accepted_RoleSet
+	//	*Accepted_Muted
+	//	*Accepted_Dismissed
+	//	*Accepted_Asked
+	//	*Accepted_Refused
+	//	*Accepted_Invited
+	//	*Accepted_Uninvited
+	//	*Accepted_Reacted
+	//	*Accepted_Pinned
+	//	*Accepted_Delivered
+	//	*Accepted_ContactChanged
+	//	*Accepted_Reported
+	//	*Accepted_Hidden
+	//	*Accepted_SessionSet
+	//	*Accepted_DeviceSet
+	//	*Accepted_AccountClosed
 	Event         isAccepted_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -361,6 +379,168 @@ func (x *Accepted) GetRead() *Read {
 	return nil
 }
 
+func (x *Accepted) GetInfoSet() *InfoSet {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_InfoSet); ok {
+			return x.InfoSet
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetPolicySet() *PolicySet {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_PolicySet); ok {
+			return x.PolicySet
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetRoleSet() *RoleSet {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_RoleSet); ok {
+			return x.RoleSet
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetMuted() *Muted {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_Muted); ok {
+			return x.Muted
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetDismissed() *Dismissed {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_Dismissed); ok {
+			return x.Dismissed
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetAsked() *Asked {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_Asked); ok {
+			return x.Asked
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetRefused() *Refused {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_Refused); ok {
+			return x.Refused
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetInvited() *Invited {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_Invited); ok {
+			return x.Invited
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetUninvited() *Uninvited {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_Uninvited); ok {
+			return x.Uninvited
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetReacted() *Reacted {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_Reacted); ok {
+			return x.Reacted
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetPinned() *Pinned {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_Pinned); ok {
+			return x.Pinned
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetDelivered() *Delivered {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_Delivered); ok {
+			return x.Delivered
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetContactChanged() *ContactChanged {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_ContactChanged); ok {
+			return x.ContactChanged
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetReported() *Reported {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_Reported); ok {
+			return x.Reported
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetHidden() *Hidden {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_Hidden); ok {
+			return x.Hidden
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetSessionSet() *SessionSet {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_SessionSet); ok {
+			return x.SessionSet
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetDeviceSet() *DeviceSet {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_DeviceSet); ok {
+			return x.DeviceSet
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetAccountClosed() *AccountClosed {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_AccountClosed); ok {
+			return x.AccountClosed
+		}
+	}
+	return nil
+}
+
 type isAccepted_Event interface {
 	isAccepted_Event()
 }
@@ -405,6 +585,78 @@ type Accepted_Read struct {
 	Read *Read `protobuf:"bytes,19,opt,name=read,proto3,oneof"`
 }
 
+type Accepted_InfoSet struct {
+	InfoSet *InfoSet `protobuf:"bytes,20,opt,name=info_set,json=infoSet,proto3,oneof"`
+}
+
+type Accepted_PolicySet struct {
+	PolicySet *PolicySet `protobuf:"bytes,21,opt,name=policy_set,json=policySet,proto3,oneof"`
+}
+
+type Accepted_RoleSet struct {
+	RoleSet *RoleSet `protobuf:"bytes,22,opt,name=role_set,json=roleSet,proto3,oneof"`
+}
+
+type Accepted_Muted struct {
+	Muted *Muted `protobuf:"bytes,23,opt,name=muted,proto3,oneof"`
+}
+
+type Accepted_Dismissed struct {
+	Dismissed *Dismissed `protobuf:"bytes,24,opt,name=dismissed,proto3,oneof"`
+}
+
+type Accepted_Asked struct {
+	Asked *Asked `protobuf:"bytes,25,opt,name=asked,proto3,oneof"`
+}
+
+type Accepted_Refused struct {
+	Refused *Refused `protobuf:"bytes,26,opt,name=refused,proto3,oneof"`
+}
+
+type Accepted_Invited struct {
+	Invited *Invited `protobuf:"bytes,27,opt,name=invited,proto3,oneof"`
+}
+
+type Accepted_Uninvited struct {
+	Uninvited *Uninvited `protobuf:"bytes,28,opt,name=uninvited,proto3,oneof"`
+}
+
+type Accepted_Reacted struct {
+	Reacted *Reacted `protobuf:"bytes,29,opt,name=reacted,proto3,oneof"`
+}
+
+type Accepted_Pinned struct {
+	Pinned *Pinned `protobuf:"bytes,30,opt,name=pinned,proto3,oneof"`
+}
+
+type Accepted_Delivered struct {
+	Delivered *Delivered `protobuf:"bytes,31,opt,name=delivered,proto3,oneof"`
+}
+
+type Accepted_ContactChanged struct {
+	ContactChanged *ContactChanged `protobuf:"bytes,32,opt,name=contact_changed,json=contactChanged,proto3,oneof"`
+}
+
+type Accepted_Reported struct {
+	Reported *Reported `protobuf:"bytes,33,opt,name=reported,proto3,oneof"`
+}
+
+type Accepted_Hidden struct {
+	Hidden *Hidden `protobuf:"bytes,34,opt,name=hidden,proto3,oneof"`
+}
+
+type Accepted_SessionSet struct {
+	SessionSet *SessionSet `protobuf:"bytes,35,opt,name=session_set,json=sessionSet,proto3,oneof"`
+}
+
+type Accepted_DeviceSet struct {
+	DeviceSet *DeviceSet `protobuf:"bytes,36,opt,name=device_set,json=deviceSet,proto3,oneof"`
+}
+
+type Accepted_AccountClosed struct {
+	AccountClosed *AccountClosed `protobuf:"bytes,37,opt,name=account_closed,json=accountClosed,proto3,oneof"`
+}
+
 func (*Accepted_Created) isAccepted_Event() {}
 
 func (*Accepted_Added) isAccepted_Event() {}
@@ -424,6 +676,42 @@ func (*Accepted_Overridden) isAccepted_Event() {}
 func (*Accepted_Deleted) isAccepted_Event() {}
 
 func (*Accepted_Read) isAccepted_Event() {}
+
+func (*Accepted_InfoSet) isAccepted_Event() {}
+
+func (*Accepted_PolicySet) isAccepted_Event() {}
+
+func (*Accepted_RoleSet) isAccepted_Event() {}
+
+func (*Accepted_Muted) isAccepted_Event() {}
+
+func (*Accepted_Dismissed) isAccepted_Event() {}
+
+func (*Accepted_Asked) isAccepted_Event() {}
+
+func (*Accepted_Refused) isAccepted_Event() {}
+
+func (*Accepted_Invited) isAccepted_Event() {}
+
+func (*Accepted_Uninvited) isAccepted_Event() {}
+
+func (*Accepted_Reacted) isAccepted_Event() {}
+
+func (*Accepted_Pinned) isAccepted_Event() {}
+
+func (*Accepted_Delivered) isAccepted_Event() {}
+
+func (*Accepted_ContactChanged) isAccepted_Event() {}
+
+func (*Accepted_Reported) isAccepted_Event() {}
+
+func (*Accepted_Hidden) isAccepted_Event() {}
+
+func (*Accepted_SessionSet) isAccepted_Event() {}
+
+func (*Accepted_DeviceSet) isAccepted_Event() {}
+
+func (*Accepted_AccountClosed) isAccepted_Event() {}
 
 // Rejected keeps the command itself, for audit.
 type Rejected struct {
@@ -598,8 +886,11 @@ type Created struct {
 	Base   uint64                 `protobuf:"varint,2,opt,name=base,proto3" json:"base,omitempty"`
 	Policy *Policy                `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
 	// All members, the creator included.
-	Members       []*NewMember `protobuf:"bytes,4,rep,name=members,proto3" json:"members,omitempty"`
-	Name          string       `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	Members []*NewMember `protobuf:"bytes,4,rep,name=members,proto3" json:"members,omitempty"`
+	Name    string       `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	// What the other one of a direct session is asked with: they are no contacts yet.
+	Text          string       `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	Contact       ContactState `protobuf:"varint,7,opt,name=contact,proto3,enum=annal.log.v1.ContactState" json:"contact,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -667,6 +958,20 @@ func (x *Created) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *Created) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Created) GetContact() ContactState {
+	if x != nil {
+		return x.Contact
+	}
+	return ContactState_CONTACT_STATE_UNSPECIFIED
 }
 
 type Added struct {
@@ -792,7 +1097,9 @@ func (x *Removed) GetClosed() bool {
 }
 
 type Joined struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The invite that was used, if any.
+	Invite        []byte `protobuf:"bytes,1,opt,name=invite,proto3" json:"invite,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -825,6 +1132,13 @@ func (x *Joined) ProtoReflect() protoreflect.Message {
 // Deprecated: Use Joined.ProtoReflect.Descriptor instead.
 func (*Joined) Descriptor() ([]byte, []int) {
 	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Joined) GetInvite() []byte {
+	if x != nil {
+		return x.Invite
+	}
+	return nil
 }
 
 type Left struct {
@@ -884,6 +1198,7 @@ type Sent struct {
 	// Dense over the session's messages.
 	Index         uint64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
 	Body          *Body  `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"`
+	Refs          *Refs  `protobuf:"bytes,3,opt,name=refs,proto3" json:"refs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -928,6 +1243,13 @@ func (x *Sent) GetIndex() uint64 {
 func (x *Sent) GetBody() *Body {
 	if x != nil {
 		return x.Body
+	}
+	return nil
+}
+
+func (x *Sent) GetRefs() *Refs {
+	if x != nil {
+		return x.Refs
 	}
 	return nil
 }
@@ -1048,6 +1370,7 @@ type Deleted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Target        uint64                 `protobuf:"varint,1,opt,name=target,proto3" json:"target,omitempty"`
 	TargetIndex   uint64                 `protobuf:"varint,2,opt,name=target_index,json=targetIndex,proto3" json:"target_index,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1094,6 +1417,13 @@ func (x *Deleted) GetTargetIndex() uint64 {
 		return x.TargetIndex
 	}
 	return 0
+}
+
+func (x *Deleted) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
 }
 
 // Read moves the actor's marker; it takes no seq of its own.
@@ -1149,6 +1479,957 @@ func (x *Read) GetMarkerIndex() uint64 {
 	return 0
 }
 
+type InfoSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Info          *InfoChange            `protobuf:"bytes,1,opt,name=info,proto3" json:"info,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InfoSet) Reset() {
+	*x = InfoSet{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InfoSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InfoSet) ProtoMessage() {}
+
+func (x *InfoSet) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InfoSet.ProtoReflect.Descriptor instead.
+func (*InfoSet) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *InfoSet) GetInfo() *InfoChange {
+	if x != nil {
+		return x.Info
+	}
+	return nil
+}
+
+// PolicySet has the whole policy from here on.
+type PolicySet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Policy        *Policy                `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicySet) Reset() {
+	*x = PolicySet{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicySet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicySet) ProtoMessage() {}
+
+func (x *PolicySet) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicySet.ProtoReflect.Descriptor instead.
+func (*PolicySet) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *PolicySet) GetPolicy() *Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+type RoleSet struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	User  string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Role  Role                   `protobuf:"varint,2,opt,name=role,proto3,enum=annal.log.v1.Role" json:"role,omitempty"`
+	// Was the owner, and is an admin by this event.
+	Demoted       string `protobuf:"bytes,3,opt,name=demoted,proto3" json:"demoted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoleSet) Reset() {
+	*x = RoleSet{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoleSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoleSet) ProtoMessage() {}
+
+func (x *RoleSet) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoleSet.ProtoReflect.Descriptor instead.
+func (*RoleSet) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *RoleSet) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *RoleSet) GetRole() Role {
+	if x != nil {
+		return x.Role
+	}
+	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *RoleSet) GetDemoted() string {
+	if x != nil {
+		return x.Demoted
+	}
+	return ""
+}
+
+// Muted without users is about everybody below admin.
+type Muted struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Users   []string               `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	Skipped []*Skipped             `protobuf:"bytes,2,rep,name=skipped,proto3" json:"skipped,omitempty"`
+	// 0: they may write again.
+	UntilMs       int64 `protobuf:"varint,3,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Muted) Reset() {
+	*x = Muted{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Muted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Muted) ProtoMessage() {}
+
+func (x *Muted) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Muted.ProtoReflect.Descriptor instead.
+func (*Muted) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Muted) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *Muted) GetSkipped() []*Skipped {
+	if x != nil {
+		return x.Skipped
+	}
+	return nil
+}
+
+func (x *Muted) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+type Dismissed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Dismissed) Reset() {
+	*x = Dismissed{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Dismissed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Dismissed) ProtoMessage() {}
+
+func (x *Dismissed) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Dismissed.ProtoReflect.Descriptor instead.
+func (*Dismissed) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{18}
+}
+
+type Asked struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Asked) Reset() {
+	*x = Asked{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Asked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Asked) ProtoMessage() {}
+
+func (x *Asked) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Asked.ProtoReflect.Descriptor instead.
+func (*Asked) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Asked) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+type Refused struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Users         []string               `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	Skipped       []*Skipped             `protobuf:"bytes,2,rep,name=skipped,proto3" json:"skipped,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refused) Reset() {
+	*x = Refused{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refused) ProtoMessage() {}
+
+func (x *Refused) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refused.ProtoReflect.Descriptor instead.
+func (*Refused) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Refused) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *Refused) GetSkipped() []*Skipped {
+	if x != nil {
+		return x.Skipped
+	}
+	return nil
+}
+
+type Invited struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	CodeSha256    []byte                 `protobuf:"bytes,1,opt,name=code_sha256,json=codeSha256,proto3" json:"code_sha256,omitempty"`
+	ExpiresMs     int64                  `protobuf:"varint,2,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
+	Uses          uint32                 `protobuf:"varint,3,opt,name=uses,proto3" json:"uses,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Invited) Reset() {
+	*x = Invited{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Invited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Invited) ProtoMessage() {}
+
+func (x *Invited) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Invited.ProtoReflect.Descriptor instead.
+func (*Invited) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Invited) GetCodeSha256() []byte {
+	if x != nil {
+		return x.CodeSha256
+	}
+	return nil
+}
+
+func (x *Invited) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
+func (x *Invited) GetUses() uint32 {
+	if x != nil {
+		return x.Uses
+	}
+	return 0
+}
+
+type Uninvited struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	CodeSha256    []byte                 `protobuf:"bytes,1,opt,name=code_sha256,json=codeSha256,proto3" json:"code_sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Uninvited) Reset() {
+	*x = Uninvited{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Uninvited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Uninvited) ProtoMessage() {}
+
+func (x *Uninvited) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Uninvited.ProtoReflect.Descriptor instead.
+func (*Uninvited) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Uninvited) GetCodeSha256() []byte {
+	if x != nil {
+		return x.CodeSha256
+	}
+	return nil
+}
+
+type Reacted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        uint64                 `protobuf:"varint,1,opt,name=target,proto3" json:"target,omitempty"`
+	TargetIndex   uint64                 `protobuf:"varint,2,opt,name=target_index,json=targetIndex,proto3" json:"target_index,omitempty"`
+	Emoji         string                 `protobuf:"bytes,3,opt,name=emoji,proto3" json:"emoji,omitempty"`
+	Off           bool                   `protobuf:"varint,4,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reacted) Reset() {
+	*x = Reacted{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reacted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reacted) ProtoMessage() {}
+
+func (x *Reacted) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reacted.ProtoReflect.Descriptor instead.
+func (*Reacted) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Reacted) GetTarget() uint64 {
+	if x != nil {
+		return x.Target
+	}
+	return 0
+}
+
+func (x *Reacted) GetTargetIndex() uint64 {
+	if x != nil {
+		return x.TargetIndex
+	}
+	return 0
+}
+
+func (x *Reacted) GetEmoji() string {
+	if x != nil {
+		return x.Emoji
+	}
+	return ""
+}
+
+func (x *Reacted) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+type Pinned struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        uint64                 `protobuf:"varint,1,opt,name=target,proto3" json:"target,omitempty"`
+	TargetIndex   uint64                 `protobuf:"varint,2,opt,name=target_index,json=targetIndex,proto3" json:"target_index,omitempty"`
+	Off           bool                   `protobuf:"varint,3,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pinned) Reset() {
+	*x = Pinned{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pinned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pinned) ProtoMessage() {}
+
+func (x *Pinned) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pinned.ProtoReflect.Descriptor instead.
+func (*Pinned) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Pinned) GetTarget() uint64 {
+	if x != nil {
+		return x.Target
+	}
+	return 0
+}
+
+func (x *Pinned) GetTargetIndex() uint64 {
+	if x != nil {
+		return x.TargetIndex
+	}
+	return 0
+}
+
+func (x *Pinned) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+// Delivered says how far the actor's devices have got; it takes no seq of its own.
+type Delivered struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Marker        uint64                 `protobuf:"varint,1,opt,name=marker,proto3" json:"marker,omitempty"`
+	MarkerIndex   uint64                 `protobuf:"varint,2,opt,name=marker_index,json=markerIndex,proto3" json:"marker_index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Delivered) Reset() {
+	*x = Delivered{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Delivered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Delivered) ProtoMessage() {}
+
+func (x *Delivered) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Delivered.ProtoReflect.Descriptor instead.
+func (*Delivered) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Delivered) GetMarker() uint64 {
+	if x != nil {
+		return x.Marker
+	}
+	return 0
+}
+
+func (x *Delivered) GetMarkerIndex() uint64 {
+	if x != nil {
+		return x.MarkerIndex
+	}
+	return 0
+}
+
+type ContactChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Step  ContactStep            `protobuf:"varint,1,opt,name=step,proto3,enum=annal.log.v1.ContactStep" json:"step,omitempty"`
+	Text  string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// What they are from here on.
+	State         ContactState `protobuf:"varint,3,opt,name=state,proto3,enum=annal.log.v1.ContactState" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContactChanged) Reset() {
+	*x = ContactChanged{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContactChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContactChanged) ProtoMessage() {}
+
+func (x *ContactChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContactChanged.ProtoReflect.Descriptor instead.
+func (*ContactChanged) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ContactChanged) GetStep() ContactStep {
+	if x != nil {
+		return x.Step
+	}
+	return ContactStep_CONTACT_STEP_UNSPECIFIED
+}
+
+func (x *ContactChanged) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ContactChanged) GetState() ContactState {
+	if x != nil {
+		return x.State
+	}
+	return ContactState_CONTACT_STATE_UNSPECIFIED
+}
+
+// Reported takes no seq: it is for admins and operators alone.
+type Reported struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        uint64                 `protobuf:"varint,1,opt,name=target,proto3" json:"target,omitempty"`
+	TargetIndex   uint64                 `protobuf:"varint,2,opt,name=target_index,json=targetIndex,proto3" json:"target_index,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reported) Reset() {
+	*x = Reported{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reported) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reported) ProtoMessage() {}
+
+func (x *Reported) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reported.ProtoReflect.Descriptor instead.
+func (*Reported) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Reported) GetTarget() uint64 {
+	if x != nil {
+		return x.Target
+	}
+	return 0
+}
+
+func (x *Reported) GetTargetIndex() uint64 {
+	if x != nil {
+		return x.TargetIndex
+	}
+	return 0
+}
+
+func (x *Reported) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type Hidden struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seqs          []uint64               `protobuf:"varint,2,rep,packed,name=seqs,proto3" json:"seqs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hidden) Reset() {
+	*x = Hidden{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hidden) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hidden) ProtoMessage() {}
+
+func (x *Hidden) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hidden.ProtoReflect.Descriptor instead.
+func (*Hidden) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Hidden) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Hidden) GetSeqs() []uint64 {
+	if x != nil {
+		return x.Seqs
+	}
+	return nil
+}
+
+type SessionSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Settings      *SessionSettings       `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionSet) Reset() {
+	*x = SessionSet{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionSet) ProtoMessage() {}
+
+func (x *SessionSet) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionSet.ProtoReflect.Descriptor instead.
+func (*SessionSet) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *SessionSet) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *SessionSet) GetSettings() *SessionSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+type DeviceSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Device        string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	Push          *PushToken             `protobuf:"bytes,2,opt,name=push,proto3" json:"push,omitempty"`
+	Off           bool                   `protobuf:"varint,3,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeviceSet) Reset() {
+	*x = DeviceSet{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeviceSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeviceSet) ProtoMessage() {}
+
+func (x *DeviceSet) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeviceSet.ProtoReflect.Descriptor instead.
+func (*DeviceSet) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *DeviceSet) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *DeviceSet) GetPush() *PushToken {
+	if x != nil {
+		return x.Push
+	}
+	return nil
+}
+
+func (x *DeviceSet) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+type AccountClosed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountClosed) Reset() {
+	*x = AccountClosed{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountClosed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountClosed) ProtoMessage() {}
+
+func (x *AccountClosed) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountClosed.ProtoReflect.Descriptor instead.
+func (*AccountClosed) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{31}
+}
+
 var File_annal_log_v1_outcome_proto protoreflect.FileDescriptor
 
 const file_annal_log_v1_outcome_proto_rawDesc = "" +
@@ -1169,7 +2450,7 @@ const file_annal_log_v1_outcome_proto_rawDesc = "" +
 	"\baccepted\x18\x14 \x01(\v2\x16.annal.log.v1.AcceptedH\x00R\baccepted\x124\n" +
 	"\brejected\x18\x15 \x01(\v2\x16.annal.log.v1.RejectedH\x00R\brejected\x124\n" +
 	"\banswered\x18\x16 \x01(\v2\x16.annal.log.v1.AnsweredH\x00R\bansweredB\b\n" +
-	"\x06result\"\x88\x04\n" +
+	"\x06result\"\xe4\v\n" +
 	"\bAccepted\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x121\n" +
 	"\acreated\x18\n" +
@@ -1184,7 +2465,28 @@ const file_annal_log_v1_outcome_proto_rawDesc = "" +
 	"overridden\x18\x11 \x01(\v2\x18.annal.log.v1.OverriddenH\x00R\n" +
 	"overridden\x121\n" +
 	"\adeleted\x18\x12 \x01(\v2\x15.annal.log.v1.DeletedH\x00R\adeleted\x12(\n" +
-	"\x04read\x18\x13 \x01(\v2\x12.annal.log.v1.ReadH\x00R\x04readB\a\n" +
+	"\x04read\x18\x13 \x01(\v2\x12.annal.log.v1.ReadH\x00R\x04read\x122\n" +
+	"\binfo_set\x18\x14 \x01(\v2\x15.annal.log.v1.InfoSetH\x00R\ainfoSet\x128\n" +
+	"\n" +
+	"policy_set\x18\x15 \x01(\v2\x17.annal.log.v1.PolicySetH\x00R\tpolicySet\x122\n" +
+	"\brole_set\x18\x16 \x01(\v2\x15.annal.log.v1.RoleSetH\x00R\aroleSet\x12+\n" +
+	"\x05muted\x18\x17 \x01(\v2\x13.annal.log.v1.MutedH\x00R\x05muted\x127\n" +
+	"\tdismissed\x18\x18 \x01(\v2\x17.annal.log.v1.DismissedH\x00R\tdismissed\x12+\n" +
+	"\x05asked\x18\x19 \x01(\v2\x13.annal.log.v1.AskedH\x00R\x05asked\x121\n" +
+	"\arefused\x18\x1a \x01(\v2\x15.annal.log.v1.RefusedH\x00R\arefused\x121\n" +
+	"\ainvited\x18\x1b \x01(\v2\x15.annal.log.v1.InvitedH\x00R\ainvited\x127\n" +
+	"\tuninvited\x18\x1c \x01(\v2\x17.annal.log.v1.UninvitedH\x00R\tuninvited\x121\n" +
+	"\areacted\x18\x1d \x01(\v2\x15.annal.log.v1.ReactedH\x00R\areacted\x12.\n" +
+	"\x06pinned\x18\x1e \x01(\v2\x14.annal.log.v1.PinnedH\x00R\x06pinned\x127\n" +
+	"\tdelivered\x18\x1f \x01(\v2\x17.annal.log.v1.DeliveredH\x00R\tdelivered\x12G\n" +
+	"\x0fcontact_changed\x18  \x01(\v2\x1c.annal.log.v1.ContactChangedH\x00R\x0econtactChanged\x124\n" +
+	"\breported\x18! \x01(\v2\x16.annal.log.v1.ReportedH\x00R\breported\x12.\n" +
+	"\x06hidden\x18\" \x01(\v2\x14.annal.log.v1.HiddenH\x00R\x06hidden\x12;\n" +
+	"\vsession_set\x18# \x01(\v2\x18.annal.log.v1.SessionSetH\x00R\n" +
+	"sessionSet\x128\n" +
+	"\n" +
+	"device_set\x18$ \x01(\v2\x17.annal.log.v1.DeviceSetH\x00R\tdeviceSet\x12D\n" +
+	"\x0eaccount_closed\x18% \x01(\v2\x1b.annal.log.v1.AccountClosedH\x00R\raccountClosedB\a\n" +
 	"\x05event\"\xaa\x01\n" +
 	"\bRejected\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x16\n" +
@@ -1198,13 +2500,15 @@ const file_annal_log_v1_outcome_proto_rawDesc = "" +
 	"\x05index\x18\x03 \x01(\x04R\x05index\x12\x0e\n" +
 	"\x02id\x18\x04 \x01(\fR\x02id\x12\x17\n" +
 	"\atime_ms\x18\x05 \x01(\x03R\x06timeMs\x12!\n" +
-	"\fearlier_code\x18\x06 \x01(\tR\vearlierCode\"\xba\x01\n" +
+	"\fearlier_code\x18\x06 \x01(\tR\vearlierCode\"\x84\x02\n" +
 	"\aCreated\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x12\x12\n" +
 	"\x04base\x18\x02 \x01(\x04R\x04base\x12,\n" +
 	"\x06policy\x18\x03 \x01(\v2\x14.annal.log.v1.PolicyR\x06policy\x121\n" +
 	"\amembers\x18\x04 \x03(\v2\x17.annal.log.v1.NewMemberR\amembers\x12\x12\n" +
-	"\x04name\x18\x05 \x01(\tR\x04name\"k\n" +
+	"\x04name\x18\x05 \x01(\tR\x04name\x12\x12\n" +
+	"\x04text\x18\x06 \x01(\tR\x04text\x124\n" +
+	"\acontact\x18\a \x01(\x0e2\x1a.annal.log.v1.ContactStateR\acontact\"k\n" +
 	"\x05Added\x121\n" +
 	"\amembers\x18\x01 \x03(\v2\x17.annal.log.v1.NewMemberR\amembers\x12/\n" +
 	"\askipped\x18\x02 \x03(\v2\x15.annal.log.v1.SkippedR\askipped\"\x84\x01\n" +
@@ -1212,14 +2516,16 @@ const file_annal_log_v1_outcome_proto_rawDesc = "" +
 	"\x05users\x18\x01 \x03(\tR\x05users\x12/\n" +
 	"\askipped\x18\x02 \x03(\v2\x15.annal.log.v1.SkippedR\askipped\x12\x1a\n" +
 	"\bpromoted\x18\x03 \x01(\tR\bpromoted\x12\x16\n" +
-	"\x06closed\x18\x04 \x01(\bR\x06closed\"\b\n" +
-	"\x06Joined\":\n" +
+	"\x06closed\x18\x04 \x01(\bR\x06closed\" \n" +
+	"\x06Joined\x12\x16\n" +
+	"\x06invite\x18\x01 \x01(\fR\x06invite\":\n" +
 	"\x04Left\x12\x1a\n" +
 	"\bpromoted\x18\x01 \x01(\tR\bpromoted\x12\x16\n" +
-	"\x06closed\x18\x02 \x01(\bR\x06closed\"D\n" +
+	"\x06closed\x18\x02 \x01(\bR\x06closed\"l\n" +
 	"\x04Sent\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12&\n" +
-	"\x04body\x18\x02 \x01(\v2\x12.annal.log.v1.BodyR\x04body\"D\n" +
+	"\x04body\x18\x02 \x01(\v2\x12.annal.log.v1.BodyR\x04body\x12&\n" +
+	"\x04refs\x18\x03 \x01(\v2\x12.annal.log.v1.RefsR\x04refs\"D\n" +
 	"\aRevoked\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
 	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\"o\n" +
@@ -1227,13 +2533,73 @@ const file_annal_log_v1_outcome_proto_rawDesc = "" +
 	"Overridden\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
 	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\x12&\n" +
-	"\x04body\x18\x03 \x01(\v2\x12.annal.log.v1.BodyR\x04body\"D\n" +
+	"\x04body\x18\x03 \x01(\v2\x12.annal.log.v1.BodyR\x04body\"\\\n" +
 	"\aDeleted\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
-	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\"A\n" +
+	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"A\n" +
 	"\x04Read\x12\x16\n" +
 	"\x06marker\x18\x01 \x01(\x04R\x06marker\x12!\n" +
-	"\fmarker_index\x18\x02 \x01(\x04R\vmarkerIndexB\x90\x01\n" +
+	"\fmarker_index\x18\x02 \x01(\x04R\vmarkerIndex\"7\n" +
+	"\aInfoSet\x12,\n" +
+	"\x04info\x18\x01 \x01(\v2\x18.annal.log.v1.InfoChangeR\x04info\"9\n" +
+	"\tPolicySet\x12,\n" +
+	"\x06policy\x18\x01 \x01(\v2\x14.annal.log.v1.PolicyR\x06policy\"_\n" +
+	"\aRoleSet\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12&\n" +
+	"\x04role\x18\x02 \x01(\x0e2\x12.annal.log.v1.RoleR\x04role\x12\x18\n" +
+	"\ademoted\x18\x03 \x01(\tR\ademoted\"i\n" +
+	"\x05Muted\x12\x14\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\x12/\n" +
+	"\askipped\x18\x02 \x03(\v2\x15.annal.log.v1.SkippedR\askipped\x12\x19\n" +
+	"\buntil_ms\x18\x03 \x01(\x03R\auntilMs\"\v\n" +
+	"\tDismissed\"\x1b\n" +
+	"\x05Asked\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\"P\n" +
+	"\aRefused\x12\x14\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\x12/\n" +
+	"\askipped\x18\x02 \x03(\v2\x15.annal.log.v1.SkippedR\askipped\"]\n" +
+	"\aInvited\x12\x1f\n" +
+	"\vcode_sha256\x18\x01 \x01(\fR\n" +
+	"codeSha256\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\x02 \x01(\x03R\texpiresMs\x12\x12\n" +
+	"\x04uses\x18\x03 \x01(\rR\x04uses\",\n" +
+	"\tUninvited\x12\x1f\n" +
+	"\vcode_sha256\x18\x01 \x01(\fR\n" +
+	"codeSha256\"l\n" +
+	"\aReacted\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
+	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\x12\x14\n" +
+	"\x05emoji\x18\x03 \x01(\tR\x05emoji\x12\x10\n" +
+	"\x03off\x18\x04 \x01(\bR\x03off\"U\n" +
+	"\x06Pinned\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
+	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\x12\x10\n" +
+	"\x03off\x18\x03 \x01(\bR\x03off\"F\n" +
+	"\tDelivered\x12\x16\n" +
+	"\x06marker\x18\x01 \x01(\x04R\x06marker\x12!\n" +
+	"\fmarker_index\x18\x02 \x01(\x04R\vmarkerIndex\"\x85\x01\n" +
+	"\x0eContactChanged\x12-\n" +
+	"\x04step\x18\x01 \x01(\x0e2\x19.annal.log.v1.ContactStepR\x04step\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x120\n" +
+	"\x05state\x18\x03 \x01(\x0e2\x1a.annal.log.v1.ContactStateR\x05state\"]\n" +
+	"\bReported\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
+	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"6\n" +
+	"\x06Hidden\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
+	"\x04seqs\x18\x02 \x03(\x04R\x04seqs\"a\n" +
+	"\n" +
+	"SessionSet\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x129\n" +
+	"\bsettings\x18\x02 \x01(\v2\x1d.annal.log.v1.SessionSettingsR\bsettings\"b\n" +
+	"\tDeviceSet\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\x12+\n" +
+	"\x04push\x18\x02 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\x12\x10\n" +
+	"\x03off\x18\x03 \x01(\bR\x03off\"\x0f\n" +
+	"\rAccountClosedB\x90\x01\n" +
 	"\x10com.annal.log.v1B\fOutcomeProtoP\x01Z\x1cannal/gen/annal/log/v1;logv1\xa2\x02\x03ALX\xaa\x02\fAnnal.Log.V1\xca\x02\fAnnal\\Log\\V1\xe2\x02\x18Annal\\Log\\V1\\GPBMetadata\xea\x02\x0eAnnal::Log::V1b\x06proto3"
 
 var (
@@ -1248,36 +2614,61 @@ func file_annal_log_v1_outcome_proto_rawDescGZIP() []byte {
 	return file_annal_log_v1_outcome_proto_rawDescData
 }
 
-var file_annal_log_v1_outcome_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_annal_log_v1_outcome_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_annal_log_v1_outcome_proto_goTypes = []any{
-	(*Outcome)(nil),       // 0: annal.log.v1.Outcome
-	(*Accepted)(nil),      // 1: annal.log.v1.Accepted
-	(*Rejected)(nil),      // 2: annal.log.v1.Rejected
-	(*Answered)(nil),      // 3: annal.log.v1.Answered
-	(*Created)(nil),       // 4: annal.log.v1.Created
-	(*Added)(nil),         // 5: annal.log.v1.Added
-	(*Removed)(nil),       // 6: annal.log.v1.Removed
-	(*Joined)(nil),        // 7: annal.log.v1.Joined
-	(*Left)(nil),          // 8: annal.log.v1.Left
-	(*Sent)(nil),          // 9: annal.log.v1.Sent
-	(*Revoked)(nil),       // 10: annal.log.v1.Revoked
-	(*Overridden)(nil),    // 11: annal.log.v1.Overridden
-	(*Deleted)(nil),       // 12: annal.log.v1.Deleted
-	(*Read)(nil),          // 13: annal.log.v1.Read
-	(*Actor)(nil),         // 14: annal.log.v1.Actor
-	(*ClientContext)(nil), // 15: annal.log.v1.ClientContext
-	(*ReplyTo)(nil),       // 16: annal.log.v1.ReplyTo
-	(*Command)(nil),       // 17: annal.log.v1.Command
-	(*Skipped)(nil),       // 18: annal.log.v1.Skipped
-	(Kind)(0),             // 19: annal.log.v1.Kind
-	(*Policy)(nil),        // 20: annal.log.v1.Policy
-	(*NewMember)(nil),     // 21: annal.log.v1.NewMember
-	(*Body)(nil),          // 22: annal.log.v1.Body
+	(*Outcome)(nil),         // 0: annal.log.v1.Outcome
+	(*Accepted)(nil),        // 1: annal.log.v1.Accepted
+	(*Rejected)(nil),        // 2: annal.log.v1.Rejected
+	(*Answered)(nil),        // 3: annal.log.v1.Answered
+	(*Created)(nil),         // 4: annal.log.v1.Created
+	(*Added)(nil),           // 5: annal.log.v1.Added
+	(*Removed)(nil),         // 6: annal.log.v1.Removed
+	(*Joined)(nil),          // 7: annal.log.v1.Joined
+	(*Left)(nil),            // 8: annal.log.v1.Left
+	(*Sent)(nil),            // 9: annal.log.v1.Sent
+	(*Revoked)(nil),         // 10: annal.log.v1.Revoked
+	(*Overridden)(nil),      // 11: annal.log.v1.Overridden
+	(*Deleted)(nil),         // 12: annal.log.v1.Deleted
+	(*Read)(nil),            // 13: annal.log.v1.Read
+	(*InfoSet)(nil),         // 14: annal.log.v1.InfoSet
+	(*PolicySet)(nil),       // 15: annal.log.v1.PolicySet
+	(*RoleSet)(nil),         // 16: annal.log.v1.RoleSet
+	(*Muted)(nil),           // 17: annal.log.v1.Muted
+	(*Dismissed)(nil),       // 18: annal.log.v1.Dismissed
+	(*Asked)(nil),           // 19: annal.log.v1.Asked
+	(*Refused)(nil),         // 20: annal.log.v1.Refused
+	(*Invited)(nil),         // 21: annal.log.v1.Invited
+	(*Uninvited)(nil),       // 22: annal.log.v1.Uninvited
+	(*Reacted)(nil),         // 23: annal.log.v1.Reacted
+	(*Pinned)(nil),          // 24: annal.log.v1.Pinned
+	(*Delivered)(nil),       // 25: annal.log.v1.Delivered
+	(*ContactChanged)(nil),  // 26: annal.log.v1.ContactChanged
+	(*Reported)(nil),        // 27: annal.log.v1.Reported
+	(*Hidden)(nil),          // 28: annal.log.v1.Hidden
+	(*SessionSet)(nil),      // 29: annal.log.v1.SessionSet
+	(*DeviceSet)(nil),       // 30: annal.log.v1.DeviceSet
+	(*AccountClosed)(nil),   // 31: annal.log.v1.AccountClosed
+	(*Actor)(nil),           // 32: annal.log.v1.Actor
+	(*ClientContext)(nil),   // 33: annal.log.v1.ClientContext
+	(*ReplyTo)(nil),         // 34: annal.log.v1.ReplyTo
+	(*Command)(nil),         // 35: annal.log.v1.Command
+	(*Skipped)(nil),         // 36: annal.log.v1.Skipped
+	(Kind)(0),               // 37: annal.log.v1.Kind
+	(*Policy)(nil),          // 38: annal.log.v1.Policy
+	(*NewMember)(nil),       // 39: annal.log.v1.NewMember
+	(ContactState)(0),       // 40: annal.log.v1.ContactState
+	(*Body)(nil),            // 41: annal.log.v1.Body
+	(*Refs)(nil),            // 42: annal.log.v1.Refs
+	(*InfoChange)(nil),      // 43: annal.log.v1.InfoChange
+	(Role)(0),               // 44: annal.log.v1.Role
+	(ContactStep)(0),        // 45: annal.log.v1.ContactStep
+	(*SessionSettings)(nil), // 46: annal.log.v1.SessionSettings
+	(*PushToken)(nil),       // 47: annal.log.v1.PushToken
 }
 var file_annal_log_v1_outcome_proto_depIdxs = []int32{
-	14, // 0: annal.log.v1.Outcome.actor:type_name -> annal.log.v1.Actor
-	15, // 1: annal.log.v1.Outcome.client:type_name -> annal.log.v1.ClientContext
-	16, // 2: annal.log.v1.Outcome.reply_to:type_name -> annal.log.v1.ReplyTo
+	32, // 0: annal.log.v1.Outcome.actor:type_name -> annal.log.v1.Actor
+	33, // 1: annal.log.v1.Outcome.client:type_name -> annal.log.v1.ClientContext
+	34, // 2: annal.log.v1.Outcome.reply_to:type_name -> annal.log.v1.ReplyTo
 	1,  // 3: annal.log.v1.Outcome.accepted:type_name -> annal.log.v1.Accepted
 	2,  // 4: annal.log.v1.Outcome.rejected:type_name -> annal.log.v1.Rejected
 	3,  // 5: annal.log.v1.Outcome.answered:type_name -> annal.log.v1.Answered
@@ -1291,21 +2682,50 @@ var file_annal_log_v1_outcome_proto_depIdxs = []int32{
 	11, // 13: annal.log.v1.Accepted.overridden:type_name -> annal.log.v1.Overridden
 	12, // 14: annal.log.v1.Accepted.deleted:type_name -> annal.log.v1.Deleted
 	13, // 15: annal.log.v1.Accepted.read:type_name -> annal.log.v1.Read
-	17, // 16: annal.log.v1.Rejected.command:type_name -> annal.log.v1.Command
-	18, // 17: annal.log.v1.Rejected.skipped:type_name -> annal.log.v1.Skipped
-	19, // 18: annal.log.v1.Created.kind:type_name -> annal.log.v1.Kind
-	20, // 19: annal.log.v1.Created.policy:type_name -> annal.log.v1.Policy
-	21, // 20: annal.log.v1.Created.members:type_name -> annal.log.v1.NewMember
-	21, // 21: annal.log.v1.Added.members:type_name -> annal.log.v1.NewMember
-	18, // 22: annal.log.v1.Added.skipped:type_name -> annal.log.v1.Skipped
-	18, // 23: annal.log.v1.Removed.skipped:type_name -> annal.log.v1.Skipped
-	22, // 24: annal.log.v1.Sent.body:type_name -> annal.log.v1.Body
-	22, // 25: annal.log.v1.Overridden.body:type_name -> annal.log.v1.Body
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	14, // 16: annal.log.v1.Accepted.info_set:type_name -> annal.log.v1.InfoSet
+	15, // 17: annal.log.v1.Accepted.policy_set:type_name -> annal.log.v1.PolicySet
+	16, // 18: annal.log.v1.Accepted.role_set:type_name -> annal.log.v1.RoleSet
+	17, // 19: annal.log.v1.Accepted.muted:type_name -> annal.log.v1.Muted
+	18, // 20: annal.log.v1.Accepted.dismissed:type_name -> annal.log.v1.Dismissed
+	19, // 21: annal.log.v1.Accepted.asked:type_name -> annal.log.v1.Asked
+	20, // 22: annal.log.v1.Accepted.refused:type_name -> annal.log.v1.Refused
+	21, // 23: annal.log.v1.Accepted.invited:type_name -> annal.log.v1.Invited
+	22, // 24: annal.log.v1.Accepted.uninvited:type_name -> annal.log.v1.Uninvited
+	23, // 25: annal.log.v1.Accepted.reacted:type_name -> annal.log.v1.Reacted
+	24, // 26: annal.log.v1.Accepted.pinned:type_name -> annal.log.v1.Pinned
+	25, // 27: annal.log.v1.Accepted.delivered:type_name -> annal.log.v1.Delivered
+	26, // 28: annal.log.v1.Accepted.contact_changed:type_name -> annal.log.v1.ContactChanged
+	27, // 29: annal.log.v1.Accepted.reported:type_name -> annal.log.v1.Reported
+	28, // 30: annal.log.v1.Accepted.hidden:type_name -> annal.log.v1.Hidden
+	29, // 31: annal.log.v1.Accepted.session_set:type_name -> annal.log.v1.SessionSet
+	30, // 32: annal.log.v1.Accepted.device_set:type_name -> annal.log.v1.DeviceSet
+	31, // 33: annal.log.v1.Accepted.account_closed:type_name -> annal.log.v1.AccountClosed
+	35, // 34: annal.log.v1.Rejected.command:type_name -> annal.log.v1.Command
+	36, // 35: annal.log.v1.Rejected.skipped:type_name -> annal.log.v1.Skipped
+	37, // 36: annal.log.v1.Created.kind:type_name -> annal.log.v1.Kind
+	38, // 37: annal.log.v1.Created.policy:type_name -> annal.log.v1.Policy
+	39, // 38: annal.log.v1.Created.members:type_name -> annal.log.v1.NewMember
+	40, // 39: annal.log.v1.Created.contact:type_name -> annal.log.v1.ContactState
+	39, // 40: annal.log.v1.Added.members:type_name -> annal.log.v1.NewMember
+	36, // 41: annal.log.v1.Added.skipped:type_name -> annal.log.v1.Skipped
+	36, // 42: annal.log.v1.Removed.skipped:type_name -> annal.log.v1.Skipped
+	41, // 43: annal.log.v1.Sent.body:type_name -> annal.log.v1.Body
+	42, // 44: annal.log.v1.Sent.refs:type_name -> annal.log.v1.Refs
+	41, // 45: annal.log.v1.Overridden.body:type_name -> annal.log.v1.Body
+	43, // 46: annal.log.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
+	38, // 47: annal.log.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
+	44, // 48: annal.log.v1.RoleSet.role:type_name -> annal.log.v1.Role
+	36, // 49: annal.log.v1.Muted.skipped:type_name -> annal.log.v1.Skipped
+	36, // 50: annal.log.v1.Refused.skipped:type_name -> annal.log.v1.Skipped
+	45, // 51: annal.log.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
+	40, // 52: annal.log.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
+	46, // 53: annal.log.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
+	47, // 54: annal.log.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
+	55, // [55:55] is the sub-list for method output_type
+	55, // [55:55] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_annal_log_v1_outcome_proto_init() }
@@ -1333,6 +2753,24 @@ func file_annal_log_v1_outcome_proto_init() {
 		(*Accepted_Overridden)(nil),
 		(*Accepted_Deleted)(nil),
 		(*Accepted_Read)(nil),
+		(*Accepted_InfoSet)(nil),
+		(*Accepted_PolicySet)(nil),
+		(*Accepted_RoleSet)(nil),
+		(*Accepted_Muted)(nil),
+		(*Accepted_Dismissed)(nil),
+		(*Accepted_Asked)(nil),
+		(*Accepted_Refused)(nil),
+		(*Accepted_Invited)(nil),
+		(*Accepted_Uninvited)(nil),
+		(*Accepted_Reacted)(nil),
+		(*Accepted_Pinned)(nil),
+		(*Accepted_Delivered)(nil),
+		(*Accepted_ContactChanged)(nil),
+		(*Accepted_Reported)(nil),
+		(*Accepted_Hidden)(nil),
+		(*Accepted_SessionSet)(nil),
+		(*Accepted_DeviceSet)(nil),
+		(*Accepted_AccountClosed)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1340,7 +2778,7 @@ func file_annal_log_v1_outcome_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_log_v1_outcome_proto_rawDesc), len(file_annal_log_v1_outcome_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -32,8 +32,20 @@ type HeadRow struct {
 	Closed  bool                   `protobuf:"varint,7,opt,name=closed,proto3" json:"closed,omitempty"`
 	Name    string                 `protobuf:"bytes,8,opt,name=name,proto3" json:"name,omitempty"`
 	// SHA-256 over the stored bytes of the last outcome.
-	Hash          []byte `protobuf:"bytes,9,opt,name=hash,proto3" json:"hash,omitempty"`
-	CreatedMs     int64  `protobuf:"varint,10,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
+	Hash      []byte `protobuf:"bytes,9,opt,name=hash,proto3" json:"hash,omitempty"`
+	CreatedMs int64  `protobuf:"varint,10,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
+	// Everybody below admin is muted until then.
+	MutedUntilMs int64        `protobuf:"varint,11,opt,name=muted_until_ms,json=mutedUntilMs,proto3" json:"muted_until_ms,omitempty"`
+	Contact      ContactState `protobuf:"varint,12,opt,name=contact,proto3,enum=annal.log.v1.ContactState" json:"contact,omitempty"`
+	// Who asked, while contact is asked.
+	ContactBy string `protobuf:"bytes,13,opt,name=contact_by,json=contactBy,proto3" json:"contact_by,omitempty"`
+	// How many of the two of a direct session block the other.
+	Blocks uint32 `protobuf:"varint,14,opt,name=blocks,proto3" json:"blocks,omitempty"`
+	// How many rows of these kinds there are.
+	Pins          uint32 `protobuf:"varint,15,opt,name=pins,proto3" json:"pins,omitempty"`
+	Asks          uint32 `protobuf:"varint,16,opt,name=asks,proto3" json:"asks,omitempty"`
+	Invites       uint32 `protobuf:"varint,17,opt,name=invites,proto3" json:"invites,omitempty"`
+	Devices       uint32 `protobuf:"varint,18,opt,name=devices,proto3" json:"devices,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -138,6 +150,132 @@ func (x *HeadRow) GetCreatedMs() int64 {
 	return 0
 }
 
+func (x *HeadRow) GetMutedUntilMs() int64 {
+	if x != nil {
+		return x.MutedUntilMs
+	}
+	return 0
+}
+
+func (x *HeadRow) GetContact() ContactState {
+	if x != nil {
+		return x.Contact
+	}
+	return ContactState_CONTACT_STATE_UNSPECIFIED
+}
+
+func (x *HeadRow) GetContactBy() string {
+	if x != nil {
+		return x.ContactBy
+	}
+	return ""
+}
+
+func (x *HeadRow) GetBlocks() uint32 {
+	if x != nil {
+		return x.Blocks
+	}
+	return 0
+}
+
+func (x *HeadRow) GetPins() uint32 {
+	if x != nil {
+		return x.Pins
+	}
+	return 0
+}
+
+func (x *HeadRow) GetAsks() uint32 {
+	if x != nil {
+		return x.Asks
+	}
+	return 0
+}
+
+func (x *HeadRow) GetInvites() uint32 {
+	if x != nil {
+		return x.Invites
+	}
+	return 0
+}
+
+func (x *HeadRow) GetDevices() uint32 {
+	if x != nil {
+		return x.Devices
+	}
+	return 0
+}
+
+// InfoRow is what the session says of itself, besides its name.
+type InfoRow struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Avatar      string                 `protobuf:"bytes,1,opt,name=avatar,proto3" json:"avatar,omitempty"`
+	Notice      string                 `protobuf:"bytes,2,opt,name=notice,proto3" json:"notice,omitempty"`
+	Description string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	// Ascending by name.
+	Custom        []*CustomField `protobuf:"bytes,4,rep,name=custom,proto3" json:"custom,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InfoRow) Reset() {
+	*x = InfoRow{}
+	mi := &file_annal_log_v1_rows_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InfoRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InfoRow) ProtoMessage() {}
+
+func (x *InfoRow) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_rows_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InfoRow.ProtoReflect.Descriptor instead.
+func (*InfoRow) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *InfoRow) GetAvatar() string {
+	if x != nil {
+		return x.Avatar
+	}
+	return ""
+}
+
+func (x *InfoRow) GetNotice() string {
+	if x != nil {
+		return x.Notice
+	}
+	return ""
+}
+
+func (x *InfoRow) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *InfoRow) GetCustom() []*CustomField {
+	if x != nil {
+		return x.Custom
+	}
+	return nil
+}
+
 type Stay struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The joining event.
@@ -153,7 +291,7 @@ type Stay struct {
 
 func (x *Stay) Reset() {
 	*x = Stay{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[1]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -165,7 +303,7 @@ func (x *Stay) String() string {
 func (*Stay) ProtoMessage() {}
 
 func (x *Stay) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[1]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -178,7 +316,7 @@ func (x *Stay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stay.ProtoReflect.Descriptor instead.
 func (*Stay) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{1}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Stay) GetFrom() uint64 {
@@ -210,18 +348,23 @@ func (x *Stay) GetToIndex() uint64 {
 }
 
 type MemberRow struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Role          Role                   `protobuf:"varint,1,opt,name=role,proto3,enum=annal.log.v1.Role" json:"role,omitempty"`
-	Stays         []*Stay                `protobuf:"bytes,2,rep,name=stays,proto3" json:"stays,omitempty"`
-	Marker        uint64                 `protobuf:"varint,3,opt,name=marker,proto3" json:"marker,omitempty"`
-	MarkerIndex   uint64                 `protobuf:"varint,4,opt,name=marker_index,json=markerIndex,proto3" json:"marker_index,omitempty"`
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Role           Role                   `protobuf:"varint,1,opt,name=role,proto3,enum=annal.log.v1.Role" json:"role,omitempty"`
+	Stays          []*Stay                `protobuf:"bytes,2,rep,name=stays,proto3" json:"stays,omitempty"`
+	Marker         uint64                 `protobuf:"varint,3,opt,name=marker,proto3" json:"marker,omitempty"`
+	MarkerIndex    uint64                 `protobuf:"varint,4,opt,name=marker_index,json=markerIndex,proto3" json:"marker_index,omitempty"`
+	Delivered      uint64                 `protobuf:"varint,5,opt,name=delivered,proto3" json:"delivered,omitempty"`
+	DeliveredIndex uint64                 `protobuf:"varint,6,opt,name=delivered_index,json=deliveredIndex,proto3" json:"delivered_index,omitempty"`
+	MutedUntilMs   int64                  `protobuf:"varint,7,opt,name=muted_until_ms,json=mutedUntilMs,proto3" json:"muted_until_ms,omitempty"`
+	// Blocks the other one of a direct session.
+	Blocks        bool `protobuf:"varint,8,opt,name=blocks,proto3" json:"blocks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MemberRow) Reset() {
 	*x = MemberRow{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[2]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -233,7 +376,7 @@ func (x *MemberRow) String() string {
 func (*MemberRow) ProtoMessage() {}
 
 func (x *MemberRow) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[2]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -246,7 +389,7 @@ func (x *MemberRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberRow.ProtoReflect.Descriptor instead.
 func (*MemberRow) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{2}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *MemberRow) GetRole() Role {
@@ -277,6 +420,34 @@ func (x *MemberRow) GetMarkerIndex() uint64 {
 	return 0
 }
 
+func (x *MemberRow) GetDelivered() uint64 {
+	if x != nil {
+		return x.Delivered
+	}
+	return 0
+}
+
+func (x *MemberRow) GetDeliveredIndex() uint64 {
+	if x != nil {
+		return x.DeliveredIndex
+	}
+	return 0
+}
+
+func (x *MemberRow) GetMutedUntilMs() int64 {
+	if x != nil {
+		return x.MutedUntilMs
+	}
+	return 0
+}
+
+func (x *MemberRow) GetBlocks() bool {
+	if x != nil {
+		return x.Blocks
+	}
+	return false
+}
+
 // StandingRow orders members by rank and joining, so that a successor is the
 // first of a range. Its key says all.
 type StandingRow struct {
@@ -287,7 +458,7 @@ type StandingRow struct {
 
 func (x *StandingRow) Reset() {
 	*x = StandingRow{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[3]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -299,7 +470,7 @@ func (x *StandingRow) String() string {
 func (*StandingRow) ProtoMessage() {}
 
 func (x *StandingRow) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[3]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -312,7 +483,7 @@ func (x *StandingRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StandingRow.ProtoReflect.Descriptor instead.
 func (*StandingRow) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{3}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{4}
 }
 
 type MessageRow struct {
@@ -325,14 +496,17 @@ type MessageRow struct {
 	Revoked uint64 `protobuf:"varint,5,opt,name=revoked,proto3" json:"revoked,omitempty"`
 	Deleted uint64 `protobuf:"varint,6,opt,name=deleted,proto3" json:"deleted,omitempty"`
 	// The last event that overrode it, 0 if none.
-	Overridden    uint64 `protobuf:"varint,7,opt,name=overridden,proto3" json:"overridden,omitempty"`
+	Overridden uint64 `protobuf:"varint,7,opt,name=overridden,proto3" json:"overridden,omitempty"`
+	// The thread it belongs to, 0 if none.
+	Thread        uint64 `protobuf:"varint,8,opt,name=thread,proto3" json:"thread,omitempty"`
+	Pinned        bool   `protobuf:"varint,9,opt,name=pinned,proto3" json:"pinned,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MessageRow) Reset() {
 	*x = MessageRow{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[4]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -344,7 +518,7 @@ func (x *MessageRow) String() string {
 func (*MessageRow) ProtoMessage() {}
 
 func (x *MessageRow) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[4]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -357,7 +531,7 @@ func (x *MessageRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageRow.ProtoReflect.Descriptor instead.
 func (*MessageRow) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{4}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *MessageRow) GetIndex() uint64 {
@@ -409,6 +583,20 @@ func (x *MessageRow) GetOverridden() uint64 {
 	return 0
 }
 
+func (x *MessageRow) GetThread() uint64 {
+	if x != nil {
+		return x.Thread
+	}
+	return 0
+}
+
+func (x *MessageRow) GetPinned() bool {
+	if x != nil {
+		return x.Pinned
+	}
+	return false
+}
+
 // PlaceRow stands for a timeline event that is not a message.
 type PlaceRow struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -420,7 +608,7 @@ type PlaceRow struct {
 
 func (x *PlaceRow) Reset() {
 	*x = PlaceRow{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[5]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -432,7 +620,7 @@ func (x *PlaceRow) String() string {
 func (*PlaceRow) ProtoMessage() {}
 
 func (x *PlaceRow) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[5]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -445,7 +633,7 @@ func (x *PlaceRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlaceRow.ProtoReflect.Descriptor instead.
 func (*PlaceRow) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{5}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PlaceRow) GetIndex() uint64 {
@@ -453,6 +641,238 @@ func (x *PlaceRow) GetIndex() uint64 {
 		return x.Index
 	}
 	return 0
+}
+
+// AskRow is a request to be let in, by its event.
+type AskRow struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AskRow) Reset() {
+	*x = AskRow{}
+	mi := &file_annal_log_v1_rows_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AskRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AskRow) ProtoMessage() {}
+
+func (x *AskRow) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_rows_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AskRow.ProtoReflect.Descriptor instead.
+func (*AskRow) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *AskRow) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+type InviteRow struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	ExpiresMs int64                  `protobuf:"varint,1,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
+	// 0: any number.
+	Uses          uint32 `protobuf:"varint,2,opt,name=uses,proto3" json:"uses,omitempty"`
+	Used          uint32 `protobuf:"varint,3,opt,name=used,proto3" json:"used,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InviteRow) Reset() {
+	*x = InviteRow{}
+	mi := &file_annal_log_v1_rows_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InviteRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InviteRow) ProtoMessage() {}
+
+func (x *InviteRow) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_rows_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InviteRow.ProtoReflect.Descriptor instead.
+func (*InviteRow) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *InviteRow) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
+func (x *InviteRow) GetUses() uint32 {
+	if x != nil {
+		return x.Uses
+	}
+	return 0
+}
+
+func (x *InviteRow) GetUsed() uint32 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
+// NotedRow says no more than that something is so: a reaction, a report, a hidden message. Its
+// key says what.
+type NotedRow struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NotedRow) Reset() {
+	*x = NotedRow{}
+	mi := &file_annal_log_v1_rows_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NotedRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NotedRow) ProtoMessage() {}
+
+func (x *NotedRow) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_rows_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NotedRow.ProtoReflect.Descriptor instead.
+func (*NotedRow) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{9}
+}
+
+type SettingsRow struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Settings      *SessionSettings       `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SettingsRow) Reset() {
+	*x = SettingsRow{}
+	mi := &file_annal_log_v1_rows_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SettingsRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SettingsRow) ProtoMessage() {}
+
+func (x *SettingsRow) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_rows_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SettingsRow.ProtoReflect.Descriptor instead.
+func (*SettingsRow) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *SettingsRow) GetSettings() *SessionSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+type DeviceRow struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Push          *PushToken             `protobuf:"bytes,1,opt,name=push,proto3" json:"push,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeviceRow) Reset() {
+	*x = DeviceRow{}
+	mi := &file_annal_log_v1_rows_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeviceRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeviceRow) ProtoMessage() {}
+
+func (x *DeviceRow) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_rows_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeviceRow.ProtoReflect.Descriptor instead.
+func (*DeviceRow) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *DeviceRow) GetPush() *PushToken {
+	if x != nil {
+		return x.Push
+	}
+	return nil
 }
 
 type ClientIdRow struct {
@@ -470,7 +890,7 @@ type ClientIdRow struct {
 
 func (x *ClientIdRow) Reset() {
 	*x = ClientIdRow{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[6]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -482,7 +902,7 @@ func (x *ClientIdRow) String() string {
 func (*ClientIdRow) ProtoMessage() {}
 
 func (x *ClientIdRow) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[6]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -495,7 +915,7 @@ func (x *ClientIdRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientIdRow.ProtoReflect.Descriptor instead.
 func (*ClientIdRow) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{6}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ClientIdRow) GetDigest() []byte {
@@ -550,7 +970,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[7]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -562,7 +982,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[7]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -575,7 +995,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{7}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Batch) GetOutcomes() [][]byte {
@@ -602,7 +1022,7 @@ type Quarantined struct {
 
 func (x *Quarantined) Reset() {
 	*x = Quarantined{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[8]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -614,7 +1034,7 @@ func (x *Quarantined) String() string {
 func (*Quarantined) ProtoMessage() {}
 
 func (x *Quarantined) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[8]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -627,7 +1047,7 @@ func (x *Quarantined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantined.ProtoReflect.Descriptor instead.
 func (*Quarantined) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{8}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Quarantined) GetTopic() string {
@@ -690,7 +1110,7 @@ var File_annal_log_v1_rows_proto protoreflect.FileDescriptor
 
 const file_annal_log_v1_rows_proto_rawDesc = "" +
 	"\n" +
-	"\x17annal/log/v1/rows.proto\x12\fannal.log.v1\x1a\x1aannal/log/v1/session.proto\"\x94\x02\n" +
+	"\x17annal/log/v1/rows.proto\x12\fannal.log.v1\x1a\x1aannal/log/v1/session.proto\"\x83\x04\n" +
 	"\aHeadRow\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x12\x12\n" +
 	"\x04base\x18\x02 \x01(\x04R\x04base\x12\x10\n" +
@@ -703,19 +1123,37 @@ const file_annal_log_v1_rows_proto_rawDesc = "" +
 	"\x04hash\x18\t \x01(\fR\x04hash\x12\x1d\n" +
 	"\n" +
 	"created_ms\x18\n" +
-	" \x01(\x03R\tcreatedMs\"d\n" +
+	" \x01(\x03R\tcreatedMs\x12$\n" +
+	"\x0emuted_until_ms\x18\v \x01(\x03R\fmutedUntilMs\x124\n" +
+	"\acontact\x18\f \x01(\x0e2\x1a.annal.log.v1.ContactStateR\acontact\x12\x1d\n" +
+	"\n" +
+	"contact_by\x18\r \x01(\tR\tcontactBy\x12\x16\n" +
+	"\x06blocks\x18\x0e \x01(\rR\x06blocks\x12\x12\n" +
+	"\x04pins\x18\x0f \x01(\rR\x04pins\x12\x12\n" +
+	"\x04asks\x18\x10 \x01(\rR\x04asks\x12\x18\n" +
+	"\ainvites\x18\x11 \x01(\rR\ainvites\x12\x18\n" +
+	"\adevices\x18\x12 \x01(\rR\adevices\"\x8e\x01\n" +
+	"\aInfoRow\x12\x16\n" +
+	"\x06avatar\x18\x01 \x01(\tR\x06avatar\x12\x16\n" +
+	"\x06notice\x18\x02 \x01(\tR\x06notice\x12 \n" +
+	"\vdescription\x18\x03 \x01(\tR\vdescription\x121\n" +
+	"\x06custom\x18\x04 \x03(\v2\x19.annal.log.v1.CustomFieldR\x06custom\"d\n" +
 	"\x04Stay\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x1d\n" +
 	"\n" +
 	"from_index\x18\x02 \x01(\x04R\tfromIndex\x12\x0e\n" +
 	"\x02to\x18\x03 \x01(\x04R\x02to\x12\x19\n" +
-	"\bto_index\x18\x04 \x01(\x04R\atoIndex\"\x98\x01\n" +
+	"\bto_index\x18\x04 \x01(\x04R\atoIndex\"\x9d\x02\n" +
 	"\tMemberRow\x12&\n" +
 	"\x04role\x18\x01 \x01(\x0e2\x12.annal.log.v1.RoleR\x04role\x12(\n" +
 	"\x05stays\x18\x02 \x03(\v2\x12.annal.log.v1.StayR\x05stays\x12\x16\n" +
 	"\x06marker\x18\x03 \x01(\x04R\x06marker\x12!\n" +
-	"\fmarker_index\x18\x04 \x01(\x04R\vmarkerIndex\"\r\n" +
-	"\vStandingRow\"\xb7\x01\n" +
+	"\fmarker_index\x18\x04 \x01(\x04R\vmarkerIndex\x12\x1c\n" +
+	"\tdelivered\x18\x05 \x01(\x04R\tdelivered\x12'\n" +
+	"\x0fdelivered_index\x18\x06 \x01(\x04R\x0edeliveredIndex\x12$\n" +
+	"\x0emuted_until_ms\x18\a \x01(\x03R\fmutedUntilMs\x12\x16\n" +
+	"\x06blocks\x18\b \x01(\bR\x06blocks\"\r\n" +
+	"\vStandingRow\"\xe7\x01\n" +
 	"\n" +
 	"MessageRow\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x0e\n" +
@@ -726,9 +1164,24 @@ const file_annal_log_v1_rows_proto_rawDesc = "" +
 	"\adeleted\x18\x06 \x01(\x04R\adeleted\x12\x1e\n" +
 	"\n" +
 	"overridden\x18\a \x01(\x04R\n" +
-	"overridden\" \n" +
+	"overridden\x12\x16\n" +
+	"\x06thread\x18\b \x01(\x04R\x06thread\x12\x16\n" +
+	"\x06pinned\x18\t \x01(\bR\x06pinned\" \n" +
 	"\bPlaceRow\x12\x14\n" +
-	"\x05index\x18\x01 \x01(\x04R\x05index\"\x8a\x01\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\"\x1a\n" +
+	"\x06AskRow\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\"R\n" +
+	"\tInviteRow\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\x01 \x01(\x03R\texpiresMs\x12\x12\n" +
+	"\x04uses\x18\x02 \x01(\rR\x04uses\x12\x12\n" +
+	"\x04used\x18\x03 \x01(\rR\x04used\"\n" +
+	"\n" +
+	"\bNotedRow\"H\n" +
+	"\vSettingsRow\x129\n" +
+	"\bsettings\x18\x01 \x01(\v2\x1d.annal.log.v1.SessionSettingsR\bsettings\"8\n" +
+	"\tDeviceRow\x12+\n" +
+	"\x04push\x18\x01 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\"\x8a\x01\n" +
 	"\vClientIdRow\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\fR\x06digest\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x10\n" +
@@ -764,33 +1217,47 @@ func file_annal_log_v1_rows_proto_rawDescGZIP() []byte {
 	return file_annal_log_v1_rows_proto_rawDescData
 }
 
-var file_annal_log_v1_rows_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_annal_log_v1_rows_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_annal_log_v1_rows_proto_goTypes = []any{
-	(*HeadRow)(nil),     // 0: annal.log.v1.HeadRow
-	(*Stay)(nil),        // 1: annal.log.v1.Stay
-	(*MemberRow)(nil),   // 2: annal.log.v1.MemberRow
-	(*StandingRow)(nil), // 3: annal.log.v1.StandingRow
-	(*MessageRow)(nil),  // 4: annal.log.v1.MessageRow
-	(*PlaceRow)(nil),    // 5: annal.log.v1.PlaceRow
-	(*ClientIdRow)(nil), // 6: annal.log.v1.ClientIdRow
-	(*Batch)(nil),       // 7: annal.log.v1.Batch
-	(*Quarantined)(nil), // 8: annal.log.v1.Quarantined
-	nil,                 // 9: annal.log.v1.Quarantined.HeadersEntry
-	(Kind)(0),           // 10: annal.log.v1.Kind
-	(*Policy)(nil),      // 11: annal.log.v1.Policy
-	(Role)(0),           // 12: annal.log.v1.Role
+	(*HeadRow)(nil),         // 0: annal.log.v1.HeadRow
+	(*InfoRow)(nil),         // 1: annal.log.v1.InfoRow
+	(*Stay)(nil),            // 2: annal.log.v1.Stay
+	(*MemberRow)(nil),       // 3: annal.log.v1.MemberRow
+	(*StandingRow)(nil),     // 4: annal.log.v1.StandingRow
+	(*MessageRow)(nil),      // 5: annal.log.v1.MessageRow
+	(*PlaceRow)(nil),        // 6: annal.log.v1.PlaceRow
+	(*AskRow)(nil),          // 7: annal.log.v1.AskRow
+	(*InviteRow)(nil),       // 8: annal.log.v1.InviteRow
+	(*NotedRow)(nil),        // 9: annal.log.v1.NotedRow
+	(*SettingsRow)(nil),     // 10: annal.log.v1.SettingsRow
+	(*DeviceRow)(nil),       // 11: annal.log.v1.DeviceRow
+	(*ClientIdRow)(nil),     // 12: annal.log.v1.ClientIdRow
+	(*Batch)(nil),           // 13: annal.log.v1.Batch
+	(*Quarantined)(nil),     // 14: annal.log.v1.Quarantined
+	nil,                     // 15: annal.log.v1.Quarantined.HeadersEntry
+	(Kind)(0),               // 16: annal.log.v1.Kind
+	(*Policy)(nil),          // 17: annal.log.v1.Policy
+	(ContactState)(0),       // 18: annal.log.v1.ContactState
+	(*CustomField)(nil),     // 19: annal.log.v1.CustomField
+	(Role)(0),               // 20: annal.log.v1.Role
+	(*SessionSettings)(nil), // 21: annal.log.v1.SessionSettings
+	(*PushToken)(nil),       // 22: annal.log.v1.PushToken
 }
 var file_annal_log_v1_rows_proto_depIdxs = []int32{
-	10, // 0: annal.log.v1.HeadRow.kind:type_name -> annal.log.v1.Kind
-	11, // 1: annal.log.v1.HeadRow.policy:type_name -> annal.log.v1.Policy
-	12, // 2: annal.log.v1.MemberRow.role:type_name -> annal.log.v1.Role
-	1,  // 3: annal.log.v1.MemberRow.stays:type_name -> annal.log.v1.Stay
-	9,  // 4: annal.log.v1.Quarantined.headers:type_name -> annal.log.v1.Quarantined.HeadersEntry
-	5,  // [5:5] is the sub-list for method output_type
-	5,  // [5:5] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	16, // 0: annal.log.v1.HeadRow.kind:type_name -> annal.log.v1.Kind
+	17, // 1: annal.log.v1.HeadRow.policy:type_name -> annal.log.v1.Policy
+	18, // 2: annal.log.v1.HeadRow.contact:type_name -> annal.log.v1.ContactState
+	19, // 3: annal.log.v1.InfoRow.custom:type_name -> annal.log.v1.CustomField
+	20, // 4: annal.log.v1.MemberRow.role:type_name -> annal.log.v1.Role
+	2,  // 5: annal.log.v1.MemberRow.stays:type_name -> annal.log.v1.Stay
+	21, // 6: annal.log.v1.SettingsRow.settings:type_name -> annal.log.v1.SessionSettings
+	22, // 7: annal.log.v1.DeviceRow.push:type_name -> annal.log.v1.PushToken
+	15, // 8: annal.log.v1.Quarantined.headers:type_name -> annal.log.v1.Quarantined.HeadersEntry
+	9,  // [9:9] is the sub-list for method output_type
+	9,  // [9:9] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_annal_log_v1_rows_proto_init() }
@@ -805,7 +1272,7 @@ func file_annal_log_v1_rows_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_log_v1_rows_proto_rawDesc), len(file_annal_log_v1_rows_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -189,6 +189,9 @@ const (
 	// Only by being added.
 	Joining_JOINING_CLOSED Joining = 1
 	Joining_JOINING_OPEN   Joining = 2
+	// A group or channel: whoever may add members accepts those who ask. A direct session: the
+	// other one accepts.
+	Joining_JOINING_APPROVAL Joining = 3
 )
 
 // Enum value maps for Joining.
@@ -197,11 +200,13 @@ var (
 		0: "JOINING_UNSPECIFIED",
 		1: "JOINING_CLOSED",
 		2: "JOINING_OPEN",
+		3: "JOINING_APPROVAL",
 	}
 	Joining_value = map[string]int32{
 		"JOINING_UNSPECIFIED": 0,
 		"JOINING_CLOSED":      1,
 		"JOINING_OPEN":        2,
+		"JOINING_APPROVAL":    3,
 	}
 )
 
@@ -232,6 +237,170 @@ func (Joining) EnumDescriptor() ([]byte, []int) {
 	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{3}
 }
 
+// Priority is how much a message wants to be noticed.
+type Priority int32
+
+const (
+	Priority_PRIORITY_UNSPECIFIED Priority = 0
+	Priority_PRIORITY_LOW         Priority = 1
+	Priority_PRIORITY_HIGH        Priority = 2
+)
+
+// Enum value maps for Priority.
+var (
+	Priority_name = map[int32]string{
+		0: "PRIORITY_UNSPECIFIED",
+		1: "PRIORITY_LOW",
+		2: "PRIORITY_HIGH",
+	}
+	Priority_value = map[string]int32{
+		"PRIORITY_UNSPECIFIED": 0,
+		"PRIORITY_LOW":         1,
+		"PRIORITY_HIGH":        2,
+	}
+)
+
+func (x Priority) Enum() *Priority {
+	p := new(Priority)
+	*p = x
+	return p
+}
+
+func (x Priority) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Priority) Descriptor() protoreflect.EnumDescriptor {
+	return file_annal_log_v1_session_proto_enumTypes[4].Descriptor()
+}
+
+func (Priority) Type() protoreflect.EnumType {
+	return &file_annal_log_v1_session_proto_enumTypes[4]
+}
+
+func (x Priority) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Priority.Descriptor instead.
+func (Priority) EnumDescriptor() ([]byte, []int) {
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{4}
+}
+
+// ContactStep is what one of the two of a direct session does about being contacts.
+type ContactStep int32
+
+const (
+	ContactStep_CONTACT_STEP_UNSPECIFIED ContactStep = 0
+	ContactStep_CONTACT_STEP_ASK         ContactStep = 1
+	ContactStep_CONTACT_STEP_ACCEPT      ContactStep = 2
+	ContactStep_CONTACT_STEP_REFUSE      ContactStep = 3
+	// Ends it, or takes back what was asked.
+	ContactStep_CONTACT_STEP_REMOVE  ContactStep = 4
+	ContactStep_CONTACT_STEP_BLOCK   ContactStep = 5
+	ContactStep_CONTACT_STEP_UNBLOCK ContactStep = 6
+)
+
+// Enum value maps for ContactStep.
+var (
+	ContactStep_name = map[int32]string{
+		0: "CONTACT_STEP_UNSPECIFIED",
+		1: "CONTACT_STEP_ASK",
+		2: "CONTACT_STEP_ACCEPT",
+		3: "CONTACT_STEP_REFUSE",
+		4: "CONTACT_STEP_REMOVE",
+		5: "CONTACT_STEP_BLOCK",
+		6: "CONTACT_STEP_UNBLOCK",
+	}
+	ContactStep_value = map[string]int32{
+		"CONTACT_STEP_UNSPECIFIED": 0,
+		"CONTACT_STEP_ASK":         1,
+		"CONTACT_STEP_ACCEPT":      2,
+		"CONTACT_STEP_REFUSE":      3,
+		"CONTACT_STEP_REMOVE":      4,
+		"CONTACT_STEP_BLOCK":       5,
+		"CONTACT_STEP_UNBLOCK":     6,
+	}
+)
+
+func (x ContactStep) Enum() *ContactStep {
+	p := new(ContactStep)
+	*p = x
+	return p
+}
+
+func (x ContactStep) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ContactStep) Descriptor() protoreflect.EnumDescriptor {
+	return file_annal_log_v1_session_proto_enumTypes[5].Descriptor()
+}
+
+func (ContactStep) Type() protoreflect.EnumType {
+	return &file_annal_log_v1_session_proto_enumTypes[5]
+}
+
+func (x ContactStep) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ContactStep.Descriptor instead.
+func (ContactStep) EnumDescriptor() ([]byte, []int) {
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{5}
+}
+
+// ContactState is whether the two of a direct session are contacts.
+type ContactState int32
+
+const (
+	// They are: the zero value, since sessions were so before there was this.
+	ContactState_CONTACT_STATE_UNSPECIFIED ContactState = 0
+	ContactState_CONTACT_STATE_ASKED       ContactState = 1
+	ContactState_CONTACT_STATE_NONE        ContactState = 2
+)
+
+// Enum value maps for ContactState.
+var (
+	ContactState_name = map[int32]string{
+		0: "CONTACT_STATE_UNSPECIFIED",
+		1: "CONTACT_STATE_ASKED",
+		2: "CONTACT_STATE_NONE",
+	}
+	ContactState_value = map[string]int32{
+		"CONTACT_STATE_UNSPECIFIED": 0,
+		"CONTACT_STATE_ASKED":       1,
+		"CONTACT_STATE_NONE":        2,
+	}
+)
+
+func (x ContactState) Enum() *ContactState {
+	p := new(ContactState)
+	*p = x
+	return p
+}
+
+func (x ContactState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ContactState) Descriptor() protoreflect.EnumDescriptor {
+	return file_annal_log_v1_session_proto_enumTypes[6].Descriptor()
+}
+
+func (ContactState) Type() protoreflect.EnumType {
+	return &file_annal_log_v1_session_proto_enumTypes[6]
+}
+
+func (x ContactState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ContactState.Descriptor instead.
+func (ContactState) EnumDescriptor() ([]byte, []int) {
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{6}
+}
+
 // Policy is what a session's rules are decided by. The create event keeps it, so
 // a later change of a deployment's defaults changes no session.
 type Policy struct {
@@ -248,8 +417,13 @@ type Policy struct {
 	Joining   Joining `protobuf:"varint,7,opt,name=joining,proto3,enum=annal.log.v1.Joining" json:"joining,omitempty"`
 	// Up to this many members, who has read what is shown to all.
 	ReceiptsLimit uint32 `protobuf:"varint,8,opt,name=receipts_limit,json=receiptsLimit,proto3" json:"receipts_limit,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// The least roles that may change the session's info, pin messages, and mention all. Admins
+	// where unset, as in sessions of before there were these.
+	InfoRole       Role `protobuf:"varint,9,opt,name=info_role,json=infoRole,proto3,enum=annal.log.v1.Role" json:"info_role,omitempty"`
+	PinRole        Role `protobuf:"varint,10,opt,name=pin_role,json=pinRole,proto3,enum=annal.log.v1.Role" json:"pin_role,omitempty"`
+	MentionAllRole Role `protobuf:"varint,11,opt,name=mention_all_role,json=mentionAllRole,proto3,enum=annal.log.v1.Role" json:"mention_all_role,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Policy) Reset() {
@@ -338,6 +512,27 @@ func (x *Policy) GetReceiptsLimit() uint32 {
 	return 0
 }
 
+func (x *Policy) GetInfoRole() Role {
+	if x != nil {
+		return x.InfoRole
+	}
+	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *Policy) GetPinRole() Role {
+	if x != nil {
+		return x.PinRole
+	}
+	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *Policy) GetMentionAllRole() Role {
+	if x != nil {
+		return x.MentionAllRole
+	}
+	return Role_ROLE_UNSPECIFIED
+}
+
 type NewMember struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
@@ -390,6 +585,508 @@ func (x *NewMember) GetRole() Role {
 	return Role_ROLE_UNSPECIFIED
 }
 
+// PolicyChange is a part of a policy: what is unset stays.
+type PolicyChange struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	RevokeWindowMs   *int64                 `protobuf:"varint,1,opt,name=revoke_window_ms,json=revokeWindowMs,proto3,oneof" json:"revoke_window_ms,omitempty"`
+	OverrideWindowMs *int64                 `protobuf:"varint,2,opt,name=override_window_ms,json=overrideWindowMs,proto3,oneof" json:"override_window_ms,omitempty"`
+	History          History                `protobuf:"varint,3,opt,name=history,proto3,enum=annal.log.v1.History" json:"history,omitempty"`
+	MemberLimit      uint32                 `protobuf:"varint,4,opt,name=member_limit,json=memberLimit,proto3" json:"member_limit,omitempty"`
+	AddRole          Role                   `protobuf:"varint,5,opt,name=add_role,json=addRole,proto3,enum=annal.log.v1.Role" json:"add_role,omitempty"`
+	WriteRole        Role                   `protobuf:"varint,6,opt,name=write_role,json=writeRole,proto3,enum=annal.log.v1.Role" json:"write_role,omitempty"`
+	Joining          Joining                `protobuf:"varint,7,opt,name=joining,proto3,enum=annal.log.v1.Joining" json:"joining,omitempty"`
+	ReceiptsLimit    *uint32                `protobuf:"varint,8,opt,name=receipts_limit,json=receiptsLimit,proto3,oneof" json:"receipts_limit,omitempty"`
+	InfoRole         Role                   `protobuf:"varint,9,opt,name=info_role,json=infoRole,proto3,enum=annal.log.v1.Role" json:"info_role,omitempty"`
+	PinRole          Role                   `protobuf:"varint,10,opt,name=pin_role,json=pinRole,proto3,enum=annal.log.v1.Role" json:"pin_role,omitempty"`
+	MentionAllRole   Role                   `protobuf:"varint,11,opt,name=mention_all_role,json=mentionAllRole,proto3,enum=annal.log.v1.Role" json:"mention_all_role,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *PolicyChange) Reset() {
+	*x = PolicyChange{}
+	mi := &file_annal_log_v1_session_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyChange) ProtoMessage() {}
+
+func (x *PolicyChange) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_session_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyChange.ProtoReflect.Descriptor instead.
+func (*PolicyChange) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *PolicyChange) GetRevokeWindowMs() int64 {
+	if x != nil && x.RevokeWindowMs != nil {
+		return *x.RevokeWindowMs
+	}
+	return 0
+}
+
+func (x *PolicyChange) GetOverrideWindowMs() int64 {
+	if x != nil && x.OverrideWindowMs != nil {
+		return *x.OverrideWindowMs
+	}
+	return 0
+}
+
+func (x *PolicyChange) GetHistory() History {
+	if x != nil {
+		return x.History
+	}
+	return History_HISTORY_UNSPECIFIED
+}
+
+func (x *PolicyChange) GetMemberLimit() uint32 {
+	if x != nil {
+		return x.MemberLimit
+	}
+	return 0
+}
+
+func (x *PolicyChange) GetAddRole() Role {
+	if x != nil {
+		return x.AddRole
+	}
+	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *PolicyChange) GetWriteRole() Role {
+	if x != nil {
+		return x.WriteRole
+	}
+	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *PolicyChange) GetJoining() Joining {
+	if x != nil {
+		return x.Joining
+	}
+	return Joining_JOINING_UNSPECIFIED
+}
+
+func (x *PolicyChange) GetReceiptsLimit() uint32 {
+	if x != nil && x.ReceiptsLimit != nil {
+		return *x.ReceiptsLimit
+	}
+	return 0
+}
+
+func (x *PolicyChange) GetInfoRole() Role {
+	if x != nil {
+		return x.InfoRole
+	}
+	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *PolicyChange) GetPinRole() Role {
+	if x != nil {
+		return x.PinRole
+	}
+	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *PolicyChange) GetMentionAllRole() Role {
+	if x != nil {
+		return x.MentionAllRole
+	}
+	return Role_ROLE_UNSPECIFIED
+}
+
+// InfoChange is a part of what a session says of itself: what is unset stays, what is empty is
+// removed.
+type InfoChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 128 bytes at most.
+	Name *string `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	// A reference that clients know how to fetch; 2 KiB at most.
+	Avatar *string `protobuf:"bytes,2,opt,name=avatar,proto3,oneof" json:"avatar,omitempty"`
+	// 4 KiB at most, like description.
+	Notice      *string `protobuf:"bytes,3,opt,name=notice,proto3,oneof" json:"notice,omitempty"`
+	Description *string `protobuf:"bytes,4,opt,name=description,proto3,oneof" json:"description,omitempty"`
+	// Fields of the applications: 50 at most in all. One of empty value is removed.
+	Custom        []*CustomField `protobuf:"bytes,5,rep,name=custom,proto3" json:"custom,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InfoChange) Reset() {
+	*x = InfoChange{}
+	mi := &file_annal_log_v1_session_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InfoChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InfoChange) ProtoMessage() {}
+
+func (x *InfoChange) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_session_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InfoChange.ProtoReflect.Descriptor instead.
+func (*InfoChange) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *InfoChange) GetName() string {
+	if x != nil && x.Name != nil {
+		return *x.Name
+	}
+	return ""
+}
+
+func (x *InfoChange) GetAvatar() string {
+	if x != nil && x.Avatar != nil {
+		return *x.Avatar
+	}
+	return ""
+}
+
+func (x *InfoChange) GetNotice() string {
+	if x != nil && x.Notice != nil {
+		return *x.Notice
+	}
+	return ""
+}
+
+func (x *InfoChange) GetDescription() string {
+	if x != nil && x.Description != nil {
+		return *x.Description
+	}
+	return ""
+}
+
+func (x *InfoChange) GetCustom() []*CustomField {
+	if x != nil {
+		return x.Custom
+	}
+	return nil
+}
+
+type CustomField struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 64 bytes at most.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// 1 KiB at most.
+	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CustomField) Reset() {
+	*x = CustomField{}
+	mi := &file_annal_log_v1_session_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CustomField) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CustomField) ProtoMessage() {}
+
+func (x *CustomField) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_session_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CustomField.ProtoReflect.Descriptor instead.
+func (*CustomField) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *CustomField) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CustomField) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+// Refs is what a message refers to, and how it wants to be noticed.
+type Refs struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The message it replies to, 0 if none.
+	ReplyTo uint64 `protobuf:"varint,1,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"`
+	// The first message of the thread it belongs to, 0 if none.
+	Thread uint64 `protobuf:"varint,2,opt,name=thread,proto3" json:"thread,omitempty"`
+	// People it calls; 100 at most.
+	Mentions      []string `protobuf:"bytes,3,rep,name=mentions,proto3" json:"mentions,omitempty"`
+	MentionAll    bool     `protobuf:"varint,4,opt,name=mention_all,json=mentionAll,proto3" json:"mention_all,omitempty"`
+	Priority      Priority `protobuf:"varint,5,opt,name=priority,proto3,enum=annal.log.v1.Priority" json:"priority,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refs) Reset() {
+	*x = Refs{}
+	mi := &file_annal_log_v1_session_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refs) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refs) ProtoMessage() {}
+
+func (x *Refs) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_session_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refs.ProtoReflect.Descriptor instead.
+func (*Refs) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Refs) GetReplyTo() uint64 {
+	if x != nil {
+		return x.ReplyTo
+	}
+	return 0
+}
+
+func (x *Refs) GetThread() uint64 {
+	if x != nil {
+		return x.Thread
+	}
+	return 0
+}
+
+func (x *Refs) GetMentions() []string {
+	if x != nil {
+		return x.Mentions
+	}
+	return nil
+}
+
+func (x *Refs) GetMentionAll() bool {
+	if x != nil {
+		return x.MentionAll
+	}
+	return false
+}
+
+func (x *Refs) GetPriority() Priority {
+	if x != nil {
+		return x.Priority
+	}
+	return Priority_PRIORITY_UNSPECIFIED
+}
+
+// SessionSettings is a user's part in how a session is shown to them: what is unset stays.
+type SessionSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// No notifications until then; 0: they come.
+	MuteUntilMs *int64 `protobuf:"varint,1,opt,name=mute_until_ms,json=muteUntilMs,proto3,oneof" json:"mute_until_ms,omitempty"`
+	Pinned      *bool  `protobuf:"varint,2,opt,name=pinned,proto3,oneof" json:"pinned,omitempty"`
+	Hidden      *bool  `protobuf:"varint,3,opt,name=hidden,proto3,oneof" json:"hidden,omitempty"`
+	// 64 KiB at most.
+	Draft *string `protobuf:"bytes,4,opt,name=draft,proto3,oneof" json:"draft,omitempty"`
+	// Marked as unread, whatever the marker.
+	Unread        *bool `protobuf:"varint,5,opt,name=unread,proto3,oneof" json:"unread,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionSettings) Reset() {
+	*x = SessionSettings{}
+	mi := &file_annal_log_v1_session_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionSettings) ProtoMessage() {}
+
+func (x *SessionSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_session_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionSettings.ProtoReflect.Descriptor instead.
+func (*SessionSettings) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *SessionSettings) GetMuteUntilMs() int64 {
+	if x != nil && x.MuteUntilMs != nil {
+		return *x.MuteUntilMs
+	}
+	return 0
+}
+
+func (x *SessionSettings) GetPinned() bool {
+	if x != nil && x.Pinned != nil {
+		return *x.Pinned
+	}
+	return false
+}
+
+func (x *SessionSettings) GetHidden() bool {
+	if x != nil && x.Hidden != nil {
+		return *x.Hidden
+	}
+	return false
+}
+
+func (x *SessionSettings) GetDraft() string {
+	if x != nil && x.Draft != nil {
+		return *x.Draft
+	}
+	return ""
+}
+
+func (x *SessionSettings) GetUnread() bool {
+	if x != nil && x.Unread != nil {
+		return *x.Unread
+	}
+	return false
+}
+
+// PushToken is where notifications for a device go.
+type PushToken struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Such as apns or fcm.
+	Service string `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
+	// The app's name there.
+	Package string `protobuf:"bytes,2,opt,name=package,proto3" json:"package,omitempty"`
+	// 4 KiB at most.
+	Token      string `protobuf:"bytes,3,opt,name=token,proto3" json:"token,omitempty"`
+	AppVersion string `protobuf:"bytes,4,opt,name=app_version,json=appVersion,proto3" json:"app_version,omitempty"`
+	// As in RFC 5646, such as pt-BR.
+	Locale        string `protobuf:"bytes,5,opt,name=locale,proto3" json:"locale,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PushToken) Reset() {
+	*x = PushToken{}
+	mi := &file_annal_log_v1_session_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PushToken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PushToken) ProtoMessage() {}
+
+func (x *PushToken) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_session_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PushToken.ProtoReflect.Descriptor instead.
+func (*PushToken) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *PushToken) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *PushToken) GetPackage() string {
+	if x != nil {
+		return x.Package
+	}
+	return ""
+}
+
+func (x *PushToken) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *PushToken) GetAppVersion() string {
+	if x != nil {
+		return x.AppVersion
+	}
+	return ""
+}
+
+func (x *PushToken) GetLocale() string {
+	if x != nil {
+		return x.Locale
+	}
+	return ""
+}
+
 // Skipped says why a person of a batch was passed over.
 type Skipped struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -401,7 +1098,7 @@ type Skipped struct {
 
 func (x *Skipped) Reset() {
 	*x = Skipped{}
-	mi := &file_annal_log_v1_session_proto_msgTypes[2]
+	mi := &file_annal_log_v1_session_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -413,7 +1110,7 @@ func (x *Skipped) String() string {
 func (*Skipped) ProtoMessage() {}
 
 func (x *Skipped) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_session_proto_msgTypes[2]
+	mi := &file_annal_log_v1_session_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -426,7 +1123,7 @@ func (x *Skipped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Skipped.ProtoReflect.Descriptor instead.
 func (*Skipped) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{2}
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Skipped) GetUser() string {
@@ -447,7 +1144,7 @@ var File_annal_log_v1_session_proto protoreflect.FileDescriptor
 
 const file_annal_log_v1_session_proto_rawDesc = "" +
 	"\n" +
-	"\x1aannal/log/v1/session.proto\x12\fannal.log.v1\"\xee\x02\n" +
+	"\x1aannal/log/v1/session.proto\x12\fannal.log.v1\"\x8c\x04\n" +
 	"\x06Policy\x12(\n" +
 	"\x10revoke_window_ms\x18\x01 \x01(\x03R\x0erevokeWindowMs\x12,\n" +
 	"\x12override_window_ms\x18\x02 \x01(\x03R\x10overrideWindowMs\x12/\n" +
@@ -457,10 +1154,70 @@ const file_annal_log_v1_session_proto_rawDesc = "" +
 	"\n" +
 	"write_role\x18\x06 \x01(\x0e2\x12.annal.log.v1.RoleR\twriteRole\x12/\n" +
 	"\ajoining\x18\a \x01(\x0e2\x15.annal.log.v1.JoiningR\ajoining\x12%\n" +
-	"\x0ereceipts_limit\x18\b \x01(\rR\rreceiptsLimit\"G\n" +
+	"\x0ereceipts_limit\x18\b \x01(\rR\rreceiptsLimit\x12/\n" +
+	"\tinfo_role\x18\t \x01(\x0e2\x12.annal.log.v1.RoleR\binfoRole\x12-\n" +
+	"\bpin_role\x18\n" +
+	" \x01(\x0e2\x12.annal.log.v1.RoleR\apinRole\x12<\n" +
+	"\x10mention_all_role\x18\v \x01(\x0e2\x12.annal.log.v1.RoleR\x0ementionAllRole\"G\n" +
 	"\tNewMember\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12&\n" +
-	"\x04role\x18\x02 \x01(\x0e2\x12.annal.log.v1.RoleR\x04role\"1\n" +
+	"\x04role\x18\x02 \x01(\x0e2\x12.annal.log.v1.RoleR\x04role\"\xe0\x04\n" +
+	"\fPolicyChange\x12-\n" +
+	"\x10revoke_window_ms\x18\x01 \x01(\x03H\x00R\x0erevokeWindowMs\x88\x01\x01\x121\n" +
+	"\x12override_window_ms\x18\x02 \x01(\x03H\x01R\x10overrideWindowMs\x88\x01\x01\x12/\n" +
+	"\ahistory\x18\x03 \x01(\x0e2\x15.annal.log.v1.HistoryR\ahistory\x12!\n" +
+	"\fmember_limit\x18\x04 \x01(\rR\vmemberLimit\x12-\n" +
+	"\badd_role\x18\x05 \x01(\x0e2\x12.annal.log.v1.RoleR\aaddRole\x121\n" +
+	"\n" +
+	"write_role\x18\x06 \x01(\x0e2\x12.annal.log.v1.RoleR\twriteRole\x12/\n" +
+	"\ajoining\x18\a \x01(\x0e2\x15.annal.log.v1.JoiningR\ajoining\x12*\n" +
+	"\x0ereceipts_limit\x18\b \x01(\rH\x02R\rreceiptsLimit\x88\x01\x01\x12/\n" +
+	"\tinfo_role\x18\t \x01(\x0e2\x12.annal.log.v1.RoleR\binfoRole\x12-\n" +
+	"\bpin_role\x18\n" +
+	" \x01(\x0e2\x12.annal.log.v1.RoleR\apinRole\x12<\n" +
+	"\x10mention_all_role\x18\v \x01(\x0e2\x12.annal.log.v1.RoleR\x0ementionAllRoleB\x13\n" +
+	"\x11_revoke_window_msB\x15\n" +
+	"\x13_override_window_msB\x11\n" +
+	"\x0f_receipts_limit\"\xe8\x01\n" +
+	"\n" +
+	"InfoChange\x12\x17\n" +
+	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x1b\n" +
+	"\x06avatar\x18\x02 \x01(\tH\x01R\x06avatar\x88\x01\x01\x12\x1b\n" +
+	"\x06notice\x18\x03 \x01(\tH\x02R\x06notice\x88\x01\x01\x12%\n" +
+	"\vdescription\x18\x04 \x01(\tH\x03R\vdescription\x88\x01\x01\x121\n" +
+	"\x06custom\x18\x05 \x03(\v2\x19.annal.log.v1.CustomFieldR\x06customB\a\n" +
+	"\x05_nameB\t\n" +
+	"\a_avatarB\t\n" +
+	"\a_noticeB\x0e\n" +
+	"\f_description\"7\n" +
+	"\vCustomField\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xaa\x01\n" +
+	"\x04Refs\x12\x19\n" +
+	"\breply_to\x18\x01 \x01(\x04R\areplyTo\x12\x16\n" +
+	"\x06thread\x18\x02 \x01(\x04R\x06thread\x12\x1a\n" +
+	"\bmentions\x18\x03 \x03(\tR\bmentions\x12\x1f\n" +
+	"\vmention_all\x18\x04 \x01(\bR\n" +
+	"mentionAll\x122\n" +
+	"\bpriority\x18\x05 \x01(\x0e2\x16.annal.log.v1.PriorityR\bpriority\"\xe9\x01\n" +
+	"\x0fSessionSettings\x12'\n" +
+	"\rmute_until_ms\x18\x01 \x01(\x03H\x00R\vmuteUntilMs\x88\x01\x01\x12\x1b\n" +
+	"\x06pinned\x18\x02 \x01(\bH\x01R\x06pinned\x88\x01\x01\x12\x1b\n" +
+	"\x06hidden\x18\x03 \x01(\bH\x02R\x06hidden\x88\x01\x01\x12\x19\n" +
+	"\x05draft\x18\x04 \x01(\tH\x03R\x05draft\x88\x01\x01\x12\x1b\n" +
+	"\x06unread\x18\x05 \x01(\bH\x04R\x06unread\x88\x01\x01B\x10\n" +
+	"\x0e_mute_until_msB\t\n" +
+	"\a_pinnedB\t\n" +
+	"\a_hiddenB\b\n" +
+	"\x06_draftB\t\n" +
+	"\a_unread\"\x8e\x01\n" +
+	"\tPushToken\x12\x18\n" +
+	"\aservice\x18\x01 \x01(\tR\aservice\x12\x18\n" +
+	"\apackage\x18\x02 \x01(\tR\apackage\x12\x14\n" +
+	"\x05token\x18\x03 \x01(\tR\x05token\x12\x1f\n" +
+	"\vapp_version\x18\x04 \x01(\tR\n" +
+	"appVersion\x12\x16\n" +
+	"\x06locale\x18\x05 \x01(\tR\x06locale\"1\n" +
 	"\aSkipped\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code*^\n" +
@@ -481,11 +1238,28 @@ const file_annal_log_v1_session_proto_rawDesc = "" +
 	"\aHistory\x12\x17\n" +
 	"\x13HISTORY_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fHISTORY_STAY\x10\x01\x12\x0f\n" +
-	"\vHISTORY_ALL\x10\x02*H\n" +
+	"\vHISTORY_ALL\x10\x02*^\n" +
 	"\aJoining\x12\x17\n" +
 	"\x13JOINING_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eJOINING_CLOSED\x10\x01\x12\x10\n" +
-	"\fJOINING_OPEN\x10\x02B\x90\x01\n" +
+	"\fJOINING_OPEN\x10\x02\x12\x14\n" +
+	"\x10JOINING_APPROVAL\x10\x03*I\n" +
+	"\bPriority\x12\x18\n" +
+	"\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x10\n" +
+	"\fPRIORITY_LOW\x10\x01\x12\x11\n" +
+	"\rPRIORITY_HIGH\x10\x02*\xbe\x01\n" +
+	"\vContactStep\x12\x1c\n" +
+	"\x18CONTACT_STEP_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10CONTACT_STEP_ASK\x10\x01\x12\x17\n" +
+	"\x13CONTACT_STEP_ACCEPT\x10\x02\x12\x17\n" +
+	"\x13CONTACT_STEP_REFUSE\x10\x03\x12\x17\n" +
+	"\x13CONTACT_STEP_REMOVE\x10\x04\x12\x16\n" +
+	"\x12CONTACT_STEP_BLOCK\x10\x05\x12\x18\n" +
+	"\x14CONTACT_STEP_UNBLOCK\x10\x06*^\n" +
+	"\fContactState\x12\x1d\n" +
+	"\x19CONTACT_STATE_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13CONTACT_STATE_ASKED\x10\x01\x12\x16\n" +
+	"\x12CONTACT_STATE_NONE\x10\x02B\x90\x01\n" +
 	"\x10com.annal.log.v1B\fSessionProtoP\x01Z\x1cannal/gen/annal/log/v1;logv1\xa2\x02\x03ALX\xaa\x02\fAnnal.Log.V1\xca\x02\fAnnal\\Log\\V1\xe2\x02\x18Annal\\Log\\V1\\GPBMetadata\xea\x02\x0eAnnal::Log::V1b\x06proto3"
 
 var (
@@ -500,28 +1274,49 @@ func file_annal_log_v1_session_proto_rawDescGZIP() []byte {
 	return file_annal_log_v1_session_proto_rawDescData
 }
 
-var file_annal_log_v1_session_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_annal_log_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_annal_log_v1_session_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
+var file_annal_log_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_annal_log_v1_session_proto_goTypes = []any{
-	(Kind)(0),         // 0: annal.log.v1.Kind
-	(Role)(0),         // 1: annal.log.v1.Role
-	(History)(0),      // 2: annal.log.v1.History
-	(Joining)(0),      // 3: annal.log.v1.Joining
-	(*Policy)(nil),    // 4: annal.log.v1.Policy
-	(*NewMember)(nil), // 5: annal.log.v1.NewMember
-	(*Skipped)(nil),   // 6: annal.log.v1.Skipped
+	(Kind)(0),               // 0: annal.log.v1.Kind
+	(Role)(0),               // 1: annal.log.v1.Role
+	(History)(0),            // 2: annal.log.v1.History
+	(Joining)(0),            // 3: annal.log.v1.Joining
+	(Priority)(0),           // 4: annal.log.v1.Priority
+	(ContactStep)(0),        // 5: annal.log.v1.ContactStep
+	(ContactState)(0),       // 6: annal.log.v1.ContactState
+	(*Policy)(nil),          // 7: annal.log.v1.Policy
+	(*NewMember)(nil),       // 8: annal.log.v1.NewMember
+	(*PolicyChange)(nil),    // 9: annal.log.v1.PolicyChange
+	(*InfoChange)(nil),      // 10: annal.log.v1.InfoChange
+	(*CustomField)(nil),     // 11: annal.log.v1.CustomField
+	(*Refs)(nil),            // 12: annal.log.v1.Refs
+	(*SessionSettings)(nil), // 13: annal.log.v1.SessionSettings
+	(*PushToken)(nil),       // 14: annal.log.v1.PushToken
+	(*Skipped)(nil),         // 15: annal.log.v1.Skipped
 }
 var file_annal_log_v1_session_proto_depIdxs = []int32{
-	2, // 0: annal.log.v1.Policy.history:type_name -> annal.log.v1.History
-	1, // 1: annal.log.v1.Policy.add_role:type_name -> annal.log.v1.Role
-	1, // 2: annal.log.v1.Policy.write_role:type_name -> annal.log.v1.Role
-	3, // 3: annal.log.v1.Policy.joining:type_name -> annal.log.v1.Joining
-	1, // 4: annal.log.v1.NewMember.role:type_name -> annal.log.v1.Role
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	2,  // 0: annal.log.v1.Policy.history:type_name -> annal.log.v1.History
+	1,  // 1: annal.log.v1.Policy.add_role:type_name -> annal.log.v1.Role
+	1,  // 2: annal.log.v1.Policy.write_role:type_name -> annal.log.v1.Role
+	3,  // 3: annal.log.v1.Policy.joining:type_name -> annal.log.v1.Joining
+	1,  // 4: annal.log.v1.Policy.info_role:type_name -> annal.log.v1.Role
+	1,  // 5: annal.log.v1.Policy.pin_role:type_name -> annal.log.v1.Role
+	1,  // 6: annal.log.v1.Policy.mention_all_role:type_name -> annal.log.v1.Role
+	1,  // 7: annal.log.v1.NewMember.role:type_name -> annal.log.v1.Role
+	2,  // 8: annal.log.v1.PolicyChange.history:type_name -> annal.log.v1.History
+	1,  // 9: annal.log.v1.PolicyChange.add_role:type_name -> annal.log.v1.Role
+	1,  // 10: annal.log.v1.PolicyChange.write_role:type_name -> annal.log.v1.Role
+	3,  // 11: annal.log.v1.PolicyChange.joining:type_name -> annal.log.v1.Joining
+	1,  // 12: annal.log.v1.PolicyChange.info_role:type_name -> annal.log.v1.Role
+	1,  // 13: annal.log.v1.PolicyChange.pin_role:type_name -> annal.log.v1.Role
+	1,  // 14: annal.log.v1.PolicyChange.mention_all_role:type_name -> annal.log.v1.Role
+	11, // 15: annal.log.v1.InfoChange.custom:type_name -> annal.log.v1.CustomField
+	4,  // 16: annal.log.v1.Refs.priority:type_name -> annal.log.v1.Priority
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_annal_log_v1_session_proto_init() }
@@ -529,13 +1324,16 @@ func file_annal_log_v1_session_proto_init() {
 	if File_annal_log_v1_session_proto != nil {
 		return
 	}
+	file_annal_log_v1_session_proto_msgTypes[2].OneofWrappers = []any{}
+	file_annal_log_v1_session_proto_msgTypes[3].OneofWrappers = []any{}
+	file_annal_log_v1_session_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_log_v1_session_proto_rawDesc), len(file_annal_log_v1_session_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   3,
+			NumEnums:      7,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

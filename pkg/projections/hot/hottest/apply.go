@@ -65,7 +65,11 @@ func (b *bench) dump(s events.SessionID, users ...events.UserID) string {
 	if err != nil {
 		b.Fatalf("members of %s: %v", s, err)
 	}
-	return text + fmt.Sprintf("%+v\n%+v\n", members, b.forward(s))
+	facts, err := b.View.Facts(b.ctx, s)
+	if err != nil {
+		b.Fatalf("facts of %s: %v", s, err)
+	}
+	return text + fmt.Sprintf("%+v\n%+v\n%+v\n", members, b.forward(s), facts)
 }
 
 func testRepeats(t *testing.T, f Fixture) {
@@ -80,6 +84,13 @@ func testRepeats(t *testing.T, f Fixture) {
 		b.Accept(s, "ann", events.Removed{Users: []events.UserID{"bob"}}),
 		b.Accept(s, "ann", events.Added{Members: []events.NewMember{{User: "bob", Role: events.RoleAdmin}}}),
 		b.Accept(s, "bob", text("back")),
+		b.Accept(s, "ann", events.Pinned{Target: 5, TargetIndex: 4}),
+		b.Accept(s, "ann", events.Invited{Code: events.Hash{1}, Uses: 3}),
+		b.Accept(s, "cid", events.Asked{Text: "please"}),
+		b.Accept(s, "cid", events.Joined{Invite: events.Hash{1}}),
+		b.Accept(s, "cid", events.Delivered{Marker: 5, MarkerIndex: 4}),
+		b.Accept(s, "ann", events.Muted{Users: []events.UserID{"cid"}, Until: 9}),
+		b.Accept(s, "ann", events.RoleSet{User: "cid", Role: events.RoleAdmin}),
 		b.Accept(s, "ann", events.Left{Promoted: "bob"}),
 	)
 	b.apply(said...)
@@ -116,7 +127,8 @@ func testLostKeys(t *testing.T, f Fixture) {
 				s := events.SessionID(fmt.Sprintf("g_lost_%s_%t", part, reading))
 				b.apply(b.Accept(s, "ann", group(0, "ann", "bob")))
 				b.apply(b.send(s, "ann", 3)...)
-				b.apply(b.Accept(s, "ann", events.Revoked{Target: 2, TargetIndex: 1}))
+				b.apply(b.Accept(s, "ann", events.Revoked{Target: 2, TargetIndex: 1}), b.Accept(s, "ann", events.Pinned{Target: 3, TargetIndex: 2}),
+					b.Accept(s, "ann", events.Muted{Users: []events.UserID{"bob"}, Until: 9}))
 				want := b.dump(s, "ann", "bob")
 				if !f.Drop(t, s, part) {
 					t.Fatalf("%s has no key %s", s, part)
@@ -153,6 +165,8 @@ func (b *bench) readLost(s events.SessionID, want string) {
 	look("items", items, err)
 	members, err := b.View.Members(b.ctx, s, "", 100)
 	look("members", members, err)
+	facts, err := b.View.Facts(b.ctx, s)
+	look("facts", facts, err)
 	if refused == 0 {
 		b.Errorf("no reader noticed the lost key")
 	}

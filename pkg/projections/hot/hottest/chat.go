@@ -163,7 +163,7 @@ func (c *Chat) encode(s events.SessionID, actor events.UserID, e events.Event) (
 func (c *Chat) number(s events.SessionID, e events.Event) events.Accepted {
 	h := c.head(s)
 	switch e := e.(type) {
-	case events.Read:
+	case events.Read, events.Delivered, events.Reported:
 		return events.Accepted{Event: e}
 	case events.Created:
 		h.seq = e.Base
@@ -173,6 +173,9 @@ func (c *Chat) number(s events.SessionID, e events.Event) events.Accepted {
 		e.Index = h.index
 		return events.Accepted{Seq: h.seq, Event: e}
 	case events.Added, events.Removed, events.Joined, events.Left, events.Revoked, events.Overridden, events.Deleted:
+	case events.AccountClosed, events.Asked, events.ContactChanged, events.DeviceSet, events.Dismissed, events.Hidden,
+		events.InfoSet, events.Invited, events.Muted, events.Pinned, events.PolicySet, events.Reacted, events.Refused,
+		events.RoleSet, events.SessionSet, events.Uninvited:
 	}
 	h.seq++
 	return events.Accepted{Seq: h.seq, Event: e}

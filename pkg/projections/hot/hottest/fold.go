@@ -86,7 +86,7 @@ func (c *crowd) act(rt *rapid.T) Said {
 		return c.open(rt)
 	}
 	actor := rapid.SampledFrom(r.in).Draw(rt, "actor")
-	switch rapid.IntRange(0, 11).Draw(rt, "act") {
+	switch rapid.IntRange(0, 17).Draw(rt, "act") {
 	case 0, 1:
 		return c.comeOrGo(rt, r, actor)
 	case 2:
@@ -111,6 +111,8 @@ func (c *crowd) act(rt *rapid.T) Said {
 		}
 	case 8:
 		return c.b.Reject(r.id, actor, events.CodeNotAllowed, events.ReplyTo{})
+	case 9, 10, 11, 12, 13:
+		return c.other(rt, r, actor)
 	}
 	said := c.b.Accept(r.id, actor, text(rapid.StringN(1, 20, 60).Draw(rt, "body")))
 	r.messages = append(r.messages, message{seq: c.b.Seq(r.id), index: c.b.Index(r.id) - 1})

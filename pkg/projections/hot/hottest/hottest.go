@@ -63,6 +63,7 @@ func Run(t *testing.T, open func(t testing.TB) Fixture) {
 		{"what the log leaves broken is put aside", testPutAside},
 		{"states of a view follow on each other", testViewStates},
 		{"heads are read together", testHeads},
+		{"facts of a pair", testFacts},
 		{"what was told is noted", testChanged},
 		{"confirmed is heard", testFeed},
 		{"a broken connection is made good", testBroken},

@@ -1,0 +1,85 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"annal/pkg/events"
+	"annal/pkg/projections/follow"
+	"annal/pkg/projections/hot"
+	"annal/pkg/projections/steward"
+)
+
+func (p *process) openSteward(ctx context.Context) error {
+	r, err := p.openRedis(ctx)
+	if err != nil {
+		return err
+	}
+	member, err := p.member(RoleSteward)
+	if err != nil {
+		return err
+	}
+	f, err := follow.New(ctx, follow.Options{
+		Log: p.log, Group: steward.Group, Role: RoleSteward, Instance: member, CommitEvery: time.Second,
+		Handler: steward.New(p.log, StewardView{r.Reader()}, p.source(RoleSteward), p.config.Log, p.metrics),
+		Logger:  p.config.Log, Metrics: follow.NewMetrics(p.metrics, RoleSteward),
+	})
+	if err != nil {
+		return err
+	}
+	p.ready.Add(RoleSteward, f.Ready)
+	p.roles = append(p.roles, role{RoleSteward, f.Run})
+	return nil
+}
+
+// StewardView is the hot view as the steward reads it.
+type StewardView struct{ View hot.View }
+
+// headsAtOnce is how many heads hot.View gives a call.
+const headsAtOnce = 1000
+
+// Reached implements steward.View.
+func (v StewardView) Reached(ctx context.Context, seqs map[events.SessionID]events.Seq) (bool, error) {
+	for page := range slices.Chunk(slices.Collect(maps.Keys(seqs)), headsAtOnce) {
+		heads, err := v.View.Heads(ctx, page)
+		if err != nil {
+			return false, err
+		}
+		for _, s := range page {
+			if heads[s] < seqs[s] {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
+}
+
+// Closed implements steward.View.
+func (v StewardView) Closed(ctx context.Context, u events.UserID) (bool, error) {
+	p, err := v.View.Person(ctx, events.NewSelfID(u), u)
+	if errors.Is(err, hot.ErrNoSession) {
+		return false, nil // who never came has nothing to close
+	}
+	return p.Head.Closed, err
+}
+
+// Sessions implements steward.View.
+func (v StewardView) Sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) ([]events.SessionID, error) {
+	return v.View.Sessions(ctx, u, after, limit)
+}
+
+// Part implements steward.View.
+func (v StewardView) Part(ctx context.Context, s events.SessionID, u events.UserID) (steward.Part, error) {
+	p, err := v.View.Person(ctx, s, u)
+	if errors.Is(err, hot.ErrNoSession) {
+		return steward.Part{}, nil // listed a moment before it is there: the steward meets its event
+	}
+	part := steward.Part{Kind: p.Head.Kind, In: p.Member.In()}
+	if part.In {
+		part.From = p.Member.Stays[len(p.Member.Stays)-1].From
+	}
+	return part, err
+}

@@ -1,0 +1,139 @@
+// Package follow reads the log for projectors whose store needs no building of its own: it
+// takes part in a consumer group, hands counted outcomes to a handler in log order, and
+// commits behind it. Poison is passed over and counted: the hot projector, which meets every
+// record too, puts it aside.
+package follow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"annal/pkg/eventlog"
+	"annal/pkg/events"
+)
+
+// Outcome is an outcome that counts, as it stands in the log.
+type Outcome struct {
+	events.Outcome
+	// Value is its stored bytes.
+	Value  []byte
+	Offset int64
+}
+
+// Handler does what outcomes ask for.
+type Handler interface {
+	// Handle returns once all is done durably; the same outcomes may come again, also by
+	// another process. After an error they are handed over again, after a wait.
+	Handle(ctx context.Context, partition int32, outcomes []Outcome) error
+}
+
+// Options say how a follower works.
+type Options struct {
+	Log eventlog.Log
+	// Group is the consumer group on the events topic, and Role its name in logs.
+	Group, Role string
+	// Instance is the static member id, kept over restarts; empty: dynamic.
+	Instance string
+	Handler  Handler
+	// CommitEvery is how often progress is committed.
+	CommitEvery time.Duration
+	Logger      *slog.Logger
+	Metrics     *Metrics
+}
+
+// Follower follows the partitions that the group gives it.
+type Follower struct {
+	opts       Options
+	membership eventlog.Membership
+
+	mu      sync.Mutex
+	workers map[int32]*worker
+	joined  bool
+	fatal   chan error
+}
+
+// New joins the group; nothing is read before Run.
+func New(ctx context.Context, opts Options) (*Follower, error) {
+	if opts.CommitEvery <= 0 {
+		return nil, errors.New("follow: CommitEvery must be positive")
+	}
+	m, err := opts.Log.Join(ctx, opts.Group, eventlog.Events, opts.Instance)
+	if err != nil {
+		return nil, fmt.Errorf("follow: %w", err)
+	}
+	return &Follower{opts: opts, membership: m, workers: map[int32]*worker{}, fatal: make(chan error, 1)}, nil
+}
+
+// Run follows until ctx ends, then finishes what it read and commits. It returns an error
+// when the log does not reach back far enough.
+func (f *Follower) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	left := make(chan error, 1)
+	go func() { left <- f.membership.Run(ctx, f) }()
+	var err error
+	select {
+	case err = <-f.fatal:
+		cancel()
+		err = errors.Join(err, <-left)
+	case err = <-left:
+	}
+	f.mu.Lock()
+	workers := f.workers
+	f.workers = map[int32]*worker{}
+	f.mu.Unlock()
+	for _, w := range workers {
+		w.stop()
+	}
+	return err
+}
+
+// Ready is nil once the group gave partitions, if only none.
+func (f *Follower) Ready() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.joined {
+		return errors.New("has no partitions yet")
+	}
+	return nil
+}
+
+// Claimed implements eventlog.Handler.
+func (f *Follower) Claimed(c eventlog.Claim) {
+	w := newWorker(f, c)
+	f.mu.Lock()
+	old := f.workers[c.Partition]
+	f.workers[c.Partition] = w
+	f.joined = true
+	f.mu.Unlock()
+	if old != nil {
+		old.stop()
+	}
+	go w.run()
+}
+
+// Released implements eventlog.Handler: what was read is finished and committed.
+func (f *Follower) Released(ctx context.Context, partition int32) {
+	if w := f.take(partition); w != nil {
+		w.drain(ctx)
+	}
+}
+
+// Lost implements eventlog.Handler.
+func (f *Follower) Lost(partition int32) {
+	if w := f.take(partition); w != nil {
+		w.stop()
+	}
+}
+
+func (f *Follower) take(partition int32) *worker {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w := f.workers[partition]
+	delete(f.workers, partition)
+	return w
+}

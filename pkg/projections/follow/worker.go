@@ -1,0 +1,215 @@
+package follow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"annal/pkg/eventlog"
+	"annal/pkg/events"
+)
+
+// worker follows one partition: read, hand over, commit.
+type worker struct {
+	follower  *Follower
+	opts      Options
+	partition int32
+	label     string
+	log       *slog.Logger
+	claim     eventlog.Claim
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	// reading ends first when draining: what was read is still finished.
+	reading context.Context
+	noMore  context.CancelFunc
+	done    chan struct{}
+
+	reader    events.Reader
+	committed int64
+	commits   time.Time
+}
+
+func newWorker(f *Follower, c eventlog.Claim) *worker {
+	ctx, cancel := context.WithCancel(context.Background())
+	reading, noMore := context.WithCancel(ctx)
+	return &worker{
+		follower: f, opts: f.opts, partition: c.Partition, label: strconv.Itoa(int(c.Partition)), claim: c,
+		log: f.opts.Logger.With("role", f.opts.Role, "partition", c.Partition),
+		ctx: ctx, cancel: cancel, reading: reading, noMore: noMore, done: make(chan struct{}),
+	}
+}
+
+func (w *worker) stop() {
+	w.cancel()
+	<-w.done
+}
+
+func (w *worker) drain(ctx context.Context) {
+	w.noMore()
+	select {
+	case <-w.done:
+	case <-ctx.Done():
+		w.log.Warn("drain cut short", "error", ctx.Err())
+		w.stop()
+	}
+}
+
+func (w *worker) run() {
+	defer close(w.done)
+	defer w.opts.Metrics.behind.DeleteLabelValues(w.label)
+	defer w.cancel()
+	if err := w.work(); err != nil && w.ctx.Err() == nil {
+		w.log.Error("stopped", "error", err)
+		select {
+		case w.follower.fatal <- fmt.Errorf("partition %d: %w", w.partition, err):
+		default:
+		}
+	}
+}
+
+func (w *worker) work() error {
+	progress := events.Start()
+	if w.claim.Offset >= 0 {
+		var err error
+		if progress, err = events.ParseProgress(w.claim.Metadata); err != nil {
+			return fmt.Errorf("follow: the last commit: %w", err)
+		}
+	}
+	w.reader, w.committed = events.NewReader(progress), progress.Offset
+	cursor, err := w.open(progress.Offset)
+	if err != nil {
+		return err
+	}
+	defer cursor.Close()
+	for {
+		records, drained, err := w.next(cursor)
+		if err != nil {
+			return err
+		}
+		if err := w.handle(records); err != nil {
+			return err
+		}
+		if drained || time.Since(w.commits) >= w.opts.CommitEvery {
+			w.commit()
+		}
+		if drained {
+			return nil
+		}
+	}
+}
+
+func (w *worker) open(from int64) (cursor eventlog.Cursor, err error) {
+	var outside error
+	err = w.patiently("open a cursor", func() (err error) {
+		cursor, err = w.opts.Log.Read(w.ctx, eventlog.Events, w.partition, from)
+		if errors.Is(err, eventlog.ErrTrimmed) || errors.Is(err, eventlog.ErrBeyond) {
+			outside = err
+			return nil
+		}
+		return err
+	})
+	if err == nil && outside != nil {
+		err = fmt.Errorf("follow: events from %d: %w", from, outside)
+	}
+	return cursor, err
+}
+
+// next waits for records, but not longer than until the next commit is due. It says when
+// there is no more to be read.
+func (w *worker) next(cursor eventlog.Cursor) (records []eventlog.Record, drained bool, err error) {
+	ctx, cancel := context.WithTimeout(w.reading, w.opts.CommitEvery)
+	defer cancel()
+	records, err = cursor.Next(ctx)
+	switch {
+	case err == nil:
+		return records, false, nil
+	case w.reading.Err() != nil && w.ctx.Err() == nil:
+		return nil, true, nil
+	case w.reading.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+		return nil, false, nil
+	}
+	return nil, false, fmt.Errorf("follow: read: %w", err)
+}
+
+// handle hands the outcomes over that count.
+func (w *worker) handle(records []eventlog.Record) error {
+	var outcomes []Outcome
+	for i := range records {
+		rec := &records[i]
+		verdict, _, err := w.reader.Read(rec.Offset, rec.Record)
+		if verdict == 0 {
+			return fmt.Errorf("follow: %w", err)
+		}
+		w.opts.Metrics.records.WithLabelValues(verdict.String()).Inc()
+		if verdict != events.Counted {
+			continue
+		}
+		o, err := events.DecodeOutcome(rec.Record)
+		if err != nil {
+			w.opts.Metrics.unreadable.Inc()
+			w.log.Error("an outcome cannot be read, and is passed over", "offset", rec.Offset, "error", err)
+			continue
+		}
+		outcomes = append(outcomes, Outcome{Outcome: o, Value: rec.Value, Offset: rec.Offset})
+	}
+	if len(outcomes) == 0 {
+		return nil
+	}
+	return w.patiently("do what outcomes ask for", func() error { return w.opts.Handler.Handle(w.ctx, w.partition, outcomes) })
+}
+
+// commit notes how far all is done. One that fails costs no more than a repeat: the next one
+// is soon.
+func (w *worker) commit() {
+	w.commits = time.Now()
+	p := w.reader.Progress()
+	if _, end, err := w.opts.Log.Bounds(w.ctx, eventlog.Events, w.partition); err == nil {
+		w.opts.Metrics.behind.WithLabelValues(w.label).Set(float64(max(0, end-p.Offset)))
+	}
+	if p.Offset == w.committed {
+		return
+	}
+	if err := w.follower.membership.Commit(w.ctx, w.partition, p.Offset, p.String()); err != nil {
+		if w.ctx.Err() == nil {
+			w.log.Warn("commit failed", "error", err)
+		}
+		return
+	}
+	w.committed = p.Offset
+}
+
+// leastWait and mostWait are how long it waits before it tries again.
+const leastWait, mostWait = 50 * time.Millisecond, time.Second
+
+// patiently tries again until it works or the worker ends. It says when that is over.
+func (w *worker) patiently(what string, try func() error) error {
+	var since time.Time
+	for wait := leastWait; ; wait = min(2*wait, mostWait) {
+		err := try()
+		if err == nil {
+			if !since.IsZero() {
+				w.log.Info("could "+what+" again", "seconds", int(time.Since(since).Seconds()))
+			}
+			return nil
+		}
+		if w.ctx.Err() != nil {
+			return w.ctx.Err()
+		}
+		if since.IsZero() {
+			since = time.Now()
+		}
+		w.opts.Metrics.retries.Inc()
+		w.log.Warn("cannot "+what+"; trying again", "retry_in", wait, "error", err)
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-w.ctx.Done():
+			timer.Stop()
+			return w.ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,186 @@
+package steward_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"annal/pkg/eventlog"
+	"annal/pkg/events"
+	"annal/pkg/projections/follow"
+	"annal/pkg/projections/steward"
+)
+
+// view is one that has come as far as it says.
+type view struct {
+	seqs   map[events.SessionID]events.Seq
+	closed map[events.UserID]bool
+	parts  map[events.SessionID]map[events.UserID]steward.Part
+	// asked counts questions after the heads; broken fails the first so many.
+	asked, broken int
+	// looked is called before the heads are told.
+	looked func(*view)
+}
+
+func (v *view) Reached(_ context.Context, seqs map[events.SessionID]events.Seq) (bool, error) {
+	v.asked++
+	if v.looked != nil {
+		v.looked(v)
+	}
+	for s, seq := range seqs {
+		if v.seqs[s] < seq {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func (v *view) Closed(_ context.Context, u events.UserID) (bool, error) {
+	if v.broken > 0 {
+		v.broken--
+		return false, errors.New("away")
+	}
+	return v.closed[u], nil
+}
+
+func (v *view) Sessions(_ context.Context, u events.UserID, after events.SessionID, limit int) ([]events.SessionID, error) {
+	var all []events.SessionID
+	for s, people := range v.parts {
+		if _, ok := people[u]; ok && s > after {
+			all = append(all, s)
+		}
+	}
+	slices.Sort(all)
+	return all[:min(limit, len(all))], nil
+}
+
+func (v *view) Part(_ context.Context, s events.SessionID, u events.UserID) (steward.Part, error) {
+	return v.parts[s][u], nil
+}
+
+func accepted(s events.SessionID, u events.UserID, seq events.Seq, e events.Event) follow.Outcome {
+	return follow.Outcome{Outcome: events.Outcome{Session: s, Actor: events.Actor{User: u}, Result: events.Accepted{Seq: seq, Event: e}}}
+}
+
+// asked are the commands in the log, a line each.
+func asked(t *testing.T, log eventlog.Log) (lines []string) {
+	t.Helper()
+	_, end, err := log.Bounds(t.Context(), eventlog.Commands, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cursor, err := log.Read(t.Context(), eventlog.Commands, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cursor.Close()
+	for int64(len(lines)) < end {
+		records, err := cursor.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rec := range records {
+			c, err := events.DecodeCommand(rec.Record)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, fmt.Sprintf("%s %s/%s %s %#v", c.Session, c.Actor.User, c.Actor.Service, c.ClientID, c.Op))
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func in(kind events.Kind, from events.Seq) steward.Part {
+	return steward.Part{Kind: kind, In: true, From: from}
+}
+
+func TestClosedAccountsAreLetOut(t *testing.T) {
+	log := eventlog.NewMemory(eventlog.MemoryOptions{Partitions: 1})
+	defer log.Close()
+	client := log.Client()
+	defer client.Close()
+	self := events.NewSelfID("ann")
+	v := &view{
+		seqs: map[events.SessionID]events.Seq{self: 2, "g_later": 5, "g_other": 9}, closed: map[events.UserID]bool{},
+		parts: map[events.SessionID]map[events.UserID]steward.Part{
+			self:      {"ann": in(events.KindSelf, 1)},
+			"g_a":     {"ann": in(events.KindGroup, 3), "bob": in(events.KindGroup, 1)},
+			"g_left":  {"ann": {Kind: events.KindGroup}},
+			"d_b":     {"ann": in(events.KindDirect, 1)},
+			"g_later": {"ann": in(events.KindGroup, 5), "bob": in(events.KindGroup, 5)},
+		},
+	}
+	s := steward.New(client, v, "/test", slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	handle := func(outcomes ...follow.Outcome) {
+		t.Helper()
+		if err := s.Handle(t.Context(), 0, outcomes); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	handle(accepted("g_other", "bob", 9, events.Added{Members: []events.NewMember{{User: "ann"}}}), accepted("g_a", "ann", 3, events.Sent{Index: 1}))
+	if got := asked(t, client); len(got) > 0 {
+		t.Fatalf("nobody closed an account, and the steward asks for %q", got)
+	}
+
+	later := v.parts["g_later"]
+	delete(v.parts, "g_later")
+	v.closed["ann"] = true
+	handle(accepted(self, "ann", 2, events.AccountClosed{}))
+	want := []string{
+		"d_b ann/steward steward-contact-1 events.Contact{Step:0x4, Text:\"\"}",
+		"g_a ann/steward steward-leave-3 events.Leave{}",
+	}
+	if got := asked(t, client); !reflect.DeepEqual(got, want) {
+		t.Fatalf("asked for %q, want %q", got, want)
+	}
+
+	// Let in later: out again, and nobody else. The account can't be asked about at first.
+	v.parts["g_later"], v.broken = later, 1
+	added := accepted("g_later", "bob", 5, events.Added{Members: []events.NewMember{{User: "ann"}, {User: "bob"}}})
+	if err := s.Handle(t.Context(), 0, []follow.Outcome{added}); err == nil {
+		t.Error("no error of a view that is away")
+	}
+	handle(added)
+	want = append(want, "g_later ann/steward steward-leave-5 events.Leave{}")
+	if got := asked(t, client); !reflect.DeepEqual(got, want) {
+		t.Fatalf("asked for %q, want %q", got, want)
+	}
+}
+
+// The steward looks only once the view has what it met.
+func TestStewardWaitsForTheView(t *testing.T) {
+	log := eventlog.NewMemory(eventlog.MemoryOptions{Partitions: 1})
+	defer log.Close()
+	client := log.Client()
+	defer client.Close()
+	v := &view{
+		seqs: map[events.SessionID]events.Seq{}, closed: map[events.UserID]bool{"ann": true},
+		parts: map[events.SessionID]map[events.UserID]steward.Part{"g_a": {}},
+	}
+	v.looked = func(v *view) {
+		if v.asked == 3 {
+			v.seqs["g_a"] = 4
+			v.parts["g_a"]["ann"] = in(events.KindGroup, 4)
+		}
+	}
+	s := steward.New(client, v, "/test", slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	if err := s.Handle(t.Context(), 0, []follow.Outcome{accepted("g_a", "ann", 4, events.Joined{})}); err != nil {
+		t.Fatal(err)
+	}
+	if got := asked(t, client); len(got) != 1 {
+		t.Errorf("asked for %q, want one to leave", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Handle(ctx, 0, []follow.Outcome{accepted("g_none", "ann", 4, events.Joined{})}); !errors.Is(err, context.Canceled) {
+		t.Errorf("of a view that never gets there: %v, want the context's error", err)
+	}
+}

@@ -1,0 +1,130 @@
+package session
+
+import "annal/pkg/events"
+
+// What a user keeps for themselves, in their self session: it reaches all own devices and
+// nobody else.
+var inSelf = gate{members: true, kinds: []events.Kind{events.KindSelf}}
+
+// hide deletes messages of a session for the actor alone.
+type hide struct{ events.Hide }
+
+func (hide) gate() gate { return inSelf }
+
+func (op hide) needs(needs []Need, _ Rows, _ *events.Command) []Need {
+	for _, seq := range op.Seqs[:min(len(op.Seqs), events.MaxHidden)] {
+		needs = append(needs, Need{Key: events.HiddenKey(op.Session, seq)})
+	}
+	return needs
+}
+
+func (op hide) decide(s *scene) events.Result {
+	e := events.Hidden{Session: op.Session}
+	for seq := range once(op.Seqs) {
+		if _, there := s.rows.Get(events.HiddenKey(op.Session, seq)); !there {
+			e.Seqs = append(e.Seqs, seq)
+		}
+	}
+	if len(e.Seqs) == 0 {
+		return answer(events.CodeNoChange, 0)
+	}
+	return s.accept(e)
+}
+
+type hidden struct{ events.Hidden }
+
+func (hidden) touches(needs []Need, _ Rows, _ *events.Outcome) []Need { return needs }
+
+func (f hidden) evolve(e *evolution) {
+	for _, seq := range f.Seqs {
+		e.put(events.HiddenKey(f.Session, seq), events.Noted{})
+	}
+}
+
+// setSession changes how a session is shown to the actor.
+type setSession struct{ events.SetSession }
+
+func (setSession) gate() gate { return inSelf }
+
+func (op setSession) needs(needs []Need, _ Rows, _ *events.Command) []Need {
+	return append(needs, Need{Key: events.SettingsKey(op.Session)})
+}
+
+func (op setSession) decide(s *scene) events.Result {
+	had, _ := rowOf[events.SettingsRow](s.rows, events.SettingsKey(op.Session))
+	if op.Settings.Of(had.Settings) == had.Settings {
+		return answer(events.CodeNoChange, 0)
+	}
+	return s.accept(events.SessionSet(op.SetSession))
+}
+
+type sessionSet struct{ events.SessionSet }
+
+func (f sessionSet) touches(needs []Need, _ Rows, _ *events.Outcome) []Need {
+	return append(needs, Need{Key: events.SettingsKey(f.Session)})
+}
+
+func (f sessionSet) evolve(e *evolution) {
+	row, _ := rowOf[events.SettingsRow](e.rows, events.SettingsKey(f.Session))
+	row.Settings = f.Settings.Of(row.Settings)
+	if row.Settings == (events.Settings{}) {
+		e.remove(events.SettingsKey(f.Session))
+		return
+	}
+	e.put(events.SettingsKey(f.Session), row)
+}
+
+// setDevice registers a device, or forgets it.
+type setDevice struct{ events.SetDevice }
+
+func (setDevice) gate() gate { return inSelf }
+
+func (op setDevice) needs(needs []Need, _ Rows, _ *events.Command) []Need {
+	return append(needs, Need{Key: events.DeviceKey(op.Device)})
+}
+
+func (op setDevice) decide(s *scene) events.Result {
+	had, there := rowOf[events.DeviceRow](s.rows, events.DeviceKey(op.Device))
+	switch {
+	case op.Off && !there, !op.Off && there && had.Push == op.Push:
+		return answer(events.CodeNoChange, 0)
+	case !op.Off && !there && s.head.Devices >= events.MaxDevices:
+		return reject(events.CodeLimitReached)
+	}
+	return s.accept(events.DeviceSet(op.SetDevice))
+}
+
+type deviceSet struct{ events.DeviceSet }
+
+func (f deviceSet) touches(needs []Need, _ Rows, _ *events.Outcome) []Need {
+	return append(needs, Need{Key: events.DeviceKey(f.Device)})
+}
+
+func (f deviceSet) evolve(e *evolution) {
+	_, there := e.rows.Get(events.DeviceKey(f.Device))
+	switch {
+	case f.Off:
+		e.head.Devices--
+		e.remove(events.DeviceKey(f.Device))
+		return
+	case !there:
+		e.head.Devices++
+	}
+	e.put(events.DeviceKey(f.Device), events.DeviceRow{Push: f.Push})
+}
+
+// closeAccount closes the actor's self session. The steward, who follows it, ends the actor's
+// part in all others.
+type closeAccount struct{}
+
+func (closeAccount) gate() gate { return inSelf }
+
+func (closeAccount) needs(needs []Need, _ Rows, _ *events.Command) []Need { return needs }
+
+func (closeAccount) decide(s *scene) events.Result { return s.accept(events.AccountClosed{}) }
+
+type accountClosed struct{}
+
+func (accountClosed) touches(needs []Need, _ Rows, _ *events.Outcome) []Need { return needs }
+
+func (accountClosed) evolve(e *evolution) { e.head.Closed = true }
