@@ -133,6 +133,7 @@ func writeSessionState(w *writer, m *clientv1.SessionState) {
 	w.enum("contact", int32(m.GetContact()), logv1.ContactState_name)
 	w.str("contact_by", m.GetContactBy())
 	w.int64("muted_until_ms", m.GetMutedUntilMs())
+	w.uint64("mentions", m.GetMentions())
 	w.close()
 }
 

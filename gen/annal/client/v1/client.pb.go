@@ -3602,7 +3602,9 @@ type SessionState struct {
 	Contact   v1.ContactState `protobuf:"varint,14,opt,name=contact,proto3,enum=annal.log.v1.ContactState" json:"contact,omitempty"`
 	ContactBy string          `protobuf:"bytes,15,opt,name=contact_by,json=contactBy,proto3" json:"contact_by,omitempty"`
 	// Until when the user may not write; 0 if they may.
-	MutedUntilMs  int64 `protobuf:"varint,16,opt,name=muted_until_ms,json=mutedUntilMs,proto3" json:"muted_until_ms,omitempty"`
+	MutedUntilMs int64 `protobuf:"varint,16,opt,name=muted_until_ms,json=mutedUntilMs,proto3" json:"muted_until_ms,omitempty"`
+	// How many of the unread messages mention the user, or all.
+	Mentions      uint64 `protobuf:"varint,17,opt,name=mentions,proto3" json:"mentions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3745,6 +3747,13 @@ func (x *SessionState) GetContactBy() string {
 func (x *SessionState) GetMutedUntilMs() int64 {
 	if x != nil {
 		return x.MutedUntilMs
+	}
+	return 0
+}
+
+func (x *SessionState) GetMentions() uint64 {
+	if x != nil {
+		return x.Mentions
 	}
 	return 0
 }
@@ -6931,7 +6940,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x04head\x18\x02 \x01(\x04R\x04head\x12\x12\n" +
 	"\x04from\x18\x03 \x01(\x04R\x04from\"(\n" +
 	"\fUnsubscribed\x12\x18\n" +
-	"\asession\x18\x01 \x01(\tR\asession\"\x96\x04\n" +
+	"\asession\x18\x01 \x01(\tR\asession\"\xb2\x04\n" +
 	"\fSessionState\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12&\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x12\x12\n" +
@@ -6950,7 +6959,8 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\acontact\x18\x0e \x01(\x0e2\x1a.annal.log.v1.ContactStateR\acontact\x12\x1d\n" +
 	"\n" +
 	"contact_by\x18\x0f \x01(\tR\tcontactBy\x12$\n" +
-	"\x0emuted_until_ms\x18\x10 \x01(\x03R\fmutedUntilMs\"\x97\x05\n" +
+	"\x0emuted_until_ms\x18\x10 \x01(\x03R\fmutedUntilMs\x12\x1a\n" +
+	"\bmentions\x18\x11 \x01(\x04R\bmentions\"\x97\x05\n" +
 	"\vSessionInfo\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12&\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x12\x12\n" +
