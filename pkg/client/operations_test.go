@@ -216,7 +216,7 @@ func TestEveryOperation(t *testing.T) {
 func TestNoOperationIsLeftOut(t *testing.T) {
 	reading := map[protoreflect.Name]bool{
 		"hello": true, "ping": true, "subscribe": true, "unsubscribe": true, "sync": true, "history": true, "members": true,
-		"sessions": true, "typing": true, "info": true,
+		"sessions": true, "typing": true, "info": true, "receipts": true,
 	}
 	ops := (&clientv1.ClientFrame{}).ProtoReflect().Descriptor().Oneofs().ByName("op").Fields()
 	for i := range ops.Len() {
@@ -241,18 +241,20 @@ func TestContentAndRefsOfASend(t *testing.T) {
 // TestSelfOperationsKeepTheirOrder: one that is refused holds back those after it.
 func TestSelfOperationsKeepTheirOrder(t *testing.T) {
 	each(t, func(t *testing.T, f *fake) {
-		refusals := 0
+		seen := map[string]bool{}
 		var order []string
 		f.fates = func(m *clientv1.ClientFrame) fate {
 			if m.GetSetSession() == nil {
 				return serve
 			}
-			// The first two are under way together at most; the gateway takes nothing yet.
-			if refusals < 2 {
-				refusals++
+			// The gateway takes nothing until it refused the first two, which are under way together
+			// at most: one that is refused alone, with the next behind it, is overtaken.
+			session := m.GetSetSession().GetSession()
+			if len(seen) < 2 {
+				seen[session] = true
 				return refuse
 			}
-			order = append(order, m.GetSetSession().GetSession())
+			order = append(order, session)
 			return serve
 		}
 		c := f.dial(func(o *Options) { o.InFlight = 2 })
