@@ -32,7 +32,7 @@ func (c *Client) Leave(ctx context.Context, session string, opts ...CommandOptio
 	return c.Do(ctx, Leave{session}, opts...)
 }
 
-// Send says something; see WithContent and WithRefs.
+// Send says a text. Do takes a Send with other content, and with what it refers to.
 func (c *Client) Send(ctx context.Context, session, text string, opts ...CommandOption) (Ack, error) {
 	return c.Do(ctx, Send{Session: session, Text: text}, opts...)
 }
@@ -42,7 +42,7 @@ func (c *Client) Revoke(ctx context.Context, session string, seq uint64, opts ..
 	return c.Do(ctx, Revoke{session, seq}, opts...)
 }
 
-// Override replaces a message's text.
+// Override replaces what a message says by a text. Do takes an Override with other content.
 func (c *Client) Override(ctx context.Context, session string, seq uint64, text string, opts ...CommandOption) (Ack, error) {
 	return c.Do(ctx, Override{Session: session, Seq: seq, Text: text}, opts...)
 }

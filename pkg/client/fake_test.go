@@ -63,7 +63,7 @@ type fake struct {
 	hidden []*clientv1.Range
 	log    map[string][]*clientv1.Event
 	acks   map[string]*clientv1.Ack
-	// taken are the commands besides sends, by client id.
+	// taken are the commands besides sent texts, by client id.
 	taken map[string]*clientv1.ClientFrame
 	conns map[*fakeConn]bool
 	// frames lists what came in, by operation and client id.
@@ -221,7 +221,9 @@ func (f *fake) do(n *fakeConn, m *clientv1.ClientFrame) *clientv1.ServerFrame {
 	case *clientv1.ClientFrame_History:
 		return f.history(op.History)
 	case *clientv1.ClientFrame_Send:
-		return f.send(m, op.Send)
+		if op.Send.GetContent() == nil {
+			return f.send(m, op.Send)
+		}
 	}
 	if m.GetClientId() != "" {
 		return f.command(m)

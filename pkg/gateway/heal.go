@@ -235,5 +235,6 @@ func (s *subscription) filled(item hot.Item, sees func(events.Seq) bool) bool {
 		return false
 	}
 	s.t.sendTo(s, []*message{&m})
+	s.t.known.learn(&m)
 	return !s.t.endIfOut(s, &m)
 }

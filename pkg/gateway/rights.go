@@ -1,65 +1,66 @@
 package gateway
 
-import "annal/pkg/events"
+import (
+	"slices"
 
-// What a subscriber may see hangs on their role and on the session's policy. Both are as of the
-// last event that was sent.
+	"annal/pkg/events"
+	"annal/pkg/projections/hot"
+)
 
-// changesRights says whether the event changes what somebody may see of those after it.
-func (m *message) changesRights() bool {
-	_, role := m.event.(events.RoleSet)
-	_, policy := m.event.(events.PolicySet)
-	return role || policy
+// rights are what a subscriber may see and do, as far as it is about them alone.
+type rights struct {
+	role       events.Role
+	mutedUntil events.Millis
+	// at is the event that they are as of: what they were read with, or the last one that
+	// changed them. Those before it may still be on their way.
+	at events.Seq
 }
 
-// learn takes what an event that was sent says of roles and policy. The lock is held.
-func (t *topic) learn(m *message) {
+func rightsOf(p *hot.Person) rights {
+	return rights{role: p.Member.Role, mutedUntil: p.Member.MutedUntil, at: p.Head.Seq}
+}
+
+// learn takes what an event that the user was sent says of their rights. They are sent all
+// events in order, so their rights change by each at its place.
+func (r *rights) learn(m *message, u events.UserID) {
+	if m.seq <= r.at {
+		return
+	}
 	switch e := m.event.(type) {
 	case events.RoleSet:
-		t.setRole(e.User, e.Role)
-		t.setRole(e.Demoted, events.RoleAdmin)
+		switch u {
+		case e.User:
+			r.role = e.Role
+		case e.Demoted:
+			r.role = events.RoleAdmin
+		}
 	case events.Removed:
-		t.setRole(e.Promoted, events.RoleOwner)
+		r.promote(e.Promoted, u)
 	case events.Left:
-		t.setRole(e.Promoted, events.RoleOwner)
-	case events.PolicySet:
-		if t.policy.History != e.Policy.History {
-			t.show(e.Policy.History)
+		r.promote(e.Promoted, u)
+	case events.Muted:
+		if slices.Contains(e.Users, u) {
+			r.mutedUntil = e.Until
 		}
-		t.policy = e.Policy
 	case events.AccountClosed, events.Added, events.Asked, events.ContactChanged, events.Created, events.Deleted, events.Delivered,
-		events.DeviceSet, events.Dismissed, events.Hidden, events.InfoSet, events.Invited, events.Joined, events.Muted, events.Overridden,
-		events.Pinned, events.Reacted, events.Read, events.Refused, events.Reported, events.Revoked, events.Sent, events.SessionSet,
-		events.Uninvited:
+		events.DeviceSet, events.Dismissed, events.Hidden, events.InfoSet, events.Invited, events.Joined, events.Overridden,
+		events.Pinned, events.PolicySet, events.Reacted, events.Read, events.Refused, events.Reported, events.Revoked, events.Sent,
+		events.SessionSet, events.Uninvited:
+		return
+	}
+	r.at = m.seq
+}
+
+func (r *rights) promote(promoted, u events.UserID) {
+	if promoted == u {
+		r.role = events.RoleOwner
 	}
 }
 
-func (t *topic) setRole(u events.UserID, role events.Role) {
-	if u != "" {
-		t.each(func(s *subscription) {
-			if s.user == u {
-				s.role = role
-			}
-		})
-	}
-}
-
-// show changes from where on subscribers may see. Of stays before the present one nothing is
-// known here once they matter again, so what is said of them is withheld until they come anew.
-func (t *topic) show(h events.History) {
-	t.each(func(s *subscription) {
-		s.first, s.earlier = s.joined, nil
-		if h == events.HistoryAll {
-			s.first = 1
-		}
-	})
-}
-
-func (t *topic) each(f func(*subscription)) {
-	for _, s := range t.live {
-		f(s)
-	}
-	for s := range t.filling {
-		f(s)
-	}
+// isSilenced says whether the subscriber may say nothing at that time.
+func (s *subscription) isSilenced(now events.Millis) bool {
+	s.t.mu.Lock()
+	defer s.t.mu.Unlock()
+	until := max(s.t.known.mutedUntil, s.rights.mutedUntil)
+	return s.t.known.blocks > 0 || s.rights.role < events.RoleAdmin && until > now
 }

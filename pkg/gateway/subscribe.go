@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"slices"
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
@@ -42,16 +41,16 @@ func (c *Conn) subscribe(id string, u events.UserID, op *clientv1.Subscribe) *ev
 		c.gw.hub.topics.release(session)
 		return err
 	}
-	from, spans := p.Head.Seq, visible(&p)
+	from := p.Head.Seq
 	if op.After != nil {
-		from = max(events.Seq(op.GetAfter()), present(spans).first-1)
+		from = max(events.Seq(op.GetAfter()), present(visible(&p)).first-1)
 		if p.Head.WindowStart > 0 {
 			from = max(from, p.Head.WindowStart-1)
 		}
 	}
 	s := &subscription{
 		conn: c, t: t, user: u, joined: p.Member.Stays[len(p.Member.Stays)-1].From, at: -1,
-		first: present(spans).first, earlier: slices.Clone(spans[:len(spans)-1]), role: p.Member.Role,
+		earlier: past(&p), rights: rightsOf(&p),
 	}
 	c.replace(session, s)
 	c.gw.ports.Metrics.subscriptions.Inc()

@@ -14,14 +14,13 @@ type topic struct {
 	session events.SessionID
 
 	mu sync.Mutex
-	// started once the head was read: before, seq, policy and members mean nothing.
+	// started once the head was read: before, seq and known mean nothing.
 	started bool
 	// seq is how far live subscribers have come; want is the highest seq heard of.
 	// While want is above seq, healing reads what is between from the window.
 	seq, want events.Seq
 	healing   bool
-	policy    events.Policy
-	members   uint32
+	known     known
 	// live subscribers have had everything up to seq, filling ones are behind.
 	live    []*subscription
 	filling map[*subscription]struct{}
@@ -34,17 +33,14 @@ type subscription struct {
 	conn *Conn
 	t    *topic
 	user events.UserID
-	// joined is the event that began the user's present stay.
-	joined events.Seq
-
-	// These belong to the topic's lock. first is where what they may see of the present
-	// begins, earlier are the stays before.
-	first   events.Seq
+	// joined is the event that began the user's present stay, earlier are the stays before.
+	joined  events.Seq
 	earlier []span
-	// role is the user's, as far as seen.
-	role events.Role
-	// seen is the last seq that went out, or that
-	// need not; at is the place among the live, -1 elsewhere.
+
+	// These belong to the topic's lock. rights are the user's.
+	rights rights
+	// seen is the last seq that went out, or that need not; at is the place among the live,
+	// -1 elsewhere.
 	seen  events.Seq
 	at    int
 	ended bool
@@ -137,7 +133,7 @@ func (t *topic) deliver(batch []message) {
 func (t *topic) dispatch(run []*message) {
 	for len(run) > 0 {
 		n := 1
-		for n < len(run) && !run[n-1].changesMembers() && !run[n-1].changesRights() {
+		for n < len(run) && !run[n-1].changesMembers() && !run[n-1].changesPolicy() {
 			n++
 		}
 		t.send(run[:n])
@@ -145,8 +141,8 @@ func (t *topic) dispatch(run []*message) {
 	}
 }
 
-// send sends messages of which only the last may end stays or change rights: the devices of
-// who caused them hear first.
+// send sends messages of which only the last may end stays or change the policy: the devices
+// of who caused them hear first.
 func (t *topic) send(run []*message) {
 	last := run[len(run)-1]
 	for _, own := range []bool{true, false} {
@@ -158,9 +154,8 @@ func (t *topic) send(run []*message) {
 	}
 	t.seq = last.seq
 	for _, m := range run {
-		t.count(m)
+		t.known.learn(m)
 	}
-	t.learn(last)
 	if last.changesMembers() {
 		for i := len(t.live) - 1; i >= 0; i-- {
 			t.endIfOut(t.live[i], last)
@@ -182,25 +177,8 @@ func (t *topic) sendTo(s *subscription, run []*message) {
 		if m.seq > s.seen {
 			s.seen = m.seq
 			s.conn.sendEncoded(kindEvent, m.as(s))
+			s.rights.learn(m, s.user)
 		}
-	}
-}
-
-// count keeps the number of members as it is at seq.
-func (t *topic) count(m *message) {
-	switch e := m.event.(type) {
-	case events.Added:
-		t.members += uint32(len(e.Members))
-	case events.Joined:
-		t.members++
-	case events.Removed:
-		t.members -= min(t.members, uint32(len(e.Users)))
-	case events.Left:
-		t.members -= min(t.members, 1)
-	case events.Created, events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read,
-		events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
-		events.Uninvited, events.Reacted, events.Pinned, events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet,
-		events.DeviceSet, events.AccountClosed:
 	}
 }
 
@@ -224,9 +202,9 @@ func (t *topic) marker(m *message) {
 // administers the session, of markers who may know who has read what, and of one's own.
 func (t *topic) mayHear(s *subscription, m *message) bool {
 	if _, report := m.event.(events.Reported); report {
-		return s.role >= events.RoleAdmin
+		return s.rights.role >= events.RoleAdmin
 	}
-	return s.user == m.o.Actor.User || receipts(t.policy, t.members)
+	return s.user == m.o.Actor.User || receipts(t.known.policy, t.known.members)
 }
 
 // endIfOut ends the subscription of somebody put out by m, which they have had.
@@ -279,8 +257,9 @@ func (t *topic) attach(s *subscription, head hot.Head, from events.Seq) {
 	defer t.mu.Unlock()
 	if !t.started {
 		t.started = true
-		t.seq, t.policy, t.members = head.Seq, head.Policy, head.Members
+		t.seq = head.Seq
 	}
+	t.known.read(&head)
 	t.want = max(t.want, head.Seq)
 	s.seen = from
 	if s.seen >= t.seq {

@@ -37,7 +37,7 @@ func decodeTyping(value []byte) (u events.UserID, from string, err error) {
 }
 
 // typing tells the session's subscribers on all gateways that the user types. More than
-// one in typingEvery is answered and dropped.
+// one in typingEvery is answered and dropped, and so is that of who may say nothing now.
 func (c *Conn) typing(ctx context.Context, u events.UserID, op *clientv1.Typing) (*clientv1.ServerFrame, *events.Error) {
 	session, err := sessionOf(op.GetSession())
 	if err != nil {
@@ -48,10 +48,14 @@ func (c *Conn) typing(ctx context.Context, u events.UserID, op *clientv1.Typing)
 	if last, ok := c.typed[session]; ok && now.Sub(last) < typingEvery {
 		return reply, nil
 	}
-	if err := c.mustBeIn(ctx, session, u); err != nil {
+	silent, err := c.isSilenced(ctx, session, u, events.Millis(now.UnixMilli()))
+	if err != nil {
 		return nil, err
 	}
 	c.noteTyped(session, now)
+	if silent {
+		return reply, nil
+	}
 	round := hot.Round{Sessions: map[events.SessionID][][]byte{session: {encodeTyping(u, c.id)}}}
 	if err := c.gw.ports.Notifier.Publish(ctx, round); err != nil {
 		c.gw.log.Debug("nobody hears that a user types", "session", session, "error", err)
@@ -72,19 +76,23 @@ func (c *Conn) noteTyped(session events.SessionID, now time.Time) {
 	c.typed[session] = now
 }
 
-// mustBeIn fails unless the user is a member, which who is subscribed is.
-func (c *Conn) mustBeIn(ctx context.Context, session events.SessionID, u events.UserID) *events.Error {
+// isSilenced says whether the user is muted, or one of two of whom one blocks the other. It
+// fails unless the user is a member; who is subscribed is one, and nothing need be read then.
+func (c *Conn) isSilenced(ctx context.Context, session events.SessionID, u events.UserID, now events.Millis) (bool, *events.Error) {
 	c.mu.Lock()
 	s := c.subs.of(session)
 	c.mu.Unlock()
 	if s != nil && s.user == u {
-		return nil
+		return s.isSilenced(now), nil
 	}
 	p, err := c.person(ctx, session, u)
-	if err == nil && !p.Member.In() {
-		err = &events.Error{Code: events.CodeNotAMember}
+	switch {
+	case err != nil:
+		return false, err
+	case !p.Member.In():
+		return false, &events.Error{Code: events.CodeNotAMember}
 	}
-	return err
+	return p.Head.Blocks > 0 || mutedUntil(&p) > now, nil
 }
 
 // typing passes on that somebody types. Whose queue is half full has more to hear of
@@ -103,7 +111,7 @@ func (t *topic) typing(value []byte) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !receipts(t.policy, t.members) {
+	if !receipts(t.known.policy, t.known.members) {
 		return
 	}
 	for _, s := range t.live {

@@ -14,18 +14,31 @@ import (
 // the other. Then they get the event without the text: who came later must not read what was
 // said before, by way of its correction; who went must not read what was written since.
 
-// What is asked with a request to be let in is for whoever may let people in.
+// What is asked with a request to be let in, and which invites there are, is for whoever may
+// let people in.
 
 // withhold takes out of an event the text that belongs to what the person may not see.
 func withhold(e *clientv1.Event, sees func(events.Seq) bool, mayAdd bool) {
-	if m := e.GetAsked(); m != nil && !mayAdd {
-		m.Text = ""
+	if !mayAdd {
+		withholdComing(e)
 	}
 	if m := e.GetSent(); m.GetOverridden() > 0 && !sees(events.Seq(m.GetOverridden())) {
 		m.Text, m.Content = "", nil
 	}
 	if m := e.GetOverridden(); m != nil && !sees(events.Seq(m.GetTarget())) {
 		m.Text, m.Content = "", nil
+	}
+}
+
+// withholdComing leaves of requests and invites that there are some.
+func withholdComing(e *clientv1.Event) {
+	switch m := e.GetEvent().(type) {
+	case *clientv1.Event_Asked:
+		m.Asked.Text = ""
+	case *clientv1.Event_Invited:
+		m.Invited = &clientv1.Invited{}
+	case *clientv1.Event_Uninvited:
+		m.Uninvited = &clientv1.Uninvited{}
 	}
 }
 
@@ -41,9 +54,20 @@ func within(spans []span) func(events.Seq) bool {
 	}
 }
 
-// sees says whether the subscriber may see what has that seq.
+// sees says whether the subscriber may see what has that seq; the same as visible, while the
+// policy changes. The topic's lock is held.
 func (s *subscription) sees(seq events.Seq) bool {
-	return seq >= s.first || within(s.earlier)(seq)
+	return s.t.known.policy.History == events.HistoryAll || seq >= s.joined || within(s.earlier)(seq)
+}
+
+// past are the person's stays before the present one.
+func past(p *hot.Person) []span {
+	stays := p.Member.Stays[:len(p.Member.Stays)-1]
+	spans := make([]span, len(stays))
+	for i, s := range stays {
+		spans[i] = span{s.From, s.To}
+	}
+	return spans
 }
 
 // as is the message as the subscriber may see it. The topic's lock is held.
@@ -61,10 +85,18 @@ func (m *message) shownTo(s *subscription) bool {
 	if o, ok := m.event.(events.Overridden); ok {
 		return s.sees(o.Target)
 	}
-	if _, ok := m.event.(events.Asked); ok {
-		return s.role >= s.t.policy.AddRole
+	if m.isOfComing() {
+		return s.rights.role >= s.t.known.policy.AddRole
 	}
 	return m.readBy == nil || m.readBy(s)
+}
+
+// isOfComing says whether the event is a request to be let in, or about an invite.
+func (m *message) isOfComing() bool {
+	_, asked := m.event.(events.Asked)
+	_, invited := m.event.(events.Invited)
+	_, uninvited := m.event.(events.Uninvited)
+	return asked || invited || uninvited
 }
 
 // A message that comes from the window has the text of now, which an override may have brought
