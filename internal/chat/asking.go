@@ -21,13 +21,6 @@ type asking struct {
 
 // askings are by their names.
 var askings = map[string]asking{
-	"/reply": {"/reply SEQ TEXT", func(c *Chat, rest string) client.Op {
-		seq, text := number(rest)
-		if seq == 0 || text == "" {
-			return nil
-		}
-		return client.Send{Session: c.session, Text: text, Refs: &logv1.Refs{ReplyTo: seq, Mentions: mentions(text)}}
-	}},
 	"/react":   {"/react SEQ EMOJI", react(false)},
 	"/unreact": {"/unreact SEQ EMOJI", react(true)},
 	"/pin":     {"/pin SEQ", pin(false)},
@@ -40,10 +33,10 @@ var askings = map[string]asking{
 		return client.Report{Session: c.session, Seq: seq, Reason: why}
 	}},
 	"/name": {"/name TEXT", func(c *Chat, rest string) client.Op {
-		return client.SetInfo{Session: c.session, Info: &logv1.InfoChange{Name: &rest}}
+		return info(c.session, &logv1.InfoChange{Name: &rest})
 	}},
 	"/notice": {"/notice TEXT", func(c *Chat, rest string) client.Op {
-		return client.SetInfo{Session: c.session, Info: &logv1.InfoChange{Notice: &rest}}
+		return info(c.session, &logv1.InfoChange{Notice: &rest})
 	}},
 	"/add": {"/add USER…", func(c *Chat, rest string) client.Op {
 		users := strings.Fields(rest)
@@ -92,6 +85,25 @@ func (c *Chat) ask(ctx context.Context, name, rest string) bool {
 	return true
 }
 
+// reply says something to a message.
+func (c *Chat) reply(ctx context.Context, rest string) {
+	seq, text := number(rest)
+	if seq == 0 || text == "" {
+		c.screen.Print("* /reply SEQ TEXT")
+		return
+	}
+	c.say(ctx, text, seq)
+}
+
+// say says something, to a message unless that is 0; whom it names by @USER it calls.
+func (c *Chat) say(ctx context.Context, text string, to uint64) {
+	var opts []client.CommandOption
+	if users := mentions(text); to > 0 || len(users) > 0 {
+		opts = append(opts, client.WithRefs(&logv1.Refs{ReplyTo: to, Mentions: users}))
+	}
+	c.send(ctx, client.Send{Session: c.session, Text: text}, "not sent: "+clean(text), opts...)
+}
+
 // number reads a seq before the rest; 0 for none.
 func number(text string) (seq uint64, rest string) {
 	first, rest, _ := strings.Cut(text, " ")
@@ -132,6 +144,10 @@ func pin(off bool) func(*Chat, string) client.Op {
 	}
 }
 
+func info(session string, change *logv1.InfoChange) client.Op {
+	return client.SetInfo{Session: session, Info: change}
+}
+
 func role(c *Chat, rest string) client.Op {
 	user, name, _ := strings.Cut(rest, " ")
 	role, ok := map[string]logv1.Role{
@@ -149,14 +165,14 @@ func mute(c *Chat, rest string) client.Op {
 	if user == "" || err != nil || d < 0 {
 		return nil
 	}
-	op := client.Mute{Session: c.session}
+	m := client.Mute{Session: c.session}
 	if user != "all" {
-		op.Users = []string{user}
+		m.Users = []string{user}
 	}
 	if d > 0 {
-		op.Until = time.Now().Add(d)
+		m.Until = time.Now().Add(d)
 	}
-	return op
+	return m
 }
 
 func contact(c *Chat, rest string) client.Op {
@@ -173,22 +189,22 @@ func contact(c *Chat, rest string) client.Op {
 
 // invite makes a code, and shows it: nothing else knows it then.
 func (c *Chat) invite(ctx context.Context, rest string) {
-	op := client.Invite{Session: c.session, Code: rand.Text()}
+	m := client.Invite{Session: c.session, Code: rand.Text()}
 	for word := range strings.FieldsSeq(rest) {
 		if n, err := strconv.ParseUint(word, 10, 32); err == nil {
-			op.Uses = uint32(n)
+			m.Uses = uint32(n)
 		} else if d, err := time.ParseDuration(word); err == nil && d > 0 {
-			op.Expires = time.Now().Add(d)
+			m.Expires = time.Now().Add(d)
 		} else {
 			c.screen.Print("* /invite [USES] [DURATION]")
 			return
 		}
 	}
-	if _, err := c.conn.Do(ctx, op); err != nil {
+	if _, err := c.conn.Do(ctx, m); err != nil {
 		c.screen.Print(fmt.Sprintf("! no invite: %v", err))
 		return
 	}
-	c.screen.Print(fmt.Sprintf("* who has this may come in: annal chat --session %s --invite %s", c.session, op.Code))
+	c.screen.Print(fmt.Sprintf("* who has this may come in: annal chat --session %s --invite %s", c.session, m.Code))
 }
 
 // tell shows what the conversation says of itself.

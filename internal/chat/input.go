@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	clientv1 "annal/gen/annal/client/v1"
-	logv1 "annal/gen/annal/log/v1"
 	"annal/pkg/client"
 )
 
@@ -95,6 +94,8 @@ func (c *Chat) line(ctx context.Context, typed string) error {
 		c.conn.Typing(c.session)
 	case "/info":
 		c.tell(ctx)
+	case "/reply":
+		c.reply(ctx, rest)
 	case "/invite":
 		c.invite(ctx, rest)
 	default:
@@ -105,11 +106,7 @@ func (c *Chat) line(ctx context.Context, typed string) error {
 			c.screen.Print("* no such command; /help names them all")
 			return nil
 		}
-		op := client.Send{Session: c.session, Text: typed}
-		if users := mentions(typed); len(users) > 0 {
-			op.Refs = &logv1.Refs{Mentions: users}
-		}
-		c.send(ctx, op, "not sent: "+clean(typed))
+		c.say(ctx, typed, 0)
 	}
 	return nil
 }
@@ -128,7 +125,7 @@ func (c *Chat) target(ctx context.Context, rest string) (uint64, string) {
 }
 
 // send asks for something, and says when it came to nothing.
-func (c *Chat) send(ctx context.Context, op client.Op, otherwise string) {
+func (c *Chat) send(ctx context.Context, op client.Op, otherwise string, opts ...client.CommandOption) {
 	c.mu.Lock()
 	c.unsent++
 	c.mu.Unlock()
@@ -147,7 +144,7 @@ func (c *Chat) send(ctx context.Context, op client.Op, otherwise string) {
 		c.unsent--
 		c.acked = max(c.acked, a.GetSeq())
 		c.signal()
-	})
+	}, opts...)
 }
 
 // history shows the page before the oldest event on the screen.

@@ -44,8 +44,7 @@ func TestClosedAccount(t *testing.T) {
 	later := create(bob, logv1.Kind_KIND_GROUP)
 
 	d.Roles["steward"].Crash(t)
-	closing := client.CloseAccount{}
-	if _, err := ann.Do(ctx, closing); err != nil {
+	if _, err := ann.CloseAccount(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := bob.Add(ctx, later, []*logv1.NewMember{{User: "ann"}, {User: "cid"}}); err != nil {

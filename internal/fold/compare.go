@@ -70,6 +70,9 @@ func comparePeople(ctx context.Context, view hot.View, s *Session, report *Repor
 		if n := s.Unread(u); got.Unread != n {
 			report.problem("%s: %s has %d unread, must be %d", s.ID, u, got.Unread, n)
 		}
+		if n := s.Mentions(u); got.Mentions != n {
+			report.problem("%s: %s is mentioned by %d unread messages, must be %d", s.ID, u, got.Mentions, n)
+		}
 		if err := inList(ctx, view, s.ID, u, report); err != nil {
 			return err
 		}

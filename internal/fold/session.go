@@ -6,6 +6,7 @@ package fold
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
 
 	"annal/pkg/events"
 	"annal/pkg/projections/hot"
@@ -33,6 +34,8 @@ type Session struct {
 type Message struct {
 	Index events.Index
 	State hot.State
+	// refs says whom it mentions.
+	refs events.Refs
 }
 
 func newSession(id events.SessionID) *Session {
@@ -104,7 +107,7 @@ func (s *Session) event(o *events.Outcome, a events.Accepted) {
 			s.fault("index %d follows %d", e.Index, s.Head.Index)
 		}
 		s.Head.Index = e.Index
-		s.Messages[a.Seq] = &Message{Index: e.Index}
+		s.Messages[a.Seq] = &Message{Index: e.Index, refs: e.Refs}
 		s.mark(o.Actor.User, a.Seq, e.Index)
 	case events.Revoked:
 		s.message(e.Target, e.TargetIndex).State.Revoked = a.Seq
@@ -179,6 +182,25 @@ func (s *Session) mark(u events.UserID, marker events.Seq, index events.Index) {
 	if m := s.Members[u]; m != nil && marker > m.Marker {
 		m.Marker, m.MarkerIndex = marker, index
 	}
+}
+
+// Mentions counts the unread messages that mention the user, one by one.
+func (s *Session) Mentions(u events.UserID) (n uint64) {
+	m := s.Members[u]
+	if m == nil {
+		return 0
+	}
+	upper := s.Head.Index
+	if !m.In() {
+		upper = m.Stays[len(m.Stays)-1].ToIndex
+	}
+	for _, message := range s.Messages {
+		calls := message.refs.MentionAll || slices.Contains(message.refs.Mentions, u)
+		if calls && message.Index > m.MarkerIndex && message.Index <= upper && !s.gone[message.Index] {
+			n++
+		}
+	}
+	return n
 }
 
 // Unread counts one by one.

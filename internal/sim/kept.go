@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -153,6 +154,8 @@ func (k *kept) learn(facts []hot.Fact) {
 			delete(k.facts, f.Field)
 		case hot.FactAdd:
 			k.facts[f.Field] = strconv.Itoa(leading(k.facts[f.Field]) + leading(f.Value))
+		case hot.FactMention:
+			k.facts["mention "+f.Field+" "+f.Value] = ""
 		case hot.FactRaise:
 			if leading(k.facts[f.Field]) < leading(f.Value) {
 				k.facts[f.Field] = f.Value
@@ -165,6 +168,22 @@ func (k *kept) learn(facts []hot.Fact) {
 func leading(text string) int {
 	digits, _, _ := strings.Cut(text, " ")
 	n, _ := strconv.Atoi(digits)
+	return n
+}
+
+// mentions counts unread messages that mention the user, or all.
+func (k *kept) mentions(p *hot.Person, u events.UserID) (n uint64) {
+	upper := k.head.Index
+	if !p.Member.In() {
+		upper = p.Member.Stays[len(p.Member.Stays)-1].ToIndex
+	}
+	for i := p.Member.MarkerIndex + 1; i <= upper; i++ {
+		_, one := k.facts[fmt.Sprintf("mention %s %d", u, i)]
+		_, all := k.facts[fmt.Sprintf("mention * %d", i)]
+		if (one || all) && !k.gone[i] {
+			n++
+		}
+	}
 	return n
 }
 

@@ -183,6 +183,9 @@ func (h *Hot) Person(ctx context.Context, s events.SessionID, u events.UserID) (
 	p := hot.Person{Head: k.head, Member: k.members[u]}
 	p.Member.Stays = slices.Clone(p.Member.Stays)
 	p.Unread = k.unread(p.Member)
+	if len(p.Member.Stays) > 0 {
+		p.Mentions = k.mentions(&p, u)
+	}
 	return p, k.standing(&p, u)
 }
 

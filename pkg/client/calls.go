@@ -63,6 +63,14 @@ func (c *Client) Info(ctx context.Context, session string) (*clientv1.SessionInf
 	return query(ctx, c, m, (*clientv1.ServerFrame).GetInfo)
 }
 
+// Receipts tells who has read a message and whose devices have got it; cursor is empty for the
+// first page, then the last page's next.
+func (c *Client) Receipts(ctx context.Context, session string, seq uint64, cursor string, limit uint32) (*clientv1.ReceiptsPage, error) {
+	op := &clientv1.Receipts{Session: session, Seq: seq, Cursor: cursor, Limit: limit}
+	m := &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Receipts{Receipts: op}}
+	return query(ctx, c, m, (*clientv1.ServerFrame).GetReceipts)
+}
+
 // Sync gives a page of the user's sessions with their state; cursor is empty for the
 // first, then the last page's next.
 func (c *Client) Sync(ctx context.Context, cursor string, limit uint32) (*clientv1.SyncPage, error) {

@@ -40,7 +40,8 @@ type (
 		Policy  *logv1.Policy
 		Base    uint64
 		Name    string
-		// Text goes with asking the other one of a direct session to be contacts.
+		// Text is what the other one of a direct session is asked with, where joining is by
+		// approval.
 		Text string
 	}
 	// Add lets people in.
@@ -53,27 +54,22 @@ type (
 		Session string
 		Users   []string
 	}
-	// Join lets the user in, by an invite's code if there is one.
+	// Join lets the user in; who has an invite's code may come in whatever the policy says.
 	Join struct{ Session, Invite string }
 	// Leave lets the user out.
 	Leave struct{ Session string }
-	// Send says something: Text, or other Content instead.
-	Send struct {
-		Session, Text string
-		Content       *logv1.Content
-		Refs          *logv1.Refs
-	}
+	// Send says something: a text, or WithContent other content instead.
+	Send struct{ Session, Text string }
 	// Revoke takes a message back.
 	Revoke struct {
 		Session string
 		Seq     uint64
 	}
-	// Override replaces what a message says.
+	// Override replaces a message's text, or WithContent its content.
 	Override struct {
 		Session string
 		Seq     uint64
 		Text    string
-		Content *logv1.Content
 	}
 	// Delete removes a message for all. Reason is for whoever moderates; it may be empty.
 	Delete struct {
@@ -111,7 +107,7 @@ func (o Leave) frame(m *clientv1.ClientFrame) {
 }
 
 func (o Send) frame(m *clientv1.ClientFrame) {
-	m.Op = &clientv1.ClientFrame_Send{Send: &clientv1.Send{Session: o.Session, Text: o.Text, Content: o.Content, Refs: o.Refs}}
+	m.Op = &clientv1.ClientFrame_Send{Send: &clientv1.Send{Session: o.Session, Text: o.Text}}
 }
 
 func (o Revoke) frame(m *clientv1.ClientFrame) {
@@ -119,7 +115,7 @@ func (o Revoke) frame(m *clientv1.ClientFrame) {
 }
 
 func (o Override) frame(m *clientv1.ClientFrame) {
-	m.Op = &clientv1.ClientFrame_Override{Override: &clientv1.Override{Session: o.Session, Seq: o.Seq, Text: o.Text, Content: o.Content}}
+	m.Op = &clientv1.ClientFrame_Override{Override: &clientv1.Override{Session: o.Session, Seq: o.Seq, Text: o.Text}}
 }
 
 func (o Delete) frame(m *clientv1.ClientFrame) {
@@ -158,6 +154,29 @@ func AsUser(user string) CommandOption {
 // OriginTime says when it was first said; service tokens only.
 func OriginTime(t time.Time) CommandOption {
 	return func(m *clientv1.ClientFrame) { m.OriginTimeMs = t.UnixMilli() }
+}
+
+// WithContent says something other than a text, or replaces a message by it: an option of Send
+// and Override, whose text is empty then.
+func WithContent(content *logv1.Content) CommandOption {
+	return func(m *clientv1.ClientFrame) {
+		switch op := m.GetOp().(type) {
+		case *clientv1.ClientFrame_Send:
+			op.Send.Content = content
+		case *clientv1.ClientFrame_Override:
+			op.Override.Content = content
+		}
+	}
+}
+
+// WithRefs says what a message refers to, whom it calls and how much it wants to be noticed: an
+// option of Send.
+func WithRefs(refs *logv1.Refs) CommandOption {
+	return func(m *clientv1.ClientFrame) {
+		if op := m.GetSend(); op != nil {
+			op.Refs = refs
+		}
+	}
 }
 
 // Frame is the frame that a command is sent as, without its id: for those who speak

@@ -13,7 +13,7 @@ import (
 	logv1 "annal/gen/annal/log/v1"
 )
 
-// methods are the commands besides plain sends: how each is called, and the frame that it is.
+// methods are the commands besides sends: how each is called, and the frame that it is.
 var methods = map[string]struct {
 	call func(ctx context.Context, c *Client, o CommandOption) (Ack, error)
 	want *clientv1.ClientFrame
@@ -50,21 +50,13 @@ var methods = map[string]struct {
 		func(ctx context.Context, c *Client, o CommandOption) (Ack, error) { return c.Leave(ctx, "s", o) },
 		&clientv1.ClientFrame{Op: &clientv1.ClientFrame_Leave{Leave: &clientv1.Leave{Session: "s"}}},
 	},
-	"send": {
-		func(ctx context.Context, c *Client, o CommandOption) (Ack, error) {
-			return c.Do(ctx, Send{Session: "s", Content: place, Refs: &logv1.Refs{ReplyTo: 4, Mentions: []string{"u"}}}, o)
-		},
-		&clientv1.ClientFrame{Op: &clientv1.ClientFrame_Send{Send: &clientv1.Send{
-			Session: "s", Content: place, Refs: &logv1.Refs{ReplyTo: 4, Mentions: []string{"u"}},
-		}}},
-	},
 	"revoke": {
 		func(ctx context.Context, c *Client, o CommandOption) (Ack, error) { return c.Revoke(ctx, "s", 3, o) },
 		&clientv1.ClientFrame{Op: &clientv1.ClientFrame_Revoke{Revoke: &clientv1.Revoke{Session: "s", Seq: 3}}},
 	},
 	"override": {
 		func(ctx context.Context, c *Client, o CommandOption) (Ack, error) {
-			return c.Do(ctx, Override{Session: "s", Seq: 3, Content: place}, o)
+			return c.Override(ctx, "s", 3, "", o, WithContent(place))
 		},
 		&clientv1.ClientFrame{Op: &clientv1.ClientFrame_Override{Override: &clientv1.Override{Session: "s", Seq: 3, Content: place}}},
 	},
@@ -223,33 +215,46 @@ func TestEveryOperation(t *testing.T) {
 // TestNoOperationIsLeftOut: what the schema has, the client has.
 func TestNoOperationIsLeftOut(t *testing.T) {
 	reading := map[protoreflect.Name]bool{
-		"hello": true, "ping": true, "subscribe": true, "unsubscribe": true, "sync": true, "history": true, "info": true, "members": true,
-		"sessions": true, "typing": true,
+		"hello": true, "ping": true, "subscribe": true, "unsubscribe": true, "sync": true, "history": true, "members": true,
+		"sessions": true, "typing": true, "info": true, "receipts": true,
 	}
 	ops := (&clientv1.ClientFrame{}).ProtoReflect().Descriptor().Oneofs().ByName("op").Fields()
 	for i := range ops.Len() {
 		name := ops.Get(i).Name()
-		if _, ok := methods[string(name)]; !ok && !reading[name] {
+		if _, ok := methods[string(name)]; !ok && !reading[name] && name != "send" {
 			t.Errorf("%s: no method of this client's is known to send it", name)
 		}
+	}
+}
+
+func TestContentAndRefsOfASend(t *testing.T) {
+	refs := &logv1.Refs{ReplyTo: 4, Mentions: []string{"u"}}
+	m := Frame(Send{Session: "s"}, WithContent(place), WithRefs(refs))
+	if want := (&clientv1.Send{Session: "s", Content: place, Refs: refs}); !proto.Equal(want, m.GetSend()) {
+		t.Errorf("got %v, want %v", m.GetSend(), want)
+	}
+	if m := Frame(Pin{Session: "s", Seq: 1}, WithContent(place), WithRefs(refs)); !proto.Equal(&clientv1.Pin{Session: "s", Seq: 1}, m.GetPin()) {
+		t.Errorf("a pin became %v; want it left as it is", m)
 	}
 }
 
 // TestSelfOperationsKeepTheirOrder: one that is refused holds back those after it.
 func TestSelfOperationsKeepTheirOrder(t *testing.T) {
 	each(t, func(t *testing.T, f *fake) {
-		refusals := 0
+		seen := map[string]bool{}
 		var order []string
 		f.fates = func(m *clientv1.ClientFrame) fate {
 			if m.GetSetSession() == nil {
 				return serve
 			}
-			// The first two are under way together at most; the gateway takes nothing yet.
-			if refusals < 2 {
-				refusals++
+			// The gateway takes nothing until it refused the first two, which are under way together
+			// at most: one that is refused alone, with the next behind it, is overtaken.
+			session := m.GetSetSession().GetSession()
+			if len(seen) < 2 {
+				seen[session] = true
 				return refuse
 			}
-			order = append(order, m.GetSetSession().GetSession())
+			order = append(order, session)
 			return serve
 		}
 		c := f.dial(func(o *Options) { o.InFlight = 2 })

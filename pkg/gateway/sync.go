@@ -91,7 +91,7 @@ func (g *Gateway) readState(ctx context.Context, id events.SessionID, u events.U
 		Session: string(id), Kind: logv1.Kind(p.Head.Kind), Name: p.Head.Title, Seq: uint64(p.Head.Seq), Index: uint64(p.Head.Index),
 		Marker: uint64(p.Member.Marker), Unread: p.Unread, Role: logv1.Role(p.Member.Role), Members: p.Head.Members,
 		Member: p.Member.In(), Closed: p.Head.Closed, Contact: logv1.ContactState(p.Head.Contact), ContactBy: string(p.Head.ContactBy),
-		MutedUntilMs: int64(mutedUntil(&p)),
+		MutedUntilMs: int64(mutedUntil(&p)), Mentions: p.Mentions,
 	}
 	if n := len(p.Member.Stays); !s.Member && n > 0 {
 		last := p.Member.Stays[n-1]

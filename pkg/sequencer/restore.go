@@ -140,6 +140,54 @@ func (r *restorer) each(ctx context.Context, from, upTo int64, f func(*eventlog.
 	}
 }
 
+// The snapshots are read from their end: of a session that has several there, as it has
+// until the topic is compacted, the newest comes first and the others are passed over. That
+// goes by spans of offsets, each as large as at most spanBytes of records allow.
+const (
+	leastSpan, mostSpan = 1 << 14, 1 << 20
+	spanBytes           = 32 << 20
+)
+
+// errSpan: more than spanBytes lie between two offsets.
+var errSpan = errors.New("sequencer: the span is too large")
+
+// backwards calls f with the records of the snapshots within bounds of offsets, the last first.
+func (r *restorer) backwards(ctx context.Context, from, upTo int64, f func(*eventlog.Record) error) error {
+	for span := int64(leastSpan); upTo > from; {
+		start := max(from, upTo-span)
+		records, err := r.between(ctx, start, upTo)
+		switch {
+		case errors.Is(err, errSpan):
+			span = (upTo - start) / 2 // one record is never too large
+			continue
+		case err != nil:
+			return err
+		}
+		for _, rec := range slices.Backward(records) {
+			if err := f(&rec); err != nil {
+				return err
+			}
+		}
+		upTo = start
+		if int64(len(records)) < span/2 && span < mostSpan {
+			span *= 2
+		}
+	}
+	return nil
+}
+
+func (r *restorer) between(ctx context.Context, from, upTo int64) (records []eventlog.Record, err error) {
+	size := 0
+	err = r.each(ctx, from, upTo, func(rec *eventlog.Record) error {
+		if size += len(rec.Key) + len(rec.Value); size > spanBytes {
+			return errSpan
+		}
+		records = append(records, *rec)
+		return nil
+	})
+	return records, err
+}
+
 // nextWithin is the cursor's Next, with restorePatience.
 func nextWithin(ctx context.Context, cursor eventlog.Cursor) ([]eventlog.Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, restorePatience)
@@ -153,10 +201,11 @@ func (r *restorer) from(ctx context.Context, c events.Checkpoint, first, upTo in
 		return err
 	}
 	f := &filling{store: r.store, checkpoint: c, notes: map[string][]byte{}, seen: newSeen(c.Census.Sessions)}
-	if err := r.each(ctx, first, upTo, f.record); err != nil {
-		return err
+	err := r.backwards(ctx, first, upTo, f.record)
+	if err == nil {
+		err = f.finish()
 	}
-	return f.finish()
+	return errors.Join(err, f.settle()) // whatever happened, nothing is left under way
 }
 
 // filling is a store on its way to a checkpoint.
@@ -170,6 +219,10 @@ type filling struct {
 	rows  []StoredRow
 	notes map[string][]byte
 	bytes int
+	// writing tells of what is on its way into the store while more is read, nil for nothing;
+	// written are its notes, or those that were written last.
+	writing chan error
+	written map[string][]byte
 }
 
 // seen says of sessions whether they were not there before, so that nobody has to look in
@@ -205,7 +258,12 @@ func (f *filling) record(rec *eventlog.Record) error {
 	case events.TypeSnapshot:
 		return f.snapshot(rec)
 	case events.TypeChunk:
-		f.keep(noteChunk+string(rec.Key), rec.Value)
+		// One of that key that was written later, which compaction keeps, came first.
+		name := noteChunk + string(rec.Key)
+		if had, err := f.note(name); err != nil || had != nil {
+			return err
+		}
+		f.keep(name, rec.Value)
 		return f.flushIf(fillBytes)
 	}
 	return nil
@@ -248,25 +306,29 @@ func (f *filling) had(s events.SessionID) (*events.Snapshot, error) {
 	if !f.seen.add(s) {
 		return nil, nil
 	}
-	value, pending := f.notes[noteSession+string(s)]
-	if !pending {
-		var err error
-		if value, err = f.store.Note(noteSession + string(s)); err != nil {
-			return nil, err
-		}
-	}
-	if value == nil {
-		return nil, nil
+	value, err := f.note(noteSession + string(s))
+	if err != nil || value == nil {
+		return nil, err
 	}
 	had, err := events.ParseSnapshot(s, value)
 	return &had, err
+}
+
+// note is the store's, as it is once all that is under way is there.
+func (f *filling) note(name string) ([]byte, error) {
+	for _, newer := range []map[string][]byte{f.notes, f.written} {
+		if value, ok := newer[name]; ok {
+			return value, nil
+		}
+	}
+	return f.store.Note(name)
 }
 
 // forget takes an older snapshot back.
 func (f *filling) forget(had *events.Snapshot) error {
 	f.census.Remove(had.Session, had.Hash)
 	f.keep(noteWhole+string(had.Session), nil)
-	if err := f.flushIf(0); err != nil {
+	if err := errors.Join(f.flushIf(0), f.settle()); err != nil {
 		return err
 	}
 	return f.store.Forget(had.Session)
@@ -284,21 +346,36 @@ func (f *filling) fill(s events.SessionID, rows []events.StoredRow) {
 	}
 }
 
-// flushIf writes what is not in the store yet when it is that much.
+// flushIf begins to write what is not in the store yet when it is that much. Reading and
+// writing cost about the same, and there may be a processor for each.
 func (f *filling) flushIf(least int) error {
 	if f.bytes < least {
 		return nil
 	}
-	err := errors.Join(f.store.Fill(f.rows), f.store.SetNotes(f.notes))
-	f.rows, f.bytes = f.rows[:0], 0
-	clear(f.notes)
+	if err := f.settle(); err != nil {
+		return err
+	}
+	rows, notes, done := f.rows, f.notes, make(chan error, 1)
+	f.rows, f.notes, f.bytes = make([]StoredRow, 0, len(rows)), make(map[string][]byte, len(notes)), 0
+	f.writing, f.written = done, notes
+	go func() { done <- errors.Join(f.store.Fill(rows), f.store.SetNotes(notes)) }()
+	return nil
+}
+
+// settle waits for what is being written.
+func (f *filling) settle() error {
+	if f.writing == nil {
+		return nil
+	}
+	err := <-f.writing
+	f.writing = nil
 	return err
 }
 
 // finish puts the chunks together, makes sure that nothing is missing, and gives the
 // store its progress.
 func (f *filling) finish() error {
-	if err := f.flushIf(0); err != nil {
+	if err := errors.Join(f.flushIf(0), f.settle()); err != nil {
 		return err
 	}
 	if f.census != f.checkpoint.Census {
@@ -307,7 +384,7 @@ func (f *filling) finish() error {
 	if err := f.store.EachNote(noteWhole, f.assemble); err != nil {
 		return err
 	}
-	if err := errors.Join(f.flushIf(0), f.tidy(noteWhole), f.tidy(noteChunk)); err != nil {
+	if err := errors.Join(f.flushIf(0), f.settle(), f.tidy(noteWhole), f.tidy(noteChunk)); err != nil {
 		return err
 	}
 	if err := f.store.SetNotes(map[string][]byte{noteCheckpoint: []byte(f.checkpoint.String())}); err != nil {

@@ -41,6 +41,7 @@ type room struct {
 	// in: subscribed; asking: has asked to be; again: ask once more after that.
 	in, asking, again bool
 	last              uint64 // the last seq given live
+	past              uint64 // up to where history was asked for that had no end
 	mine              []uint64
 	gaps              []gap
 	filling           bool
@@ -115,6 +116,10 @@ func (c *client) entered(id string, m *clientv1.ServerFrame) {
 			r.gaps = append(r.gaps, gap{r.last, ok.GetFrom()})
 			r.last = ok.GetFrom()
 		}
+	} else if m.GetError().GetCode() == "NOT_A_MEMBER" && len(r.gaps) == 0 {
+		// Out again before it could subscribe: what was said meanwhile is history, which the window does not
+		// keep for ever.
+		r.gaps = append(r.gaps, gap{max(r.last, r.past), forever})
 	}
 	again := !r.in && r.again
 	c.cm.Unlock()
@@ -197,6 +202,9 @@ func (c *client) filled(id string, page *clientv1.HistoryPage) {
 	}
 	r.heard.Runs = append(r.heard.Runs, run)
 	if !page.GetMore() || page.GetWindowEnd() || g.after >= g.upTo || g.after == run.From {
+		if g.upTo == forever {
+			r.past = max(r.past, g.after)
+		}
 		r.gaps = r.gaps[1:]
 	}
 }
@@ -208,7 +216,7 @@ func (c *client) complete() {
 	for _, id := range ids {
 		r := c.rooms[id]
 		if !r.in {
-			r.gaps = append(r.gaps, gap{r.last, forever})
+			r.gaps = append(r.gaps, gap{max(r.last, r.past), forever})
 		}
 	}
 	c.cm.Unlock()

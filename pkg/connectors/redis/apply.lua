@@ -1,5 +1,5 @@
 -- Applies consecutive changes to one session's part of the view.
--- KEYS: head, window, states, members, roster, gone, facts, traits (one hash slot)
+-- KEYS: head, window, states, members, roster, gone, facts, traits, mentions (one hash slot)
 -- ARGV: view id, window length, most stays of a member, 1 while building from the log's
 -- start, then changes; see arguments.go.
 -- Returns OK, GAP (what is here does not reach up to the changes, or is not whole),
@@ -7,7 +7,8 @@
 -- events of the session don't follow on each other; the same call again says so again, since its
 -- answer may have been lost).
 -- 64-bit numbers are decimal strings throughout: Lua's own would round them.
-local head, window, states, members, roster, gone, facts, traits = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local head, window, states, members, roster, gone = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local facts, traits, mentions = KEYS[7], KEYS[8], KEYS[9]
 local view, length, most_stays, building = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
 
 local call = redis.call
@@ -22,7 +23,7 @@ local there, seq, index, first = h[7] or h[1], h[2], h[3], h[5]
 local holes = tonumber(h[6] or '0')
 if there and there ~= view then
   if there > view then return 'SUPERSEDED' end
-  call('UNLINK', head, window, states, members, roster, gone, facts, traits)
+  call('UNLINK', head, window, states, members, roster, gone, facts, traits, mentions)
   there, holes, first, h[8] = false, 0, false, false
 elseif h[7] then
   if call('HGET', head, 'by') == table.concat(ARGV, ' ', 5, math.min(#ARGV, 7)) then return 'BROKEN' end
@@ -37,12 +38,12 @@ if there and building then
 elseif there then
   n_members, n_roster, n_gone, n_window, n_states = call('HLEN', members), call('ZCARD', roster), call('ZCARD', gone), call('XLEN', window), call('HLEN', states)
   if h[4] ~= n_members .. ' ' .. n_roster .. ' ' .. n_gone .. ' ' .. n_window .. ' ' .. n_states then return 'GAP' end
-  -- Facts and traits are counted apart, since most sessions have none.
-  if h[8] and h[8] ~= call('HLEN', facts) .. ' ' .. call('HLEN', traits) then return 'GAP' end
-elseif call('EXISTS', window, states, members, roster, gone, facts, traits) > 0 then
+  -- Facts, traits and mentions are counted apart, since most sessions have none.
+  if h[8] and h[8] ~= call('HLEN', facts) .. ' ' .. call('HLEN', traits) .. ' ' .. call('ZCARD', mentions) then return 'GAP' end
+elseif call('EXISTS', window, states, members, roster, gone, facts, traits, mentions) > 0 then
   -- Left over from an evicted head.
   if not building then return 'GAP' end
-  call('UNLINK', window, states, members, roster, gone, facts, traits)
+  call('UNLINK', window, states, members, roster, gone, facts, traits, mentions)
 end
 
 -- A member is "role marker marker_index n stays": role 0 for who is out, n stays "from,from_index,to,to_index;…",
@@ -158,7 +159,7 @@ end
 
 -- Readers take the session for one of another view: TRY_AGAIN, never something short.
 local function put_aside()
-  call('UNLINK', head, window, states, members, roster, gone, facts, traits)
+  call('UNLINK', head, window, states, members, roster, gone, facts, traits, mentions)
   -- The first change's kind and place tell which call did it.
   call('HSET', head, 'view', '', 'broken', view, 'by', table.concat(ARGV, ' ', 5, math.min(#ARGV, 7)), 'counts', '0 0 0 0 0')
   return 'BROKEN'
@@ -203,11 +204,15 @@ local function set_role(user, role)
   local was = row_of(user)
   if was then put(user, role .. string.sub(was, 2)) end
 end
--- Facts are of the session; traits, which begin with '@', of its members.
-local n_facts, n_traits = string.match(h[8] or '0 0', '^(%d+) (%d+)$')
-n_facts, n_traits = tonumber(n_facts), tonumber(n_traits)
+-- Facts are of the session; traits, which begin with '@', of its members. Mentions are "user index", of "*" for all.
+local n_facts, n_traits, n_mentions = string.match(h[8] or '0 0 0', '^(%d+) (%d+) (%d+)$')
+n_facts, n_traits, n_mentions = tonumber(n_facts), tonumber(n_traits), tonumber(n_mentions)
 local counted = false
 local function fact(op, field, value)
+  if op == 'm' then
+    n_mentions, counted = n_mentions + call('ZADD', mentions, '0', field .. ' ' .. pad(value)), true
+    return
+  end
   local key, more = facts, 0
   if string.sub(field, 1, 1) == '@' then key = traits end
   if op == 's' then
@@ -380,6 +385,6 @@ if changed then
   if closed then call('HSET', head, 'closed', '1') end
   if #fields > 0 then call('HSET', head, unpack(fields)) end
 end
-if counted then call('HSET', head, 'facts', n_facts .. ' ' .. n_traits) end
+if counted then call('HSET', head, 'facts', n_facts .. ' ' .. n_traits .. ' ' .. n_mentions) end
 if result == 'GAP' then return result end
 return 'OK'

@@ -25,7 +25,7 @@ type call struct {
 }
 
 // sessionParts are the keys of apply.lua, in its order.
-var sessionParts = []string{"head", "window", "states", "members", "roster", "gone", "facts", "traits"}
+var sessionParts = []string{"head", "window", "states", "members", "roster", "gone", "facts", "traits", "mentions"}
 
 // callsFor cuts a session's changes into calls.
 func (r *Redis) callsFor(view string, s *hot.SessionChanges) iter.Seq[call] {
@@ -101,7 +101,7 @@ func (r *Redis) arguments(view string, building bool, changes []hot.Change, belo
 			args = append(args, "M", (*string)(&c.Reader), (*uint64)(&c.Marker), (*uint64)(&c.MarkerIndex))
 		case c.Index != 0 && c.Seq <= below:
 			n = run(changes, below)
-			args = passed(args, changes[:n])
+			args = mentions(passed(args, changes[:n]), &changes[n-1])
 		case c.Index != 0:
 			n = run(changes, 0)
 			args = append(args, "S", n, uint64(c.Seq-1))
@@ -109,6 +109,7 @@ func (r *Redis) arguments(view string, building bool, changes []hot.Change, belo
 				m := &changes[i]
 				args = append(args, (*uint64)(&m.Seq), m.Value, (*string)(&m.Sender), (*uint64)(&m.Index))
 			}
+			args = mentions(args, &changes[n-1])
 		default:
 			args = event(args, c)
 		}
@@ -117,11 +118,19 @@ func (r *Redis) arguments(view string, building bool, changes []hot.Change, belo
 	return args
 }
 
+// mentions lays out whom the last message of a run mentions: that may be noted again.
+func mentions(args []any, last *hot.Change) []any {
+	if len(last.Facts) == 0 {
+		return args
+	}
+	return facts(append(args, "N"), last.Facts)
+}
+
 // run is how many messages follow on each other from the first on, up to the seq last
-// when that is not 0.
+// when that is not 0, and up to one that mentions somebody.
 func run(changes []hot.Change, last events.Seq) int {
 	for n := 1; n < len(changes); n++ {
-		if c := &changes[n]; c.Index == 0 || c.Seq != changes[n-1].Seq+1 || last != 0 && c.Seq > last {
+		if c := &changes[n]; c.Index == 0 || len(changes[n-1].Facts) > 0 || c.Seq != changes[n-1].Seq+1 || last != 0 && c.Seq > last {
 			return n
 		}
 	}

@@ -1,6 +1,7 @@
--- Reads a session's head, a user's membership, and how many messages after the marker are gone.
--- KEYS: head, members, gone, facts, traits. ARGV: user, then fields of the facts and traits.
--- Returns life, view, head, member, gone, and those fields' values; {life} when there is no such session, {life, 'LOST'} when a key of it
+-- Reads a session's head, a user's membership, how many messages after the marker are gone, and how many others mention
+-- the user.
+-- KEYS: head, members, gone, facts, traits, mentions. ARGV: user, then fields of the facts and traits.
+-- Returns life, view, head, member, gone, those fields' values, and mentions; {life} when there is no such session, {life, 'LOST'} when a key of it
 -- was lost: the head counts its siblings.
 local h = redis.call('HMGET', KEYS[1], 'view', 'seq', 'index', 'kind', 'title', 'base', 'policy', 'closed', 'first', 'counts', 'facts')
 if not h[1] then
@@ -12,21 +13,32 @@ if redis.call('HLEN', KEYS[2]) ~= tonumber(n_members) or redis.call('ZCARD', KEY
 h[10] = n_roster
 local more = {}
 if h[11] then
-  if h[11] ~= redis.call('HLEN', KEYS[4]) .. ' ' .. redis.call('HLEN', KEYS[5]) then return {life, 'LOST'} end
+  if h[11] ~= redis.call('HLEN', KEYS[4]) .. ' ' .. redis.call('HLEN', KEYS[5]) .. ' ' .. redis.call('ZCARD', KEYS[6]) then return {life, 'LOST'} end
   for i = 2, #ARGV do
     local key = KEYS[4]
     if string.sub(ARGV[i], 1, 1) == '@' then key = KEYS[5] end
     more[i - 1] = redis.call('HGET', key, ARGV[i]) or ''
   end
 end
+local mentioned = h[11] and not string.find(h[11], ' 0$')
 h[11] = nil
 local m = redis.call('HGET', KEYS[2], ARGV[1])
-local gone = 0
+local gone, mentions = 0, 0
 local function pad(n) return string.rep('0', 20 - #n) .. n end
 if m then
   local marker_index = string.match(m, '^%S+ %S+ (%S+) ')
   -- Unread ends with the stay.
   local upper = string.match(string.sub(m, -22), ',(%d+);$') or h[3]
   gone = redis.call('ZLEXCOUNT', KEYS[3], '(' .. pad(marker_index), '[' .. pad(upper))
+  if mentioned then
+    local seen = {}
+    for _, who in ipairs({ARGV[1], '*'}) do
+      local some = redis.call('ZRANGEBYLEX', KEYS[6], '(' .. who .. ' ' .. pad(marker_index), '[' .. who .. ' ' .. pad(upper))
+      for _, entry in ipairs(some) do
+        local index = string.sub(entry, -20)
+        if not seen[index] and not redis.call('ZSCORE', KEYS[3], index) then mentions, seen[index] = mentions + 1, true end
+      end
+    end
+  end
 end
-return {life, h[1], h, m, gone, more}
+return {life, h[1], h, m, gone, more, mentions}

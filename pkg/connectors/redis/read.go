@@ -114,7 +114,7 @@ func (v Reader) Person(ctx context.Context, s events.SessionID, u events.UserID)
 	for _, field := range hot.StandingFields(u) {
 		args = append(args, field)
 	}
-	got, err := v.r.ask(ctx, s, v.r.scripts.person, []string{"head", "members", "gone", "facts", "traits"}, args...)
+	got, err := v.r.ask(ctx, s, v.r.scripts.person, []string{"head", "members", "gone", "facts", "traits", "mentions"}, args...)
 	if err != nil {
 		return hot.Person{}, err
 	}
@@ -142,6 +142,8 @@ func (v Reader) Person(ctx context.Context, s events.SessionID, u events.UserID)
 		upper = p.Member.Stays[len(p.Member.Stays)-1].ToIndex
 	}
 	gone, _ := got[2].(int64)
+	mentions, _ := got[4].(int64)
+	p.Mentions = uint64(mentions)
 	if upper > p.Member.MarkerIndex {
 		p.Unread = uint64(upper-p.Member.MarkerIndex) - uint64(gone)
 	}
@@ -160,7 +162,7 @@ func texts(answer any) []string {
 
 // Facts implements hot.View.
 func (v Reader) Facts(ctx context.Context, s events.SessionID) (hot.Facts, error) {
-	got, err := v.r.ask(ctx, s, v.r.scripts.facts, []string{"head", "facts", "traits"})
+	got, err := v.r.ask(ctx, s, v.r.scripts.facts, []string{"head", "facts", "traits", "mentions"})
 	if err != nil {
 		return hot.Facts{}, err
 	}
@@ -225,7 +227,7 @@ func (v Reader) items(ctx context.Context, s events.SessionID, way string, first
 
 // Members implements hot.View.
 func (v Reader) Members(ctx context.Context, s events.SessionID, after events.UserID, limit int) ([]hot.MemberEntry, error) {
-	got, err := v.r.ask(ctx, s, v.r.scripts.members, []string{"head", "members", "roster", "facts", "traits"},
+	got, err := v.r.ask(ctx, s, v.r.scripts.members, []string{"head", "members", "roster", "facts", "traits", "mentions"},
 		append([]any{string(after), limit}, hot.TraitFields()...)...)
 	if err != nil {
 		return nil, err

@@ -61,6 +61,9 @@ func (w *World) person(ctx context.Context, s events.SessionID, u events.UserID)
 		m, ok := st.rows[events.MessageKey(item.Seq)].(events.Message)
 		if ok && item.Seq > member.Marker && m.Revoked == 0 && m.Deleted == 0 && within(member.Stays, item.Seq) {
 			p.Unread++
+			if sent, ok := item.Outcome.Result.(events.Accepted).Event.(events.Sent); ok && (sent.Refs.MentionAll || slices.Contains(sent.Refs.Mentions, u)) {
+				p.Mentions++
+			}
 		}
 	}
 	return p, nil

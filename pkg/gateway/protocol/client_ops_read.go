@@ -41,6 +41,13 @@ func infoField(r *reader, m *clientv1.Info, key []byte) fieldSet {
 	return sessionField(r, &m.Session, key)
 }
 
+func receiptsField(r *reader, m *clientv1.Receipts, key []byte) fieldSet {
+	if f := messageField(r, &m.Session, &m.Seq, key); f != unknownField {
+		return f
+	}
+	return pageField(r, &m.Cursor, &m.Limit, key)
+}
+
 // sessionField is all that some operations have.
 func sessionField(r *reader, session *string, key []byte) fieldSet {
 	if string(key) != "session" {

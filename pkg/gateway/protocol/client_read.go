@@ -133,6 +133,8 @@ func clientOp(r *reader, m *clientv1.ClientFrame, key []byte) {
 		m.Op = &clientv1.ClientFrame_Typing{Typing: op(r, typingField, fieldSession)}
 	case "info":
 		m.Op = &clientv1.ClientFrame_Info{Info: op(r, infoField, fieldSession)}
+	case "receipts":
+		m.Op = &clientv1.ClientFrame_Receipts{Receipts: op(r, receiptsField, fieldSession|fieldSeq)}
 	case "create":
 		m.Op = &clientv1.ClientFrame_Create{Create: op(r, createField, fieldKind)}
 	case "add":

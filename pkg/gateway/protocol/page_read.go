@@ -41,6 +41,8 @@ func sessionStateField(r *reader, m *clientv1.SessionState, key []byte) fieldSet
 		m.Member = r.boolean()
 	case "closed":
 		m.Closed = r.boolean()
+	case "mentions":
+		m.Mentions = r.uint64()
 	case "settings":
 		m.Settings = sub(r, m.Settings)
 	case "contact":

@@ -54,6 +54,8 @@ func serverField(r *reader, m *clientv1.ServerFrame, key []byte) fieldSet {
 		m.Kind = &clientv1.ServerFrame_Notice{Notice: message(r, noticeField)}
 	case "typing":
 		m.Kind = &clientv1.ServerFrame_Typing{Typing: message(r, someoneTypingField)}
+	case "receipts":
+		m.Kind = &clientv1.ServerFrame_Receipts{Receipts: sub(r, m.GetReceipts())}
 	case "info":
 		m.Kind = &clientv1.ServerFrame_Info{Info: sub(r, m.GetInfo())}
 	default:

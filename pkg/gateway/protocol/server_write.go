@@ -51,6 +51,8 @@ func AppendServerJSON(b []byte, m *clientv1.ServerFrame) []byte {
 		writeList(&w, "sessions", kind.Sessions.GetSessions(), writeString)
 		w.str("next", kind.Sessions.GetNext())
 		w.close()
+	case *clientv1.ServerFrame_Receipts:
+		w.sub("receipts", kind.Receipts)
 	case *clientv1.ServerFrame_Info:
 		w.sub("info", kind.Info)
 	case *clientv1.ServerFrame_Event:
@@ -133,6 +135,7 @@ func writeSessionState(w *writer, m *clientv1.SessionState) {
 	w.enum("contact", int32(m.GetContact()), logv1.ContactState_name)
 	w.str("contact_by", m.GetContactBy())
 	w.int64("muted_until_ms", m.GetMutedUntilMs())
+	w.uint64("mentions", m.GetMentions())
 	w.close()
 }
 

@@ -75,13 +75,29 @@ func factsOf(o *events.Outcome, e events.Event) []Fact {
 		return contactFacts(o.Actor.User, e)
 	case events.SessionSet:
 		return settingFacts(e)
-	case events.Removed, events.Left, events.Sent, events.Overridden, events.Read, events.PolicySet, events.RoleSet, events.Dismissed,
+	case events.Sent:
+		return mentionsOf(e)
+	case events.Removed, events.Left, events.Overridden, events.Read, events.PolicySet, events.RoleSet, events.Dismissed,
 		events.Reacted, events.Reported, events.Hidden, events.DeviceSet, events.AccountClosed:
 	}
 	return nil
 }
 
 func number[N ~uint64](n N) string { return strconv.FormatUint(uint64(n), 10) }
+
+// mentionAll stands for everybody.
+const mentionAll = "*"
+
+func mentionsOf(e events.Sent) []Fact {
+	var facts []Fact
+	for _, u := range e.Refs.Mentions {
+		facts = append(facts, Fact{FactMention, string(u), number(e.Index)})
+	}
+	if e.Refs.MentionAll {
+		facts = append(facts, Fact{FactMention, mentionAll, number(e.Index)})
+	}
+	return facts
+}
 
 func usersOf(members []events.NewMember) []events.UserID {
 	users := make([]events.UserID, len(members))

@@ -63,7 +63,7 @@ func TestPlan(t *testing.T) {
 			{Seq: 4, Value: v(7)[0], Out: []events.UserID{"bob"}},
 		}},
 		{Session: "g_b", Building: true, Changes: []Change{
-			{Seq: 7, Value: v(2)[0], In: []events.NewMember{{User: "cid", Role: events.RoleMember}}},
+			{Seq: 7, Value: v(2)[0], In: []events.NewMember{{User: "cid", Role: events.RoleMember}}, Facts: []Fact{{FactDelete, "a:cid", ""}}},
 			{Seq: 8, Value: v(8)[0], Out: []events.UserID{"cid"}, Promoted: "dan", Closed: true},
 		}},
 	})
@@ -80,8 +80,8 @@ func TestPlanOfWhatWasTold(t *testing.T) {
 		t.Errorf("told again: %+v, want nothing", p.round)
 	}
 	wantSame(t, "changes", p.sessions, []SessionChanges{{Session: "g_a", Changes: []Change{
-		{Seq: 3, Value: []byte("1"), Became: BecameRevoked, Target: 2, TargetIndex: 1},
-		{Seq: 4, Value: []byte("2"), In: []events.NewMember{{User: "ann", Role: events.RoleMember}}},
+		{Seq: 3, Value: []byte("1"), Became: BecameRevoked, Target: 2, TargetIndex: 1, Facts: []Fact{{FactDelete, "p:2", ""}}},
+		{Seq: 4, Value: []byte("2"), In: []events.NewMember{{User: "ann", Role: events.RoleMember}}, Facts: []Fact{{FactDelete, "a:ann", ""}}},
 	}}})
 }
 

@@ -80,6 +80,8 @@ const (
 	FactAdd FactOp = "i"
 	// FactRaise sets "seq index", unless the seq there is as high.
 	FactRaise FactOp = "u"
+	// FactMention notes that the message of index Value mentions the user Field, or mentionAll.
+	FactMention FactOp = "m"
 )
 
 // Became is what an event did to a message.

@@ -46,6 +46,8 @@ type Person struct {
 	// Unread counts messages in the user's stays after the marker, less revoked
 	// and deleted ones; exact at any size.
 	Unread uint64
+	// Mentions are how many of these mention the user, or all.
+	Mentions uint64
 }
 
 // State is what became of a message since it was sent.

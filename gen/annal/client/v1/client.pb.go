@@ -39,6 +39,7 @@ type ClientFrame struct {
 	//	*ClientFrame_Sessions
 	//	*ClientFrame_Typing
 	//	*ClientFrame_Info
+	//	*ClientFrame_Receipts
 	//	*ClientFrame_Create
 	//	*ClientFrame_Add
 	//	*ClientFrame_Remove
@@ -208,6 +209,15 @@ func (x *ClientFrame) GetInfo() *Info {
 	if x != nil {
 		if x, ok := x.Op.(*ClientFrame_Info); ok {
 			return x.Info
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetReceipts() *Receipts {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Receipts); ok {
+			return x.Receipts
 		}
 	}
 	return nil
@@ -530,6 +540,10 @@ type ClientFrame_Info struct {
 	Info *Info `protobuf:"bytes,11,opt,name=info,proto3,oneof"`
 }
 
+type ClientFrame_Receipts struct {
+	Receipts *Receipts `protobuf:"bytes,12,opt,name=receipts,proto3,oneof"`
+}
+
 type ClientFrame_Create struct {
 	Create *Create `protobuf:"bytes,20,opt,name=create,proto3,oneof"`
 }
@@ -661,6 +675,8 @@ func (*ClientFrame_Sessions) isClientFrame_Op() {}
 func (*ClientFrame_Typing) isClientFrame_Op() {}
 
 func (*ClientFrame_Info) isClientFrame_Op() {}
+
+func (*ClientFrame_Receipts) isClientFrame_Op() {}
 
 func (*ClientFrame_Create) isClientFrame_Op() {}
 
@@ -1201,6 +1217,78 @@ func (x *Info) GetSession() string {
 	return ""
 }
 
+// Receipts asks who has read a message, and whose devices have got it: of the members who
+// are in and may see it, without its sender.
+type Receipts struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seq     uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	// Empty for the first page, then the last page's next.
+	Cursor string `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// 100 when 0; 1000 at most.
+	Limit         uint32 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Receipts) Reset() {
+	*x = Receipts{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Receipts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Receipts) ProtoMessage() {}
+
+func (x *Receipts) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Receipts.ProtoReflect.Descriptor instead.
+func (*Receipts) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Receipts) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Receipts) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Receipts) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *Receipts) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
 // Typing tells the session's other subscribers that the user types, and leaves no
 // trace: it may be lost, and of several within 2 s the first alone counts. The user is a
 // member; the reply is sent whether or not anybody hears.
@@ -1213,7 +1301,7 @@ type Typing struct {
 
 func (x *Typing) Reset() {
 	*x = Typing{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[10]
+	mi := &file_annal_client_v1_client_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1225,7 +1313,7 @@ func (x *Typing) String() string {
 func (*Typing) ProtoMessage() {}
 
 func (x *Typing) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[10]
+	mi := &file_annal_client_v1_client_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1238,7 +1326,7 @@ func (x *Typing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Typing.ProtoReflect.Descriptor instead.
 func (*Typing) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{10}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Typing) GetSession() string {
@@ -1268,7 +1356,7 @@ type Create struct {
 
 func (x *Create) Reset() {
 	*x = Create{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[11]
+	mi := &file_annal_client_v1_client_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1280,7 +1368,7 @@ func (x *Create) String() string {
 func (*Create) ProtoMessage() {}
 
 func (x *Create) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[11]
+	mi := &file_annal_client_v1_client_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1293,7 +1381,7 @@ func (x *Create) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Create.ProtoReflect.Descriptor instead.
 func (*Create) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{11}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Create) GetKind() v1.Kind {
@@ -1348,7 +1436,7 @@ type Add struct {
 
 func (x *Add) Reset() {
 	*x = Add{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[12]
+	mi := &file_annal_client_v1_client_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1360,7 +1448,7 @@ func (x *Add) String() string {
 func (*Add) ProtoMessage() {}
 
 func (x *Add) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[12]
+	mi := &file_annal_client_v1_client_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1373,7 +1461,7 @@ func (x *Add) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Add.ProtoReflect.Descriptor instead.
 func (*Add) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{12}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Add) GetSession() string {
@@ -1400,7 +1488,7 @@ type Remove struct {
 
 func (x *Remove) Reset() {
 	*x = Remove{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[13]
+	mi := &file_annal_client_v1_client_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1412,7 +1500,7 @@ func (x *Remove) String() string {
 func (*Remove) ProtoMessage() {}
 
 func (x *Remove) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[13]
+	mi := &file_annal_client_v1_client_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1425,7 +1513,7 @@ func (x *Remove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Remove.ProtoReflect.Descriptor instead.
 func (*Remove) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{13}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Remove) GetSession() string {
@@ -1453,7 +1541,7 @@ type Join struct {
 
 func (x *Join) Reset() {
 	*x = Join{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[14]
+	mi := &file_annal_client_v1_client_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1465,7 +1553,7 @@ func (x *Join) String() string {
 func (*Join) ProtoMessage() {}
 
 func (x *Join) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[14]
+	mi := &file_annal_client_v1_client_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1478,7 +1566,7 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{14}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Join) GetSession() string {
@@ -1504,7 +1592,7 @@ type Leave struct {
 
 func (x *Leave) Reset() {
 	*x = Leave{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[15]
+	mi := &file_annal_client_v1_client_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1516,7 +1604,7 @@ func (x *Leave) String() string {
 func (*Leave) ProtoMessage() {}
 
 func (x *Leave) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[15]
+	mi := &file_annal_client_v1_client_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1529,7 +1617,7 @@ func (x *Leave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leave.ProtoReflect.Descriptor instead.
 func (*Leave) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{15}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Leave) GetSession() string {
@@ -1553,7 +1641,7 @@ type Send struct {
 
 func (x *Send) Reset() {
 	*x = Send{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[16]
+	mi := &file_annal_client_v1_client_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1565,7 +1653,7 @@ func (x *Send) String() string {
 func (*Send) ProtoMessage() {}
 
 func (x *Send) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[16]
+	mi := &file_annal_client_v1_client_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1578,7 +1666,7 @@ func (x *Send) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Send.ProtoReflect.Descriptor instead.
 func (*Send) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{16}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Send) GetSession() string {
@@ -1619,7 +1707,7 @@ type Revoke struct {
 
 func (x *Revoke) Reset() {
 	*x = Revoke{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[17]
+	mi := &file_annal_client_v1_client_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1631,7 +1719,7 @@ func (x *Revoke) String() string {
 func (*Revoke) ProtoMessage() {}
 
 func (x *Revoke) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[17]
+	mi := &file_annal_client_v1_client_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1644,7 +1732,7 @@ func (x *Revoke) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoke.ProtoReflect.Descriptor instead.
 func (*Revoke) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{17}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Revoke) GetSession() string {
@@ -1674,7 +1762,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[18]
+	mi := &file_annal_client_v1_client_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1686,7 +1774,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[18]
+	mi := &file_annal_client_v1_client_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1699,7 +1787,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{18}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Override) GetSession() string {
@@ -1743,7 +1831,7 @@ type Delete struct {
 
 func (x *Delete) Reset() {
 	*x = Delete{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[19]
+	mi := &file_annal_client_v1_client_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1755,7 +1843,7 @@ func (x *Delete) String() string {
 func (*Delete) ProtoMessage() {}
 
 func (x *Delete) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[19]
+	mi := &file_annal_client_v1_client_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1768,7 +1856,7 @@ func (x *Delete) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delete.ProtoReflect.Descriptor instead.
 func (*Delete) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{19}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Delete) GetSession() string {
@@ -1802,7 +1890,7 @@ type MarkRead struct {
 
 func (x *MarkRead) Reset() {
 	*x = MarkRead{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[20]
+	mi := &file_annal_client_v1_client_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1814,7 +1902,7 @@ func (x *MarkRead) String() string {
 func (*MarkRead) ProtoMessage() {}
 
 func (x *MarkRead) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[20]
+	mi := &file_annal_client_v1_client_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1827,7 +1915,7 @@ func (x *MarkRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkRead.ProtoReflect.Descriptor instead.
 func (*MarkRead) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{20}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *MarkRead) GetSession() string {
@@ -1855,7 +1943,7 @@ type SetInfo struct {
 
 func (x *SetInfo) Reset() {
 	*x = SetInfo{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[21]
+	mi := &file_annal_client_v1_client_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1867,7 +1955,7 @@ func (x *SetInfo) String() string {
 func (*SetInfo) ProtoMessage() {}
 
 func (x *SetInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[21]
+	mi := &file_annal_client_v1_client_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1880,7 +1968,7 @@ func (x *SetInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetInfo.ProtoReflect.Descriptor instead.
 func (*SetInfo) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{21}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SetInfo) GetSession() string {
@@ -1908,7 +1996,7 @@ type SetPolicy struct {
 
 func (x *SetPolicy) Reset() {
 	*x = SetPolicy{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[22]
+	mi := &file_annal_client_v1_client_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1920,7 +2008,7 @@ func (x *SetPolicy) String() string {
 func (*SetPolicy) ProtoMessage() {}
 
 func (x *SetPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[22]
+	mi := &file_annal_client_v1_client_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1933,7 +2021,7 @@ func (x *SetPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetPolicy.ProtoReflect.Descriptor instead.
 func (*SetPolicy) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{22}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SetPolicy) GetSession() string {
@@ -1962,7 +2050,7 @@ type SetRole struct {
 
 func (x *SetRole) Reset() {
 	*x = SetRole{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[23]
+	mi := &file_annal_client_v1_client_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1974,7 +2062,7 @@ func (x *SetRole) String() string {
 func (*SetRole) ProtoMessage() {}
 
 func (x *SetRole) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[23]
+	mi := &file_annal_client_v1_client_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1987,7 +2075,7 @@ func (x *SetRole) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetRole.ProtoReflect.Descriptor instead.
 func (*SetRole) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{23}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SetRole) GetSession() string {
@@ -2024,7 +2112,7 @@ type Mute struct {
 
 func (x *Mute) Reset() {
 	*x = Mute{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[24]
+	mi := &file_annal_client_v1_client_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2036,7 +2124,7 @@ func (x *Mute) String() string {
 func (*Mute) ProtoMessage() {}
 
 func (x *Mute) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[24]
+	mi := &file_annal_client_v1_client_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2049,7 +2137,7 @@ func (x *Mute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mute.ProtoReflect.Descriptor instead.
 func (*Mute) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{24}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Mute) GetSession() string {
@@ -2083,7 +2171,7 @@ type Dismiss struct {
 
 func (x *Dismiss) Reset() {
 	*x = Dismiss{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[25]
+	mi := &file_annal_client_v1_client_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2095,7 +2183,7 @@ func (x *Dismiss) String() string {
 func (*Dismiss) ProtoMessage() {}
 
 func (x *Dismiss) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[25]
+	mi := &file_annal_client_v1_client_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2108,7 +2196,7 @@ func (x *Dismiss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dismiss.ProtoReflect.Descriptor instead.
 func (*Dismiss) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{25}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Dismiss) GetSession() string {
@@ -2130,7 +2218,7 @@ type Ask struct {
 
 func (x *Ask) Reset() {
 	*x = Ask{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[26]
+	mi := &file_annal_client_v1_client_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2142,7 +2230,7 @@ func (x *Ask) String() string {
 func (*Ask) ProtoMessage() {}
 
 func (x *Ask) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[26]
+	mi := &file_annal_client_v1_client_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2155,7 +2243,7 @@ func (x *Ask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ask.ProtoReflect.Descriptor instead.
 func (*Ask) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{26}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Ask) GetSession() string {
@@ -2183,7 +2271,7 @@ type Refuse struct {
 
 func (x *Refuse) Reset() {
 	*x = Refuse{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[27]
+	mi := &file_annal_client_v1_client_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2195,7 +2283,7 @@ func (x *Refuse) String() string {
 func (*Refuse) ProtoMessage() {}
 
 func (x *Refuse) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[27]
+	mi := &file_annal_client_v1_client_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2208,7 +2296,7 @@ func (x *Refuse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refuse.ProtoReflect.Descriptor instead.
 func (*Refuse) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{27}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Refuse) GetSession() string {
@@ -2242,7 +2330,7 @@ type Invite struct {
 
 func (x *Invite) Reset() {
 	*x = Invite{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[28]
+	mi := &file_annal_client_v1_client_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2254,7 +2342,7 @@ func (x *Invite) String() string {
 func (*Invite) ProtoMessage() {}
 
 func (x *Invite) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[28]
+	mi := &file_annal_client_v1_client_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2267,7 +2355,7 @@ func (x *Invite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invite.ProtoReflect.Descriptor instead.
 func (*Invite) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{28}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Invite) GetSession() string {
@@ -2309,7 +2397,7 @@ type Uninvite struct {
 
 func (x *Uninvite) Reset() {
 	*x = Uninvite{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[29]
+	mi := &file_annal_client_v1_client_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2321,7 +2409,7 @@ func (x *Uninvite) String() string {
 func (*Uninvite) ProtoMessage() {}
 
 func (x *Uninvite) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[29]
+	mi := &file_annal_client_v1_client_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2334,7 +2422,7 @@ func (x *Uninvite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Uninvite.ProtoReflect.Descriptor instead.
 func (*Uninvite) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{29}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Uninvite) GetSession() string {
@@ -2365,7 +2453,7 @@ type React struct {
 
 func (x *React) Reset() {
 	*x = React{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[30]
+	mi := &file_annal_client_v1_client_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2377,7 +2465,7 @@ func (x *React) String() string {
 func (*React) ProtoMessage() {}
 
 func (x *React) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[30]
+	mi := &file_annal_client_v1_client_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2390,7 +2478,7 @@ func (x *React) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use React.ProtoReflect.Descriptor instead.
 func (*React) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{30}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *React) GetSession() string {
@@ -2433,7 +2521,7 @@ type Pin struct {
 
 func (x *Pin) Reset() {
 	*x = Pin{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[31]
+	mi := &file_annal_client_v1_client_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2445,7 +2533,7 @@ func (x *Pin) String() string {
 func (*Pin) ProtoMessage() {}
 
 func (x *Pin) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[31]
+	mi := &file_annal_client_v1_client_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2458,7 +2546,7 @@ func (x *Pin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pin.ProtoReflect.Descriptor instead.
 func (*Pin) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{31}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Pin) GetSession() string {
@@ -2493,7 +2581,7 @@ type MarkDelivered struct {
 
 func (x *MarkDelivered) Reset() {
 	*x = MarkDelivered{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[32]
+	mi := &file_annal_client_v1_client_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2505,7 +2593,7 @@ func (x *MarkDelivered) String() string {
 func (*MarkDelivered) ProtoMessage() {}
 
 func (x *MarkDelivered) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[32]
+	mi := &file_annal_client_v1_client_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2518,7 +2606,7 @@ func (x *MarkDelivered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkDelivered.ProtoReflect.Descriptor instead.
 func (*MarkDelivered) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{32}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *MarkDelivered) GetSession() string {
@@ -2548,7 +2636,7 @@ type Contact struct {
 
 func (x *Contact) Reset() {
 	*x = Contact{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[33]
+	mi := &file_annal_client_v1_client_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2560,7 +2648,7 @@ func (x *Contact) String() string {
 func (*Contact) ProtoMessage() {}
 
 func (x *Contact) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[33]
+	mi := &file_annal_client_v1_client_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2573,7 +2661,7 @@ func (x *Contact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Contact.ProtoReflect.Descriptor instead.
 func (*Contact) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{33}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Contact) GetSession() string {
@@ -2610,7 +2698,7 @@ type Report struct {
 
 func (x *Report) Reset() {
 	*x = Report{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[34]
+	mi := &file_annal_client_v1_client_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2622,7 +2710,7 @@ func (x *Report) String() string {
 func (*Report) ProtoMessage() {}
 
 func (x *Report) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[34]
+	mi := &file_annal_client_v1_client_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2635,7 +2723,7 @@ func (x *Report) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report.ProtoReflect.Descriptor instead.
 func (*Report) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{34}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Report) GetSession() string {
@@ -2671,7 +2759,7 @@ type Hide struct {
 
 func (x *Hide) Reset() {
 	*x = Hide{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	mi := &file_annal_client_v1_client_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2683,7 +2771,7 @@ func (x *Hide) String() string {
 func (*Hide) ProtoMessage() {}
 
 func (x *Hide) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	mi := &file_annal_client_v1_client_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2696,7 +2784,7 @@ func (x *Hide) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hide.ProtoReflect.Descriptor instead.
 func (*Hide) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{35}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Hide) GetSession() string {
@@ -2724,7 +2812,7 @@ type SetSession struct {
 
 func (x *SetSession) Reset() {
 	*x = SetSession{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[36]
+	mi := &file_annal_client_v1_client_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2736,7 +2824,7 @@ func (x *SetSession) String() string {
 func (*SetSession) ProtoMessage() {}
 
 func (x *SetSession) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[36]
+	mi := &file_annal_client_v1_client_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2749,7 +2837,7 @@ func (x *SetSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetSession.ProtoReflect.Descriptor instead.
 func (*SetSession) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{36}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *SetSession) GetSession() string {
@@ -2778,7 +2866,7 @@ type SetDevice struct {
 
 func (x *SetDevice) Reset() {
 	*x = SetDevice{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[37]
+	mi := &file_annal_client_v1_client_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2790,7 +2878,7 @@ func (x *SetDevice) String() string {
 func (*SetDevice) ProtoMessage() {}
 
 func (x *SetDevice) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[37]
+	mi := &file_annal_client_v1_client_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2803,7 +2891,7 @@ func (x *SetDevice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetDevice.ProtoReflect.Descriptor instead.
 func (*SetDevice) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{37}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SetDevice) GetDevice() string {
@@ -2836,7 +2924,7 @@ type CloseAccount struct {
 
 func (x *CloseAccount) Reset() {
 	*x = CloseAccount{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[38]
+	mi := &file_annal_client_v1_client_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2848,7 +2936,7 @@ func (x *CloseAccount) String() string {
 func (*CloseAccount) ProtoMessage() {}
 
 func (x *CloseAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[38]
+	mi := &file_annal_client_v1_client_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2861,7 +2949,7 @@ func (x *CloseAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseAccount.ProtoReflect.Descriptor instead.
 func (*CloseAccount) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{38}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{39}
 }
 
 // ServerFrame is what a server sends: a reply to the frame of that id, an event
@@ -2883,6 +2971,7 @@ type ServerFrame struct {
 	//	*ServerFrame_Members
 	//	*ServerFrame_Sessions
 	//	*ServerFrame_Info
+	//	*ServerFrame_Receipts
 	//	*ServerFrame_Event
 	//	*ServerFrame_Notice
 	//	*ServerFrame_Typing
@@ -2893,7 +2982,7 @@ type ServerFrame struct {
 
 func (x *ServerFrame) Reset() {
 	*x = ServerFrame{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[39]
+	mi := &file_annal_client_v1_client_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2905,7 +2994,7 @@ func (x *ServerFrame) String() string {
 func (*ServerFrame) ProtoMessage() {}
 
 func (x *ServerFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[39]
+	mi := &file_annal_client_v1_client_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2918,7 +3007,7 @@ func (x *ServerFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerFrame.ProtoReflect.Descriptor instead.
 func (*ServerFrame) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{39}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ServerFrame) GetId() string {
@@ -3034,6 +3123,15 @@ func (x *ServerFrame) GetInfo() *SessionInfo {
 	return nil
 }
 
+func (x *ServerFrame) GetReceipts() *ReceiptsPage {
+	if x != nil {
+		if x, ok := x.Kind.(*ServerFrame_Receipts); ok {
+			return x.Receipts
+		}
+	}
+	return nil
+}
+
 func (x *ServerFrame) GetEvent() *Event {
 	if x != nil {
 		if x, ok := x.Kind.(*ServerFrame_Event); ok {
@@ -3109,6 +3207,10 @@ type ServerFrame_Info struct {
 	Info *SessionInfo `protobuf:"bytes,12,opt,name=info,proto3,oneof"`
 }
 
+type ServerFrame_Receipts struct {
+	Receipts *ReceiptsPage `protobuf:"bytes,13,opt,name=receipts,proto3,oneof"`
+}
+
 type ServerFrame_Event struct {
 	Event *Event `protobuf:"bytes,20,opt,name=event,proto3,oneof"`
 }
@@ -3143,6 +3245,8 @@ func (*ServerFrame_Sessions) isServerFrame_Kind() {}
 
 func (*ServerFrame_Info) isServerFrame_Kind() {}
 
+func (*ServerFrame_Receipts) isServerFrame_Kind() {}
+
 func (*ServerFrame_Event) isServerFrame_Kind() {}
 
 func (*ServerFrame_Notice) isServerFrame_Kind() {}
@@ -3169,7 +3273,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[40]
+	mi := &file_annal_client_v1_client_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3181,7 +3285,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[40]
+	mi := &file_annal_client_v1_client_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3194,7 +3298,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{40}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Error) GetCode() string {
@@ -3256,7 +3360,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[41]
+	mi := &file_annal_client_v1_client_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3268,7 +3372,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[41]
+	mi := &file_annal_client_v1_client_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3281,7 +3385,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{41}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Welcome) GetUser() string {
@@ -3335,7 +3439,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[42]
+	mi := &file_annal_client_v1_client_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3347,7 +3451,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[42]
+	mi := &file_annal_client_v1_client_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3360,7 +3464,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{42}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Pong) GetTimeMs() int64 {
@@ -3390,7 +3494,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[43]
+	mi := &file_annal_client_v1_client_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3402,7 +3506,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[43]
+	mi := &file_annal_client_v1_client_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3415,7 +3519,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{43}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Ack) GetSession() string {
@@ -3487,7 +3591,7 @@ type Subscribed struct {
 
 func (x *Subscribed) Reset() {
 	*x = Subscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[44]
+	mi := &file_annal_client_v1_client_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3499,7 +3603,7 @@ func (x *Subscribed) String() string {
 func (*Subscribed) ProtoMessage() {}
 
 func (x *Subscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[44]
+	mi := &file_annal_client_v1_client_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3512,7 +3616,7 @@ func (x *Subscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscribed.ProtoReflect.Descriptor instead.
 func (*Subscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{44}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Subscribed) GetSession() string {
@@ -3545,7 +3649,7 @@ type Unsubscribed struct {
 
 func (x *Unsubscribed) Reset() {
 	*x = Unsubscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[45]
+	mi := &file_annal_client_v1_client_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3557,7 +3661,7 @@ func (x *Unsubscribed) String() string {
 func (*Unsubscribed) ProtoMessage() {}
 
 func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[45]
+	mi := &file_annal_client_v1_client_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3570,7 +3674,7 @@ func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unsubscribed.ProtoReflect.Descriptor instead.
 func (*Unsubscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{45}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Unsubscribed) GetSession() string {
@@ -3602,14 +3706,16 @@ type SessionState struct {
 	Contact   v1.ContactState `protobuf:"varint,14,opt,name=contact,proto3,enum=annal.log.v1.ContactState" json:"contact,omitempty"`
 	ContactBy string          `protobuf:"bytes,15,opt,name=contact_by,json=contactBy,proto3" json:"contact_by,omitempty"`
 	// Until when the user may not write; 0 if they may.
-	MutedUntilMs  int64 `protobuf:"varint,16,opt,name=muted_until_ms,json=mutedUntilMs,proto3" json:"muted_until_ms,omitempty"`
+	MutedUntilMs int64 `protobuf:"varint,16,opt,name=muted_until_ms,json=mutedUntilMs,proto3" json:"muted_until_ms,omitempty"`
+	// How many of the unread messages mention the user, or all.
+	Mentions      uint64 `protobuf:"varint,17,opt,name=mentions,proto3" json:"mentions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SessionState) Reset() {
 	*x = SessionState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	mi := &file_annal_client_v1_client_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3621,7 +3727,7 @@ func (x *SessionState) String() string {
 func (*SessionState) ProtoMessage() {}
 
 func (x *SessionState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	mi := &file_annal_client_v1_client_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3634,7 +3740,7 @@ func (x *SessionState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionState.ProtoReflect.Descriptor instead.
 func (*SessionState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{46}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *SessionState) GetSession() string {
@@ -3749,6 +3855,13 @@ func (x *SessionState) GetMutedUntilMs() int64 {
 	return 0
 }
 
+func (x *SessionState) GetMentions() uint64 {
+	if x != nil {
+		return x.Mentions
+	}
+	return 0
+}
+
 // SessionInfo is what a session says and keeps besides its timeline.
 type SessionInfo struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
@@ -3783,7 +3896,7 @@ type SessionInfo struct {
 
 func (x *SessionInfo) Reset() {
 	*x = SessionInfo{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[47]
+	mi := &file_annal_client_v1_client_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3795,7 +3908,7 @@ func (x *SessionInfo) String() string {
 func (*SessionInfo) ProtoMessage() {}
 
 func (x *SessionInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[47]
+	mi := &file_annal_client_v1_client_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3808,7 +3921,7 @@ func (x *SessionInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionInfo.ProtoReflect.Descriptor instead.
 func (*SessionInfo) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{47}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *SessionInfo) GetSession() string {
@@ -3937,6 +4050,160 @@ func (x *SessionInfo) GetInvites() []*InviteState {
 	return nil
 }
 
+type ReceiptsPage struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seq     uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	// How many may see the message, how many of them have read it, and how many at least have got it.
+	Total     uint32 `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
+	Read      uint32 `protobuf:"varint,4,opt,name=read,proto3" json:"read,omitempty"`
+	Delivered uint32 `protobuf:"varint,5,opt,name=delivered,proto3" json:"delivered,omitempty"`
+	// Ascending by user id; none in sessions of more members than the policy's receipts limit.
+	Receipts      []*Receipt `protobuf:"bytes,6,rep,name=receipts,proto3" json:"receipts,omitempty"`
+	Next          string     `protobuf:"bytes,7,opt,name=next,proto3" json:"next,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReceiptsPage) Reset() {
+	*x = ReceiptsPage{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReceiptsPage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReceiptsPage) ProtoMessage() {}
+
+func (x *ReceiptsPage) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReceiptsPage.ProtoReflect.Descriptor instead.
+func (*ReceiptsPage) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *ReceiptsPage) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *ReceiptsPage) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *ReceiptsPage) GetTotal() uint32 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *ReceiptsPage) GetRead() uint32 {
+	if x != nil {
+		return x.Read
+	}
+	return 0
+}
+
+func (x *ReceiptsPage) GetDelivered() uint32 {
+	if x != nil {
+		return x.Delivered
+	}
+	return 0
+}
+
+func (x *ReceiptsPage) GetReceipts() []*Receipt {
+	if x != nil {
+		return x.Receipts
+	}
+	return nil
+}
+
+func (x *ReceiptsPage) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+type Receipt struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Read          bool                   `protobuf:"varint,2,opt,name=read,proto3" json:"read,omitempty"`
+	Delivered     bool                   `protobuf:"varint,3,opt,name=delivered,proto3" json:"delivered,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Receipt) Reset() {
+	*x = Receipt{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Receipt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Receipt) ProtoMessage() {}
+
+func (x *Receipt) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
+func (*Receipt) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *Receipt) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Receipt) GetRead() bool {
+	if x != nil {
+		return x.Read
+	}
+	return false
+}
+
+func (x *Receipt) GetDelivered() bool {
+	if x != nil {
+		return x.Delivered
+	}
+	return false
+}
+
 // Request is one to be let in.
 type Request struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3949,7 +4216,7 @@ type Request struct {
 
 func (x *Request) Reset() {
 	*x = Request{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	mi := &file_annal_client_v1_client_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3961,7 +4228,7 @@ func (x *Request) String() string {
 func (*Request) ProtoMessage() {}
 
 func (x *Request) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	mi := &file_annal_client_v1_client_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3974,7 +4241,7 @@ func (x *Request) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Request.ProtoReflect.Descriptor instead.
 func (*Request) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{48}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Request) GetUser() string {
@@ -4010,7 +4277,7 @@ type InviteState struct {
 
 func (x *InviteState) Reset() {
 	*x = InviteState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	mi := &file_annal_client_v1_client_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4022,7 +4289,7 @@ func (x *InviteState) String() string {
 func (*InviteState) ProtoMessage() {}
 
 func (x *InviteState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	mi := &file_annal_client_v1_client_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4035,7 +4302,7 @@ func (x *InviteState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteState.ProtoReflect.Descriptor instead.
 func (*InviteState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{49}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *InviteState) GetCodeSha256() []byte {
@@ -4077,7 +4344,7 @@ type SyncPage struct {
 
 func (x *SyncPage) Reset() {
 	*x = SyncPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[50]
+	mi := &file_annal_client_v1_client_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4089,7 +4356,7 @@ func (x *SyncPage) String() string {
 func (*SyncPage) ProtoMessage() {}
 
 func (x *SyncPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[50]
+	mi := &file_annal_client_v1_client_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4102,7 +4369,7 @@ func (x *SyncPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncPage.ProtoReflect.Descriptor instead.
 func (*SyncPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{50}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *SyncPage) GetSessions() []*SessionState {
@@ -4136,7 +4403,7 @@ type HistoryPage struct {
 
 func (x *HistoryPage) Reset() {
 	*x = HistoryPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[51]
+	mi := &file_annal_client_v1_client_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4148,7 +4415,7 @@ func (x *HistoryPage) String() string {
 func (*HistoryPage) ProtoMessage() {}
 
 func (x *HistoryPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[51]
+	mi := &file_annal_client_v1_client_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4161,7 +4428,7 @@ func (x *HistoryPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryPage.ProtoReflect.Descriptor instead.
 func (*HistoryPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{51}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *HistoryPage) GetSession() string {
@@ -4210,7 +4477,7 @@ type Range struct {
 
 func (x *Range) Reset() {
 	*x = Range{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[52]
+	mi := &file_annal_client_v1_client_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4222,7 +4489,7 @@ func (x *Range) String() string {
 func (*Range) ProtoMessage() {}
 
 func (x *Range) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[52]
+	mi := &file_annal_client_v1_client_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4235,7 +4502,7 @@ func (x *Range) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Range.ProtoReflect.Descriptor instead.
 func (*Range) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{52}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Range) GetFirst() uint64 {
@@ -4269,7 +4536,7 @@ type MemberState struct {
 
 func (x *MemberState) Reset() {
 	*x = MemberState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[53]
+	mi := &file_annal_client_v1_client_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4281,7 +4548,7 @@ func (x *MemberState) String() string {
 func (*MemberState) ProtoMessage() {}
 
 func (x *MemberState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[53]
+	mi := &file_annal_client_v1_client_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4294,7 +4561,7 @@ func (x *MemberState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberState.ProtoReflect.Descriptor instead.
 func (*MemberState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{53}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *MemberState) GetUser() string {
@@ -4352,7 +4619,7 @@ type MembersPage struct {
 
 func (x *MembersPage) Reset() {
 	*x = MembersPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[54]
+	mi := &file_annal_client_v1_client_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4364,7 +4631,7 @@ func (x *MembersPage) String() string {
 func (*MembersPage) ProtoMessage() {}
 
 func (x *MembersPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[54]
+	mi := &file_annal_client_v1_client_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4377,7 +4644,7 @@ func (x *MembersPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersPage.ProtoReflect.Descriptor instead.
 func (*MembersPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{54}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *MembersPage) GetSession() string {
@@ -4418,7 +4685,7 @@ type SessionsPage struct {
 
 func (x *SessionsPage) Reset() {
 	*x = SessionsPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[55]
+	mi := &file_annal_client_v1_client_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4430,7 +4697,7 @@ func (x *SessionsPage) String() string {
 func (*SessionsPage) ProtoMessage() {}
 
 func (x *SessionsPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[55]
+	mi := &file_annal_client_v1_client_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4443,7 +4710,7 @@ func (x *SessionsPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionsPage.ProtoReflect.Descriptor instead.
 func (*SessionsPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{55}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *SessionsPage) GetSessions() []string {
@@ -4475,7 +4742,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[56]
+	mi := &file_annal_client_v1_client_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4487,7 +4754,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[56]
+	mi := &file_annal_client_v1_client_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4500,7 +4767,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{56}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Notice) GetSession() string {
@@ -4536,7 +4803,7 @@ type SomeoneTyping struct {
 
 func (x *SomeoneTyping) Reset() {
 	*x = SomeoneTyping{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[57]
+	mi := &file_annal_client_v1_client_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4548,7 +4815,7 @@ func (x *SomeoneTyping) String() string {
 func (*SomeoneTyping) ProtoMessage() {}
 
 func (x *SomeoneTyping) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[57]
+	mi := &file_annal_client_v1_client_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4561,7 +4828,7 @@ func (x *SomeoneTyping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SomeoneTyping.ProtoReflect.Descriptor instead.
 func (*SomeoneTyping) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{57}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *SomeoneTyping) GetSession() string {
@@ -4627,7 +4894,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[58]
+	mi := &file_annal_client_v1_client_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4639,7 +4906,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[58]
+	mi := &file_annal_client_v1_client_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4652,7 +4919,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{58}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Event) GetSession() string {
@@ -5158,7 +5425,7 @@ type Created struct {
 
 func (x *Created) Reset() {
 	*x = Created{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[59]
+	mi := &file_annal_client_v1_client_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5170,7 +5437,7 @@ func (x *Created) String() string {
 func (*Created) ProtoMessage() {}
 
 func (x *Created) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[59]
+	mi := &file_annal_client_v1_client_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5183,7 +5450,7 @@ func (x *Created) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Created.ProtoReflect.Descriptor instead.
 func (*Created) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{59}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Created) GetKind() v1.Kind {
@@ -5244,7 +5511,7 @@ type Added struct {
 
 func (x *Added) Reset() {
 	*x = Added{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[60]
+	mi := &file_annal_client_v1_client_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5256,7 +5523,7 @@ func (x *Added) String() string {
 func (*Added) ProtoMessage() {}
 
 func (x *Added) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[60]
+	mi := &file_annal_client_v1_client_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5269,7 +5536,7 @@ func (x *Added) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Added.ProtoReflect.Descriptor instead.
 func (*Added) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{60}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Added) GetMembers() []*v1.NewMember {
@@ -5290,7 +5557,7 @@ type Removed struct {
 
 func (x *Removed) Reset() {
 	*x = Removed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[61]
+	mi := &file_annal_client_v1_client_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5302,7 +5569,7 @@ func (x *Removed) String() string {
 func (*Removed) ProtoMessage() {}
 
 func (x *Removed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[61]
+	mi := &file_annal_client_v1_client_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5315,7 +5582,7 @@ func (x *Removed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Removed.ProtoReflect.Descriptor instead.
 func (*Removed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{61}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Removed) GetUsers() []string {
@@ -5347,7 +5614,7 @@ type Joined struct {
 
 func (x *Joined) Reset() {
 	*x = Joined{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[62]
+	mi := &file_annal_client_v1_client_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5359,7 +5626,7 @@ func (x *Joined) String() string {
 func (*Joined) ProtoMessage() {}
 
 func (x *Joined) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[62]
+	mi := &file_annal_client_v1_client_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5372,7 +5639,7 @@ func (x *Joined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Joined.ProtoReflect.Descriptor instead.
 func (*Joined) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{62}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{65}
 }
 
 type Left struct {
@@ -5385,7 +5652,7 @@ type Left struct {
 
 func (x *Left) Reset() {
 	*x = Left{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[63]
+	mi := &file_annal_client_v1_client_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5397,7 +5664,7 @@ func (x *Left) String() string {
 func (*Left) ProtoMessage() {}
 
 func (x *Left) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[63]
+	mi := &file_annal_client_v1_client_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5410,7 +5677,7 @@ func (x *Left) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Left.ProtoReflect.Descriptor instead.
 func (*Left) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{63}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Left) GetPromoted() string {
@@ -5445,7 +5712,7 @@ type Sent struct {
 
 func (x *Sent) Reset() {
 	*x = Sent{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[64]
+	mi := &file_annal_client_v1_client_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5457,7 +5724,7 @@ func (x *Sent) String() string {
 func (*Sent) ProtoMessage() {}
 
 func (x *Sent) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[64]
+	mi := &file_annal_client_v1_client_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5470,7 +5737,7 @@ func (x *Sent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sent.ProtoReflect.Descriptor instead.
 func (*Sent) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{64}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Sent) GetIndex() uint64 {
@@ -5532,7 +5799,7 @@ type Revoked struct {
 
 func (x *Revoked) Reset() {
 	*x = Revoked{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[65]
+	mi := &file_annal_client_v1_client_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5544,7 +5811,7 @@ func (x *Revoked) String() string {
 func (*Revoked) ProtoMessage() {}
 
 func (x *Revoked) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[65]
+	mi := &file_annal_client_v1_client_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5557,7 +5824,7 @@ func (x *Revoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoked.ProtoReflect.Descriptor instead.
 func (*Revoked) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{65}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Revoked) GetTarget() uint64 {
@@ -5588,7 +5855,7 @@ type Overridden struct {
 
 func (x *Overridden) Reset() {
 	*x = Overridden{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[66]
+	mi := &file_annal_client_v1_client_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5600,7 +5867,7 @@ func (x *Overridden) String() string {
 func (*Overridden) ProtoMessage() {}
 
 func (x *Overridden) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[66]
+	mi := &file_annal_client_v1_client_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5613,7 +5880,7 @@ func (x *Overridden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Overridden.ProtoReflect.Descriptor instead.
 func (*Overridden) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{66}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Overridden) GetTarget() uint64 {
@@ -5655,7 +5922,7 @@ type Deleted struct {
 
 func (x *Deleted) Reset() {
 	*x = Deleted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[67]
+	mi := &file_annal_client_v1_client_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5667,7 +5934,7 @@ func (x *Deleted) String() string {
 func (*Deleted) ProtoMessage() {}
 
 func (x *Deleted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[67]
+	mi := &file_annal_client_v1_client_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5680,7 +5947,7 @@ func (x *Deleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deleted.ProtoReflect.Descriptor instead.
 func (*Deleted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{67}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Deleted) GetTarget() uint64 {
@@ -5714,7 +5981,7 @@ type Read struct {
 
 func (x *Read) Reset() {
 	*x = Read{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[68]
+	mi := &file_annal_client_v1_client_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5726,7 +5993,7 @@ func (x *Read) String() string {
 func (*Read) ProtoMessage() {}
 
 func (x *Read) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[68]
+	mi := &file_annal_client_v1_client_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5739,7 +6006,7 @@ func (x *Read) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Read.ProtoReflect.Descriptor instead.
 func (*Read) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{68}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Read) GetMarker() uint64 {
@@ -5765,7 +6032,7 @@ type InfoSet struct {
 
 func (x *InfoSet) Reset() {
 	*x = InfoSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[69]
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5777,7 +6044,7 @@ func (x *InfoSet) String() string {
 func (*InfoSet) ProtoMessage() {}
 
 func (x *InfoSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[69]
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5790,7 +6057,7 @@ func (x *InfoSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InfoSet.ProtoReflect.Descriptor instead.
 func (*InfoSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{69}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *InfoSet) GetInfo() *v1.InfoChange {
@@ -5810,7 +6077,7 @@ type PolicySet struct {
 
 func (x *PolicySet) Reset() {
 	*x = PolicySet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[70]
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5822,7 +6089,7 @@ func (x *PolicySet) String() string {
 func (*PolicySet) ProtoMessage() {}
 
 func (x *PolicySet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[70]
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5835,7 +6102,7 @@ func (x *PolicySet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicySet.ProtoReflect.Descriptor instead.
 func (*PolicySet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{70}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *PolicySet) GetPolicy() *v1.Policy {
@@ -5857,7 +6124,7 @@ type RoleSet struct {
 
 func (x *RoleSet) Reset() {
 	*x = RoleSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[71]
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5869,7 +6136,7 @@ func (x *RoleSet) String() string {
 func (*RoleSet) ProtoMessage() {}
 
 func (x *RoleSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[71]
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5882,7 +6149,7 @@ func (x *RoleSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleSet.ProtoReflect.Descriptor instead.
 func (*RoleSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{71}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *RoleSet) GetUser() string {
@@ -5918,7 +6185,7 @@ type Muted struct {
 
 func (x *Muted) Reset() {
 	*x = Muted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5930,7 +6197,7 @@ func (x *Muted) String() string {
 func (*Muted) ProtoMessage() {}
 
 func (x *Muted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5943,7 +6210,7 @@ func (x *Muted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Muted.ProtoReflect.Descriptor instead.
 func (*Muted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{72}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *Muted) GetUsers() []string {
@@ -5968,7 +6235,7 @@ type Dismissed struct {
 
 func (x *Dismissed) Reset() {
 	*x = Dismissed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5980,7 +6247,7 @@ func (x *Dismissed) String() string {
 func (*Dismissed) ProtoMessage() {}
 
 func (x *Dismissed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5993,7 +6260,7 @@ func (x *Dismissed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dismissed.ProtoReflect.Descriptor instead.
 func (*Dismissed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{73}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{76}
 }
 
 type Asked struct {
@@ -6006,7 +6273,7 @@ type Asked struct {
 
 func (x *Asked) Reset() {
 	*x = Asked{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6018,7 +6285,7 @@ func (x *Asked) String() string {
 func (*Asked) ProtoMessage() {}
 
 func (x *Asked) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6031,7 +6298,7 @@ func (x *Asked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Asked.ProtoReflect.Descriptor instead.
 func (*Asked) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{74}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *Asked) GetText() string {
@@ -6050,7 +6317,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6062,7 +6329,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6075,7 +6342,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{75}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *Refused) GetUsers() []string {
@@ -6097,7 +6364,7 @@ type Invited struct {
 
 func (x *Invited) Reset() {
 	*x = Invited{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6109,7 +6376,7 @@ func (x *Invited) String() string {
 func (*Invited) ProtoMessage() {}
 
 func (x *Invited) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6122,7 +6389,7 @@ func (x *Invited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invited.ProtoReflect.Descriptor instead.
 func (*Invited) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{76}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Invited) GetCodeSha256() []byte {
@@ -6155,7 +6422,7 @@ type Uninvited struct {
 
 func (x *Uninvited) Reset() {
 	*x = Uninvited{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6167,7 +6434,7 @@ func (x *Uninvited) String() string {
 func (*Uninvited) ProtoMessage() {}
 
 func (x *Uninvited) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6180,7 +6447,7 @@ func (x *Uninvited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Uninvited.ProtoReflect.Descriptor instead.
 func (*Uninvited) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{77}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *Uninvited) GetCodeSha256() []byte {
@@ -6202,7 +6469,7 @@ type Reacted struct {
 
 func (x *Reacted) Reset() {
 	*x = Reacted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6214,7 +6481,7 @@ func (x *Reacted) String() string {
 func (*Reacted) ProtoMessage() {}
 
 func (x *Reacted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6227,7 +6494,7 @@ func (x *Reacted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reacted.ProtoReflect.Descriptor instead.
 func (*Reacted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{78}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *Reacted) GetTarget() uint64 {
@@ -6269,7 +6536,7 @@ type Pinned struct {
 
 func (x *Pinned) Reset() {
 	*x = Pinned{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6281,7 +6548,7 @@ func (x *Pinned) String() string {
 func (*Pinned) ProtoMessage() {}
 
 func (x *Pinned) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6294,7 +6561,7 @@ func (x *Pinned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pinned.ProtoReflect.Descriptor instead.
 func (*Pinned) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{79}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *Pinned) GetTarget() uint64 {
@@ -6328,7 +6595,7 @@ type Delivered struct {
 
 func (x *Delivered) Reset() {
 	*x = Delivered{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	mi := &file_annal_client_v1_client_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6340,7 +6607,7 @@ func (x *Delivered) String() string {
 func (*Delivered) ProtoMessage() {}
 
 func (x *Delivered) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	mi := &file_annal_client_v1_client_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6353,7 +6620,7 @@ func (x *Delivered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivered.ProtoReflect.Descriptor instead.
 func (*Delivered) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{80}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Delivered) GetMarker() uint64 {
@@ -6382,7 +6649,7 @@ type ContactChanged struct {
 
 func (x *ContactChanged) Reset() {
 	*x = ContactChanged{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	mi := &file_annal_client_v1_client_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6394,7 +6661,7 @@ func (x *ContactChanged) String() string {
 func (*ContactChanged) ProtoMessage() {}
 
 func (x *ContactChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	mi := &file_annal_client_v1_client_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6407,7 +6674,7 @@ func (x *ContactChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactChanged.ProtoReflect.Descriptor instead.
 func (*ContactChanged) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{81}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *ContactChanged) GetStep() v1.ContactStep {
@@ -6443,7 +6710,7 @@ type Reported struct {
 
 func (x *Reported) Reset() {
 	*x = Reported{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	mi := &file_annal_client_v1_client_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6455,7 +6722,7 @@ func (x *Reported) String() string {
 func (*Reported) ProtoMessage() {}
 
 func (x *Reported) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	mi := &file_annal_client_v1_client_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6468,7 +6735,7 @@ func (x *Reported) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reported.ProtoReflect.Descriptor instead.
 func (*Reported) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{82}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *Reported) GetTarget() uint64 {
@@ -6502,7 +6769,7 @@ type Hidden struct {
 
 func (x *Hidden) Reset() {
 	*x = Hidden{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[83]
+	mi := &file_annal_client_v1_client_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6514,7 +6781,7 @@ func (x *Hidden) String() string {
 func (*Hidden) ProtoMessage() {}
 
 func (x *Hidden) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[83]
+	mi := &file_annal_client_v1_client_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6527,7 +6794,7 @@ func (x *Hidden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hidden.ProtoReflect.Descriptor instead.
 func (*Hidden) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{83}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *Hidden) GetSession() string {
@@ -6554,7 +6821,7 @@ type SessionSet struct {
 
 func (x *SessionSet) Reset() {
 	*x = SessionSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[84]
+	mi := &file_annal_client_v1_client_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6566,7 +6833,7 @@ func (x *SessionSet) String() string {
 func (*SessionSet) ProtoMessage() {}
 
 func (x *SessionSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[84]
+	mi := &file_annal_client_v1_client_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6579,7 +6846,7 @@ func (x *SessionSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionSet.ProtoReflect.Descriptor instead.
 func (*SessionSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{84}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *SessionSet) GetSession() string {
@@ -6607,7 +6874,7 @@ type DeviceSet struct {
 
 func (x *DeviceSet) Reset() {
 	*x = DeviceSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[85]
+	mi := &file_annal_client_v1_client_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6619,7 +6886,7 @@ func (x *DeviceSet) String() string {
 func (*DeviceSet) ProtoMessage() {}
 
 func (x *DeviceSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[85]
+	mi := &file_annal_client_v1_client_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6632,7 +6899,7 @@ func (x *DeviceSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceSet.ProtoReflect.Descriptor instead.
 func (*DeviceSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{85}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *DeviceSet) GetDevice() string {
@@ -6664,7 +6931,7 @@ type AccountClosed struct {
 
 func (x *AccountClosed) Reset() {
 	*x = AccountClosed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[86]
+	mi := &file_annal_client_v1_client_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6676,7 +6943,7 @@ func (x *AccountClosed) String() string {
 func (*AccountClosed) ProtoMessage() {}
 
 func (x *AccountClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[86]
+	mi := &file_annal_client_v1_client_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6689,14 +6956,14 @@ func (x *AccountClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountClosed.ProtoReflect.Descriptor instead.
 func (*AccountClosed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{86}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{89}
 }
 
 var File_annal_client_v1_client_proto protoreflect.FileDescriptor
 
 const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\n" +
-	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/session.proto\"\xd2\x10\n" +
+	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/session.proto\"\x8b\x11\n" +
 	"\vClientFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x05hello\x18\x02 \x01(\v2\x16.annal.client.v1.HelloH\x00R\x05hello\x12+\n" +
@@ -6709,7 +6976,8 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\bsessions\x18\t \x01(\v2\x19.annal.client.v1.SessionsH\x00R\bsessions\x121\n" +
 	"\x06typing\x18\n" +
 	" \x01(\v2\x17.annal.client.v1.TypingH\x00R\x06typing\x12+\n" +
-	"\x04info\x18\v \x01(\v2\x15.annal.client.v1.InfoH\x00R\x04info\x121\n" +
+	"\x04info\x18\v \x01(\v2\x15.annal.client.v1.InfoH\x00R\x04info\x127\n" +
+	"\breceipts\x18\f \x01(\v2\x19.annal.client.v1.ReceiptsH\x00R\breceipts\x121\n" +
 	"\x06create\x18\x14 \x01(\v2\x17.annal.client.v1.CreateH\x00R\x06create\x12(\n" +
 	"\x03add\x18\x15 \x01(\v2\x14.annal.client.v1.AddH\x00R\x03add\x121\n" +
 	"\x06remove\x18\x16 \x01(\v2\x17.annal.client.v1.RemoveH\x00R\x06remove\x12+\n" +
@@ -6773,7 +7041,12 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06cursor\x18\x01 \x01(\tR\x06cursor\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\rR\x05limit\" \n" +
 	"\x04Info\x12\x18\n" +
-	"\asession\x18\x01 \x01(\tR\asession\"\"\n" +
+	"\asession\x18\x01 \x01(\tR\asession\"d\n" +
+	"\bReceipts\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x16\n" +
+	"\x06cursor\x18\x03 \x01(\tR\x06cursor\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\"\"\n" +
 	"\x06Typing\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\"\xcd\x01\n" +
 	"\x06Create\x12&\n" +
@@ -6876,7 +7149,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12+\n" +
 	"\x04push\x18\x02 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\x12\x10\n" +
 	"\x03off\x18\x03 \x01(\bR\x03off\"\x0e\n" +
-	"\fCloseAccount\"\x99\x06\n" +
+	"\fCloseAccount\"\xd6\x06\n" +
 	"\vServerFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x05error\x18\x02 \x01(\v2\x16.annal.client.v1.ErrorH\x00R\x05error\x124\n" +
@@ -6892,7 +7165,8 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\amembers\x18\n" +
 	" \x01(\v2\x1c.annal.client.v1.MembersPageH\x00R\amembers\x12;\n" +
 	"\bsessions\x18\v \x01(\v2\x1d.annal.client.v1.SessionsPageH\x00R\bsessions\x122\n" +
-	"\x04info\x18\f \x01(\v2\x1c.annal.client.v1.SessionInfoH\x00R\x04info\x12.\n" +
+	"\x04info\x18\f \x01(\v2\x1c.annal.client.v1.SessionInfoH\x00R\x04info\x12;\n" +
+	"\breceipts\x18\r \x01(\v2\x1d.annal.client.v1.ReceiptsPageH\x00R\breceipts\x12.\n" +
 	"\x05event\x18\x14 \x01(\v2\x16.annal.client.v1.EventH\x00R\x05event\x121\n" +
 	"\x06notice\x18\x15 \x01(\v2\x17.annal.client.v1.NoticeH\x00R\x06notice\x128\n" +
 	"\x06typing\x18\x16 \x01(\v2\x1e.annal.client.v1.SomeoneTypingH\x00R\x06typingB\x06\n" +
@@ -6931,7 +7205,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x04head\x18\x02 \x01(\x04R\x04head\x12\x12\n" +
 	"\x04from\x18\x03 \x01(\x04R\x04from\"(\n" +
 	"\fUnsubscribed\x12\x18\n" +
-	"\asession\x18\x01 \x01(\tR\asession\"\x96\x04\n" +
+	"\asession\x18\x01 \x01(\tR\asession\"\xb2\x04\n" +
 	"\fSessionState\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12&\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x12\x12\n" +
@@ -6950,7 +7224,8 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\acontact\x18\x0e \x01(\x0e2\x1a.annal.log.v1.ContactStateR\acontact\x12\x1d\n" +
 	"\n" +
 	"contact_by\x18\x0f \x01(\tR\tcontactBy\x12$\n" +
-	"\x0emuted_until_ms\x18\x10 \x01(\x03R\fmutedUntilMs\"\x97\x05\n" +
+	"\x0emuted_until_ms\x18\x10 \x01(\x03R\fmutedUntilMs\x12\x1a\n" +
+	"\bmentions\x18\x11 \x01(\x04R\bmentions\"\x97\x05\n" +
 	"\vSessionInfo\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12&\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x12\x12\n" +
@@ -6971,7 +7246,19 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\ablocked\x18\x0f \x01(\bR\ablocked\x124\n" +
 	"\brequests\x18\x10 \x03(\v2\x18.annal.client.v1.RequestR\brequests\x12%\n" +
 	"\x0etotal_requests\x18\x11 \x01(\rR\rtotalRequests\x126\n" +
-	"\ainvites\x18\x12 \x03(\v2\x1c.annal.client.v1.InviteStateR\ainvites\"C\n" +
+	"\ainvites\x18\x12 \x03(\v2\x1c.annal.client.v1.InviteStateR\ainvites\"\xcc\x01\n" +
+	"\fReceiptsPage\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x14\n" +
+	"\x05total\x18\x03 \x01(\rR\x05total\x12\x12\n" +
+	"\x04read\x18\x04 \x01(\rR\x04read\x12\x1c\n" +
+	"\tdelivered\x18\x05 \x01(\rR\tdelivered\x124\n" +
+	"\breceipts\x18\x06 \x03(\v2\x18.annal.client.v1.ReceiptR\breceipts\x12\x12\n" +
+	"\x04next\x18\a \x01(\tR\x04next\"O\n" +
+	"\aReceipt\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12\x12\n" +
+	"\x04read\x18\x02 \x01(\bR\x04read\x12\x1c\n" +
+	"\tdelivered\x18\x03 \x01(\bR\tdelivered\"C\n" +
 	"\aRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x12\n" +
@@ -7176,7 +7463,7 @@ func file_annal_client_v1_client_proto_rawDescGZIP() []byte {
 	return file_annal_client_v1_client_proto_rawDescData
 }
 
-var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 87)
+var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 90)
 var file_annal_client_v1_client_proto_goTypes = []any{
 	(*ClientFrame)(nil),        // 0: annal.client.v1.ClientFrame
 	(*Hello)(nil),              // 1: annal.client.v1.Hello
@@ -7188,97 +7475,100 @@ var file_annal_client_v1_client_proto_goTypes = []any{
 	(*Members)(nil),            // 7: annal.client.v1.Members
 	(*Sessions)(nil),           // 8: annal.client.v1.Sessions
 	(*Info)(nil),               // 9: annal.client.v1.Info
-	(*Typing)(nil),             // 10: annal.client.v1.Typing
-	(*Create)(nil),             // 11: annal.client.v1.Create
-	(*Add)(nil),                // 12: annal.client.v1.Add
-	(*Remove)(nil),             // 13: annal.client.v1.Remove
-	(*Join)(nil),               // 14: annal.client.v1.Join
-	(*Leave)(nil),              // 15: annal.client.v1.Leave
-	(*Send)(nil),               // 16: annal.client.v1.Send
-	(*Revoke)(nil),             // 17: annal.client.v1.Revoke
-	(*Override)(nil),           // 18: annal.client.v1.Override
-	(*Delete)(nil),             // 19: annal.client.v1.Delete
-	(*MarkRead)(nil),           // 20: annal.client.v1.MarkRead
-	(*SetInfo)(nil),            // 21: annal.client.v1.SetInfo
-	(*SetPolicy)(nil),          // 22: annal.client.v1.SetPolicy
-	(*SetRole)(nil),            // 23: annal.client.v1.SetRole
-	(*Mute)(nil),               // 24: annal.client.v1.Mute
-	(*Dismiss)(nil),            // 25: annal.client.v1.Dismiss
-	(*Ask)(nil),                // 26: annal.client.v1.Ask
-	(*Refuse)(nil),             // 27: annal.client.v1.Refuse
-	(*Invite)(nil),             // 28: annal.client.v1.Invite
-	(*Uninvite)(nil),           // 29: annal.client.v1.Uninvite
-	(*React)(nil),              // 30: annal.client.v1.React
-	(*Pin)(nil),                // 31: annal.client.v1.Pin
-	(*MarkDelivered)(nil),      // 32: annal.client.v1.MarkDelivered
-	(*Contact)(nil),            // 33: annal.client.v1.Contact
-	(*Report)(nil),             // 34: annal.client.v1.Report
-	(*Hide)(nil),               // 35: annal.client.v1.Hide
-	(*SetSession)(nil),         // 36: annal.client.v1.SetSession
-	(*SetDevice)(nil),          // 37: annal.client.v1.SetDevice
-	(*CloseAccount)(nil),       // 38: annal.client.v1.CloseAccount
-	(*ServerFrame)(nil),        // 39: annal.client.v1.ServerFrame
-	(*Error)(nil),              // 40: annal.client.v1.Error
-	(*Welcome)(nil),            // 41: annal.client.v1.Welcome
-	(*Pong)(nil),               // 42: annal.client.v1.Pong
-	(*Ack)(nil),                // 43: annal.client.v1.Ack
-	(*Subscribed)(nil),         // 44: annal.client.v1.Subscribed
-	(*Unsubscribed)(nil),       // 45: annal.client.v1.Unsubscribed
-	(*SessionState)(nil),       // 46: annal.client.v1.SessionState
-	(*SessionInfo)(nil),        // 47: annal.client.v1.SessionInfo
-	(*Request)(nil),            // 48: annal.client.v1.Request
-	(*InviteState)(nil),        // 49: annal.client.v1.InviteState
-	(*SyncPage)(nil),           // 50: annal.client.v1.SyncPage
-	(*HistoryPage)(nil),        // 51: annal.client.v1.HistoryPage
-	(*Range)(nil),              // 52: annal.client.v1.Range
-	(*MemberState)(nil),        // 53: annal.client.v1.MemberState
-	(*MembersPage)(nil),        // 54: annal.client.v1.MembersPage
-	(*SessionsPage)(nil),       // 55: annal.client.v1.SessionsPage
-	(*Notice)(nil),             // 56: annal.client.v1.Notice
-	(*SomeoneTyping)(nil),      // 57: annal.client.v1.SomeoneTyping
-	(*Event)(nil),              // 58: annal.client.v1.Event
-	(*Created)(nil),            // 59: annal.client.v1.Created
-	(*Added)(nil),              // 60: annal.client.v1.Added
-	(*Removed)(nil),            // 61: annal.client.v1.Removed
-	(*Joined)(nil),             // 62: annal.client.v1.Joined
-	(*Left)(nil),               // 63: annal.client.v1.Left
-	(*Sent)(nil),               // 64: annal.client.v1.Sent
-	(*Revoked)(nil),            // 65: annal.client.v1.Revoked
-	(*Overridden)(nil),         // 66: annal.client.v1.Overridden
-	(*Deleted)(nil),            // 67: annal.client.v1.Deleted
-	(*Read)(nil),               // 68: annal.client.v1.Read
-	(*InfoSet)(nil),            // 69: annal.client.v1.InfoSet
-	(*PolicySet)(nil),          // 70: annal.client.v1.PolicySet
-	(*RoleSet)(nil),            // 71: annal.client.v1.RoleSet
-	(*Muted)(nil),              // 72: annal.client.v1.Muted
-	(*Dismissed)(nil),          // 73: annal.client.v1.Dismissed
-	(*Asked)(nil),              // 74: annal.client.v1.Asked
-	(*Refused)(nil),            // 75: annal.client.v1.Refused
-	(*Invited)(nil),            // 76: annal.client.v1.Invited
-	(*Uninvited)(nil),          // 77: annal.client.v1.Uninvited
-	(*Reacted)(nil),            // 78: annal.client.v1.Reacted
-	(*Pinned)(nil),             // 79: annal.client.v1.Pinned
-	(*Delivered)(nil),          // 80: annal.client.v1.Delivered
-	(*ContactChanged)(nil),     // 81: annal.client.v1.ContactChanged
-	(*Reported)(nil),           // 82: annal.client.v1.Reported
-	(*Hidden)(nil),             // 83: annal.client.v1.Hidden
-	(*SessionSet)(nil),         // 84: annal.client.v1.SessionSet
-	(*DeviceSet)(nil),          // 85: annal.client.v1.DeviceSet
-	(*AccountClosed)(nil),      // 86: annal.client.v1.AccountClosed
-	(v1.Kind)(0),               // 87: annal.log.v1.Kind
-	(*v1.NewMember)(nil),       // 88: annal.log.v1.NewMember
-	(*v1.Policy)(nil),          // 89: annal.log.v1.Policy
-	(*v1.Content)(nil),         // 90: annal.log.v1.Content
-	(*v1.Refs)(nil),            // 91: annal.log.v1.Refs
-	(*v1.InfoChange)(nil),      // 92: annal.log.v1.InfoChange
-	(*v1.PolicyChange)(nil),    // 93: annal.log.v1.PolicyChange
-	(v1.Role)(0),               // 94: annal.log.v1.Role
-	(v1.ContactStep)(0),        // 95: annal.log.v1.ContactStep
-	(*v1.SessionSettings)(nil), // 96: annal.log.v1.SessionSettings
-	(*v1.PushToken)(nil),       // 97: annal.log.v1.PushToken
-	(*v1.Skipped)(nil),         // 98: annal.log.v1.Skipped
-	(v1.ContactState)(0),       // 99: annal.log.v1.ContactState
-	(*v1.CustomField)(nil),     // 100: annal.log.v1.CustomField
+	(*Receipts)(nil),           // 10: annal.client.v1.Receipts
+	(*Typing)(nil),             // 11: annal.client.v1.Typing
+	(*Create)(nil),             // 12: annal.client.v1.Create
+	(*Add)(nil),                // 13: annal.client.v1.Add
+	(*Remove)(nil),             // 14: annal.client.v1.Remove
+	(*Join)(nil),               // 15: annal.client.v1.Join
+	(*Leave)(nil),              // 16: annal.client.v1.Leave
+	(*Send)(nil),               // 17: annal.client.v1.Send
+	(*Revoke)(nil),             // 18: annal.client.v1.Revoke
+	(*Override)(nil),           // 19: annal.client.v1.Override
+	(*Delete)(nil),             // 20: annal.client.v1.Delete
+	(*MarkRead)(nil),           // 21: annal.client.v1.MarkRead
+	(*SetInfo)(nil),            // 22: annal.client.v1.SetInfo
+	(*SetPolicy)(nil),          // 23: annal.client.v1.SetPolicy
+	(*SetRole)(nil),            // 24: annal.client.v1.SetRole
+	(*Mute)(nil),               // 25: annal.client.v1.Mute
+	(*Dismiss)(nil),            // 26: annal.client.v1.Dismiss
+	(*Ask)(nil),                // 27: annal.client.v1.Ask
+	(*Refuse)(nil),             // 28: annal.client.v1.Refuse
+	(*Invite)(nil),             // 29: annal.client.v1.Invite
+	(*Uninvite)(nil),           // 30: annal.client.v1.Uninvite
+	(*React)(nil),              // 31: annal.client.v1.React
+	(*Pin)(nil),                // 32: annal.client.v1.Pin
+	(*MarkDelivered)(nil),      // 33: annal.client.v1.MarkDelivered
+	(*Contact)(nil),            // 34: annal.client.v1.Contact
+	(*Report)(nil),             // 35: annal.client.v1.Report
+	(*Hide)(nil),               // 36: annal.client.v1.Hide
+	(*SetSession)(nil),         // 37: annal.client.v1.SetSession
+	(*SetDevice)(nil),          // 38: annal.client.v1.SetDevice
+	(*CloseAccount)(nil),       // 39: annal.client.v1.CloseAccount
+	(*ServerFrame)(nil),        // 40: annal.client.v1.ServerFrame
+	(*Error)(nil),              // 41: annal.client.v1.Error
+	(*Welcome)(nil),            // 42: annal.client.v1.Welcome
+	(*Pong)(nil),               // 43: annal.client.v1.Pong
+	(*Ack)(nil),                // 44: annal.client.v1.Ack
+	(*Subscribed)(nil),         // 45: annal.client.v1.Subscribed
+	(*Unsubscribed)(nil),       // 46: annal.client.v1.Unsubscribed
+	(*SessionState)(nil),       // 47: annal.client.v1.SessionState
+	(*SessionInfo)(nil),        // 48: annal.client.v1.SessionInfo
+	(*ReceiptsPage)(nil),       // 49: annal.client.v1.ReceiptsPage
+	(*Receipt)(nil),            // 50: annal.client.v1.Receipt
+	(*Request)(nil),            // 51: annal.client.v1.Request
+	(*InviteState)(nil),        // 52: annal.client.v1.InviteState
+	(*SyncPage)(nil),           // 53: annal.client.v1.SyncPage
+	(*HistoryPage)(nil),        // 54: annal.client.v1.HistoryPage
+	(*Range)(nil),              // 55: annal.client.v1.Range
+	(*MemberState)(nil),        // 56: annal.client.v1.MemberState
+	(*MembersPage)(nil),        // 57: annal.client.v1.MembersPage
+	(*SessionsPage)(nil),       // 58: annal.client.v1.SessionsPage
+	(*Notice)(nil),             // 59: annal.client.v1.Notice
+	(*SomeoneTyping)(nil),      // 60: annal.client.v1.SomeoneTyping
+	(*Event)(nil),              // 61: annal.client.v1.Event
+	(*Created)(nil),            // 62: annal.client.v1.Created
+	(*Added)(nil),              // 63: annal.client.v1.Added
+	(*Removed)(nil),            // 64: annal.client.v1.Removed
+	(*Joined)(nil),             // 65: annal.client.v1.Joined
+	(*Left)(nil),               // 66: annal.client.v1.Left
+	(*Sent)(nil),               // 67: annal.client.v1.Sent
+	(*Revoked)(nil),            // 68: annal.client.v1.Revoked
+	(*Overridden)(nil),         // 69: annal.client.v1.Overridden
+	(*Deleted)(nil),            // 70: annal.client.v1.Deleted
+	(*Read)(nil),               // 71: annal.client.v1.Read
+	(*InfoSet)(nil),            // 72: annal.client.v1.InfoSet
+	(*PolicySet)(nil),          // 73: annal.client.v1.PolicySet
+	(*RoleSet)(nil),            // 74: annal.client.v1.RoleSet
+	(*Muted)(nil),              // 75: annal.client.v1.Muted
+	(*Dismissed)(nil),          // 76: annal.client.v1.Dismissed
+	(*Asked)(nil),              // 77: annal.client.v1.Asked
+	(*Refused)(nil),            // 78: annal.client.v1.Refused
+	(*Invited)(nil),            // 79: annal.client.v1.Invited
+	(*Uninvited)(nil),          // 80: annal.client.v1.Uninvited
+	(*Reacted)(nil),            // 81: annal.client.v1.Reacted
+	(*Pinned)(nil),             // 82: annal.client.v1.Pinned
+	(*Delivered)(nil),          // 83: annal.client.v1.Delivered
+	(*ContactChanged)(nil),     // 84: annal.client.v1.ContactChanged
+	(*Reported)(nil),           // 85: annal.client.v1.Reported
+	(*Hidden)(nil),             // 86: annal.client.v1.Hidden
+	(*SessionSet)(nil),         // 87: annal.client.v1.SessionSet
+	(*DeviceSet)(nil),          // 88: annal.client.v1.DeviceSet
+	(*AccountClosed)(nil),      // 89: annal.client.v1.AccountClosed
+	(v1.Kind)(0),               // 90: annal.log.v1.Kind
+	(*v1.NewMember)(nil),       // 91: annal.log.v1.NewMember
+	(*v1.Policy)(nil),          // 92: annal.log.v1.Policy
+	(*v1.Content)(nil),         // 93: annal.log.v1.Content
+	(*v1.Refs)(nil),            // 94: annal.log.v1.Refs
+	(*v1.InfoChange)(nil),      // 95: annal.log.v1.InfoChange
+	(*v1.PolicyChange)(nil),    // 96: annal.log.v1.PolicyChange
+	(v1.Role)(0),               // 97: annal.log.v1.Role
+	(v1.ContactStep)(0),        // 98: annal.log.v1.ContactStep
+	(*v1.SessionSettings)(nil), // 99: annal.log.v1.SessionSettings
+	(*v1.PushToken)(nil),       // 100: annal.log.v1.PushToken
+	(*v1.Skipped)(nil),         // 101: annal.log.v1.Skipped
+	(v1.ContactState)(0),       // 102: annal.log.v1.ContactState
+	(*v1.CustomField)(nil),     // 103: annal.log.v1.CustomField
 }
 var file_annal_client_v1_client_proto_depIdxs = []int32{
 	1,   // 0: annal.client.v1.ClientFrame.hello:type_name -> annal.client.v1.Hello
@@ -7289,128 +7579,131 @@ var file_annal_client_v1_client_proto_depIdxs = []int32{
 	6,   // 5: annal.client.v1.ClientFrame.history:type_name -> annal.client.v1.History
 	7,   // 6: annal.client.v1.ClientFrame.members:type_name -> annal.client.v1.Members
 	8,   // 7: annal.client.v1.ClientFrame.sessions:type_name -> annal.client.v1.Sessions
-	10,  // 8: annal.client.v1.ClientFrame.typing:type_name -> annal.client.v1.Typing
+	11,  // 8: annal.client.v1.ClientFrame.typing:type_name -> annal.client.v1.Typing
 	9,   // 9: annal.client.v1.ClientFrame.info:type_name -> annal.client.v1.Info
-	11,  // 10: annal.client.v1.ClientFrame.create:type_name -> annal.client.v1.Create
-	12,  // 11: annal.client.v1.ClientFrame.add:type_name -> annal.client.v1.Add
-	13,  // 12: annal.client.v1.ClientFrame.remove:type_name -> annal.client.v1.Remove
-	14,  // 13: annal.client.v1.ClientFrame.join:type_name -> annal.client.v1.Join
-	15,  // 14: annal.client.v1.ClientFrame.leave:type_name -> annal.client.v1.Leave
-	16,  // 15: annal.client.v1.ClientFrame.send:type_name -> annal.client.v1.Send
-	17,  // 16: annal.client.v1.ClientFrame.revoke:type_name -> annal.client.v1.Revoke
-	18,  // 17: annal.client.v1.ClientFrame.override:type_name -> annal.client.v1.Override
-	19,  // 18: annal.client.v1.ClientFrame.delete:type_name -> annal.client.v1.Delete
-	20,  // 19: annal.client.v1.ClientFrame.mark_read:type_name -> annal.client.v1.MarkRead
-	21,  // 20: annal.client.v1.ClientFrame.set_info:type_name -> annal.client.v1.SetInfo
-	22,  // 21: annal.client.v1.ClientFrame.set_policy:type_name -> annal.client.v1.SetPolicy
-	23,  // 22: annal.client.v1.ClientFrame.set_role:type_name -> annal.client.v1.SetRole
-	24,  // 23: annal.client.v1.ClientFrame.mute:type_name -> annal.client.v1.Mute
-	25,  // 24: annal.client.v1.ClientFrame.dismiss:type_name -> annal.client.v1.Dismiss
-	26,  // 25: annal.client.v1.ClientFrame.ask:type_name -> annal.client.v1.Ask
-	27,  // 26: annal.client.v1.ClientFrame.refuse:type_name -> annal.client.v1.Refuse
-	28,  // 27: annal.client.v1.ClientFrame.invite:type_name -> annal.client.v1.Invite
-	29,  // 28: annal.client.v1.ClientFrame.uninvite:type_name -> annal.client.v1.Uninvite
-	30,  // 29: annal.client.v1.ClientFrame.react:type_name -> annal.client.v1.React
-	31,  // 30: annal.client.v1.ClientFrame.pin:type_name -> annal.client.v1.Pin
-	32,  // 31: annal.client.v1.ClientFrame.mark_delivered:type_name -> annal.client.v1.MarkDelivered
-	33,  // 32: annal.client.v1.ClientFrame.contact:type_name -> annal.client.v1.Contact
-	34,  // 33: annal.client.v1.ClientFrame.report:type_name -> annal.client.v1.Report
-	35,  // 34: annal.client.v1.ClientFrame.hide:type_name -> annal.client.v1.Hide
-	36,  // 35: annal.client.v1.ClientFrame.set_session:type_name -> annal.client.v1.SetSession
-	37,  // 36: annal.client.v1.ClientFrame.set_device:type_name -> annal.client.v1.SetDevice
-	38,  // 37: annal.client.v1.ClientFrame.close_account:type_name -> annal.client.v1.CloseAccount
-	87,  // 38: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
-	88,  // 39: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
-	89,  // 40: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
-	88,  // 41: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
-	90,  // 42: annal.client.v1.Send.content:type_name -> annal.log.v1.Content
-	91,  // 43: annal.client.v1.Send.refs:type_name -> annal.log.v1.Refs
-	90,  // 44: annal.client.v1.Override.content:type_name -> annal.log.v1.Content
-	92,  // 45: annal.client.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
-	93,  // 46: annal.client.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
-	94,  // 47: annal.client.v1.SetRole.role:type_name -> annal.log.v1.Role
-	95,  // 48: annal.client.v1.Contact.step:type_name -> annal.log.v1.ContactStep
-	96,  // 49: annal.client.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
-	97,  // 50: annal.client.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
-	40,  // 51: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
-	41,  // 52: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
-	42,  // 53: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
-	43,  // 54: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
-	44,  // 55: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
-	45,  // 56: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
-	50,  // 57: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
-	51,  // 58: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
-	54,  // 59: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
-	55,  // 60: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
-	47,  // 61: annal.client.v1.ServerFrame.info:type_name -> annal.client.v1.SessionInfo
-	58,  // 62: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
-	56,  // 63: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
-	57,  // 64: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
-	98,  // 65: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
-	87,  // 66: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
-	94,  // 67: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
-	58,  // 68: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
-	96,  // 69: annal.client.v1.SessionState.settings:type_name -> annal.log.v1.SessionSettings
-	99,  // 70: annal.client.v1.SessionState.contact:type_name -> annal.log.v1.ContactState
-	87,  // 71: annal.client.v1.SessionInfo.kind:type_name -> annal.log.v1.Kind
-	100, // 72: annal.client.v1.SessionInfo.custom:type_name -> annal.log.v1.CustomField
-	89,  // 73: annal.client.v1.SessionInfo.policy:type_name -> annal.log.v1.Policy
-	99,  // 74: annal.client.v1.SessionInfo.contact:type_name -> annal.log.v1.ContactState
-	48,  // 75: annal.client.v1.SessionInfo.requests:type_name -> annal.client.v1.Request
-	49,  // 76: annal.client.v1.SessionInfo.invites:type_name -> annal.client.v1.InviteState
-	46,  // 77: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
-	58,  // 78: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
-	52,  // 79: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
-	94,  // 80: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
-	53,  // 81: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
-	59,  // 82: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
-	60,  // 83: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
-	61,  // 84: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
-	62,  // 85: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
-	63,  // 86: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
-	64,  // 87: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
-	65,  // 88: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
-	66,  // 89: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
-	67,  // 90: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
-	68,  // 91: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
-	69,  // 92: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
-	70,  // 93: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
-	71,  // 94: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
-	72,  // 95: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
-	73,  // 96: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
-	74,  // 97: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
-	75,  // 98: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
-	76,  // 99: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
-	77,  // 100: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
-	78,  // 101: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
-	79,  // 102: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
-	80,  // 103: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
-	81,  // 104: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
-	82,  // 105: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
-	83,  // 106: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
-	84,  // 107: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
-	85,  // 108: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
-	86,  // 109: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
-	87,  // 110: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
-	88,  // 111: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
-	89,  // 112: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
-	99,  // 113: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
-	88,  // 114: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
-	90,  // 115: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
-	91,  // 116: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
-	90,  // 117: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
-	92,  // 118: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
-	89,  // 119: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
-	94,  // 120: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
-	95,  // 121: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
-	99,  // 122: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
-	96,  // 123: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
-	97,  // 124: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
-	125, // [125:125] is the sub-list for method output_type
-	125, // [125:125] is the sub-list for method input_type
-	125, // [125:125] is the sub-list for extension type_name
-	125, // [125:125] is the sub-list for extension extendee
-	0,   // [0:125] is the sub-list for field type_name
+	10,  // 10: annal.client.v1.ClientFrame.receipts:type_name -> annal.client.v1.Receipts
+	12,  // 11: annal.client.v1.ClientFrame.create:type_name -> annal.client.v1.Create
+	13,  // 12: annal.client.v1.ClientFrame.add:type_name -> annal.client.v1.Add
+	14,  // 13: annal.client.v1.ClientFrame.remove:type_name -> annal.client.v1.Remove
+	15,  // 14: annal.client.v1.ClientFrame.join:type_name -> annal.client.v1.Join
+	16,  // 15: annal.client.v1.ClientFrame.leave:type_name -> annal.client.v1.Leave
+	17,  // 16: annal.client.v1.ClientFrame.send:type_name -> annal.client.v1.Send
+	18,  // 17: annal.client.v1.ClientFrame.revoke:type_name -> annal.client.v1.Revoke
+	19,  // 18: annal.client.v1.ClientFrame.override:type_name -> annal.client.v1.Override
+	20,  // 19: annal.client.v1.ClientFrame.delete:type_name -> annal.client.v1.Delete
+	21,  // 20: annal.client.v1.ClientFrame.mark_read:type_name -> annal.client.v1.MarkRead
+	22,  // 21: annal.client.v1.ClientFrame.set_info:type_name -> annal.client.v1.SetInfo
+	23,  // 22: annal.client.v1.ClientFrame.set_policy:type_name -> annal.client.v1.SetPolicy
+	24,  // 23: annal.client.v1.ClientFrame.set_role:type_name -> annal.client.v1.SetRole
+	25,  // 24: annal.client.v1.ClientFrame.mute:type_name -> annal.client.v1.Mute
+	26,  // 25: annal.client.v1.ClientFrame.dismiss:type_name -> annal.client.v1.Dismiss
+	27,  // 26: annal.client.v1.ClientFrame.ask:type_name -> annal.client.v1.Ask
+	28,  // 27: annal.client.v1.ClientFrame.refuse:type_name -> annal.client.v1.Refuse
+	29,  // 28: annal.client.v1.ClientFrame.invite:type_name -> annal.client.v1.Invite
+	30,  // 29: annal.client.v1.ClientFrame.uninvite:type_name -> annal.client.v1.Uninvite
+	31,  // 30: annal.client.v1.ClientFrame.react:type_name -> annal.client.v1.React
+	32,  // 31: annal.client.v1.ClientFrame.pin:type_name -> annal.client.v1.Pin
+	33,  // 32: annal.client.v1.ClientFrame.mark_delivered:type_name -> annal.client.v1.MarkDelivered
+	34,  // 33: annal.client.v1.ClientFrame.contact:type_name -> annal.client.v1.Contact
+	35,  // 34: annal.client.v1.ClientFrame.report:type_name -> annal.client.v1.Report
+	36,  // 35: annal.client.v1.ClientFrame.hide:type_name -> annal.client.v1.Hide
+	37,  // 36: annal.client.v1.ClientFrame.set_session:type_name -> annal.client.v1.SetSession
+	38,  // 37: annal.client.v1.ClientFrame.set_device:type_name -> annal.client.v1.SetDevice
+	39,  // 38: annal.client.v1.ClientFrame.close_account:type_name -> annal.client.v1.CloseAccount
+	90,  // 39: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
+	91,  // 40: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
+	92,  // 41: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
+	91,  // 42: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
+	93,  // 43: annal.client.v1.Send.content:type_name -> annal.log.v1.Content
+	94,  // 44: annal.client.v1.Send.refs:type_name -> annal.log.v1.Refs
+	93,  // 45: annal.client.v1.Override.content:type_name -> annal.log.v1.Content
+	95,  // 46: annal.client.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
+	96,  // 47: annal.client.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
+	97,  // 48: annal.client.v1.SetRole.role:type_name -> annal.log.v1.Role
+	98,  // 49: annal.client.v1.Contact.step:type_name -> annal.log.v1.ContactStep
+	99,  // 50: annal.client.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
+	100, // 51: annal.client.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
+	41,  // 52: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
+	42,  // 53: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
+	43,  // 54: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
+	44,  // 55: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
+	45,  // 56: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
+	46,  // 57: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
+	53,  // 58: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
+	54,  // 59: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
+	57,  // 60: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
+	58,  // 61: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
+	48,  // 62: annal.client.v1.ServerFrame.info:type_name -> annal.client.v1.SessionInfo
+	49,  // 63: annal.client.v1.ServerFrame.receipts:type_name -> annal.client.v1.ReceiptsPage
+	61,  // 64: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
+	59,  // 65: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
+	60,  // 66: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
+	101, // 67: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
+	90,  // 68: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
+	97,  // 69: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
+	61,  // 70: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
+	99,  // 71: annal.client.v1.SessionState.settings:type_name -> annal.log.v1.SessionSettings
+	102, // 72: annal.client.v1.SessionState.contact:type_name -> annal.log.v1.ContactState
+	90,  // 73: annal.client.v1.SessionInfo.kind:type_name -> annal.log.v1.Kind
+	103, // 74: annal.client.v1.SessionInfo.custom:type_name -> annal.log.v1.CustomField
+	92,  // 75: annal.client.v1.SessionInfo.policy:type_name -> annal.log.v1.Policy
+	102, // 76: annal.client.v1.SessionInfo.contact:type_name -> annal.log.v1.ContactState
+	51,  // 77: annal.client.v1.SessionInfo.requests:type_name -> annal.client.v1.Request
+	52,  // 78: annal.client.v1.SessionInfo.invites:type_name -> annal.client.v1.InviteState
+	50,  // 79: annal.client.v1.ReceiptsPage.receipts:type_name -> annal.client.v1.Receipt
+	47,  // 80: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
+	61,  // 81: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
+	55,  // 82: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
+	97,  // 83: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
+	56,  // 84: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
+	62,  // 85: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
+	63,  // 86: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
+	64,  // 87: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
+	65,  // 88: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
+	66,  // 89: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
+	67,  // 90: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
+	68,  // 91: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
+	69,  // 92: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
+	70,  // 93: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
+	71,  // 94: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
+	72,  // 95: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
+	73,  // 96: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
+	74,  // 97: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
+	75,  // 98: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
+	76,  // 99: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
+	77,  // 100: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
+	78,  // 101: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
+	79,  // 102: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
+	80,  // 103: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
+	81,  // 104: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
+	82,  // 105: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
+	83,  // 106: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
+	84,  // 107: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
+	85,  // 108: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
+	86,  // 109: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
+	87,  // 110: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
+	88,  // 111: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
+	89,  // 112: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
+	90,  // 113: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
+	91,  // 114: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
+	92,  // 115: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
+	102, // 116: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
+	91,  // 117: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
+	93,  // 118: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
+	94,  // 119: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
+	93,  // 120: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
+	95,  // 121: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
+	92,  // 122: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
+	97,  // 123: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
+	98,  // 124: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
+	102, // 125: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
+	99,  // 126: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
+	100, // 127: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
+	128, // [128:128] is the sub-list for method output_type
+	128, // [128:128] is the sub-list for method input_type
+	128, // [128:128] is the sub-list for extension type_name
+	128, // [128:128] is the sub-list for extension extendee
+	0,   // [0:128] is the sub-list for field type_name
 }
 
 func init() { file_annal_client_v1_client_proto_init() }
@@ -7429,6 +7722,7 @@ func file_annal_client_v1_client_proto_init() {
 		(*ClientFrame_Sessions)(nil),
 		(*ClientFrame_Typing)(nil),
 		(*ClientFrame_Info)(nil),
+		(*ClientFrame_Receipts)(nil),
 		(*ClientFrame_Create)(nil),
 		(*ClientFrame_Add)(nil),
 		(*ClientFrame_Remove)(nil),
@@ -7460,7 +7754,7 @@ func file_annal_client_v1_client_proto_init() {
 	}
 	file_annal_client_v1_client_proto_msgTypes[3].OneofWrappers = []any{}
 	file_annal_client_v1_client_proto_msgTypes[6].OneofWrappers = []any{}
-	file_annal_client_v1_client_proto_msgTypes[39].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[40].OneofWrappers = []any{
 		(*ServerFrame_Error)(nil),
 		(*ServerFrame_Welcome)(nil),
 		(*ServerFrame_Pong)(nil),
@@ -7472,11 +7766,12 @@ func file_annal_client_v1_client_proto_init() {
 		(*ServerFrame_Members)(nil),
 		(*ServerFrame_Sessions)(nil),
 		(*ServerFrame_Info)(nil),
+		(*ServerFrame_Receipts)(nil),
 		(*ServerFrame_Event)(nil),
 		(*ServerFrame_Notice)(nil),
 		(*ServerFrame_Typing)(nil),
 	}
-	file_annal_client_v1_client_proto_msgTypes[58].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[61].OneofWrappers = []any{
 		(*Event_Created)(nil),
 		(*Event_Added)(nil),
 		(*Event_Removed)(nil),
@@ -7512,7 +7807,7 @@ func file_annal_client_v1_client_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_client_v1_client_proto_rawDesc), len(file_annal_client_v1_client_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   87,
+			NumMessages:   90,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -114,7 +114,14 @@ func (c *crowd) act(rt *rapid.T) Said {
 	case 9, 10, 11, 12, 13:
 		return c.other(rt, r, actor)
 	}
-	said := c.b.Accept(r.id, actor, text(rapid.StringN(1, 20, 60).Draw(rt, "body")))
+	body := text(rapid.StringN(1, 20, 60).Draw(rt, "body"))
+	switch rapid.IntRange(0, 3).Draw(rt, "mentions") {
+	case 0:
+		body.Refs.Mentions = rapid.SliceOfN(rapid.SampledFrom(people), 1, 2).Draw(rt, "whom")
+	case 1:
+		body.Refs.MentionAll = true
+	}
+	said := c.b.Accept(r.id, actor, body)
 	r.messages = append(r.messages, message{seq: c.b.Seq(r.id), index: c.b.Index(r.id) - 1})
 	return said
 }
