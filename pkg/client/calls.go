@@ -71,6 +71,12 @@ func (c *Client) Receipts(ctx context.Context, session string, seq uint64, curso
 	return query(ctx, c, m, (*clientv1.ServerFrame).GetReceipts)
 }
 
+// Totals tells how much is unread in all sessions that the user is in.
+func (c *Client) Totals(ctx context.Context) (*clientv1.UnreadTotals, error) {
+	m := &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Totals{Totals: &clientv1.Totals{}}}
+	return query(ctx, c, m, (*clientv1.ServerFrame).GetTotals)
+}
+
 // Sync gives a page of the user's sessions with their state; cursor is empty for the
 // first, then the last page's next.
 func (c *Client) Sync(ctx context.Context, cursor string, limit uint32) (*clientv1.SyncPage, error) {

@@ -193,6 +193,8 @@ func (c *Conn) read(frame *clientv1.ClientFrame) (*clientv1.ServerFrame, *events
 		return c.history(ctx, u, op.History)
 	case *clientv1.ClientFrame_Info:
 		return c.info(ctx, u, op.Info)
+	case *clientv1.ClientFrame_Totals:
+		return c.totals(ctx, u)
 	case *clientv1.ClientFrame_Receipts:
 		return c.receipts(ctx, u, op.Receipts)
 	case *clientv1.ClientFrame_Members:

@@ -56,6 +56,8 @@ func serverField(r *reader, m *clientv1.ServerFrame, key []byte) fieldSet {
 		m.Kind = &clientv1.ServerFrame_Typing{Typing: message(r, someoneTypingField)}
 	case "receipts":
 		m.Kind = &clientv1.ServerFrame_Receipts{Receipts: sub(r, m.GetReceipts())}
+	case "totals":
+		m.Kind = &clientv1.ServerFrame_Totals{Totals: sub(r, m.GetTotals())}
 	case "info":
 		m.Kind = &clientv1.ServerFrame_Info{Info: sub(r, m.GetInfo())}
 	default:

@@ -53,6 +53,8 @@ func AppendServerJSON(b []byte, m *clientv1.ServerFrame) []byte {
 		w.close()
 	case *clientv1.ServerFrame_Receipts:
 		w.sub("receipts", kind.Receipts)
+	case *clientv1.ServerFrame_Totals:
+		w.sub("totals", kind.Totals)
 	case *clientv1.ServerFrame_Info:
 		w.sub("info", kind.Info)
 	case *clientv1.ServerFrame_Event:

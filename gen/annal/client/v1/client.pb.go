@@ -40,6 +40,7 @@ type ClientFrame struct {
 	//	*ClientFrame_Typing
 	//	*ClientFrame_Info
 	//	*ClientFrame_Receipts
+	//	*ClientFrame_Totals
 	//	*ClientFrame_Create
 	//	*ClientFrame_Add
 	//	*ClientFrame_Remove
@@ -218,6 +219,15 @@ func (x *ClientFrame) GetReceipts() *Receipts {
 	if x != nil {
 		if x, ok := x.Op.(*ClientFrame_Receipts); ok {
 			return x.Receipts
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetTotals() *Totals {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Totals); ok {
+			return x.Totals
 		}
 	}
 	return nil
@@ -544,6 +554,10 @@ type ClientFrame_Receipts struct {
 	Receipts *Receipts `protobuf:"bytes,12,opt,name=receipts,proto3,oneof"`
 }
 
+type ClientFrame_Totals struct {
+	Totals *Totals `protobuf:"bytes,13,opt,name=totals,proto3,oneof"`
+}
+
 type ClientFrame_Create struct {
 	Create *Create `protobuf:"bytes,20,opt,name=create,proto3,oneof"`
 }
@@ -677,6 +691,8 @@ func (*ClientFrame_Typing) isClientFrame_Op() {}
 func (*ClientFrame_Info) isClientFrame_Op() {}
 
 func (*ClientFrame_Receipts) isClientFrame_Op() {}
+
+func (*ClientFrame_Totals) isClientFrame_Op() {}
 
 func (*ClientFrame_Create) isClientFrame_Op() {}
 
@@ -1217,6 +1233,43 @@ func (x *Info) GetSession() string {
 	return ""
 }
 
+// Totals asks how much is unread in all sessions that the user is in.
+type Totals struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Totals) Reset() {
+	*x = Totals{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Totals) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Totals) ProtoMessage() {}
+
+func (x *Totals) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Totals.ProtoReflect.Descriptor instead.
+func (*Totals) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{10}
+}
+
 // Receipts asks who has read a message, and whose devices have got it: of the members who
 // are in and may see it, without its sender.
 type Receipts struct {
@@ -1233,7 +1286,7 @@ type Receipts struct {
 
 func (x *Receipts) Reset() {
 	*x = Receipts{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[10]
+	mi := &file_annal_client_v1_client_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1245,7 +1298,7 @@ func (x *Receipts) String() string {
 func (*Receipts) ProtoMessage() {}
 
 func (x *Receipts) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[10]
+	mi := &file_annal_client_v1_client_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1258,7 +1311,7 @@ func (x *Receipts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipts.ProtoReflect.Descriptor instead.
 func (*Receipts) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{10}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Receipts) GetSession() string {
@@ -1301,7 +1354,7 @@ type Typing struct {
 
 func (x *Typing) Reset() {
 	*x = Typing{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[11]
+	mi := &file_annal_client_v1_client_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1313,7 +1366,7 @@ func (x *Typing) String() string {
 func (*Typing) ProtoMessage() {}
 
 func (x *Typing) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[11]
+	mi := &file_annal_client_v1_client_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1326,7 +1379,7 @@ func (x *Typing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Typing.ProtoReflect.Descriptor instead.
 func (*Typing) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{11}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Typing) GetSession() string {
@@ -1356,7 +1409,7 @@ type Create struct {
 
 func (x *Create) Reset() {
 	*x = Create{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[12]
+	mi := &file_annal_client_v1_client_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1368,7 +1421,7 @@ func (x *Create) String() string {
 func (*Create) ProtoMessage() {}
 
 func (x *Create) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[12]
+	mi := &file_annal_client_v1_client_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1381,7 +1434,7 @@ func (x *Create) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Create.ProtoReflect.Descriptor instead.
 func (*Create) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{12}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Create) GetKind() v1.Kind {
@@ -1436,7 +1489,7 @@ type Add struct {
 
 func (x *Add) Reset() {
 	*x = Add{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[13]
+	mi := &file_annal_client_v1_client_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1448,7 +1501,7 @@ func (x *Add) String() string {
 func (*Add) ProtoMessage() {}
 
 func (x *Add) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[13]
+	mi := &file_annal_client_v1_client_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1461,7 +1514,7 @@ func (x *Add) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Add.ProtoReflect.Descriptor instead.
 func (*Add) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{13}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Add) GetSession() string {
@@ -1488,7 +1541,7 @@ type Remove struct {
 
 func (x *Remove) Reset() {
 	*x = Remove{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[14]
+	mi := &file_annal_client_v1_client_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1500,7 +1553,7 @@ func (x *Remove) String() string {
 func (*Remove) ProtoMessage() {}
 
 func (x *Remove) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[14]
+	mi := &file_annal_client_v1_client_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1513,7 +1566,7 @@ func (x *Remove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Remove.ProtoReflect.Descriptor instead.
 func (*Remove) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{14}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Remove) GetSession() string {
@@ -1541,7 +1594,7 @@ type Join struct {
 
 func (x *Join) Reset() {
 	*x = Join{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[15]
+	mi := &file_annal_client_v1_client_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1553,7 +1606,7 @@ func (x *Join) String() string {
 func (*Join) ProtoMessage() {}
 
 func (x *Join) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[15]
+	mi := &file_annal_client_v1_client_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1566,7 +1619,7 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{15}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Join) GetSession() string {
@@ -1592,7 +1645,7 @@ type Leave struct {
 
 func (x *Leave) Reset() {
 	*x = Leave{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[16]
+	mi := &file_annal_client_v1_client_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1604,7 +1657,7 @@ func (x *Leave) String() string {
 func (*Leave) ProtoMessage() {}
 
 func (x *Leave) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[16]
+	mi := &file_annal_client_v1_client_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1617,7 +1670,7 @@ func (x *Leave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leave.ProtoReflect.Descriptor instead.
 func (*Leave) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{16}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Leave) GetSession() string {
@@ -1641,7 +1694,7 @@ type Send struct {
 
 func (x *Send) Reset() {
 	*x = Send{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[17]
+	mi := &file_annal_client_v1_client_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1653,7 +1706,7 @@ func (x *Send) String() string {
 func (*Send) ProtoMessage() {}
 
 func (x *Send) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[17]
+	mi := &file_annal_client_v1_client_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1666,7 +1719,7 @@ func (x *Send) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Send.ProtoReflect.Descriptor instead.
 func (*Send) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{17}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Send) GetSession() string {
@@ -1707,7 +1760,7 @@ type Revoke struct {
 
 func (x *Revoke) Reset() {
 	*x = Revoke{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[18]
+	mi := &file_annal_client_v1_client_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1719,7 +1772,7 @@ func (x *Revoke) String() string {
 func (*Revoke) ProtoMessage() {}
 
 func (x *Revoke) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[18]
+	mi := &file_annal_client_v1_client_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1732,7 +1785,7 @@ func (x *Revoke) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoke.ProtoReflect.Descriptor instead.
 func (*Revoke) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{18}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Revoke) GetSession() string {
@@ -1762,7 +1815,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[19]
+	mi := &file_annal_client_v1_client_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1774,7 +1827,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[19]
+	mi := &file_annal_client_v1_client_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1787,7 +1840,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{19}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Override) GetSession() string {
@@ -1831,7 +1884,7 @@ type Delete struct {
 
 func (x *Delete) Reset() {
 	*x = Delete{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[20]
+	mi := &file_annal_client_v1_client_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1843,7 +1896,7 @@ func (x *Delete) String() string {
 func (*Delete) ProtoMessage() {}
 
 func (x *Delete) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[20]
+	mi := &file_annal_client_v1_client_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1856,7 +1909,7 @@ func (x *Delete) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delete.ProtoReflect.Descriptor instead.
 func (*Delete) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{20}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Delete) GetSession() string {
@@ -1890,7 +1943,7 @@ type MarkRead struct {
 
 func (x *MarkRead) Reset() {
 	*x = MarkRead{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[21]
+	mi := &file_annal_client_v1_client_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1902,7 +1955,7 @@ func (x *MarkRead) String() string {
 func (*MarkRead) ProtoMessage() {}
 
 func (x *MarkRead) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[21]
+	mi := &file_annal_client_v1_client_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1915,7 +1968,7 @@ func (x *MarkRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkRead.ProtoReflect.Descriptor instead.
 func (*MarkRead) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{21}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *MarkRead) GetSession() string {
@@ -1943,7 +1996,7 @@ type SetInfo struct {
 
 func (x *SetInfo) Reset() {
 	*x = SetInfo{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[22]
+	mi := &file_annal_client_v1_client_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1955,7 +2008,7 @@ func (x *SetInfo) String() string {
 func (*SetInfo) ProtoMessage() {}
 
 func (x *SetInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[22]
+	mi := &file_annal_client_v1_client_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1968,7 +2021,7 @@ func (x *SetInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetInfo.ProtoReflect.Descriptor instead.
 func (*SetInfo) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{22}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SetInfo) GetSession() string {
@@ -1996,7 +2049,7 @@ type SetPolicy struct {
 
 func (x *SetPolicy) Reset() {
 	*x = SetPolicy{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[23]
+	mi := &file_annal_client_v1_client_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2008,7 +2061,7 @@ func (x *SetPolicy) String() string {
 func (*SetPolicy) ProtoMessage() {}
 
 func (x *SetPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[23]
+	mi := &file_annal_client_v1_client_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2021,7 +2074,7 @@ func (x *SetPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetPolicy.ProtoReflect.Descriptor instead.
 func (*SetPolicy) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{23}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SetPolicy) GetSession() string {
@@ -2050,7 +2103,7 @@ type SetRole struct {
 
 func (x *SetRole) Reset() {
 	*x = SetRole{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[24]
+	mi := &file_annal_client_v1_client_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2062,7 +2115,7 @@ func (x *SetRole) String() string {
 func (*SetRole) ProtoMessage() {}
 
 func (x *SetRole) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[24]
+	mi := &file_annal_client_v1_client_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2075,7 +2128,7 @@ func (x *SetRole) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetRole.ProtoReflect.Descriptor instead.
 func (*SetRole) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{24}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SetRole) GetSession() string {
@@ -2112,7 +2165,7 @@ type Mute struct {
 
 func (x *Mute) Reset() {
 	*x = Mute{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[25]
+	mi := &file_annal_client_v1_client_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2124,7 +2177,7 @@ func (x *Mute) String() string {
 func (*Mute) ProtoMessage() {}
 
 func (x *Mute) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[25]
+	mi := &file_annal_client_v1_client_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2137,7 +2190,7 @@ func (x *Mute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mute.ProtoReflect.Descriptor instead.
 func (*Mute) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{25}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Mute) GetSession() string {
@@ -2171,7 +2224,7 @@ type Dismiss struct {
 
 func (x *Dismiss) Reset() {
 	*x = Dismiss{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[26]
+	mi := &file_annal_client_v1_client_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2183,7 +2236,7 @@ func (x *Dismiss) String() string {
 func (*Dismiss) ProtoMessage() {}
 
 func (x *Dismiss) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[26]
+	mi := &file_annal_client_v1_client_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2196,7 +2249,7 @@ func (x *Dismiss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dismiss.ProtoReflect.Descriptor instead.
 func (*Dismiss) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{26}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Dismiss) GetSession() string {
@@ -2218,7 +2271,7 @@ type Ask struct {
 
 func (x *Ask) Reset() {
 	*x = Ask{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[27]
+	mi := &file_annal_client_v1_client_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2230,7 +2283,7 @@ func (x *Ask) String() string {
 func (*Ask) ProtoMessage() {}
 
 func (x *Ask) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[27]
+	mi := &file_annal_client_v1_client_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2243,7 +2296,7 @@ func (x *Ask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ask.ProtoReflect.Descriptor instead.
 func (*Ask) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{27}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Ask) GetSession() string {
@@ -2271,7 +2324,7 @@ type Refuse struct {
 
 func (x *Refuse) Reset() {
 	*x = Refuse{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[28]
+	mi := &file_annal_client_v1_client_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2283,7 +2336,7 @@ func (x *Refuse) String() string {
 func (*Refuse) ProtoMessage() {}
 
 func (x *Refuse) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[28]
+	mi := &file_annal_client_v1_client_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2296,7 +2349,7 @@ func (x *Refuse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refuse.ProtoReflect.Descriptor instead.
 func (*Refuse) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{28}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Refuse) GetSession() string {
@@ -2330,7 +2383,7 @@ type Invite struct {
 
 func (x *Invite) Reset() {
 	*x = Invite{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[29]
+	mi := &file_annal_client_v1_client_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2342,7 +2395,7 @@ func (x *Invite) String() string {
 func (*Invite) ProtoMessage() {}
 
 func (x *Invite) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[29]
+	mi := &file_annal_client_v1_client_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2355,7 +2408,7 @@ func (x *Invite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invite.ProtoReflect.Descriptor instead.
 func (*Invite) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{29}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Invite) GetSession() string {
@@ -2397,7 +2450,7 @@ type Uninvite struct {
 
 func (x *Uninvite) Reset() {
 	*x = Uninvite{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[30]
+	mi := &file_annal_client_v1_client_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2409,7 +2462,7 @@ func (x *Uninvite) String() string {
 func (*Uninvite) ProtoMessage() {}
 
 func (x *Uninvite) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[30]
+	mi := &file_annal_client_v1_client_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2422,7 +2475,7 @@ func (x *Uninvite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Uninvite.ProtoReflect.Descriptor instead.
 func (*Uninvite) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{30}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Uninvite) GetSession() string {
@@ -2453,7 +2506,7 @@ type React struct {
 
 func (x *React) Reset() {
 	*x = React{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[31]
+	mi := &file_annal_client_v1_client_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2465,7 +2518,7 @@ func (x *React) String() string {
 func (*React) ProtoMessage() {}
 
 func (x *React) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[31]
+	mi := &file_annal_client_v1_client_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2478,7 +2531,7 @@ func (x *React) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use React.ProtoReflect.Descriptor instead.
 func (*React) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{31}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *React) GetSession() string {
@@ -2521,7 +2574,7 @@ type Pin struct {
 
 func (x *Pin) Reset() {
 	*x = Pin{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[32]
+	mi := &file_annal_client_v1_client_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2533,7 +2586,7 @@ func (x *Pin) String() string {
 func (*Pin) ProtoMessage() {}
 
 func (x *Pin) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[32]
+	mi := &file_annal_client_v1_client_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2546,7 +2599,7 @@ func (x *Pin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pin.ProtoReflect.Descriptor instead.
 func (*Pin) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{32}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Pin) GetSession() string {
@@ -2581,7 +2634,7 @@ type MarkDelivered struct {
 
 func (x *MarkDelivered) Reset() {
 	*x = MarkDelivered{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[33]
+	mi := &file_annal_client_v1_client_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2593,7 +2646,7 @@ func (x *MarkDelivered) String() string {
 func (*MarkDelivered) ProtoMessage() {}
 
 func (x *MarkDelivered) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[33]
+	mi := &file_annal_client_v1_client_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2606,7 +2659,7 @@ func (x *MarkDelivered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkDelivered.ProtoReflect.Descriptor instead.
 func (*MarkDelivered) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{33}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *MarkDelivered) GetSession() string {
@@ -2636,7 +2689,7 @@ type Contact struct {
 
 func (x *Contact) Reset() {
 	*x = Contact{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[34]
+	mi := &file_annal_client_v1_client_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2648,7 +2701,7 @@ func (x *Contact) String() string {
 func (*Contact) ProtoMessage() {}
 
 func (x *Contact) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[34]
+	mi := &file_annal_client_v1_client_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2661,7 +2714,7 @@ func (x *Contact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Contact.ProtoReflect.Descriptor instead.
 func (*Contact) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{34}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Contact) GetSession() string {
@@ -2698,7 +2751,7 @@ type Report struct {
 
 func (x *Report) Reset() {
 	*x = Report{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	mi := &file_annal_client_v1_client_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2710,7 +2763,7 @@ func (x *Report) String() string {
 func (*Report) ProtoMessage() {}
 
 func (x *Report) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	mi := &file_annal_client_v1_client_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2723,7 +2776,7 @@ func (x *Report) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report.ProtoReflect.Descriptor instead.
 func (*Report) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{35}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Report) GetSession() string {
@@ -2759,7 +2812,7 @@ type Hide struct {
 
 func (x *Hide) Reset() {
 	*x = Hide{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[36]
+	mi := &file_annal_client_v1_client_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2771,7 +2824,7 @@ func (x *Hide) String() string {
 func (*Hide) ProtoMessage() {}
 
 func (x *Hide) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[36]
+	mi := &file_annal_client_v1_client_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2784,7 +2837,7 @@ func (x *Hide) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hide.ProtoReflect.Descriptor instead.
 func (*Hide) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{36}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Hide) GetSession() string {
@@ -2812,7 +2865,7 @@ type SetSession struct {
 
 func (x *SetSession) Reset() {
 	*x = SetSession{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[37]
+	mi := &file_annal_client_v1_client_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2824,7 +2877,7 @@ func (x *SetSession) String() string {
 func (*SetSession) ProtoMessage() {}
 
 func (x *SetSession) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[37]
+	mi := &file_annal_client_v1_client_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2837,7 +2890,7 @@ func (x *SetSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetSession.ProtoReflect.Descriptor instead.
 func (*SetSession) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{37}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SetSession) GetSession() string {
@@ -2866,7 +2919,7 @@ type SetDevice struct {
 
 func (x *SetDevice) Reset() {
 	*x = SetDevice{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[38]
+	mi := &file_annal_client_v1_client_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2878,7 +2931,7 @@ func (x *SetDevice) String() string {
 func (*SetDevice) ProtoMessage() {}
 
 func (x *SetDevice) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[38]
+	mi := &file_annal_client_v1_client_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2891,7 +2944,7 @@ func (x *SetDevice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetDevice.ProtoReflect.Descriptor instead.
 func (*SetDevice) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{38}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SetDevice) GetDevice() string {
@@ -2924,7 +2977,7 @@ type CloseAccount struct {
 
 func (x *CloseAccount) Reset() {
 	*x = CloseAccount{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[39]
+	mi := &file_annal_client_v1_client_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2936,7 +2989,7 @@ func (x *CloseAccount) String() string {
 func (*CloseAccount) ProtoMessage() {}
 
 func (x *CloseAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[39]
+	mi := &file_annal_client_v1_client_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2949,7 +3002,7 @@ func (x *CloseAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseAccount.ProtoReflect.Descriptor instead.
 func (*CloseAccount) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{39}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{40}
 }
 
 // ServerFrame is what a server sends: a reply to the frame of that id, an event
@@ -2972,6 +3025,7 @@ type ServerFrame struct {
 	//	*ServerFrame_Sessions
 	//	*ServerFrame_Info
 	//	*ServerFrame_Receipts
+	//	*ServerFrame_Totals
 	//	*ServerFrame_Event
 	//	*ServerFrame_Notice
 	//	*ServerFrame_Typing
@@ -2982,7 +3036,7 @@ type ServerFrame struct {
 
 func (x *ServerFrame) Reset() {
 	*x = ServerFrame{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[40]
+	mi := &file_annal_client_v1_client_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2994,7 +3048,7 @@ func (x *ServerFrame) String() string {
 func (*ServerFrame) ProtoMessage() {}
 
 func (x *ServerFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[40]
+	mi := &file_annal_client_v1_client_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3007,7 +3061,7 @@ func (x *ServerFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerFrame.ProtoReflect.Descriptor instead.
 func (*ServerFrame) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{40}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ServerFrame) GetId() string {
@@ -3132,6 +3186,15 @@ func (x *ServerFrame) GetReceipts() *ReceiptsPage {
 	return nil
 }
 
+func (x *ServerFrame) GetTotals() *UnreadTotals {
+	if x != nil {
+		if x, ok := x.Kind.(*ServerFrame_Totals); ok {
+			return x.Totals
+		}
+	}
+	return nil
+}
+
 func (x *ServerFrame) GetEvent() *Event {
 	if x != nil {
 		if x, ok := x.Kind.(*ServerFrame_Event); ok {
@@ -3211,6 +3274,10 @@ type ServerFrame_Receipts struct {
 	Receipts *ReceiptsPage `protobuf:"bytes,13,opt,name=receipts,proto3,oneof"`
 }
 
+type ServerFrame_Totals struct {
+	Totals *UnreadTotals `protobuf:"bytes,14,opt,name=totals,proto3,oneof"`
+}
+
 type ServerFrame_Event struct {
 	Event *Event `protobuf:"bytes,20,opt,name=event,proto3,oneof"`
 }
@@ -3247,6 +3314,8 @@ func (*ServerFrame_Info) isServerFrame_Kind() {}
 
 func (*ServerFrame_Receipts) isServerFrame_Kind() {}
 
+func (*ServerFrame_Totals) isServerFrame_Kind() {}
+
 func (*ServerFrame_Event) isServerFrame_Kind() {}
 
 func (*ServerFrame_Notice) isServerFrame_Kind() {}
@@ -3273,7 +3342,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[41]
+	mi := &file_annal_client_v1_client_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3285,7 +3354,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[41]
+	mi := &file_annal_client_v1_client_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3298,7 +3367,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{41}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Error) GetCode() string {
@@ -3360,7 +3429,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[42]
+	mi := &file_annal_client_v1_client_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3372,7 +3441,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[42]
+	mi := &file_annal_client_v1_client_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3385,7 +3454,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{42}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Welcome) GetUser() string {
@@ -3439,7 +3508,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[43]
+	mi := &file_annal_client_v1_client_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3451,7 +3520,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[43]
+	mi := &file_annal_client_v1_client_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3464,7 +3533,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{43}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Pong) GetTimeMs() int64 {
@@ -3494,7 +3563,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[44]
+	mi := &file_annal_client_v1_client_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3506,7 +3575,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[44]
+	mi := &file_annal_client_v1_client_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3519,7 +3588,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{44}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Ack) GetSession() string {
@@ -3591,7 +3660,7 @@ type Subscribed struct {
 
 func (x *Subscribed) Reset() {
 	*x = Subscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[45]
+	mi := &file_annal_client_v1_client_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3603,7 +3672,7 @@ func (x *Subscribed) String() string {
 func (*Subscribed) ProtoMessage() {}
 
 func (x *Subscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[45]
+	mi := &file_annal_client_v1_client_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3616,7 +3685,7 @@ func (x *Subscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscribed.ProtoReflect.Descriptor instead.
 func (*Subscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{45}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Subscribed) GetSession() string {
@@ -3649,7 +3718,7 @@ type Unsubscribed struct {
 
 func (x *Unsubscribed) Reset() {
 	*x = Unsubscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	mi := &file_annal_client_v1_client_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3661,7 +3730,7 @@ func (x *Unsubscribed) String() string {
 func (*Unsubscribed) ProtoMessage() {}
 
 func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	mi := &file_annal_client_v1_client_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3674,7 +3743,7 @@ func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unsubscribed.ProtoReflect.Descriptor instead.
 func (*Unsubscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{46}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Unsubscribed) GetSession() string {
@@ -3715,7 +3784,7 @@ type SessionState struct {
 
 func (x *SessionState) Reset() {
 	*x = SessionState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[47]
+	mi := &file_annal_client_v1_client_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3727,7 +3796,7 @@ func (x *SessionState) String() string {
 func (*SessionState) ProtoMessage() {}
 
 func (x *SessionState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[47]
+	mi := &file_annal_client_v1_client_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3740,7 +3809,7 @@ func (x *SessionState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionState.ProtoReflect.Descriptor instead.
 func (*SessionState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{47}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *SessionState) GetSession() string {
@@ -3896,7 +3965,7 @@ type SessionInfo struct {
 
 func (x *SessionInfo) Reset() {
 	*x = SessionInfo{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	mi := &file_annal_client_v1_client_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3908,7 +3977,7 @@ func (x *SessionInfo) String() string {
 func (*SessionInfo) ProtoMessage() {}
 
 func (x *SessionInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	mi := &file_annal_client_v1_client_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3921,7 +3990,7 @@ func (x *SessionInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionInfo.ProtoReflect.Descriptor instead.
 func (*SessionInfo) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{48}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *SessionInfo) GetSession() string {
@@ -4050,6 +4119,93 @@ func (x *SessionInfo) GetInvites() []*InviteState {
 	return nil
 }
 
+// UnreadTotals leaves out what is hidden in the user's settings. Sessions muted there count apart.
+type UnreadTotals struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unread messages, those of them that mention the user or all, and sessions with any or marked
+	// as unread.
+	Unread        uint64 `protobuf:"varint,1,opt,name=unread,proto3" json:"unread,omitempty"`
+	Mentions      uint64 `protobuf:"varint,2,opt,name=mentions,proto3" json:"mentions,omitempty"`
+	Sessions      uint32 `protobuf:"varint,3,opt,name=sessions,proto3" json:"sessions,omitempty"`
+	MutedUnread   uint64 `protobuf:"varint,4,opt,name=muted_unread,json=mutedUnread,proto3" json:"muted_unread,omitempty"`
+	MutedMentions uint64 `protobuf:"varint,5,opt,name=muted_mentions,json=mutedMentions,proto3" json:"muted_mentions,omitempty"`
+	MutedSessions uint32 `protobuf:"varint,6,opt,name=muted_sessions,json=mutedSessions,proto3" json:"muted_sessions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnreadTotals) Reset() {
+	*x = UnreadTotals{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnreadTotals) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnreadTotals) ProtoMessage() {}
+
+func (x *UnreadTotals) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnreadTotals.ProtoReflect.Descriptor instead.
+func (*UnreadTotals) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *UnreadTotals) GetUnread() uint64 {
+	if x != nil {
+		return x.Unread
+	}
+	return 0
+}
+
+func (x *UnreadTotals) GetMentions() uint64 {
+	if x != nil {
+		return x.Mentions
+	}
+	return 0
+}
+
+func (x *UnreadTotals) GetSessions() uint32 {
+	if x != nil {
+		return x.Sessions
+	}
+	return 0
+}
+
+func (x *UnreadTotals) GetMutedUnread() uint64 {
+	if x != nil {
+		return x.MutedUnread
+	}
+	return 0
+}
+
+func (x *UnreadTotals) GetMutedMentions() uint64 {
+	if x != nil {
+		return x.MutedMentions
+	}
+	return 0
+}
+
+func (x *UnreadTotals) GetMutedSessions() uint32 {
+	if x != nil {
+		return x.MutedSessions
+	}
+	return 0
+}
+
 type ReceiptsPage struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
@@ -4067,7 +4223,7 @@ type ReceiptsPage struct {
 
 func (x *ReceiptsPage) Reset() {
 	*x = ReceiptsPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	mi := &file_annal_client_v1_client_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4079,7 +4235,7 @@ func (x *ReceiptsPage) String() string {
 func (*ReceiptsPage) ProtoMessage() {}
 
 func (x *ReceiptsPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	mi := &file_annal_client_v1_client_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4092,7 +4248,7 @@ func (x *ReceiptsPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiptsPage.ProtoReflect.Descriptor instead.
 func (*ReceiptsPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{49}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ReceiptsPage) GetSession() string {
@@ -4155,7 +4311,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[50]
+	mi := &file_annal_client_v1_client_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4167,7 +4323,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[50]
+	mi := &file_annal_client_v1_client_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4180,7 +4336,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{50}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Receipt) GetUser() string {
@@ -4216,7 +4372,7 @@ type Request struct {
 
 func (x *Request) Reset() {
 	*x = Request{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[51]
+	mi := &file_annal_client_v1_client_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4228,7 +4384,7 @@ func (x *Request) String() string {
 func (*Request) ProtoMessage() {}
 
 func (x *Request) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[51]
+	mi := &file_annal_client_v1_client_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4241,7 +4397,7 @@ func (x *Request) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Request.ProtoReflect.Descriptor instead.
 func (*Request) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{51}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Request) GetUser() string {
@@ -4277,7 +4433,7 @@ type InviteState struct {
 
 func (x *InviteState) Reset() {
 	*x = InviteState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[52]
+	mi := &file_annal_client_v1_client_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4289,7 +4445,7 @@ func (x *InviteState) String() string {
 func (*InviteState) ProtoMessage() {}
 
 func (x *InviteState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[52]
+	mi := &file_annal_client_v1_client_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4302,7 +4458,7 @@ func (x *InviteState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteState.ProtoReflect.Descriptor instead.
 func (*InviteState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{52}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *InviteState) GetCodeSha256() []byte {
@@ -4344,7 +4500,7 @@ type SyncPage struct {
 
 func (x *SyncPage) Reset() {
 	*x = SyncPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[53]
+	mi := &file_annal_client_v1_client_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4356,7 +4512,7 @@ func (x *SyncPage) String() string {
 func (*SyncPage) ProtoMessage() {}
 
 func (x *SyncPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[53]
+	mi := &file_annal_client_v1_client_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4369,7 +4525,7 @@ func (x *SyncPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncPage.ProtoReflect.Descriptor instead.
 func (*SyncPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{53}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *SyncPage) GetSessions() []*SessionState {
@@ -4403,7 +4559,7 @@ type HistoryPage struct {
 
 func (x *HistoryPage) Reset() {
 	*x = HistoryPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[54]
+	mi := &file_annal_client_v1_client_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4415,7 +4571,7 @@ func (x *HistoryPage) String() string {
 func (*HistoryPage) ProtoMessage() {}
 
 func (x *HistoryPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[54]
+	mi := &file_annal_client_v1_client_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4428,7 +4584,7 @@ func (x *HistoryPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryPage.ProtoReflect.Descriptor instead.
 func (*HistoryPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{54}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *HistoryPage) GetSession() string {
@@ -4477,7 +4633,7 @@ type Range struct {
 
 func (x *Range) Reset() {
 	*x = Range{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[55]
+	mi := &file_annal_client_v1_client_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4489,7 +4645,7 @@ func (x *Range) String() string {
 func (*Range) ProtoMessage() {}
 
 func (x *Range) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[55]
+	mi := &file_annal_client_v1_client_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4502,7 +4658,7 @@ func (x *Range) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Range.ProtoReflect.Descriptor instead.
 func (*Range) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{55}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Range) GetFirst() uint64 {
@@ -4536,7 +4692,7 @@ type MemberState struct {
 
 func (x *MemberState) Reset() {
 	*x = MemberState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[56]
+	mi := &file_annal_client_v1_client_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4548,7 +4704,7 @@ func (x *MemberState) String() string {
 func (*MemberState) ProtoMessage() {}
 
 func (x *MemberState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[56]
+	mi := &file_annal_client_v1_client_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4561,7 +4717,7 @@ func (x *MemberState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberState.ProtoReflect.Descriptor instead.
 func (*MemberState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{56}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *MemberState) GetUser() string {
@@ -4619,7 +4775,7 @@ type MembersPage struct {
 
 func (x *MembersPage) Reset() {
 	*x = MembersPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[57]
+	mi := &file_annal_client_v1_client_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4631,7 +4787,7 @@ func (x *MembersPage) String() string {
 func (*MembersPage) ProtoMessage() {}
 
 func (x *MembersPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[57]
+	mi := &file_annal_client_v1_client_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4644,7 +4800,7 @@ func (x *MembersPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersPage.ProtoReflect.Descriptor instead.
 func (*MembersPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{57}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *MembersPage) GetSession() string {
@@ -4685,7 +4841,7 @@ type SessionsPage struct {
 
 func (x *SessionsPage) Reset() {
 	*x = SessionsPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[58]
+	mi := &file_annal_client_v1_client_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4697,7 +4853,7 @@ func (x *SessionsPage) String() string {
 func (*SessionsPage) ProtoMessage() {}
 
 func (x *SessionsPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[58]
+	mi := &file_annal_client_v1_client_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4710,7 +4866,7 @@ func (x *SessionsPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionsPage.ProtoReflect.Descriptor instead.
 func (*SessionsPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{58}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *SessionsPage) GetSessions() []string {
@@ -4742,7 +4898,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[59]
+	mi := &file_annal_client_v1_client_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4754,7 +4910,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[59]
+	mi := &file_annal_client_v1_client_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4767,7 +4923,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{59}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Notice) GetSession() string {
@@ -4803,7 +4959,7 @@ type SomeoneTyping struct {
 
 func (x *SomeoneTyping) Reset() {
 	*x = SomeoneTyping{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[60]
+	mi := &file_annal_client_v1_client_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4815,7 +4971,7 @@ func (x *SomeoneTyping) String() string {
 func (*SomeoneTyping) ProtoMessage() {}
 
 func (x *SomeoneTyping) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[60]
+	mi := &file_annal_client_v1_client_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4828,7 +4984,7 @@ func (x *SomeoneTyping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SomeoneTyping.ProtoReflect.Descriptor instead.
 func (*SomeoneTyping) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{60}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *SomeoneTyping) GetSession() string {
@@ -4894,7 +5050,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[61]
+	mi := &file_annal_client_v1_client_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4906,7 +5062,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[61]
+	mi := &file_annal_client_v1_client_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4919,7 +5075,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{61}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Event) GetSession() string {
@@ -5425,7 +5581,7 @@ type Created struct {
 
 func (x *Created) Reset() {
 	*x = Created{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[62]
+	mi := &file_annal_client_v1_client_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5437,7 +5593,7 @@ func (x *Created) String() string {
 func (*Created) ProtoMessage() {}
 
 func (x *Created) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[62]
+	mi := &file_annal_client_v1_client_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5450,7 +5606,7 @@ func (x *Created) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Created.ProtoReflect.Descriptor instead.
 func (*Created) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{62}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Created) GetKind() v1.Kind {
@@ -5511,7 +5667,7 @@ type Added struct {
 
 func (x *Added) Reset() {
 	*x = Added{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[63]
+	mi := &file_annal_client_v1_client_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5523,7 +5679,7 @@ func (x *Added) String() string {
 func (*Added) ProtoMessage() {}
 
 func (x *Added) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[63]
+	mi := &file_annal_client_v1_client_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5536,7 +5692,7 @@ func (x *Added) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Added.ProtoReflect.Descriptor instead.
 func (*Added) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{63}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Added) GetMembers() []*v1.NewMember {
@@ -5557,7 +5713,7 @@ type Removed struct {
 
 func (x *Removed) Reset() {
 	*x = Removed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[64]
+	mi := &file_annal_client_v1_client_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5569,7 +5725,7 @@ func (x *Removed) String() string {
 func (*Removed) ProtoMessage() {}
 
 func (x *Removed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[64]
+	mi := &file_annal_client_v1_client_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5582,7 +5738,7 @@ func (x *Removed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Removed.ProtoReflect.Descriptor instead.
 func (*Removed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{64}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Removed) GetUsers() []string {
@@ -5614,7 +5770,7 @@ type Joined struct {
 
 func (x *Joined) Reset() {
 	*x = Joined{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[65]
+	mi := &file_annal_client_v1_client_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5626,7 +5782,7 @@ func (x *Joined) String() string {
 func (*Joined) ProtoMessage() {}
 
 func (x *Joined) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[65]
+	mi := &file_annal_client_v1_client_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5639,7 +5795,7 @@ func (x *Joined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Joined.ProtoReflect.Descriptor instead.
 func (*Joined) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{65}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{67}
 }
 
 type Left struct {
@@ -5652,7 +5808,7 @@ type Left struct {
 
 func (x *Left) Reset() {
 	*x = Left{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[66]
+	mi := &file_annal_client_v1_client_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5664,7 +5820,7 @@ func (x *Left) String() string {
 func (*Left) ProtoMessage() {}
 
 func (x *Left) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[66]
+	mi := &file_annal_client_v1_client_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5677,7 +5833,7 @@ func (x *Left) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Left.ProtoReflect.Descriptor instead.
 func (*Left) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{66}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Left) GetPromoted() string {
@@ -5712,7 +5868,7 @@ type Sent struct {
 
 func (x *Sent) Reset() {
 	*x = Sent{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[67]
+	mi := &file_annal_client_v1_client_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5724,7 +5880,7 @@ func (x *Sent) String() string {
 func (*Sent) ProtoMessage() {}
 
 func (x *Sent) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[67]
+	mi := &file_annal_client_v1_client_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5737,7 +5893,7 @@ func (x *Sent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sent.ProtoReflect.Descriptor instead.
 func (*Sent) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{67}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Sent) GetIndex() uint64 {
@@ -5799,7 +5955,7 @@ type Revoked struct {
 
 func (x *Revoked) Reset() {
 	*x = Revoked{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[68]
+	mi := &file_annal_client_v1_client_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5811,7 +5967,7 @@ func (x *Revoked) String() string {
 func (*Revoked) ProtoMessage() {}
 
 func (x *Revoked) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[68]
+	mi := &file_annal_client_v1_client_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5824,7 +5980,7 @@ func (x *Revoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoked.ProtoReflect.Descriptor instead.
 func (*Revoked) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{68}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Revoked) GetTarget() uint64 {
@@ -5855,7 +6011,7 @@ type Overridden struct {
 
 func (x *Overridden) Reset() {
 	*x = Overridden{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[69]
+	mi := &file_annal_client_v1_client_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5867,7 +6023,7 @@ func (x *Overridden) String() string {
 func (*Overridden) ProtoMessage() {}
 
 func (x *Overridden) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[69]
+	mi := &file_annal_client_v1_client_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5880,7 +6036,7 @@ func (x *Overridden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Overridden.ProtoReflect.Descriptor instead.
 func (*Overridden) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{69}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Overridden) GetTarget() uint64 {
@@ -5922,7 +6078,7 @@ type Deleted struct {
 
 func (x *Deleted) Reset() {
 	*x = Deleted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[70]
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5934,7 +6090,7 @@ func (x *Deleted) String() string {
 func (*Deleted) ProtoMessage() {}
 
 func (x *Deleted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[70]
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5947,7 +6103,7 @@ func (x *Deleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deleted.ProtoReflect.Descriptor instead.
 func (*Deleted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{70}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *Deleted) GetTarget() uint64 {
@@ -5981,7 +6137,7 @@ type Read struct {
 
 func (x *Read) Reset() {
 	*x = Read{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[71]
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5993,7 +6149,7 @@ func (x *Read) String() string {
 func (*Read) ProtoMessage() {}
 
 func (x *Read) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[71]
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6006,7 +6162,7 @@ func (x *Read) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Read.ProtoReflect.Descriptor instead.
 func (*Read) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{71}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Read) GetMarker() uint64 {
@@ -6032,7 +6188,7 @@ type InfoSet struct {
 
 func (x *InfoSet) Reset() {
 	*x = InfoSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6044,7 +6200,7 @@ func (x *InfoSet) String() string {
 func (*InfoSet) ProtoMessage() {}
 
 func (x *InfoSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6057,7 +6213,7 @@ func (x *InfoSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InfoSet.ProtoReflect.Descriptor instead.
 func (*InfoSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{72}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *InfoSet) GetInfo() *v1.InfoChange {
@@ -6077,7 +6233,7 @@ type PolicySet struct {
 
 func (x *PolicySet) Reset() {
 	*x = PolicySet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6089,7 +6245,7 @@ func (x *PolicySet) String() string {
 func (*PolicySet) ProtoMessage() {}
 
 func (x *PolicySet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6102,7 +6258,7 @@ func (x *PolicySet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicySet.ProtoReflect.Descriptor instead.
 func (*PolicySet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{73}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *PolicySet) GetPolicy() *v1.Policy {
@@ -6124,7 +6280,7 @@ type RoleSet struct {
 
 func (x *RoleSet) Reset() {
 	*x = RoleSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6136,7 +6292,7 @@ func (x *RoleSet) String() string {
 func (*RoleSet) ProtoMessage() {}
 
 func (x *RoleSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6149,7 +6305,7 @@ func (x *RoleSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleSet.ProtoReflect.Descriptor instead.
 func (*RoleSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{74}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *RoleSet) GetUser() string {
@@ -6185,7 +6341,7 @@ type Muted struct {
 
 func (x *Muted) Reset() {
 	*x = Muted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6197,7 +6353,7 @@ func (x *Muted) String() string {
 func (*Muted) ProtoMessage() {}
 
 func (x *Muted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6210,7 +6366,7 @@ func (x *Muted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Muted.ProtoReflect.Descriptor instead.
 func (*Muted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{75}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *Muted) GetUsers() []string {
@@ -6235,7 +6391,7 @@ type Dismissed struct {
 
 func (x *Dismissed) Reset() {
 	*x = Dismissed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6247,7 +6403,7 @@ func (x *Dismissed) String() string {
 func (*Dismissed) ProtoMessage() {}
 
 func (x *Dismissed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6260,7 +6416,7 @@ func (x *Dismissed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dismissed.ProtoReflect.Descriptor instead.
 func (*Dismissed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{76}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{78}
 }
 
 type Asked struct {
@@ -6273,7 +6429,7 @@ type Asked struct {
 
 func (x *Asked) Reset() {
 	*x = Asked{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6285,7 +6441,7 @@ func (x *Asked) String() string {
 func (*Asked) ProtoMessage() {}
 
 func (x *Asked) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6298,7 +6454,7 @@ func (x *Asked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Asked.ProtoReflect.Descriptor instead.
 func (*Asked) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{77}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Asked) GetText() string {
@@ -6317,7 +6473,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6329,7 +6485,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6342,7 +6498,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{78}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *Refused) GetUsers() []string {
@@ -6364,7 +6520,7 @@ type Invited struct {
 
 func (x *Invited) Reset() {
 	*x = Invited{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6376,7 +6532,7 @@ func (x *Invited) String() string {
 func (*Invited) ProtoMessage() {}
 
 func (x *Invited) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6389,7 +6545,7 @@ func (x *Invited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invited.ProtoReflect.Descriptor instead.
 func (*Invited) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{79}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *Invited) GetCodeSha256() []byte {
@@ -6422,7 +6578,7 @@ type Uninvited struct {
 
 func (x *Uninvited) Reset() {
 	*x = Uninvited{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6434,7 +6590,7 @@ func (x *Uninvited) String() string {
 func (*Uninvited) ProtoMessage() {}
 
 func (x *Uninvited) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6447,7 +6603,7 @@ func (x *Uninvited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Uninvited.ProtoReflect.Descriptor instead.
 func (*Uninvited) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{80}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *Uninvited) GetCodeSha256() []byte {
@@ -6469,7 +6625,7 @@ type Reacted struct {
 
 func (x *Reacted) Reset() {
 	*x = Reacted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	mi := &file_annal_client_v1_client_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6481,7 +6637,7 @@ func (x *Reacted) String() string {
 func (*Reacted) ProtoMessage() {}
 
 func (x *Reacted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	mi := &file_annal_client_v1_client_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6494,7 +6650,7 @@ func (x *Reacted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reacted.ProtoReflect.Descriptor instead.
 func (*Reacted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{81}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Reacted) GetTarget() uint64 {
@@ -6536,7 +6692,7 @@ type Pinned struct {
 
 func (x *Pinned) Reset() {
 	*x = Pinned{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	mi := &file_annal_client_v1_client_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6548,7 +6704,7 @@ func (x *Pinned) String() string {
 func (*Pinned) ProtoMessage() {}
 
 func (x *Pinned) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	mi := &file_annal_client_v1_client_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6561,7 +6717,7 @@ func (x *Pinned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pinned.ProtoReflect.Descriptor instead.
 func (*Pinned) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{82}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *Pinned) GetTarget() uint64 {
@@ -6595,7 +6751,7 @@ type Delivered struct {
 
 func (x *Delivered) Reset() {
 	*x = Delivered{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[83]
+	mi := &file_annal_client_v1_client_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6607,7 +6763,7 @@ func (x *Delivered) String() string {
 func (*Delivered) ProtoMessage() {}
 
 func (x *Delivered) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[83]
+	mi := &file_annal_client_v1_client_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6620,7 +6776,7 @@ func (x *Delivered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivered.ProtoReflect.Descriptor instead.
 func (*Delivered) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{83}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *Delivered) GetMarker() uint64 {
@@ -6649,7 +6805,7 @@ type ContactChanged struct {
 
 func (x *ContactChanged) Reset() {
 	*x = ContactChanged{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[84]
+	mi := &file_annal_client_v1_client_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6661,7 +6817,7 @@ func (x *ContactChanged) String() string {
 func (*ContactChanged) ProtoMessage() {}
 
 func (x *ContactChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[84]
+	mi := &file_annal_client_v1_client_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6674,7 +6830,7 @@ func (x *ContactChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactChanged.ProtoReflect.Descriptor instead.
 func (*ContactChanged) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{84}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *ContactChanged) GetStep() v1.ContactStep {
@@ -6710,7 +6866,7 @@ type Reported struct {
 
 func (x *Reported) Reset() {
 	*x = Reported{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[85]
+	mi := &file_annal_client_v1_client_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6722,7 +6878,7 @@ func (x *Reported) String() string {
 func (*Reported) ProtoMessage() {}
 
 func (x *Reported) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[85]
+	mi := &file_annal_client_v1_client_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6735,7 +6891,7 @@ func (x *Reported) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reported.ProtoReflect.Descriptor instead.
 func (*Reported) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{85}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *Reported) GetTarget() uint64 {
@@ -6769,7 +6925,7 @@ type Hidden struct {
 
 func (x *Hidden) Reset() {
 	*x = Hidden{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[86]
+	mi := &file_annal_client_v1_client_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6781,7 +6937,7 @@ func (x *Hidden) String() string {
 func (*Hidden) ProtoMessage() {}
 
 func (x *Hidden) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[86]
+	mi := &file_annal_client_v1_client_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6794,7 +6950,7 @@ func (x *Hidden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hidden.ProtoReflect.Descriptor instead.
 func (*Hidden) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{86}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *Hidden) GetSession() string {
@@ -6821,7 +6977,7 @@ type SessionSet struct {
 
 func (x *SessionSet) Reset() {
 	*x = SessionSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[87]
+	mi := &file_annal_client_v1_client_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6833,7 +6989,7 @@ func (x *SessionSet) String() string {
 func (*SessionSet) ProtoMessage() {}
 
 func (x *SessionSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[87]
+	mi := &file_annal_client_v1_client_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6846,7 +7002,7 @@ func (x *SessionSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionSet.ProtoReflect.Descriptor instead.
 func (*SessionSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{87}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *SessionSet) GetSession() string {
@@ -6874,7 +7030,7 @@ type DeviceSet struct {
 
 func (x *DeviceSet) Reset() {
 	*x = DeviceSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[88]
+	mi := &file_annal_client_v1_client_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6886,7 +7042,7 @@ func (x *DeviceSet) String() string {
 func (*DeviceSet) ProtoMessage() {}
 
 func (x *DeviceSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[88]
+	mi := &file_annal_client_v1_client_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6899,7 +7055,7 @@ func (x *DeviceSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceSet.ProtoReflect.Descriptor instead.
 func (*DeviceSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{88}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *DeviceSet) GetDevice() string {
@@ -6931,7 +7087,7 @@ type AccountClosed struct {
 
 func (x *AccountClosed) Reset() {
 	*x = AccountClosed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[89]
+	mi := &file_annal_client_v1_client_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6943,7 +7099,7 @@ func (x *AccountClosed) String() string {
 func (*AccountClosed) ProtoMessage() {}
 
 func (x *AccountClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[89]
+	mi := &file_annal_client_v1_client_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6956,14 +7112,14 @@ func (x *AccountClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountClosed.ProtoReflect.Descriptor instead.
 func (*AccountClosed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{89}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{91}
 }
 
 var File_annal_client_v1_client_proto protoreflect.FileDescriptor
 
 const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\n" +
-	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/session.proto\"\x8b\x11\n" +
+	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/session.proto\"\xbe\x11\n" +
 	"\vClientFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x05hello\x18\x02 \x01(\v2\x16.annal.client.v1.HelloH\x00R\x05hello\x12+\n" +
@@ -6978,6 +7134,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	" \x01(\v2\x17.annal.client.v1.TypingH\x00R\x06typing\x12+\n" +
 	"\x04info\x18\v \x01(\v2\x15.annal.client.v1.InfoH\x00R\x04info\x127\n" +
 	"\breceipts\x18\f \x01(\v2\x19.annal.client.v1.ReceiptsH\x00R\breceipts\x121\n" +
+	"\x06totals\x18\r \x01(\v2\x17.annal.client.v1.TotalsH\x00R\x06totals\x121\n" +
 	"\x06create\x18\x14 \x01(\v2\x17.annal.client.v1.CreateH\x00R\x06create\x12(\n" +
 	"\x03add\x18\x15 \x01(\v2\x14.annal.client.v1.AddH\x00R\x03add\x121\n" +
 	"\x06remove\x18\x16 \x01(\v2\x17.annal.client.v1.RemoveH\x00R\x06remove\x12+\n" +
@@ -7041,7 +7198,8 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06cursor\x18\x01 \x01(\tR\x06cursor\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\rR\x05limit\" \n" +
 	"\x04Info\x12\x18\n" +
-	"\asession\x18\x01 \x01(\tR\asession\"d\n" +
+	"\asession\x18\x01 \x01(\tR\asession\"\b\n" +
+	"\x06Totals\"d\n" +
 	"\bReceipts\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x16\n" +
@@ -7149,7 +7307,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12+\n" +
 	"\x04push\x18\x02 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\x12\x10\n" +
 	"\x03off\x18\x03 \x01(\bR\x03off\"\x0e\n" +
-	"\fCloseAccount\"\xd6\x06\n" +
+	"\fCloseAccount\"\x8f\a\n" +
 	"\vServerFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x05error\x18\x02 \x01(\v2\x16.annal.client.v1.ErrorH\x00R\x05error\x124\n" +
@@ -7166,7 +7324,8 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	" \x01(\v2\x1c.annal.client.v1.MembersPageH\x00R\amembers\x12;\n" +
 	"\bsessions\x18\v \x01(\v2\x1d.annal.client.v1.SessionsPageH\x00R\bsessions\x122\n" +
 	"\x04info\x18\f \x01(\v2\x1c.annal.client.v1.SessionInfoH\x00R\x04info\x12;\n" +
-	"\breceipts\x18\r \x01(\v2\x1d.annal.client.v1.ReceiptsPageH\x00R\breceipts\x12.\n" +
+	"\breceipts\x18\r \x01(\v2\x1d.annal.client.v1.ReceiptsPageH\x00R\breceipts\x127\n" +
+	"\x06totals\x18\x0e \x01(\v2\x1d.annal.client.v1.UnreadTotalsH\x00R\x06totals\x12.\n" +
 	"\x05event\x18\x14 \x01(\v2\x16.annal.client.v1.EventH\x00R\x05event\x121\n" +
 	"\x06notice\x18\x15 \x01(\v2\x17.annal.client.v1.NoticeH\x00R\x06notice\x128\n" +
 	"\x06typing\x18\x16 \x01(\v2\x1e.annal.client.v1.SomeoneTypingH\x00R\x06typingB\x06\n" +
@@ -7246,7 +7405,14 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\ablocked\x18\x0f \x01(\bR\ablocked\x124\n" +
 	"\brequests\x18\x10 \x03(\v2\x18.annal.client.v1.RequestR\brequests\x12%\n" +
 	"\x0etotal_requests\x18\x11 \x01(\rR\rtotalRequests\x126\n" +
-	"\ainvites\x18\x12 \x03(\v2\x1c.annal.client.v1.InviteStateR\ainvites\"\xcc\x01\n" +
+	"\ainvites\x18\x12 \x03(\v2\x1c.annal.client.v1.InviteStateR\ainvites\"\xcf\x01\n" +
+	"\fUnreadTotals\x12\x16\n" +
+	"\x06unread\x18\x01 \x01(\x04R\x06unread\x12\x1a\n" +
+	"\bmentions\x18\x02 \x01(\x04R\bmentions\x12\x1a\n" +
+	"\bsessions\x18\x03 \x01(\rR\bsessions\x12!\n" +
+	"\fmuted_unread\x18\x04 \x01(\x04R\vmutedUnread\x12%\n" +
+	"\x0emuted_mentions\x18\x05 \x01(\x04R\rmutedMentions\x12%\n" +
+	"\x0emuted_sessions\x18\x06 \x01(\rR\rmutedSessions\"\xcc\x01\n" +
 	"\fReceiptsPage\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x14\n" +
@@ -7463,7 +7629,7 @@ func file_annal_client_v1_client_proto_rawDescGZIP() []byte {
 	return file_annal_client_v1_client_proto_rawDescData
 }
 
-var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 90)
+var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 92)
 var file_annal_client_v1_client_proto_goTypes = []any{
 	(*ClientFrame)(nil),        // 0: annal.client.v1.ClientFrame
 	(*Hello)(nil),              // 1: annal.client.v1.Hello
@@ -7475,100 +7641,102 @@ var file_annal_client_v1_client_proto_goTypes = []any{
 	(*Members)(nil),            // 7: annal.client.v1.Members
 	(*Sessions)(nil),           // 8: annal.client.v1.Sessions
 	(*Info)(nil),               // 9: annal.client.v1.Info
-	(*Receipts)(nil),           // 10: annal.client.v1.Receipts
-	(*Typing)(nil),             // 11: annal.client.v1.Typing
-	(*Create)(nil),             // 12: annal.client.v1.Create
-	(*Add)(nil),                // 13: annal.client.v1.Add
-	(*Remove)(nil),             // 14: annal.client.v1.Remove
-	(*Join)(nil),               // 15: annal.client.v1.Join
-	(*Leave)(nil),              // 16: annal.client.v1.Leave
-	(*Send)(nil),               // 17: annal.client.v1.Send
-	(*Revoke)(nil),             // 18: annal.client.v1.Revoke
-	(*Override)(nil),           // 19: annal.client.v1.Override
-	(*Delete)(nil),             // 20: annal.client.v1.Delete
-	(*MarkRead)(nil),           // 21: annal.client.v1.MarkRead
-	(*SetInfo)(nil),            // 22: annal.client.v1.SetInfo
-	(*SetPolicy)(nil),          // 23: annal.client.v1.SetPolicy
-	(*SetRole)(nil),            // 24: annal.client.v1.SetRole
-	(*Mute)(nil),               // 25: annal.client.v1.Mute
-	(*Dismiss)(nil),            // 26: annal.client.v1.Dismiss
-	(*Ask)(nil),                // 27: annal.client.v1.Ask
-	(*Refuse)(nil),             // 28: annal.client.v1.Refuse
-	(*Invite)(nil),             // 29: annal.client.v1.Invite
-	(*Uninvite)(nil),           // 30: annal.client.v1.Uninvite
-	(*React)(nil),              // 31: annal.client.v1.React
-	(*Pin)(nil),                // 32: annal.client.v1.Pin
-	(*MarkDelivered)(nil),      // 33: annal.client.v1.MarkDelivered
-	(*Contact)(nil),            // 34: annal.client.v1.Contact
-	(*Report)(nil),             // 35: annal.client.v1.Report
-	(*Hide)(nil),               // 36: annal.client.v1.Hide
-	(*SetSession)(nil),         // 37: annal.client.v1.SetSession
-	(*SetDevice)(nil),          // 38: annal.client.v1.SetDevice
-	(*CloseAccount)(nil),       // 39: annal.client.v1.CloseAccount
-	(*ServerFrame)(nil),        // 40: annal.client.v1.ServerFrame
-	(*Error)(nil),              // 41: annal.client.v1.Error
-	(*Welcome)(nil),            // 42: annal.client.v1.Welcome
-	(*Pong)(nil),               // 43: annal.client.v1.Pong
-	(*Ack)(nil),                // 44: annal.client.v1.Ack
-	(*Subscribed)(nil),         // 45: annal.client.v1.Subscribed
-	(*Unsubscribed)(nil),       // 46: annal.client.v1.Unsubscribed
-	(*SessionState)(nil),       // 47: annal.client.v1.SessionState
-	(*SessionInfo)(nil),        // 48: annal.client.v1.SessionInfo
-	(*ReceiptsPage)(nil),       // 49: annal.client.v1.ReceiptsPage
-	(*Receipt)(nil),            // 50: annal.client.v1.Receipt
-	(*Request)(nil),            // 51: annal.client.v1.Request
-	(*InviteState)(nil),        // 52: annal.client.v1.InviteState
-	(*SyncPage)(nil),           // 53: annal.client.v1.SyncPage
-	(*HistoryPage)(nil),        // 54: annal.client.v1.HistoryPage
-	(*Range)(nil),              // 55: annal.client.v1.Range
-	(*MemberState)(nil),        // 56: annal.client.v1.MemberState
-	(*MembersPage)(nil),        // 57: annal.client.v1.MembersPage
-	(*SessionsPage)(nil),       // 58: annal.client.v1.SessionsPage
-	(*Notice)(nil),             // 59: annal.client.v1.Notice
-	(*SomeoneTyping)(nil),      // 60: annal.client.v1.SomeoneTyping
-	(*Event)(nil),              // 61: annal.client.v1.Event
-	(*Created)(nil),            // 62: annal.client.v1.Created
-	(*Added)(nil),              // 63: annal.client.v1.Added
-	(*Removed)(nil),            // 64: annal.client.v1.Removed
-	(*Joined)(nil),             // 65: annal.client.v1.Joined
-	(*Left)(nil),               // 66: annal.client.v1.Left
-	(*Sent)(nil),               // 67: annal.client.v1.Sent
-	(*Revoked)(nil),            // 68: annal.client.v1.Revoked
-	(*Overridden)(nil),         // 69: annal.client.v1.Overridden
-	(*Deleted)(nil),            // 70: annal.client.v1.Deleted
-	(*Read)(nil),               // 71: annal.client.v1.Read
-	(*InfoSet)(nil),            // 72: annal.client.v1.InfoSet
-	(*PolicySet)(nil),          // 73: annal.client.v1.PolicySet
-	(*RoleSet)(nil),            // 74: annal.client.v1.RoleSet
-	(*Muted)(nil),              // 75: annal.client.v1.Muted
-	(*Dismissed)(nil),          // 76: annal.client.v1.Dismissed
-	(*Asked)(nil),              // 77: annal.client.v1.Asked
-	(*Refused)(nil),            // 78: annal.client.v1.Refused
-	(*Invited)(nil),            // 79: annal.client.v1.Invited
-	(*Uninvited)(nil),          // 80: annal.client.v1.Uninvited
-	(*Reacted)(nil),            // 81: annal.client.v1.Reacted
-	(*Pinned)(nil),             // 82: annal.client.v1.Pinned
-	(*Delivered)(nil),          // 83: annal.client.v1.Delivered
-	(*ContactChanged)(nil),     // 84: annal.client.v1.ContactChanged
-	(*Reported)(nil),           // 85: annal.client.v1.Reported
-	(*Hidden)(nil),             // 86: annal.client.v1.Hidden
-	(*SessionSet)(nil),         // 87: annal.client.v1.SessionSet
-	(*DeviceSet)(nil),          // 88: annal.client.v1.DeviceSet
-	(*AccountClosed)(nil),      // 89: annal.client.v1.AccountClosed
-	(v1.Kind)(0),               // 90: annal.log.v1.Kind
-	(*v1.NewMember)(nil),       // 91: annal.log.v1.NewMember
-	(*v1.Policy)(nil),          // 92: annal.log.v1.Policy
-	(*v1.Content)(nil),         // 93: annal.log.v1.Content
-	(*v1.Refs)(nil),            // 94: annal.log.v1.Refs
-	(*v1.InfoChange)(nil),      // 95: annal.log.v1.InfoChange
-	(*v1.PolicyChange)(nil),    // 96: annal.log.v1.PolicyChange
-	(v1.Role)(0),               // 97: annal.log.v1.Role
-	(v1.ContactStep)(0),        // 98: annal.log.v1.ContactStep
-	(*v1.SessionSettings)(nil), // 99: annal.log.v1.SessionSettings
-	(*v1.PushToken)(nil),       // 100: annal.log.v1.PushToken
-	(*v1.Skipped)(nil),         // 101: annal.log.v1.Skipped
-	(v1.ContactState)(0),       // 102: annal.log.v1.ContactState
-	(*v1.CustomField)(nil),     // 103: annal.log.v1.CustomField
+	(*Totals)(nil),             // 10: annal.client.v1.Totals
+	(*Receipts)(nil),           // 11: annal.client.v1.Receipts
+	(*Typing)(nil),             // 12: annal.client.v1.Typing
+	(*Create)(nil),             // 13: annal.client.v1.Create
+	(*Add)(nil),                // 14: annal.client.v1.Add
+	(*Remove)(nil),             // 15: annal.client.v1.Remove
+	(*Join)(nil),               // 16: annal.client.v1.Join
+	(*Leave)(nil),              // 17: annal.client.v1.Leave
+	(*Send)(nil),               // 18: annal.client.v1.Send
+	(*Revoke)(nil),             // 19: annal.client.v1.Revoke
+	(*Override)(nil),           // 20: annal.client.v1.Override
+	(*Delete)(nil),             // 21: annal.client.v1.Delete
+	(*MarkRead)(nil),           // 22: annal.client.v1.MarkRead
+	(*SetInfo)(nil),            // 23: annal.client.v1.SetInfo
+	(*SetPolicy)(nil),          // 24: annal.client.v1.SetPolicy
+	(*SetRole)(nil),            // 25: annal.client.v1.SetRole
+	(*Mute)(nil),               // 26: annal.client.v1.Mute
+	(*Dismiss)(nil),            // 27: annal.client.v1.Dismiss
+	(*Ask)(nil),                // 28: annal.client.v1.Ask
+	(*Refuse)(nil),             // 29: annal.client.v1.Refuse
+	(*Invite)(nil),             // 30: annal.client.v1.Invite
+	(*Uninvite)(nil),           // 31: annal.client.v1.Uninvite
+	(*React)(nil),              // 32: annal.client.v1.React
+	(*Pin)(nil),                // 33: annal.client.v1.Pin
+	(*MarkDelivered)(nil),      // 34: annal.client.v1.MarkDelivered
+	(*Contact)(nil),            // 35: annal.client.v1.Contact
+	(*Report)(nil),             // 36: annal.client.v1.Report
+	(*Hide)(nil),               // 37: annal.client.v1.Hide
+	(*SetSession)(nil),         // 38: annal.client.v1.SetSession
+	(*SetDevice)(nil),          // 39: annal.client.v1.SetDevice
+	(*CloseAccount)(nil),       // 40: annal.client.v1.CloseAccount
+	(*ServerFrame)(nil),        // 41: annal.client.v1.ServerFrame
+	(*Error)(nil),              // 42: annal.client.v1.Error
+	(*Welcome)(nil),            // 43: annal.client.v1.Welcome
+	(*Pong)(nil),               // 44: annal.client.v1.Pong
+	(*Ack)(nil),                // 45: annal.client.v1.Ack
+	(*Subscribed)(nil),         // 46: annal.client.v1.Subscribed
+	(*Unsubscribed)(nil),       // 47: annal.client.v1.Unsubscribed
+	(*SessionState)(nil),       // 48: annal.client.v1.SessionState
+	(*SessionInfo)(nil),        // 49: annal.client.v1.SessionInfo
+	(*UnreadTotals)(nil),       // 50: annal.client.v1.UnreadTotals
+	(*ReceiptsPage)(nil),       // 51: annal.client.v1.ReceiptsPage
+	(*Receipt)(nil),            // 52: annal.client.v1.Receipt
+	(*Request)(nil),            // 53: annal.client.v1.Request
+	(*InviteState)(nil),        // 54: annal.client.v1.InviteState
+	(*SyncPage)(nil),           // 55: annal.client.v1.SyncPage
+	(*HistoryPage)(nil),        // 56: annal.client.v1.HistoryPage
+	(*Range)(nil),              // 57: annal.client.v1.Range
+	(*MemberState)(nil),        // 58: annal.client.v1.MemberState
+	(*MembersPage)(nil),        // 59: annal.client.v1.MembersPage
+	(*SessionsPage)(nil),       // 60: annal.client.v1.SessionsPage
+	(*Notice)(nil),             // 61: annal.client.v1.Notice
+	(*SomeoneTyping)(nil),      // 62: annal.client.v1.SomeoneTyping
+	(*Event)(nil),              // 63: annal.client.v1.Event
+	(*Created)(nil),            // 64: annal.client.v1.Created
+	(*Added)(nil),              // 65: annal.client.v1.Added
+	(*Removed)(nil),            // 66: annal.client.v1.Removed
+	(*Joined)(nil),             // 67: annal.client.v1.Joined
+	(*Left)(nil),               // 68: annal.client.v1.Left
+	(*Sent)(nil),               // 69: annal.client.v1.Sent
+	(*Revoked)(nil),            // 70: annal.client.v1.Revoked
+	(*Overridden)(nil),         // 71: annal.client.v1.Overridden
+	(*Deleted)(nil),            // 72: annal.client.v1.Deleted
+	(*Read)(nil),               // 73: annal.client.v1.Read
+	(*InfoSet)(nil),            // 74: annal.client.v1.InfoSet
+	(*PolicySet)(nil),          // 75: annal.client.v1.PolicySet
+	(*RoleSet)(nil),            // 76: annal.client.v1.RoleSet
+	(*Muted)(nil),              // 77: annal.client.v1.Muted
+	(*Dismissed)(nil),          // 78: annal.client.v1.Dismissed
+	(*Asked)(nil),              // 79: annal.client.v1.Asked
+	(*Refused)(nil),            // 80: annal.client.v1.Refused
+	(*Invited)(nil),            // 81: annal.client.v1.Invited
+	(*Uninvited)(nil),          // 82: annal.client.v1.Uninvited
+	(*Reacted)(nil),            // 83: annal.client.v1.Reacted
+	(*Pinned)(nil),             // 84: annal.client.v1.Pinned
+	(*Delivered)(nil),          // 85: annal.client.v1.Delivered
+	(*ContactChanged)(nil),     // 86: annal.client.v1.ContactChanged
+	(*Reported)(nil),           // 87: annal.client.v1.Reported
+	(*Hidden)(nil),             // 88: annal.client.v1.Hidden
+	(*SessionSet)(nil),         // 89: annal.client.v1.SessionSet
+	(*DeviceSet)(nil),          // 90: annal.client.v1.DeviceSet
+	(*AccountClosed)(nil),      // 91: annal.client.v1.AccountClosed
+	(v1.Kind)(0),               // 92: annal.log.v1.Kind
+	(*v1.NewMember)(nil),       // 93: annal.log.v1.NewMember
+	(*v1.Policy)(nil),          // 94: annal.log.v1.Policy
+	(*v1.Content)(nil),         // 95: annal.log.v1.Content
+	(*v1.Refs)(nil),            // 96: annal.log.v1.Refs
+	(*v1.InfoChange)(nil),      // 97: annal.log.v1.InfoChange
+	(*v1.PolicyChange)(nil),    // 98: annal.log.v1.PolicyChange
+	(v1.Role)(0),               // 99: annal.log.v1.Role
+	(v1.ContactStep)(0),        // 100: annal.log.v1.ContactStep
+	(*v1.SessionSettings)(nil), // 101: annal.log.v1.SessionSettings
+	(*v1.PushToken)(nil),       // 102: annal.log.v1.PushToken
+	(*v1.Skipped)(nil),         // 103: annal.log.v1.Skipped
+	(v1.ContactState)(0),       // 104: annal.log.v1.ContactState
+	(*v1.CustomField)(nil),     // 105: annal.log.v1.CustomField
 }
 var file_annal_client_v1_client_proto_depIdxs = []int32{
 	1,   // 0: annal.client.v1.ClientFrame.hello:type_name -> annal.client.v1.Hello
@@ -7579,131 +7747,133 @@ var file_annal_client_v1_client_proto_depIdxs = []int32{
 	6,   // 5: annal.client.v1.ClientFrame.history:type_name -> annal.client.v1.History
 	7,   // 6: annal.client.v1.ClientFrame.members:type_name -> annal.client.v1.Members
 	8,   // 7: annal.client.v1.ClientFrame.sessions:type_name -> annal.client.v1.Sessions
-	11,  // 8: annal.client.v1.ClientFrame.typing:type_name -> annal.client.v1.Typing
+	12,  // 8: annal.client.v1.ClientFrame.typing:type_name -> annal.client.v1.Typing
 	9,   // 9: annal.client.v1.ClientFrame.info:type_name -> annal.client.v1.Info
-	10,  // 10: annal.client.v1.ClientFrame.receipts:type_name -> annal.client.v1.Receipts
-	12,  // 11: annal.client.v1.ClientFrame.create:type_name -> annal.client.v1.Create
-	13,  // 12: annal.client.v1.ClientFrame.add:type_name -> annal.client.v1.Add
-	14,  // 13: annal.client.v1.ClientFrame.remove:type_name -> annal.client.v1.Remove
-	15,  // 14: annal.client.v1.ClientFrame.join:type_name -> annal.client.v1.Join
-	16,  // 15: annal.client.v1.ClientFrame.leave:type_name -> annal.client.v1.Leave
-	17,  // 16: annal.client.v1.ClientFrame.send:type_name -> annal.client.v1.Send
-	18,  // 17: annal.client.v1.ClientFrame.revoke:type_name -> annal.client.v1.Revoke
-	19,  // 18: annal.client.v1.ClientFrame.override:type_name -> annal.client.v1.Override
-	20,  // 19: annal.client.v1.ClientFrame.delete:type_name -> annal.client.v1.Delete
-	21,  // 20: annal.client.v1.ClientFrame.mark_read:type_name -> annal.client.v1.MarkRead
-	22,  // 21: annal.client.v1.ClientFrame.set_info:type_name -> annal.client.v1.SetInfo
-	23,  // 22: annal.client.v1.ClientFrame.set_policy:type_name -> annal.client.v1.SetPolicy
-	24,  // 23: annal.client.v1.ClientFrame.set_role:type_name -> annal.client.v1.SetRole
-	25,  // 24: annal.client.v1.ClientFrame.mute:type_name -> annal.client.v1.Mute
-	26,  // 25: annal.client.v1.ClientFrame.dismiss:type_name -> annal.client.v1.Dismiss
-	27,  // 26: annal.client.v1.ClientFrame.ask:type_name -> annal.client.v1.Ask
-	28,  // 27: annal.client.v1.ClientFrame.refuse:type_name -> annal.client.v1.Refuse
-	29,  // 28: annal.client.v1.ClientFrame.invite:type_name -> annal.client.v1.Invite
-	30,  // 29: annal.client.v1.ClientFrame.uninvite:type_name -> annal.client.v1.Uninvite
-	31,  // 30: annal.client.v1.ClientFrame.react:type_name -> annal.client.v1.React
-	32,  // 31: annal.client.v1.ClientFrame.pin:type_name -> annal.client.v1.Pin
-	33,  // 32: annal.client.v1.ClientFrame.mark_delivered:type_name -> annal.client.v1.MarkDelivered
-	34,  // 33: annal.client.v1.ClientFrame.contact:type_name -> annal.client.v1.Contact
-	35,  // 34: annal.client.v1.ClientFrame.report:type_name -> annal.client.v1.Report
-	36,  // 35: annal.client.v1.ClientFrame.hide:type_name -> annal.client.v1.Hide
-	37,  // 36: annal.client.v1.ClientFrame.set_session:type_name -> annal.client.v1.SetSession
-	38,  // 37: annal.client.v1.ClientFrame.set_device:type_name -> annal.client.v1.SetDevice
-	39,  // 38: annal.client.v1.ClientFrame.close_account:type_name -> annal.client.v1.CloseAccount
-	90,  // 39: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
-	91,  // 40: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
-	92,  // 41: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
-	91,  // 42: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
-	93,  // 43: annal.client.v1.Send.content:type_name -> annal.log.v1.Content
-	94,  // 44: annal.client.v1.Send.refs:type_name -> annal.log.v1.Refs
-	93,  // 45: annal.client.v1.Override.content:type_name -> annal.log.v1.Content
-	95,  // 46: annal.client.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
-	96,  // 47: annal.client.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
-	97,  // 48: annal.client.v1.SetRole.role:type_name -> annal.log.v1.Role
-	98,  // 49: annal.client.v1.Contact.step:type_name -> annal.log.v1.ContactStep
-	99,  // 50: annal.client.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
-	100, // 51: annal.client.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
-	41,  // 52: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
-	42,  // 53: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
-	43,  // 54: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
-	44,  // 55: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
-	45,  // 56: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
-	46,  // 57: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
-	53,  // 58: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
-	54,  // 59: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
-	57,  // 60: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
-	58,  // 61: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
-	48,  // 62: annal.client.v1.ServerFrame.info:type_name -> annal.client.v1.SessionInfo
-	49,  // 63: annal.client.v1.ServerFrame.receipts:type_name -> annal.client.v1.ReceiptsPage
-	61,  // 64: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
-	59,  // 65: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
-	60,  // 66: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
-	101, // 67: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
-	90,  // 68: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
-	97,  // 69: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
-	61,  // 70: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
-	99,  // 71: annal.client.v1.SessionState.settings:type_name -> annal.log.v1.SessionSettings
-	102, // 72: annal.client.v1.SessionState.contact:type_name -> annal.log.v1.ContactState
-	90,  // 73: annal.client.v1.SessionInfo.kind:type_name -> annal.log.v1.Kind
-	103, // 74: annal.client.v1.SessionInfo.custom:type_name -> annal.log.v1.CustomField
-	92,  // 75: annal.client.v1.SessionInfo.policy:type_name -> annal.log.v1.Policy
-	102, // 76: annal.client.v1.SessionInfo.contact:type_name -> annal.log.v1.ContactState
-	51,  // 77: annal.client.v1.SessionInfo.requests:type_name -> annal.client.v1.Request
-	52,  // 78: annal.client.v1.SessionInfo.invites:type_name -> annal.client.v1.InviteState
-	50,  // 79: annal.client.v1.ReceiptsPage.receipts:type_name -> annal.client.v1.Receipt
-	47,  // 80: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
-	61,  // 81: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
-	55,  // 82: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
-	97,  // 83: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
-	56,  // 84: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
-	62,  // 85: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
-	63,  // 86: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
-	64,  // 87: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
-	65,  // 88: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
-	66,  // 89: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
-	67,  // 90: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
-	68,  // 91: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
-	69,  // 92: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
-	70,  // 93: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
-	71,  // 94: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
-	72,  // 95: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
-	73,  // 96: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
-	74,  // 97: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
-	75,  // 98: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
-	76,  // 99: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
-	77,  // 100: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
-	78,  // 101: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
-	79,  // 102: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
-	80,  // 103: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
-	81,  // 104: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
-	82,  // 105: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
-	83,  // 106: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
-	84,  // 107: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
-	85,  // 108: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
-	86,  // 109: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
-	87,  // 110: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
-	88,  // 111: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
-	89,  // 112: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
-	90,  // 113: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
-	91,  // 114: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
-	92,  // 115: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
-	102, // 116: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
-	91,  // 117: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
-	93,  // 118: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
-	94,  // 119: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
-	93,  // 120: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
-	95,  // 121: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
-	92,  // 122: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
-	97,  // 123: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
-	98,  // 124: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
-	102, // 125: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
-	99,  // 126: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
-	100, // 127: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
-	128, // [128:128] is the sub-list for method output_type
-	128, // [128:128] is the sub-list for method input_type
-	128, // [128:128] is the sub-list for extension type_name
-	128, // [128:128] is the sub-list for extension extendee
-	0,   // [0:128] is the sub-list for field type_name
+	11,  // 10: annal.client.v1.ClientFrame.receipts:type_name -> annal.client.v1.Receipts
+	10,  // 11: annal.client.v1.ClientFrame.totals:type_name -> annal.client.v1.Totals
+	13,  // 12: annal.client.v1.ClientFrame.create:type_name -> annal.client.v1.Create
+	14,  // 13: annal.client.v1.ClientFrame.add:type_name -> annal.client.v1.Add
+	15,  // 14: annal.client.v1.ClientFrame.remove:type_name -> annal.client.v1.Remove
+	16,  // 15: annal.client.v1.ClientFrame.join:type_name -> annal.client.v1.Join
+	17,  // 16: annal.client.v1.ClientFrame.leave:type_name -> annal.client.v1.Leave
+	18,  // 17: annal.client.v1.ClientFrame.send:type_name -> annal.client.v1.Send
+	19,  // 18: annal.client.v1.ClientFrame.revoke:type_name -> annal.client.v1.Revoke
+	20,  // 19: annal.client.v1.ClientFrame.override:type_name -> annal.client.v1.Override
+	21,  // 20: annal.client.v1.ClientFrame.delete:type_name -> annal.client.v1.Delete
+	22,  // 21: annal.client.v1.ClientFrame.mark_read:type_name -> annal.client.v1.MarkRead
+	23,  // 22: annal.client.v1.ClientFrame.set_info:type_name -> annal.client.v1.SetInfo
+	24,  // 23: annal.client.v1.ClientFrame.set_policy:type_name -> annal.client.v1.SetPolicy
+	25,  // 24: annal.client.v1.ClientFrame.set_role:type_name -> annal.client.v1.SetRole
+	26,  // 25: annal.client.v1.ClientFrame.mute:type_name -> annal.client.v1.Mute
+	27,  // 26: annal.client.v1.ClientFrame.dismiss:type_name -> annal.client.v1.Dismiss
+	28,  // 27: annal.client.v1.ClientFrame.ask:type_name -> annal.client.v1.Ask
+	29,  // 28: annal.client.v1.ClientFrame.refuse:type_name -> annal.client.v1.Refuse
+	30,  // 29: annal.client.v1.ClientFrame.invite:type_name -> annal.client.v1.Invite
+	31,  // 30: annal.client.v1.ClientFrame.uninvite:type_name -> annal.client.v1.Uninvite
+	32,  // 31: annal.client.v1.ClientFrame.react:type_name -> annal.client.v1.React
+	33,  // 32: annal.client.v1.ClientFrame.pin:type_name -> annal.client.v1.Pin
+	34,  // 33: annal.client.v1.ClientFrame.mark_delivered:type_name -> annal.client.v1.MarkDelivered
+	35,  // 34: annal.client.v1.ClientFrame.contact:type_name -> annal.client.v1.Contact
+	36,  // 35: annal.client.v1.ClientFrame.report:type_name -> annal.client.v1.Report
+	37,  // 36: annal.client.v1.ClientFrame.hide:type_name -> annal.client.v1.Hide
+	38,  // 37: annal.client.v1.ClientFrame.set_session:type_name -> annal.client.v1.SetSession
+	39,  // 38: annal.client.v1.ClientFrame.set_device:type_name -> annal.client.v1.SetDevice
+	40,  // 39: annal.client.v1.ClientFrame.close_account:type_name -> annal.client.v1.CloseAccount
+	92,  // 40: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
+	93,  // 41: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
+	94,  // 42: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
+	93,  // 43: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
+	95,  // 44: annal.client.v1.Send.content:type_name -> annal.log.v1.Content
+	96,  // 45: annal.client.v1.Send.refs:type_name -> annal.log.v1.Refs
+	95,  // 46: annal.client.v1.Override.content:type_name -> annal.log.v1.Content
+	97,  // 47: annal.client.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
+	98,  // 48: annal.client.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
+	99,  // 49: annal.client.v1.SetRole.role:type_name -> annal.log.v1.Role
+	100, // 50: annal.client.v1.Contact.step:type_name -> annal.log.v1.ContactStep
+	101, // 51: annal.client.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
+	102, // 52: annal.client.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
+	42,  // 53: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
+	43,  // 54: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
+	44,  // 55: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
+	45,  // 56: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
+	46,  // 57: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
+	47,  // 58: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
+	55,  // 59: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
+	56,  // 60: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
+	59,  // 61: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
+	60,  // 62: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
+	49,  // 63: annal.client.v1.ServerFrame.info:type_name -> annal.client.v1.SessionInfo
+	51,  // 64: annal.client.v1.ServerFrame.receipts:type_name -> annal.client.v1.ReceiptsPage
+	50,  // 65: annal.client.v1.ServerFrame.totals:type_name -> annal.client.v1.UnreadTotals
+	63,  // 66: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
+	61,  // 67: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
+	62,  // 68: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
+	103, // 69: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
+	92,  // 70: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
+	99,  // 71: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
+	63,  // 72: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
+	101, // 73: annal.client.v1.SessionState.settings:type_name -> annal.log.v1.SessionSettings
+	104, // 74: annal.client.v1.SessionState.contact:type_name -> annal.log.v1.ContactState
+	92,  // 75: annal.client.v1.SessionInfo.kind:type_name -> annal.log.v1.Kind
+	105, // 76: annal.client.v1.SessionInfo.custom:type_name -> annal.log.v1.CustomField
+	94,  // 77: annal.client.v1.SessionInfo.policy:type_name -> annal.log.v1.Policy
+	104, // 78: annal.client.v1.SessionInfo.contact:type_name -> annal.log.v1.ContactState
+	53,  // 79: annal.client.v1.SessionInfo.requests:type_name -> annal.client.v1.Request
+	54,  // 80: annal.client.v1.SessionInfo.invites:type_name -> annal.client.v1.InviteState
+	52,  // 81: annal.client.v1.ReceiptsPage.receipts:type_name -> annal.client.v1.Receipt
+	48,  // 82: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
+	63,  // 83: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
+	57,  // 84: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
+	99,  // 85: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
+	58,  // 86: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
+	64,  // 87: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
+	65,  // 88: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
+	66,  // 89: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
+	67,  // 90: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
+	68,  // 91: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
+	69,  // 92: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
+	70,  // 93: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
+	71,  // 94: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
+	72,  // 95: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
+	73,  // 96: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
+	74,  // 97: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
+	75,  // 98: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
+	76,  // 99: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
+	77,  // 100: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
+	78,  // 101: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
+	79,  // 102: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
+	80,  // 103: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
+	81,  // 104: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
+	82,  // 105: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
+	83,  // 106: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
+	84,  // 107: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
+	85,  // 108: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
+	86,  // 109: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
+	87,  // 110: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
+	88,  // 111: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
+	89,  // 112: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
+	90,  // 113: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
+	91,  // 114: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
+	92,  // 115: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
+	93,  // 116: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
+	94,  // 117: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
+	104, // 118: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
+	93,  // 119: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
+	95,  // 120: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
+	96,  // 121: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
+	95,  // 122: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
+	97,  // 123: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
+	94,  // 124: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
+	99,  // 125: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
+	100, // 126: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
+	104, // 127: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
+	101, // 128: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
+	102, // 129: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
+	130, // [130:130] is the sub-list for method output_type
+	130, // [130:130] is the sub-list for method input_type
+	130, // [130:130] is the sub-list for extension type_name
+	130, // [130:130] is the sub-list for extension extendee
+	0,   // [0:130] is the sub-list for field type_name
 }
 
 func init() { file_annal_client_v1_client_proto_init() }
@@ -7723,6 +7893,7 @@ func file_annal_client_v1_client_proto_init() {
 		(*ClientFrame_Typing)(nil),
 		(*ClientFrame_Info)(nil),
 		(*ClientFrame_Receipts)(nil),
+		(*ClientFrame_Totals)(nil),
 		(*ClientFrame_Create)(nil),
 		(*ClientFrame_Add)(nil),
 		(*ClientFrame_Remove)(nil),
@@ -7754,7 +7925,7 @@ func file_annal_client_v1_client_proto_init() {
 	}
 	file_annal_client_v1_client_proto_msgTypes[3].OneofWrappers = []any{}
 	file_annal_client_v1_client_proto_msgTypes[6].OneofWrappers = []any{}
-	file_annal_client_v1_client_proto_msgTypes[40].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[41].OneofWrappers = []any{
 		(*ServerFrame_Error)(nil),
 		(*ServerFrame_Welcome)(nil),
 		(*ServerFrame_Pong)(nil),
@@ -7767,11 +7938,12 @@ func file_annal_client_v1_client_proto_init() {
 		(*ServerFrame_Sessions)(nil),
 		(*ServerFrame_Info)(nil),
 		(*ServerFrame_Receipts)(nil),
+		(*ServerFrame_Totals)(nil),
 		(*ServerFrame_Event)(nil),
 		(*ServerFrame_Notice)(nil),
 		(*ServerFrame_Typing)(nil),
 	}
-	file_annal_client_v1_client_proto_msgTypes[61].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[63].OneofWrappers = []any{
 		(*Event_Created)(nil),
 		(*Event_Added)(nil),
 		(*Event_Removed)(nil),
@@ -7807,7 +7979,7 @@ func file_annal_client_v1_client_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_client_v1_client_proto_rawDesc), len(file_annal_client_v1_client_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   90,
+			NumMessages:   92,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
