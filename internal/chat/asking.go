@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +33,35 @@ var askings = map[string]asking{
 		}
 		return client.Report{Session: c.session, Seq: seq, Reason: why}
 	}},
+	"/hide": {"/hide SEQ…", func(c *Chat, rest string) client.Op {
+		var seqs []uint64
+		for word := range strings.FieldsSeq(rest) {
+			seq, _ := number(word)
+			if seq == 0 {
+				return nil
+			}
+			seqs = append(seqs, seq)
+		}
+		if len(seqs) == 0 {
+			return nil
+		}
+		return client.Hide{Session: c.session, Seqs: seqs}
+	}},
+	"/ask": {"/ask SESSION [TEXT]", func(_ *Chat, rest string) client.Op {
+		session, text, _ := strings.Cut(rest, " ")
+		if session == "" {
+			return nil
+		}
+		return client.Ask{Session: session, Text: strings.TrimSpace(text)}
+	}},
+	"/join": {"/join SESSION [CODE]", func(_ *Chat, rest string) client.Op {
+		session, code, _ := strings.Cut(rest, " ")
+		if session == "" {
+			return nil
+		}
+		return client.Join{Session: session, Invite: strings.TrimSpace(code)}
+	}},
+	"/policy": {policyUsage, policy},
 	"/name": {"/name TEXT", func(c *Chat, rest string) client.Op {
 		return info(c.session, &logv1.InfoChange{Name: &rest})
 	}},
@@ -51,6 +81,13 @@ var askings = map[string]asking{
 			return nil
 		}
 		return client.Remove{Session: c.session, Users: users}
+	}},
+	"/accept": {"/accept USER…", func(c *Chat, rest string) client.Op {
+		users := strings.Fields(rest)
+		if len(users) == 0 {
+			return nil
+		}
+		return client.Add{Session: c.session, Members: members(users)}
 	}},
 	"/refuse": {"/refuse USER…", func(c *Chat, rest string) client.Op {
 		users := strings.Fields(rest)
@@ -95,11 +132,12 @@ func (c *Chat) reply(ctx context.Context, rest string) {
 	c.say(ctx, text, seq)
 }
 
-// say says something, to a message unless that is 0; whom it names by @USER it calls.
+// say says something, to a message unless that is 0; whom it names by @USER it calls, and by @all
+// everybody.
 func (c *Chat) say(ctx context.Context, text string, to uint64) {
 	var opts []client.CommandOption
-	if users := mentions(text); to > 0 || len(users) > 0 {
-		opts = append(opts, client.WithRefs(&logv1.Refs{ReplyTo: to, Mentions: users}))
+	if users, all := mentions(text); to > 0 || len(users) > 0 || all {
+		opts = append(opts, client.WithRefs(&logv1.Refs{ReplyTo: to, Mentions: users, MentionAll: all}))
 	}
 	c.send(ctx, client.Send{Session: c.session, Text: text}, "not sent: "+clean(text), opts...)
 }
@@ -114,14 +152,20 @@ func number(text string) (seq uint64, rest string) {
 	return seq, strings.TrimSpace(rest)
 }
 
-// mentions are the people that a text calls by @USER.
-func mentions(text string) (users []string) {
+// mentions are the people that a text calls by @USER, and whether it calls all.
+func mentions(text string) (users []string, all bool) {
 	for word := range strings.FieldsSeq(text) {
-		if user, ok := strings.CutPrefix(word, "@"); ok && user != "" {
-			users = append(users, strings.TrimRight(user, ",.:;!?"))
+		user, ok := strings.CutPrefix(word, "@")
+		user = strings.TrimRight(user, ",.:;!?")
+		switch {
+		case !ok || user == "":
+		case user == "all":
+			all = true
+		case !slices.Contains(users, user):
+			users = append(users, user)
 		}
 	}
-	return users
+	return users, all
 }
 
 func react(off bool) func(*Chat, string) client.Op {
@@ -150,9 +194,7 @@ func info(session string, change *logv1.InfoChange) client.Op {
 
 func role(c *Chat, rest string) client.Op {
 	user, name, _ := strings.Cut(rest, " ")
-	role, ok := map[string]logv1.Role{
-		"member": logv1.Role_ROLE_MEMBER, "admin": logv1.Role_ROLE_ADMIN, "owner": logv1.Role_ROLE_OWNER,
-	}[strings.TrimSpace(name)]
+	role, ok := roles[strings.TrimSpace(name)]
 	if user == "" || !ok {
 		return nil
 	}
@@ -224,6 +266,7 @@ func (c *Chat) tell(ctx context.Context) {
 	for _, f := range m.GetCustom() {
 		c.screen.Print(fmt.Sprintf("  %s: %s", clean(f.GetName()), clean(f.GetValue())))
 	}
+	c.screen.Print("  policy: " + policyLine(m.GetPolicy()))
 	if pins := m.GetPins(); len(pins) > 0 {
 		c.screen.Print(fmt.Sprintf("  pinned: #%s", strings.Trim(strings.ReplaceAll(fmt.Sprint(pins), " ", ", #"), "[]")))
 	}

@@ -289,7 +289,7 @@ func TestGroupCommands(t *testing.T) {
 	alice := open(t, s, "alice", Place{Group: "friends", With: []string{"bob"}})
 	bob := open(t, s, "bob", Place{Group: "friends"})
 	alice.types("hello @bob, look")
-	bob.sees("#2 alice: hello @bob, look")
+	bob.sees("#2 alice (calls you): hello @bob, look")
 	bob.types("/reply 2 what?", "/react 2 👍", "/report 2 rude")
 	alice.sees("#3 bob (to #2): what?", "#4 * bob 👍 #2", "! bob reported #2: rude")
 	bob.types("/unreact 2 👍")
@@ -326,6 +326,43 @@ func TestGroupCommands(t *testing.T) {
 	bob.sees("! not sent: too late: SESSION_CLOSED")
 	bob.types("/leave")
 	bob.sees("* you are no longer a member here")
+}
+
+// Who asks is let in or not, as the policy says; and what is hidden is hidden from oneself.
+func TestAskingAndPolicy(t *testing.T) {
+	s := clienttest.Serve(t)
+	alice := open(t, s, "alice", Place{Group: "friends", With: []string{"bob"}})
+	bob := open(t, s, "bob", Place{Group: "friends"})
+	session, err := Open(t.Context(), Connect(s.Dial(s.Options("alice"))), Place{Group: "friends"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	carol := open(t, s, "carol", Place{Group: "other"})
+	alice.types("/policy joining=approval history=all receipts=0", "/policy", "/policy joining=maybe", "/policy colour=red")
+	bob.sees("#2 * alice changed the policy: history=all joining=approval limit=10000 receipts=0 revoke=2m0s override=15m0s add=admin write=member")
+	alice.sees("* /policy KEY=VALUE…", "* /policy KEY=VALUE…", "* /policy KEY=VALUE…")
+	carol.types("/ask "+session+" it is me", "/join "+session)
+	carol.sees("* done", "! /join came to nothing: APPROVAL_REQUIRED")
+	alice.sees("#3 * carol asked to be let in: it is me (/accept or /refuse)")
+	bob.sees("#3 * carol asked to be let in (/accept or /refuse)")
+	alice.types("/refuse carol")
+	bob.sees("#4 * alice refused carol")
+	carol.types("/ask " + session)
+	alice.sees("#5 * carol asked to be let in (/accept or /refuse)")
+	alice.types("/accept carol", "welcome @carol, says @bob!", "/policy mention_all=member")
+	bob.sees("#6 * alice added carol", "#7 alice (calls you): welcome @carol, says @bob!", "#8 * alice changed the policy")
+	bob.types("hello @all", "/hide 7", "/hide", "/info")
+	alice.sees("#9 bob (calls all): hello @all")
+	bob.sees("* /hide SEQ…", "policy: history=all joining=approval")
+	if n := bob.count("* done"); n != 1 {
+		t.Errorf("bob is told %d times that something is done, want once", n)
+	}
+	carol.types("/quit")
+	select {
+	case <-carol.done:
+	case <-time.After(patience / 2):
+		t.Error("carol, who asked elsewhere, waits here for what is shown there")
+	}
 }
 
 // after gives the rest of the last line that contains what.

@@ -20,15 +20,19 @@ const help = `  text              say it
   /history          show what came before
   /who              show who is here
   /info             show what the conversation says of itself
-  /reply SEQ TEXT   reply to a message; @USER calls somebody
+  /reply SEQ TEXT   reply to a message; @USER in a text calls somebody, @all everybody
   /react SEQ EMOJI  react to a message, or take it back with /unreact
   /pin SEQ          pin a message, or /unpin it
+  /hide SEQ…        hide messages from yourself, on all your devices
   /report SEQ [WHY] tell the admins of a message
   /name TEXT        give the conversation a name, or a /notice
-  /add USER…        let people in, also who asked; or /refuse USER…
+  /policy KEY=VALUE change what the rules go by; /policy alone says which there are
+  /add USER…        let people in; /accept or /refuse who asked
   /remove USER…     put people out
   /invite [USES] [DURATION]
                     make a code that lets people in
+  /join SESSION [CODE]
+                    come in elsewhere, or /ask SESSION [TEXT] to be let in
   /role USER ROLE   make somebody member, admin or owner
   /mute USER|all DURATION
                     keep somebody from writing, until /unmute USER|all
@@ -138,11 +142,15 @@ func (c *Chat) send(ctx context.Context, op client.Op, otherwise string, opts ..
 			c.screen.Print(fmt.Sprintf("! %s: %v", otherwise, err))
 		case err == nil && a.GetAnswered() != "" && !a.GetDuplicate():
 			c.screen.Print(fmt.Sprintf("* nothing to do: %s", a.GetAnswered()))
+		case err == nil && a.GetSession() != c.session:
+			c.screen.Print("* done") // the event is shown elsewhere
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.unsent--
-		c.acked = max(c.acked, a.GetSeq())
+		if a.GetSession() == c.session { // other sessions' seqs are not shown here
+			c.acked = max(c.acked, a.GetSeq())
+		}
 		c.signal()
 	}, opts...)
 }

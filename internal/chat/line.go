@@ -40,7 +40,7 @@ func what(e *clientv1.Event, me string) string {
 	case *clientv1.Event_Left:
 		return fmt.Sprintf("* %s left", who) + promoted(kind.Left.GetPromoted(), me)
 	case *clientv1.Event_Sent:
-		return sent(who, kind.Sent)
+		return sent(who, me, kind.Sent)
 	case *clientv1.Event_Revoked:
 		return fmt.Sprintf("* %s revoked #%d", who, kind.Revoked.GetTarget())
 	case *clientv1.Event_Overridden:
@@ -51,7 +51,7 @@ func what(e *clientv1.Event, me string) string {
 	return more(e, who, me)
 }
 
-func sent(who string, m *clientv1.Sent) string {
+func sent(who, me string, m *clientv1.Sent) string {
 	switch {
 	case m.GetRevoked() > 0:
 		return fmt.Sprintf("%s: (revoked)", who)
@@ -62,7 +62,7 @@ func sent(who string, m *clientv1.Sent) string {
 	if doing, ok := strings.CutPrefix(text, "/me "); ok {
 		text = fmt.Sprintf("* %s %s", who, doing)
 	} else {
-		text = fmt.Sprintf("%s%s: %s", who, refers(m.GetRefs()), text)
+		text = fmt.Sprintf("%s%s: %s", who, refers(m.GetRefs(), me), text)
 	}
 	if m.GetOverridden() > 0 {
 		text += " (edited)"

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,17 +16,17 @@ func more(e *clientv1.Event, who, me string) string {
 	case *clientv1.Event_InfoSet:
 		return fmt.Sprintf("* %s changed what this says of itself%s", who, changes(kind.InfoSet.GetInfo()))
 	case *clientv1.Event_PolicySet:
-		return fmt.Sprintf("* %s changed the policy", who)
+		return fmt.Sprintf("* %s changed the policy: %s", who, policyLine(kind.PolicySet.GetPolicy()))
 	case *clientv1.Event_RoleSet:
 		m := kind.RoleSet
-		role := strings.ToLower(strings.TrimPrefix(m.GetRole().String(), "ROLE_"))
+		role := word(m.GetRole().String(), "ROLE_")
 		return fmt.Sprintf("* %s made %s %s", who, name(m.GetUser(), me), role)
 	case *clientv1.Event_Muted:
 		return muted(who, me, kind.Muted)
 	case *clientv1.Event_Dismissed:
 		return fmt.Sprintf("* %s closed this for all", who)
 	case *clientv1.Event_Asked:
-		return fmt.Sprintf("* %s asked to be let in%s (/add or /refuse)", who, because(kind.Asked.GetText()))
+		return fmt.Sprintf("* %s asked to be let in%s (/accept or /refuse)", who, because(kind.Asked.GetText()))
 	case *clientv1.Event_Refused:
 		return fmt.Sprintf("* %s refused %s", who, names(kind.Refused.GetUsers(), me))
 	case *clientv1.Event_Invited:
@@ -105,7 +106,7 @@ func contactLine(who string, m *clientv1.ContactChanged) string {
 func said(text string, content *logv1.Content) string {
 	switch c := content.GetKind().(type) {
 	case *logv1.Content_Media:
-		kind := strings.ToLower(strings.TrimPrefix(c.Media.GetKind().String(), "MEDIA_KIND_"))
+		kind := word(c.Media.GetKind().String(), "MEDIA_KIND_")
 		return fmt.Sprintf("[%s %s]%s", kind, clean(c.Media.GetName()+" "+c.Media.GetUrl()), because(c.Media.GetCaption()))
 	case *logv1.Content_Location:
 		return fmt.Sprintf("[place %s]", clean(c.Location.GetName()))
@@ -119,13 +120,23 @@ func said(text string, content *logv1.Content) string {
 	return clean(text)
 }
 
-// refers says what a message refers to.
-func refers(r *logv1.Refs) string {
+// refers says what a message refers to, and that it calls the reader.
+func refers(r *logv1.Refs, me string) string {
+	var all []string
 	switch {
 	case r.GetReplyTo() > 0:
-		return fmt.Sprintf(" (to #%d)", r.GetReplyTo())
+		all = append(all, fmt.Sprintf("to #%d", r.GetReplyTo()))
 	case r.GetThread() > 0:
-		return fmt.Sprintf(" (in thread #%d)", r.GetThread())
+		all = append(all, fmt.Sprintf("in thread #%d", r.GetThread()))
 	}
-	return ""
+	switch {
+	case slices.Contains(r.GetMentions(), me):
+		all = append(all, "calls you")
+	case r.GetMentionAll():
+		all = append(all, "calls all")
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(all, ", ") + ")"
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"annal/pkg/client"
 )
@@ -101,7 +100,7 @@ func (c *Chat) who(ctx context.Context) {
 		return
 	}
 	for _, m := range page.GetMembers() {
-		role := strings.ToLower(strings.TrimPrefix(m.GetRole().String(), "ROLE_"))
+		role := word(m.GetRole().String(), "ROLE_")
 		c.screen.Print(fmt.Sprintf("  %s, %s since #%d", name(m.GetUser(), c.me), role, m.GetJoined()))
 	}
 	if more := int(page.GetTotal()) - len(page.GetMembers()); more > 0 {
