@@ -359,7 +359,10 @@ func TestAskingAndPolicy(t *testing.T) {
 	}
 	carol.types("/quit")
 	select {
-	case <-carol.done:
+	case err := <-carol.done:
+		if err != nil {
+			t.Errorf("carol's chat ends with %v", err)
+		}
 	case <-time.After(patience / 2):
 		t.Error("carol, who asked elsewhere, waits here for what is shown there")
 	}
