@@ -305,7 +305,7 @@ func TestGroupCommands(t *testing.T) {
 	bob.types("may I?")
 	bob.sees("! not sent: may I?: MUTED")
 	alice.types("/unmute bob", "/role bob admin", "/role bob king")
-	bob.sees("#10 * alice lets you write again", "#11 * alice made you admin")
+	bob.sees("#10 * alice let you write again", "#11 * alice made you admin")
 	alice.sees("* /role USER member|admin|owner")
 	bob.types("/info", "/invite 1 1h", "/dismiss")
 	bob.sees("  name: best friends", "  notice: be kind", "  pinned: #2", "* who has this may come in: annal chat --session", "! /dismiss came to nothing: NOT_ALLOWED")
@@ -343,12 +343,12 @@ func TestAskingAndPolicy(t *testing.T) {
 	alice.sees("* /policy KEY=VALUE…", "* /policy KEY=VALUE…", "* /policy KEY=VALUE…")
 	carol.types("/ask "+session+" it is me", "/join "+session)
 	carol.sees("* done", "! /join came to nothing: APPROVAL_REQUIRED")
-	alice.sees("#3 * carol asks to be let in: it is me (/accept or /refuse)")
-	bob.sees("#3 * carol asks to be let in (/accept or /refuse)")
+	alice.sees("#3 * carol asked to be let in: it is me (/accept or /refuse)")
+	bob.sees("#3 * carol asked to be let in (/accept or /refuse)")
 	alice.types("/refuse carol")
 	bob.sees("#4 * alice refused carol")
 	carol.types("/ask " + session)
-	alice.sees("#5 * carol asks to be let in (/accept or /refuse)")
+	alice.sees("#5 * carol asked to be let in (/accept or /refuse)")
 	alice.types("/accept carol", "welcome @carol, says @bob!", "/policy mention_all=member")
 	bob.sees("#6 * alice added carol", "#7 alice (calls you): welcome @carol, says @bob!", "#8 * alice changed the policy")
 	bob.types("hello @all", "/hide 7", "/hide", "/info")
@@ -359,7 +359,10 @@ func TestAskingAndPolicy(t *testing.T) {
 	}
 	carol.types("/quit")
 	select {
-	case <-carol.done:
+	case err := <-carol.done:
+		if err != nil {
+			t.Errorf("carol's chat ends with %v", err)
+		}
 	case <-time.After(patience / 2):
 		t.Error("carol, who asked elsewhere, waits here for what is shown there")
 	}
@@ -385,12 +388,12 @@ func TestContacts(t *testing.T) {
 	alice.types("hello")
 	bob.sees("#2 alice: hello")
 	bob.types("/contact block")
-	alice.sees("#3 * bob blocks the other")
+	alice.sees("#3 * bob blocked the other")
 	alice.types("why?")
 	alice.sees("! not sent: why?: BLOCKED")
 	bob.types("/contact unblock", "/contact hug")
 	bob.sees("* /contact ask|accept|refuse|remove|block|unblock")
-	alice.sees("#4 * bob blocks the other no more")
+	alice.sees("#4 * bob unblocked the other")
 	alice.types("thanks")
 	bob.sees("#5 alice: thanks")
 }

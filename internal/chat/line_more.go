@@ -26,7 +26,7 @@ func more(e *clientv1.Event, who, me string) string {
 	case *clientv1.Event_Dismissed:
 		return fmt.Sprintf("* %s closed this for all", who)
 	case *clientv1.Event_Asked:
-		return fmt.Sprintf("* %s asks to be let in%s (/accept or /refuse)", who, because(kind.Asked.GetText()))
+		return fmt.Sprintf("* %s asked to be let in%s (/accept or /refuse)", who, because(kind.Asked.GetText()))
 	case *clientv1.Event_Refused:
 		return fmt.Sprintf("* %s refused %s", who, names(kind.Refused.GetUsers(), me))
 	case *clientv1.Event_Invited:
@@ -88,16 +88,16 @@ func muted(who, me string, m *clientv1.Muted) string {
 		whom = names(m.GetUsers(), me)
 	}
 	if m.GetUntilMs() == 0 {
-		return fmt.Sprintf("* %s lets %s write again", who, whom)
+		return fmt.Sprintf("* %s let %s write again", who, whom)
 	}
 	return fmt.Sprintf("* %s muted %s until %s", who, whom, time.UnixMilli(m.GetUntilMs()).UTC().Format("2006-01-02 15:04:05 MST"))
 }
 
 func contactLine(who string, m *clientv1.ContactChanged) string {
 	did := map[logv1.ContactStep]string{
-		logv1.ContactStep_CONTACT_STEP_ASK: "asks to be contacts", logv1.ContactStep_CONTACT_STEP_ACCEPT: "accepts to be contacts",
-		logv1.ContactStep_CONTACT_STEP_REFUSE: "refuses to be contacts", logv1.ContactStep_CONTACT_STEP_REMOVE: "ended being contacts",
-		logv1.ContactStep_CONTACT_STEP_BLOCK: "blocks the other", logv1.ContactStep_CONTACT_STEP_UNBLOCK: "blocks the other no more",
+		logv1.ContactStep_CONTACT_STEP_ASK: "asked to be contacts", logv1.ContactStep_CONTACT_STEP_ACCEPT: "accepted to be contacts",
+		logv1.ContactStep_CONTACT_STEP_REFUSE: "refused to be contacts", logv1.ContactStep_CONTACT_STEP_REMOVE: "ended being contacts",
+		logv1.ContactStep_CONTACT_STEP_BLOCK: "blocked the other", logv1.ContactStep_CONTACT_STEP_UNBLOCK: "unblocked the other",
 	}[m.GetStep()]
 	return fmt.Sprintf("* %s %s%s", who, did, because(m.GetText()))
 }

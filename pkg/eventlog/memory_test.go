@@ -98,14 +98,15 @@ func TestMemoryExpel(t *testing.T) {
 		defer m.Close()
 		a, _ := m.Join(t.Context(), "g", eventlog.Events, "a")
 		ctx, stop := context.WithCancel(t.Context())
-		var claims countClaims
+		claims := &slowLoss{let: make(chan struct{})} // it joins anew once it has heard of the loss
 		ended := make(chan error, 1)
-		go func() { ended <- a.Run(ctx, &claims) }()
+		go func() { ended <- a.Run(ctx, claims) }()
 		synctest.Wait()
 		m.Expel("g", eventlog.Events, "a")
 		if err := a.Commit(t.Context(), 0, 1, ""); err == nil {
 			t.Error("an expelled member committed before it joined anew")
 		}
+		close(claims.let)
 		synctest.Wait()
 		if err := a.Commit(t.Context(), 0, 1, ""); err != nil || claims.Load() != 4 {
 			t.Errorf("after joining anew it has %d partitions of 4, commit: %v", claims.Load(), err)
@@ -117,7 +118,7 @@ func TestMemoryExpel(t *testing.T) {
 	})
 }
 
-// slowLoss holds one partition or none, and hears of a loss for as long as let says.
+// slowLoss hears of a loss for as long as let says.
 type slowLoss struct {
 	countClaims
 	let chan struct{}

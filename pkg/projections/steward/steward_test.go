@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"reflect"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,7 +24,8 @@ type view struct {
 	closed map[events.UserID]bool
 	parts  map[events.SessionID]map[events.UserID]steward.Part
 	// asked counts questions after the heads; broken fails the first so many.
-	asked, broken int
+	asked  int
+	broken atomic.Int32
 	// looked is called before the heads are told.
 	looked func(*view)
 }
@@ -42,8 +44,7 @@ func (v *view) Reached(_ context.Context, seqs map[events.SessionID]events.Seq) 
 }
 
 func (v *view) Closed(_ context.Context, u events.UserID) (bool, error) {
-	if v.broken > 0 {
-		v.broken--
+	if v.broken.Add(-1) >= 0 {
 		return false, errors.New("away")
 	}
 	return v.closed[u], nil
@@ -143,7 +144,8 @@ func TestClosedAccountsAreLetOut(t *testing.T) {
 	}
 
 	// Let in later: out again, and nobody else. The account can't be asked about at first.
-	v.parts["g_later"], v.broken = later, 1
+	v.parts["g_later"] = later
+	v.broken.Store(1)
 	added := accepted("g_later", "bob", 5, events.Added{Members: []events.NewMember{{User: "ann"}, {User: "bob"}}})
 	if err := s.Handle(t.Context(), 0, []follow.Outcome{added}); err == nil {
 		t.Error("no error of a view that is away")
