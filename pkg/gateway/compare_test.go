@@ -217,3 +217,35 @@ func TestComparesManySessions(t *testing.T) {
 		}
 	})
 }
+
+// Notices may have been missed: everybody syncs, and not all at once.
+func TestUsersAreToldOneByOne(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		const n = 100
+		var clients []*client
+		for i := range n {
+			clients = append(clients, b.hello(events.UserID(fmt.Sprint("u", i))))
+		}
+		told := func() (told int) {
+			for _, c := range clients {
+				for _, f := range c.take() {
+					if m := f.GetNotice(); m != nil && m.GetSession() == "" {
+						told++
+					}
+				}
+			}
+			return told
+		}
+		pass(time.Second)
+		told()
+		b.gw.Resubscribed()
+		pass(40 * time.Millisecond)
+		if some := told(); some < 30 || some > 50 {
+			b.t.Errorf("after 40 ms %d of %d are told, want one each ms", some, n)
+		}
+		pass(80 * time.Millisecond)
+		if rest := told(); rest < 50 || rest > 70 {
+			b.t.Errorf("in the end %d more are told, want the rest", rest)
+		}
+	})
+}

@@ -84,11 +84,13 @@ type Gateway struct {
 	writing *writing
 
 	// ctx is the gateway's life, given by Run.
-	ctx      context.Context
-	cancel   context.CancelFunc
-	mu       sync.Mutex
-	conns    map[*Conn]struct{}
-	users    *channels[events.UserID, *audience]
+	ctx    context.Context
+	cancel context.CancelFunc
+	mu     sync.Mutex
+	conns  map[*Conn]struct{}
+	users  *channels[events.UserID, *audience]
+	// missed has a token while users are to be told to sync again.
+	missed   chan struct{}
 	stopping bool
 	empty    chan struct{} // closed when stopping and no connection is left
 	serial   atomic.Uint64
@@ -107,7 +109,7 @@ func New(c Config, p Ports) (*Gateway, error) {
 		config: c, ports: p, log: p.Logger.With("role", "gateway"), ctx: ctx, cancel: cancel,
 		conns: map[*Conn]struct{}{}, empty: make(chan struct{}),
 	}
-	g.users = newUsers(g)
+	g.users, g.missed = newUsers(g), make(chan struct{}, 1)
 	g.hub = newHub(g)
 	g.wait = newWaiting(g)
 	g.writing = &writing{maxCommands: c.MaxWriting, maxBytes: c.MaxWritingBytes, log: g.log, now: p.Now, waiting: p.Metrics.writing}
@@ -125,6 +127,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	background.Go(func() { fed <- g.ports.Feed.Run(g.ctx, g) })
 	background.Go(func() { g.hub.run(g.ctx) })
 	background.Go(func() { g.hub.watch(g.ctx) })
+	background.Go(g.tellEach)
 	defer background.Wait()
 	defer g.cancel()
 	g.fed.Store(true)
@@ -149,8 +152,8 @@ const (
 	drainTime = 2 * time.Second
 	// leaveTime is how long connections told to go elsewhere are awaited.
 	leaveTime = 2 * time.Second
-	// Stopping, connections are told to go elsewhere one by one, so that they don't come
-	// back to the others all at once: spreadEach apart, within spreadMost in all.
+	// Connections that are told to go elsewhere, or to sync again, are told one by one, so that
+	// they don't come all at once: spreadEach apart, within spreadMost in all.
 	spreadEach = time.Millisecond
 	spreadMost = 5 * time.Second
 )
@@ -180,17 +183,27 @@ func (g *Gateway) stop() {
 
 // spread sends away, little by little, those who await no outcome at the time.
 func (g *Gateway) spread() {
-	all := g.connections()
+	oneByOne(context.Background(), g.connections(), func(c *Conn) {
+		if c.inFlight.Load() == 0 {
+			c.close(events.CodeGoingAway, "")
+		}
+	})
+}
+
+// oneByOne calls f with all, spreadEach apart and within spreadMost, until ctx ends.
+func oneByOne[T any](ctx context.Context, all []T, f func(T)) {
 	each := min(spreadEach, spreadMost/time.Duration(max(len(all), 1)))
 	began := time.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for i, c := range all {
+	for i, one := range all {
 		// One wait makes up for those that took too long.
 		timer.Reset(time.Duration(i)*each - time.Since(began))
-		<-timer.C
-		if c.inFlight.Load() == 0 {
-			c.close(events.CodeGoingAway, "")
+		select {
+		case <-timer.C:
+			f(one)
+		case <-ctx.Done():
+			return
 		}
 	}
 }

@@ -66,10 +66,24 @@ func (g *Gateway) User(u events.UserID, values [][]byte) {
 	}
 }
 
-// tellUsers tells everybody that notices may have been missed: sync again.
+// tellUsers has everybody told that notices may have been missed: sync again.
 func (g *Gateway) tellUsers() {
-	for _, a := range g.users.all() {
-		a.tell(&clientv1.Notice{})
+	select {
+	case g.missed <- struct{}{}:
+	default: // everybody is to be told already
+	}
+}
+
+// tellEach tells users to sync again, one by one, whenever tellUsers asks for it: a sync reads all
+// of a user's sessions.
+func (g *Gateway) tellEach() {
+	for {
+		select {
+		case <-g.missed:
+			oneByOne(g.ctx, g.users.all(), func(a *audience) { a.tell(&clientv1.Notice{}) })
+		case <-g.ctx.Done():
+			return
+		}
 	}
 }
 
