@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -68,6 +69,31 @@ func TestKafkaStartFailureSaysWhy(t *testing.T) {
 	}
 }
 
+func TestPortIsHeld(t *testing.T) {
+	var p ports
+	port, err := p.choose()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := hold(port); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("chosen twice: %v", err)
+	}
+	engine, err := net.Listen("tcp", hostport(port))
+	if err != nil {
+		t.Fatalf("the engine can't listen: %v", err)
+	}
+	if err := errors.Join(engine.Close(), p.release()); err != nil {
+		t.Error(err)
+	}
+	again, err := hold(port)
+	if err != nil {
+		t.Fatalf("not given back: %v", err)
+	}
+	if err := again.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestRedis(t *testing.T) {
 	r, err := StartRedis(testContext(t), RedisOptions{})
 	if err != nil {
@@ -81,6 +107,9 @@ func TestRedis(t *testing.T) {
 	r.Kill()
 	if _, err := net.Dial("tcp", addr); err == nil {
 		t.Error("something still listens after Kill")
+	}
+	if _, err := hold(r.port); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("another could take its port while it is down: %v", err)
 	}
 	if err := r.Restart(testContext(t)); err != nil {
 		t.Fatal(err)

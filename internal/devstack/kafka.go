@@ -48,6 +48,7 @@ type Kafka struct {
 	dir            string
 	temporary      bool
 	lock           *os.File
+	ports          ports
 	port           int
 	controllerPort int
 	proxy          *Proxy // nil unless proxied; it leads to inner
@@ -93,30 +94,24 @@ func placeKafka(opts KafkaOptions, node int, clusterID string) (*Kafka, error) {
 }
 
 func (k *Kafka) choosePorts() (err error) {
-	if k.port, k.controllerPort = k.opts.Port, 0; k.port == 0 {
-		if k.port, err = freePort(); err != nil {
+	if err := errors.Join(closeAll(k.proxy), k.ports.release()); err != nil { // of an attempt before
+		return err
+	}
+	if k.port = k.opts.Port; k.port == 0 {
+		if k.port, err = k.ports.choose(); err != nil {
 			return err
 		}
 	}
-	for k.controllerPort == 0 || k.controllerPort == k.port {
-		if k.controllerPort, err = freePort(); err != nil {
-			return err
-		}
+	if k.controllerPort, err = k.ports.choose(); err != nil {
+		return err
 	}
 	if !k.opts.Proxied {
 		return nil
 	}
-	outside := 0
-	for outside == 0 || outside == k.port || outside == k.controllerPort {
-		if outside, err = freePort(); err != nil {
-			return err
-		}
-	}
-	if err := closeAll(k.proxy); err != nil { // of an attempt before
+	if k.inner, err = k.ports.choose(); err != nil {
 		return err
 	}
-	k.inner = outside
-	k.proxy, err = StartProxy(hostport(outside))
+	k.proxy, err = StartProxy(hostport(k.inner))
 	return err
 }
 
@@ -161,7 +156,7 @@ func (k *Kafka) release() error {
 	if k.lock == nil {
 		return nil
 	}
-	err := errors.Join(k.lock.Close(), closeAll(k.proxy))
+	err := errors.Join(k.lock.Close(), closeAll(k.proxy), k.ports.release())
 	k.lock = nil
 	if k.temporary {
 		err = errors.Join(err, os.RemoveAll(k.dir))

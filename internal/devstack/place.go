@@ -17,22 +17,58 @@ var ErrEngineMissing = errors.New("engine missing, run make engines")
 
 const loopback = "127.0.0.1"
 
-// freePort returns a port nobody listens on just now. Ports come from below the range that the kernel hands out to
-// outgoing connections, so that only another devstack could take one before its engine binds it; starters retry.
-func freePort() (int, error) {
+// ports are those of loopback that an engine listens on. Each stays the engine's own from the choice to release, while
+// the engine is down too: another test process that took it then would keep the engine from coming back.
+type ports struct{ held []*os.File }
+
+// choose takes one more port. Ports come from below the range that the kernel hands out to outgoing connections.
+func (p *ports) choose() (int, error) {
 	const low, high, attempts = 20000, 32000, 100
 	for range attempts {
 		port := low + rand.IntN(high-low)
-		l, err := net.Listen("tcp", hostport(port))
-		if err != nil {
+		f, err := hold(port)
+		if errors.Is(err, syscall.EADDRINUSE) {
 			continue
 		}
-		if err := l.Close(); err != nil {
-			return 0, fmt.Errorf("devstack: probe port %d: %w", port, err)
+		if err != nil {
+			return 0, fmt.Errorf("devstack: hold port %d: %w", port, err)
 		}
+		p.held = append(p.held, f)
 		return port, nil
 	}
 	return 0, fmt.Errorf("devstack: no free port among %d tried between %d and %d", attempts, low, high)
+}
+
+func (p *ports) release() error {
+	var errs []error
+	for _, f := range p.held {
+		errs = append(errs, f.Close())
+	}
+	p.held = nil
+	return errors.Join(errs...)
+}
+
+// hold binds a socket to port and never listens on it. The bind fails when anybody has the port, bound or listening,
+// as it doesn't ask to share. Sharing is allowed afterwards, so that an engine, which asks for it as servers do,
+// can listen there.
+func hold(port int) (*os.File, error) {
+	syscall.ForkLock.RLock()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		syscall.CloseOnExec(fd)
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	f := os.NewFile(uintptr(fd), hostport(port))
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return nil, errors.Join(os.NewSyscallError("bind", err), f.Close())
+	}
+	if err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
+		return nil, errors.Join(os.NewSyscallError("setsockopt", err), f.Close())
+	}
+	return f, nil
 }
 
 func hostport(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }

@@ -12,6 +12,7 @@ import (
 // Proxy is a way to an engine that can be broken: it listens on loopback and passes on what comes, both ways. All its
 // methods may be called while connections are open.
 type Proxy struct {
+	ports   ports
 	addr    string
 	running sync.WaitGroup
 
@@ -29,15 +30,16 @@ type Proxy struct {
 
 // StartProxy starts one that leads to host:port to. Nothing needs to listen there yet.
 func StartProxy(to string) (*Proxy, error) {
-	port, err := freePort()
+	p := &Proxy{to: to, open: map[*proxied]struct{}{}}
+	port, err := p.ports.choose()
 	if err != nil {
 		return nil, err
 	}
 	l, err := net.Listen("tcp", hostport(port))
 	if err != nil {
-		return nil, fmt.Errorf("devstack: proxy: %w", err)
+		return nil, errors.Join(fmt.Errorf("devstack: proxy: %w", err), p.ports.release())
 	}
-	p := &Proxy{addr: l.Addr().String(), to: to, listener: l, open: map[*proxied]struct{}{}}
+	p.addr, p.listener = l.Addr().String(), l
 	p.running.Go(func() { p.accept(l) })
 	return p, nil
 }
@@ -138,7 +140,7 @@ func (p *Proxy) Lost() int {
 
 // Close ends the connections and stops listening. A second Close does nothing.
 func (p *Proxy) Close() error {
-	err := p.Refuse()
+	err := errors.Join(p.Refuse(), p.ports.release())
 	p.running.Wait()
 	return err
 }

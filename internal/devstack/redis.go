@@ -27,6 +27,7 @@ type Redis struct {
 	opts      RedisOptions
 	dir       string
 	temporary bool
+	ports     ports
 	port      int
 	proc      *child // nil while stopped
 }
@@ -41,14 +42,17 @@ func StartRedis(ctx context.Context, opts RedisOptions) (*Redis, error) {
 	r := &Redis{opts: opts, dir: dir, temporary: temporary, port: opts.Port}
 	err = withFreePorts(ctx, opts.Port != 0, func() (err error) {
 		if opts.Port == 0 {
-			if r.port, err = freePort(); err != nil {
+			if err := r.ports.release(); err != nil { // of an attempt before
+				return err
+			}
+			if r.port, err = r.ports.choose(); err != nil {
 				return err
 			}
 		}
 		return r.start(ctx)
 	})
 	if err != nil {
-		return nil, errors.Join(err, r.removeTemporary())
+		return nil, errors.Join(err, r.release())
 	}
 	return r, nil
 }
@@ -60,11 +64,11 @@ func (r *Redis) Addr() string { return hostport(r.port) }
 // Stopping a stopped one does nothing.
 func (r *Redis) Stop() error {
 	if r.proc == nil {
-		return r.removeTemporary()
+		return r.release()
 	}
 	err := r.proc.stop(10 * time.Second)
 	r.proc = nil
-	return errors.Join(err, r.removeTemporary())
+	return errors.Join(err, r.release())
 }
 
 // Kill ends it by SIGKILL, as a power cut would, and keeps its directory for Restart.
@@ -81,11 +85,12 @@ func (r *Redis) Restart(ctx context.Context) error {
 	return r.start(ctx)
 }
 
-func (r *Redis) removeTemporary() error {
-	if !r.temporary {
-		return nil
+func (r *Redis) release() error {
+	err := r.ports.release()
+	if r.temporary {
+		err = errors.Join(err, os.RemoveAll(r.dir))
 	}
-	return os.RemoveAll(r.dir)
+	return err
 }
 
 func (r *Redis) start(ctx context.Context) error {

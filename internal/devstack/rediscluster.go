@@ -40,14 +40,19 @@ func StartRedisCluster(ctx context.Context) (*RedisCluster, error) {
 // startNode starts a server that is no part of a cluster yet.
 func startNode(ctx context.Context) (node *Redis, err error) {
 	err = withFreePorts(ctx, false, func() error {
-		bus, err := freePort()
+		var bus ports
+		port, err := bus.choose()
 		if err != nil {
 			return err
 		}
 		node, err = StartRedis(ctx, RedisOptions{Args: []string{
-			"--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "5000", "--cluster-port", strconv.Itoa(bus),
+			"--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "5000", "--cluster-port", strconv.Itoa(port),
 		}})
-		return err
+		if err != nil {
+			return errors.Join(err, bus.release())
+		}
+		node.ports.held = append(node.ports.held, bus.held...)
+		return nil
 	})
 	return node, err
 }
