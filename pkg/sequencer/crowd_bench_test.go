@@ -81,9 +81,7 @@ func (c *crowd) do(u events.UserID, op events.Op) (took time.Duration, bytes int
 	}
 	c.command++
 	c.count(a.Record)
-	switch op.(type) {
-	case events.MarkRead:
-	default:
+	if _, marker := op.(events.MarkRead); !marker {
 		c.seq++
 	}
 	return took, len(a.Record.Value)
