@@ -124,7 +124,7 @@ func add(rule *events.Reader, rec *eventlog.Record, sessions map[events.SessionI
 	}
 	s := sessions[o.Session]
 	if s == nil {
-		s = newSession(o.Session)
+		s = NewSession(o.Session)
 	}
 	s.Add(o, rec.Value)
 	if s.Head.Seq != 0 || len(s.Faults) > 0 {

@@ -38,7 +38,8 @@ type Message struct {
 	refs events.Refs
 }
 
-func newSession(id events.SessionID) *Session {
+// NewSession is a session of which nothing was said yet.
+func NewSession(id events.SessionID) *Session {
 	return &Session{
 		ID: id, Members: map[events.UserID]*events.Member{}, Timeline: map[events.Seq][]byte{},
 		Messages: map[events.Seq]*Message{}, about: map[events.Seq]*Message{}, gone: map[events.Index]bool{},

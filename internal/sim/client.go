@@ -203,7 +203,7 @@ func (c *client) connect(now time.Time) {
 	if l == nil {
 		return
 	}
-	if c.sock = c.dial(l); c.sock == nil {
+	if c.sock = c.w.dial(c.user, c.poke, l); c.sock == nil {
 		return
 	}
 	hello := &clientv1.Hello{Token: c.token, Device: "d", ClientVersion: "1"}

@@ -16,7 +16,10 @@ const queueBound = 64
 
 // socket is a client's connection to a life of a gateway.
 type socket struct {
-	c    *client
+	w    *World
+	user events.UserID
+	// poke tells the client that something came.
+	poke func()
 	life *life
 	conn *gateway.Conn
 
@@ -39,12 +42,12 @@ var _ gateway.Transport = (*socket)(nil)
 func (s *socket) Codec() protocol.Codec { return protocol.JSONCodec }
 
 // dial connects; nil when the gateway takes nobody.
-func (c *client) dial(l *life) *socket {
-	s := &socket{c: c, life: l, wake: make(chan struct{}, 1), room: make(chan struct{}), over: make(chan struct{})}
+func (w *World) dial(user events.UserID, poke func(), l *life) *socket {
+	s := &socket{w: w, user: user, poke: poke, life: l, wake: make(chan struct{}, 1), room: make(chan struct{}), over: make(chan struct{})}
 	if s.conn = l.gw.Connect(s); s.conn == nil {
 		return nil
 	}
-	c.w.running.Go(s.serve)
+	w.running.Go(s.serve)
 	return s
 }
 
@@ -75,10 +78,13 @@ func (s *socket) serve() {
 }
 
 // say sends a frame of the client's.
-func (s *socket) say(frame *clientv1.ClientFrame) {
+func (s *socket) say(frame *clientv1.ClientFrame) { s.sayRaw(protocol.AppendClientJSON(nil, frame)) }
+
+// sayRaw sends bytes that may be no frame.
+func (s *socket) sayRaw(data []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.in = append(s.in, protocol.AppendClientJSON(nil, frame))
+	s.in = append(s.in, data)
 	select {
 	case s.wake <- struct{}{}:
 	default:
@@ -94,6 +100,13 @@ func (s *socket) take() (frames []*clientv1.ServerFrame, ended bool) {
 	close(s.room)
 	s.room = make(chan struct{})
 	return frames, s.code != "" || s.life.link.isDead()
+}
+
+// closedWith is the code with which the gateway closed it, empty if it did not.
+func (s *socket) closedWith() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return string(s.code)
 }
 
 // hangUp is the client's end of it; the gateway hears of it later.
@@ -122,11 +135,11 @@ func (s *socket) end() {
 func (s *socket) Send(frame []byte) bool {
 	m, err := protocol.ParseServerJSON(frame)
 	if err != nil {
-		s.c.w.violate("a gateway sends what cannot be read: %v", err)
+		s.w.violate("a gateway sends what cannot be read: %v", err)
 		return true
 	}
 	if ack := m.GetAck(); ack != nil && !s.life.link.isDead() {
-		s.c.w.checkReadable(ack)
+		s.w.checkReadable(ack)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,13 +147,13 @@ func (s *socket) Send(frame []byte) bool {
 	case s.broken || s.life.link.isDead():
 		return true
 	case s.code != "":
-		s.c.w.violate("%s: a frame after close with %s", s.c.user, s.code)
+		s.w.violate("%s: a frame after close with %s", s.user, s.code)
 		return true
 	case len(s.out) >= queueBound:
 		return false
 	}
 	s.out = append(s.out, m)
-	s.c.poke()
+	s.poke()
 	return true
 }
 
@@ -181,7 +194,7 @@ func (s *socket) Close(code events.Code) {
 	if code == events.CodeTooSlow {
 		s.out = nil
 	}
-	s.c.poke()
+	s.poke()
 	time.AfterFunc(time.Millisecond, s.end)
 }
 

@@ -55,16 +55,7 @@ func newWorld(seed uint64, plant Plant, verbose bool) (*World, error) {
 	if plant.Odds != nil {
 		plant.Odds(&w.odds)
 	}
-	w.partitions = int32(1 + d.n(3))
-	w.logger = slog.New(slog.DiscardHandler)
-	if verbose {
-		w.logger = slog.New(slog.NewTextHandler(tracer{w}, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	}
-	w.log = eventlog.NewMemory(eventlog.MemoryOptions{
-		Partitions: w.partitions, SessionTimeout: sessionTimeout,
-		Now: func() events.Millis { return events.Millis(time.Now().UnixMilli()) },
-	})
-	w.hot = NewHot(w.partitions, pick(d, []int{12, 1000, 1000, 1000}))
+	w.openEngines(int32(1+d.n(3)), pick(d, []int{12, 1000, 1000, 1000}))
 	w.sequencers = w.processes("seq", 2+d.n(2), openSequencer)
 	w.projectors = w.processes("hot", 2+d.n(2), openHot)
 	w.gateways = w.processes("gw", 2, openGateway)
@@ -79,6 +70,20 @@ func newWorld(seed uint64, plant Plant, verbose bool) (*World, error) {
 		w.clients = append(w.clients, c)
 	}
 	return w, nil
+}
+
+// openEngines makes the log and the store, empty.
+func (w *World) openEngines(partitions int32, window int) {
+	w.partitions = partitions
+	w.logger = slog.New(slog.DiscardHandler)
+	if w.verbose {
+		w.logger = slog.New(slog.NewTextHandler(tracer{w}, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	}
+	w.log = eventlog.NewMemory(eventlog.MemoryOptions{
+		Partitions: partitions, SessionTimeout: sessionTimeout,
+		Now: func() events.Millis { return events.Millis(time.Now().UnixMilli()) },
+	})
+	w.hot = NewHot(partitions, window)
 }
 
 func (w *World) processes(name string, n int, open func(*process, *life) (func(context.Context) error, error)) []*process {

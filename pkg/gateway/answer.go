@@ -5,9 +5,9 @@ import (
 	"annal/pkg/events"
 )
 
-// answerFrame is what a client hears of its command's outcome: an ack when it was
+// AnswerOf is what a client hears of its command's outcome: an ack when it was
 // accepted or had no effect of its own, else an error. A repeat gets what the first got.
-func answerFrame(id string, o *events.Outcome) *clientv1.ServerFrame {
+func AnswerOf(id string, o *events.Outcome) *clientv1.ServerFrame {
 	switch r := o.Result.(type) {
 	case events.Accepted:
 		ack := &clientv1.Ack{Session: string(o.Session), Seq: uint64(r.Seq), MessageId: o.ID.String(), TimeMs: int64(o.Time)}

@@ -83,21 +83,28 @@ func (g *Gateway) Answers(values [][]byte) {
 	}
 }
 
-// build makes the command of a frame.
+// build makes the command of a frame that came in on the connection.
 func (c *Conn) build(frame *clientv1.ClientFrame) (events.Command, *events.Error) {
 	user, err := c.actingUser(frame)
 	if err != nil {
 		return events.Command{}, err
 	}
-	cmd := events.Command{
-		Actor: c.actor(user), ClientID: frame.GetClientId(), Client: c.context(), Origin: events.Millis(frame.GetOriginTimeMs()),
-	}
+	cmd, err := CommandOf(frame, c.actor(user), c.gw.config.Policies)
+	cmd.Client = c.context()
+	return cmd, err
+}
+
+// CommandOf makes the command of a frame: what a gateway puts into the log for an actor. A create is completed from
+// the policies by kind. It checks what the log need not know of, such as who may say when something was said; the rest is
+// events.Command.Validate's and the rules'.
+func CommandOf(frame *clientv1.ClientFrame, actor events.Actor, policies map[events.Kind]events.Policy) (events.Command, *events.Error) {
+	cmd := events.Command{Actor: actor, ClientID: frame.GetClientId(), Origin: events.Millis(frame.GetOriginTimeMs())}
 	if cmd.Origin != 0 && cmd.Actor.Service == "" {
 		return events.Command{}, events.Errorf(events.CodeServiceTokenRequired, "origin_time_ms needs a service token")
 	}
 	switch op := frame.GetOp().(type) {
 	case *clientv1.ClientFrame_Create:
-		return c.buildCreate(cmd, op.Create)
+		return buildCreate(cmd, op.Create, policies)
 	case *clientv1.ClientFrame_Add:
 		cmd.Session, cmd.Op = events.SessionID(op.Add.GetSession()), events.Add{Members: newMembers(op.Add.GetMembers())}
 	case *clientv1.ClientFrame_Remove:
@@ -211,7 +218,7 @@ func codeHash(code string) events.Hash {
 	return sha256.Sum256([]byte(code))
 }
 
-func (c *Conn) buildCreate(cmd events.Command, m *clientv1.Create) (events.Command, *events.Error) {
+func buildCreate(cmd events.Command, m *clientv1.Create, policies map[events.Kind]events.Policy) (events.Command, *events.Error) {
 	if m.GetBase() != 0 && cmd.Actor.Service == "" {
 		return events.Command{}, events.Errorf(events.CodeServiceTokenRequired, "base needs a service token")
 	}
@@ -219,7 +226,7 @@ func (c *Conn) buildCreate(cmd events.Command, m *clientv1.Create) (events.Comma
 		Kind: events.Kind(m.GetKind()), Members: newMembers(m.GetMembers()), Base: events.Seq(m.GetBase()), Title: m.GetName(),
 		Text: m.GetText(),
 	}
-	op.Policy = complete(policyOf(m.GetPolicy()), c.gw.config.Policies[op.Kind])
+	op.Policy = complete(policyOf(m.GetPolicy()), policies[op.Kind])
 	cmd.Session, cmd.Op = events.NewSessionID(op, cmd.Actor.User, cmd.ClientID), op
 	if cmd.Session == "" {
 		return events.Command{}, events.Errorf(events.CodeInvalidArgument, "kind and members make no session")

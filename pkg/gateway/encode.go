@@ -7,10 +7,10 @@ import (
 	"annal/pkg/projections/hot"
 )
 
-// clientEvent is an accepted event as members see it; nil for other outcomes. state is
+// EventOf is an accepted event as members see it; nil for other outcomes. state is
 // what has become of the message since: the texts of revoked and deleted ones are
 // left out. Live events have the zero state.
-func clientEvent(o *events.Outcome, state hot.State) *clientv1.Event {
+func EventOf(o *events.Outcome, state hot.State) *clientv1.Event {
 	a, ok := o.Result.(events.Accepted)
 	if !ok {
 		return nil
@@ -126,7 +126,7 @@ func hidden(s hot.State) bool { return s.Revoked > 0 || s.Deleted > 0 }
 func (g *Gateway) itemEvent(s events.SessionID, item hot.Item) (*events.Outcome, *clientv1.Event) {
 	o, err := events.DecodeOutcomeValue(item.Value)
 	if err == nil {
-		if e := clientEvent(&o, item.State); e != nil {
+		if e := EventOf(&o, item.State); e != nil {
 			return &o, e
 		}
 	}

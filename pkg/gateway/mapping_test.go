@@ -244,7 +244,7 @@ func TestEveryEventIsToldAsInTheLog(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				told := clientEvent(&o, hot.State{})
+				told := EventOf(&o, hot.State{})
 				if told.GetSession() != "s" || told.GetSeq() != 9 || told.GetUser() != "alice" || told.GetDevice() != "phone" || told.GetClientId() != "c" ||
 					told.GetOriginTimeMs() != 5 || told.GetTimeMs() != 6 || !told.ProtoReflect().Has(kind) {
 					t.Fatalf("%v is told as %v", accepted, told)

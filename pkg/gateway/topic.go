@@ -90,7 +90,7 @@ func (g *Gateway) liveMessage(value []byte) (message, bool) {
 	if !ok {
 		return message{}, false
 	}
-	return message{seq: a.Seq, o: &o, event: a.Event, encoded: encoded{frame: eventFrame(clientEvent(&o, hot.State{}))}}, true
+	return message{seq: a.Seq, o: &o, event: a.Event, encoded: encoded{frame: eventFrame(EventOf(&o, hot.State{}))}}, true
 }
 
 func (g *Gateway) windowMessage(s events.SessionID, item hot.Item) message {

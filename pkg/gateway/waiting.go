@@ -124,7 +124,7 @@ func (w *waiting) answer(o *events.Outcome) {
 	w.gw.ports.Metrics.commands.WithLabelValues("answered").Observe(w.gw.ports.Now().Sub(k.started).Seconds())
 	w.gw.ports.Metrics.outcomes.WithLabelValues(outcomeCode(o)).Inc()
 	if k.conn != nil {
-		k.conn.send(answerFrame(k.id, o))
+		k.conn.send(AnswerOf(k.id, o))
 	}
 }
 

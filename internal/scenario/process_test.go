@@ -1,0 +1,145 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	clientv1 "annal/gen/annal/client/v1"
+	"annal/internal/sim"
+	"annal/pkg/eventlog"
+	"annal/pkg/events"
+	"annal/pkg/gateway"
+)
+
+// inProcess is the whole system in this process, on fake time.
+type inProcess struct{ *sim.Cluster }
+
+var _ Cluster = inProcess{}
+
+// Dial implements Cluster.
+func (c inProcess) Dial(_ context.Context, gateway int) (Conn, error) {
+	if gateway > sim.ClusterGateways {
+		return nil, notHere("there are %d gateways", sim.ClusterGateways)
+	}
+	s := c.Cluster.Dial(gateway)
+	if s == nil {
+		return nil, errors.New("no gateway takes anybody")
+	}
+	return inProcessConn{s}, nil
+}
+
+// Settled implements Cluster: time costs nothing.
+func (c inProcess) Settled() (settle, patience time.Duration) { return 2 * time.Second, time.Minute }
+
+// Wait implements Cluster.
+func (c inProcess) Wait(ctx context.Context, d time.Duration) error { return wait(ctx, d) }
+
+// World implements Cluster.
+func (c inProcess) World(ctx context.Context, s *Step) (*clientv1.ServerFrame, error) {
+	switch name := s.argument(0); s.Verb {
+	case "restart":
+		return nil, c.Restart(name)
+	case "stop":
+		return nil, c.StopProcess(name)
+	case "start":
+		return nil, c.StartProcess(name)
+	case "pause", "unpause":
+		return nil, c.Pause(name, s.Verb == "pause")
+	case "empty":
+		c.EmptyStore()
+		return nil, nil
+	case "lose":
+		if !c.LoseSession(name) {
+			return nil, fmt.Errorf("the view has no session %s", name)
+		}
+		return nil, nil
+	case "cut":
+		c.CutFeeds()
+		return nil, nil
+	case "verify":
+		return nil, c.until(ctx, "as the log says", func() (string, error) {
+			problem, err := c.Verify(ctx)
+			if problem == "" {
+				problem = "as the log says"
+			}
+			return problem, err
+		}, s)
+	case "quarantined":
+		return nil, c.until(ctx, s.Args[0], func() (string, error) {
+			n, err := c.Quarantined(ctx)
+			return strconv.FormatInt(n, 10), err
+		}, s)
+	}
+	return c.inject(ctx, s)
+}
+
+// until waits until look gives what is wanted.
+func (c inProcess) until(ctx context.Context, want string, look func() (string, error), s *Step) error {
+	_, patience := c.Settled()
+	for end := time.Now().Add(patience); ; {
+		got, err := look()
+		if err != nil || got == want {
+			return err
+		}
+		if time.Now().After(end) {
+			return &Failure{Line: s.Line, Text: s.Text, Expected: want, Got: got}
+		}
+		if err := wait(ctx, lookAgain); err != nil {
+			return err
+		}
+	}
+}
+
+// inject writes what no part of the system would.
+func (c inProcess) inject(ctx context.Context, s *Step) (*clientv1.ServerFrame, error) {
+	session := s.Args[0]
+	r := events.Record{Key: []byte(session), Value: []byte("\xff\x00\xc3\x28 no record")}
+	switch s.Args[1] {
+	case "event":
+		r.Headers = []events.Header{{Name: "\xfe", Value: []byte{0}}}
+		return nil, c.Inject(ctx, eventlog.Events, r)
+	case "command":
+		before, err := c.Outcomes(ctx, session)
+		if err == nil {
+			err = c.Inject(ctx, eventlog.Commands, r)
+		}
+		if err != nil {
+			return nil, err
+		}
+		var reply *clientv1.ServerFrame
+		err = c.until(ctx, "an outcome", func() (string, error) {
+			all, err := c.Outcomes(ctx, session)
+			if err != nil || len(all) <= len(before) {
+				return "none", err
+			}
+			reply = gateway.AnswerOf("", &all[len(before)])
+			return "an outcome", nil
+		}, s)
+		return reply, err
+	}
+	return nil, fmt.Errorf("%q is neither event nor command", s.Args[1])
+}
+
+// inProcessConn is a connection to it.
+type inProcessConn struct{ *sim.Socket }
+
+// Raw implements Conn.
+func (c inProcessConn) Raw(data []byte) error {
+	if len(data) > 1<<20 || !validText(data) {
+		return notHere("there is no WebSocket, which looks at frames before a gateway does")
+	}
+	c.Socket.Raw(data)
+	return nil
+}
+
+// Hear implements Conn.
+func (c inProcessConn) Hear(ctx context.Context) (*clientv1.ServerFrame, error) {
+	m, code, err := c.Socket.Hear(ctx)
+	if code != "" {
+		return nil, &ClosedError{code}
+	}
+	return m, err
+}

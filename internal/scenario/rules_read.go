@@ -1,0 +1,186 @@
+package scenario
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	clientv1 "annal/gen/annal/client/v1"
+	logv1 "annal/gen/annal/log/v1"
+	"annal/internal/fold"
+	"annal/pkg/events"
+	"annal/pkg/gateway"
+	"annal/pkg/projections/hot"
+)
+
+// Ask implements Way: what a gateway answers, by the plainest reading of the folded log. All is
+// on one page.
+func (w *Rules) Ask(_ context.Context, who Who, m *clientv1.ClientFrame) (*clientv1.ServerFrame, error) {
+	if err := w.hello(who.Person); err != nil {
+		return nil, err
+	}
+	u := events.UserID(who.Person)
+	switch {
+	case m.GetSync() != nil:
+		return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Sync{Sync: w.sync(u)}}, nil
+	case m.GetTotals() != nil:
+		return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Totals{Totals: w.totals(u)}}, nil
+	}
+	name := m.GetHistory().GetSession() + m.GetMembers().GetSession() + m.GetReceipts().GetSession()
+	s := w.folded[events.SessionID(name)]
+	if s == nil || s.Head.Seq == 0 {
+		return failure(events.CodeNoSuchSession), nil
+	}
+	p := s.Members[u]
+	if p == nil || m.GetHistory() == nil && !p.In() {
+		return failure(events.CodeNotAMember), nil
+	}
+	switch {
+	case m.GetHistory() != nil:
+		page := &clientv1.HistoryPage{Session: name, Events: w.history(s, p)}
+		return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_History{History: page}}, nil
+	case m.GetMembers() != nil:
+		return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Members{Members: roster(s)}}, nil
+	case m.GetReceipts() != nil:
+		return w.receipts(s, p, events.Seq(m.GetReceipts().GetSeq())), nil
+	}
+	return nil, notHere("there is no gateway to ask")
+}
+
+func failure(code events.Code) *clientv1.ServerFrame {
+	return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Error{Error: &clientv1.Error{Code: string(code)}}}
+}
+
+// sees says whether a member may see a seq: it lies in one of their stays, or the policy shows
+// all up to their last one's end.
+func sees(s *fold.Session, m *events.Member, seq events.Seq) bool {
+	for i, stay := range m.Stays {
+		ended := stay.To != 0 && seq > stay.To
+		if !ended && (seq >= stay.From || i == len(m.Stays)-1 && s.Head.Policy.History == events.HistoryAll) {
+			return true
+		}
+	}
+	return false
+}
+
+// history are all events that the member may see.
+func (w *Rules) history(s *fold.Session, m *events.Member) []*clientv1.Event {
+	var out []*clientv1.Event
+	for _, seq := range slices.Sorted(maps.Keys(s.Timeline)) {
+		if !sees(s, m, seq) {
+			continue
+		}
+		o, err := events.DecodeOutcomeValue(s.Timeline[seq])
+		if err != nil {
+			continue // take has encoded it
+		}
+		var state hot.State
+		if message := s.Messages[seq]; message != nil {
+			state = message.State
+		}
+		out = append(out, gateway.EventOf(&o, state))
+	}
+	return out
+}
+
+func (w *Rules) sync(u events.UserID) *clientv1.SyncPage {
+	page := &clientv1.SyncPage{}
+	for _, id := range slices.Sorted(maps.Keys(w.folded)) {
+		if m := w.folded[id].Members[u]; m != nil {
+			page.Sessions = append(page.Sessions, w.state(u, w.folded[id], m))
+		}
+	}
+	return page
+}
+
+func (w *Rules) state(u events.UserID, s *fold.Session, m *events.Member) *clientv1.SessionState {
+	out := &clientv1.SessionState{
+		Session: string(s.ID), Kind: logv1.Kind(s.Head.Kind), Name: s.Head.Title, Seq: uint64(s.Head.Seq), Member: m.In(),
+		Marker: uint64(m.Marker), Unread: s.Unread(u), Mentions: s.Mentions(u), Role: logv1.Role(m.Role), Closed: s.Head.Closed,
+		Contact: logv1.ContactState(s.Head.Contact), Settings: w.settings(u, s.ID),
+	}
+	if !m.In() {
+		out.Seq = uint64(m.Stays[len(m.Stays)-1].To)
+	}
+	for _, e := range w.history(s, m) {
+		if sent := e.GetSent(); sent != nil && sent.GetRevoked() == 0 && sent.GetDeleted() == 0 {
+			out.Preview = e
+		}
+	}
+	return out
+}
+
+func (w *Rules) settings(u events.UserID, s events.SessionID) *logv1.SessionSettings {
+	self := w.folded[events.NewSelfID(u)]
+	if self == nil {
+		return nil
+	}
+	is := self.Facts.Settings[s]
+	return &logv1.SessionSettings{MuteUntilMs: new(int64(is.MuteUntil)), Pinned: &is.Pinned, Hidden: &is.Hidden, Draft: &is.Draft, Unread: &is.Unread}
+}
+
+func (w *Rules) totals(u events.UserID) *clientv1.UnreadTotals {
+	t := &clientv1.UnreadTotals{}
+	for _, s := range w.sync(u).GetSessions() {
+		switch {
+		case !s.GetMember() || s.GetSettings().GetHidden():
+		case s.GetSettings().GetMuteUntilMs() > int64(w.now):
+			t.MutedUnread += s.GetUnread()
+		default:
+			t.Unread += s.GetUnread()
+			t.Mentions += s.GetMentions()
+		}
+	}
+	return t
+}
+
+func roster(s *fold.Session) *clientv1.MembersPage {
+	page := &clientv1.MembersPage{Session: string(s.ID), Total: s.Head.Members}
+	for _, u := range slices.Sorted(maps.Keys(s.Members)) {
+		if m := s.Members[u]; m.In() {
+			page.Members = append(page.Members, &clientv1.MemberState{User: string(u), Role: logv1.Role(m.Role), Marker: uint64(m.Marker)})
+		}
+	}
+	return page
+}
+
+func (w *Rules) receipts(s *fold.Session, me *events.Member, seq events.Seq) *clientv1.ServerFrame {
+	if s.Messages[seq] == nil || !sees(s, me, seq) {
+		return failure(events.CodeNoSuchMessage)
+	}
+	sent, err := events.DecodeOutcomeValue(s.Timeline[seq])
+	if err != nil {
+		return failure(events.CodeNoSuchMessage)
+	}
+	page := &clientv1.ReceiptsPage{Session: string(s.ID), Seq: uint64(seq)}
+	for _, u := range slices.Sorted(maps.Keys(s.Members)) {
+		m := s.Members[u]
+		if u == sent.Actor.User || !m.In() || !sees(s, m, seq) {
+			continue
+		}
+		r := &clientv1.Receipt{User: string(u), Read: m.Marker >= seq, Delivered: max(m.Marker, m.Delivered) >= seq}
+		page.Total++
+		if r.GetRead() {
+			page.Read++
+		}
+		if r.GetDelivered() {
+			page.Delivered++
+		}
+		if s.Head.Members <= s.Head.Policy.ReceiptsLimit {
+			page.Receipts = append(page.Receipts, r)
+		}
+	}
+	return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Receipts{Receipts: page}}
+}
+
+// Heard implements Way: without connections, what a device shows is what it would read.
+func (w *Rules) Heard(who Who, session string, live bool) ([]*clientv1.Event, error) {
+	if live {
+		return nil, notHere("there are no connections")
+	}
+	s := w.folded[events.SessionID(session)]
+	if s == nil || s.Members[events.UserID(who.Person)] == nil {
+		return nil, nil
+	}
+	return w.history(s, s.Members[events.UserID(who.Person)]), nil
+}

@@ -1,0 +1,190 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	clientv1 "annal/gen/annal/client/v1"
+	"annal/pkg/events"
+)
+
+// timeline is a device's copy of a session.
+type timeline struct {
+	session string
+	events  []*clientv1.Event
+	// last is the seq up to which it has all it may see.
+	last uint64
+	// live: subscribed; filling: what comes live waits until history is read.
+	live, filling bool
+	waiting       []*clientv1.Event
+}
+
+func (t *timeline) disconnected() { t.live, t.filling, t.waiting = false, false, nil }
+
+// event takes what came live. It says what is wrong with it.
+func (t *timeline) event(e *clientv1.Event) string {
+	switch {
+	case e.GetSeq() == 0: // markers and the like
+		return ""
+	case t.filling:
+		t.waiting = append(t.waiting, e)
+		return ""
+	}
+	return t.keep(e)
+}
+
+// keep takes the next event.
+func (t *timeline) keep(e *clientv1.Event) string {
+	problem := ""
+	if e.GetSeq() <= t.last {
+		problem = fmt.Sprintf("%d came after %d", e.GetSeq(), t.last)
+	}
+	t.events = append(t.events, e)
+	t.last = max(t.last, e.GetSeq())
+	return problem
+}
+
+// keepUp keeps the device's copies up as long as the connection lasts: it reads the list of
+// sessions whenever that changes, subscribes to those that the user is in, reads what is missing,
+// and says something now and then.
+func (d *device) keepUp(l *link) {
+	ctx, cancel := context.WithCancel(d.way.ctx)
+	defer cancel()
+	d.way.busy.Go(func() {
+		select {
+		case <-l.over:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	l.resync()
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	for {
+		select {
+		case <-l.sync:
+			if d.syncAll(ctx, l) != nil && wait(ctx, backoff) == nil {
+				l.resync()
+			}
+		case <-beat.C:
+			d.mu.Lock()
+			d.ids++
+			l.Say(&clientv1.ClientFrame{Id: fmt.Sprint(d.ids), Op: &clientv1.ClientFrame_Ping{Ping: &clientv1.Ping{}}})
+			d.mu.Unlock()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// ask sends a question on the link; the error is that of an error frame too.
+func (d *device) ask(ctx context.Context, l *link, m *clientv1.ClientFrame) (*clientv1.ServerFrame, error) {
+	if d.connection() != l {
+		return nil, errNoAnswer
+	}
+	reply, err := d.request(ctx, m, "", func() {})
+	if err == nil && reply.GetError() != nil {
+		err = &events.Error{Code: events.Code(reply.GetError().GetCode())}
+	}
+	return reply, err
+}
+
+func (d *device) syncAll(ctx context.Context, l *link) error {
+	op := &clientv1.Sync{Limit: 200}
+	for {
+		m, err := d.ask(ctx, l, &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Sync{Sync: op}})
+		if err != nil {
+			return err
+		}
+		for _, s := range m.GetSync().GetSessions() {
+			if err := d.catchUp(ctx, l, s); err != nil {
+				return err
+			}
+		}
+		if op.Cursor = m.GetSync().GetNext(); op.Cursor == "" {
+			return nil
+		}
+	}
+}
+
+// catchUp subscribes to a session that the user is in, and reads what is missing of it.
+func (d *device) catchUp(ctx context.Context, l *link, s *clientv1.SessionState) error {
+	d.mu.Lock()
+	t := d.copies[s.GetSession()]
+	if t == nil {
+		t = &timeline{session: s.GetSession()}
+		d.copies[t.session] = t
+	}
+	last, live := t.last, t.live
+	t.filling = !live
+	d.mu.Unlock()
+	switch {
+	case live:
+		return nil
+	case !s.GetMember():
+		defer d.filled(t)
+		if last >= s.GetSeq() {
+			return nil
+		}
+		return d.fill(ctx, l, t, s.GetSeq())
+	}
+	m, err := d.ask(ctx, l, &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Subscribe{Subscribe: &clientv1.Subscribe{Session: t.session, After: &last}}})
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	t.live = true
+	d.mu.Unlock()
+	if err := d.fill(ctx, l, t, m.GetSubscribed().GetFrom()); err != nil {
+		d.mu.Lock()
+		t.live = false // it is subscribed to again
+		d.mu.Unlock()
+		return err
+	}
+	d.filled(t)
+	return nil
+}
+
+// filled lets what came live meanwhile follow.
+func (d *device) filled(t *timeline) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	waiting := t.waiting
+	t.filling, t.waiting = false, nil
+	for _, e := range waiting {
+		d.wrong(t.keep(e))
+	}
+}
+
+// fill reads history up to a seq.
+func (d *device) fill(ctx context.Context, l *link, t *timeline, to uint64) error {
+	for {
+		d.mu.Lock()
+		after := t.last
+		d.mu.Unlock()
+		if after >= to {
+			return nil
+		}
+		m, err := d.ask(ctx, l, &clientv1.ClientFrame{Op: &clientv1.ClientFrame_History{History: &clientv1.History{Session: t.session, After: &after, Limit: 200}}})
+		if err != nil {
+			return err
+		}
+		page, reached := m.GetHistory(), after
+		d.mu.Lock()
+		for _, e := range page.GetEvents() {
+			if e.GetSeq() <= to {
+				d.wrong(t.keep(e))
+			}
+			reached = max(reached, e.GetSeq())
+		}
+		for _, hidden := range page.GetHidden() {
+			reached = max(reached, hidden.GetLast())
+		}
+		if !page.GetMore() || reached == after {
+			reached = max(reached, to)
+		}
+		t.last = max(t.last, min(reached, to))
+		d.mu.Unlock()
+	}
+}

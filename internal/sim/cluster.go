@@ -1,0 +1,237 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"annal/internal/fold"
+	"annal/pkg/eventlog"
+	"annal/pkg/events"
+	"annal/pkg/gateway/auth"
+)
+
+// Cluster is the whole system in process, in which nothing goes wrong by itself: whoever has it
+// says what does. It belongs into a synctest bubble.
+type Cluster struct{ w *World }
+
+// Sizes of a Cluster.
+const (
+	ClusterGateways   = 3
+	clusterPartitions = 4
+	clusterWindow     = 1000
+)
+
+// NewCluster starts two sequencers, two projectors and [ClusterGateways] gateways.
+func NewCluster() (*Cluster, error) {
+	w := &World{calmed: make(chan struct{}), began: time.Now(), verbose: true}
+	w.calm.Store(true)
+	w.openEngines(clusterPartitions, clusterWindow)
+	w.sequencers = w.processes("seq", 2, openSequencer)
+	w.projectors = w.processes("hot", 2, openHot)
+	w.gateways = w.processes("gw", ClusterGateways, openGateway)
+	c := &Cluster{w}
+	for _, p := range w.all() {
+		if err := p.start(); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// Stop ends all processes, in order.
+func (c *Cluster) Stop() {
+	for _, p := range c.w.all() {
+		p.resume()
+		p.stop()
+	}
+	c.w.running.Wait()
+	c.w.log.Close()
+}
+
+// Violations are what must never happen and did.
+func (c *Cluster) Violations() []string {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	return slices.Clone(c.w.violations)
+}
+
+// Trace is what happened so far, the processes' logs among it.
+func (c *Cluster) Trace() string {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	return c.w.trace.String()
+}
+
+// Token is good for the user, or for a service that acts for everybody.
+func (c *Cluster) Token(user string, ttl time.Duration, service bool) (string, error) {
+	id := auth.Identity{User: events.UserID(user), Expires: time.Now().Add(ttl)}
+	if service {
+		id.Service = "sim"
+	}
+	return auth.Issue(signing, id, time.Now())
+}
+
+// Dial connects to a gateway, from 1; 0: the first that takes anybody. It is nil when none does.
+func (c *Cluster) Dial(gateway int) *Socket {
+	for i, p := range c.w.gateways {
+		l := p.life()
+		if gateway != 0 && i != gateway-1 || l == nil {
+			continue
+		}
+		s := &Socket{woken: make(chan struct{}, 1)}
+		if s.inner = c.w.dial("a device", s.poke, l); s.inner != nil {
+			return s
+		}
+	}
+	return nil
+}
+
+// processes are those of a role, or of all: sequencer, projector, gateway, or one by number, such
+// as gateway1.
+func (c *Cluster) processes(name string) ([]*process, error) {
+	roles := map[string][]*process{
+		"sequencer": c.w.sequencers, "projector": c.w.projectors, "gateway": c.w.gateways, "all": c.w.all(),
+	}
+	if all, ok := roles[name]; ok {
+		return all, nil
+	}
+	role := strings.TrimRight(name, "0123456789")
+	for i, p := range roles[role] {
+		if name == fmt.Sprint(role, i+1) {
+			return []*process{p}, nil
+		}
+	}
+	return nil, fmt.Errorf("sim: there is no process %q", name)
+}
+
+// each does something to all processes of a name, one after the other.
+func (c *Cluster) each(name string, do func(*process) error) error {
+	all, err := c.processes(name)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		if err := do(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Restart kills processes and starts them again on what they left.
+func (c *Cluster) Restart(name string) error {
+	return c.each(name, func(p *process) error { p.crash(); return p.start() })
+}
+
+// StopProcess ends processes in order.
+func (c *Cluster) StopProcess(name string) error {
+	return c.each(name, func(p *process) error { p.stop(); return nil })
+}
+
+// StartProcess starts processes that were stopped.
+func (c *Cluster) StartProcess(name string) error {
+	return c.each(name, func(p *process) error {
+		if p.life() != nil {
+			return nil
+		}
+		return p.start()
+	})
+}
+
+// Pause freezes processes, or lets them go on.
+func (c *Cluster) Pause(name string, on bool) error {
+	return c.each(name, func(p *process) error {
+		if p.slowlyFrozen() {
+			return fmt.Errorf("sim: a gateway can't be paused")
+		}
+		if l := p.life(); l != nil {
+			l.link.running.set(!on)
+		}
+		return nil
+	})
+}
+
+// resume ends a pause.
+func (p *process) resume() {
+	if l := p.life(); l != nil {
+		l.link.running.set(true)
+	}
+}
+
+// EmptyStore empties the hot store.
+func (c *Cluster) EmptyStore() { c.w.hot.Flush() }
+
+// LoseSession has the store lose a part of a session.
+func (c *Cluster) LoseSession(s string) bool { return c.w.hot.Damage(events.SessionID(s)) }
+
+// CutFeeds breaks all gateways' subscriptions; they come again at once.
+func (c *Cluster) CutFeeds() { c.w.hot.Break() }
+
+// Inject appends a record to a topic as some stranger would.
+func (c *Cluster) Inject(ctx context.Context, topic eventlog.Topic, r events.Record) error {
+	result := make(chan error, 1)
+	c.w.log.Append(ctx, topic, eventlog.ByKey, r, func(_ int32, _ int64, err error) { result <- err })
+	return <-result
+}
+
+// Outcomes are a session's in the log that count.
+func (c *Cluster) Outcomes(ctx context.Context, s string) ([]events.Outcome, error) {
+	partition := eventlog.KeyPartition([]byte(s), c.w.partitions)
+	_, end, err := c.w.log.Bounds(ctx, eventlog.Events, partition)
+	if err != nil || end == 0 {
+		return nil, err
+	}
+	cursor, err := c.w.log.Read(ctx, eventlog.Events, partition, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer cursor.Close()
+	var out []events.Outcome
+	rule := events.NewReader(events.Start())
+	for rule.Progress().Offset < end {
+		records, err := cursor.Next(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for i := range records {
+			if verdict, _, _ := rule.Read(records[i].Offset, records[i].Record); verdict != events.Counted || string(records[i].Key) != s {
+				continue
+			}
+			o, err := events.DecodeOutcome(records[i].Record)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, o)
+		}
+	}
+	return out, nil
+}
+
+// Quarantined counts the records that were put aside.
+func (c *Cluster) Quarantined(ctx context.Context) (n int64, err error) {
+	for p := range c.w.partitions {
+		_, end, err := c.w.log.Bounds(ctx, eventlog.Quarantine, p)
+		if err != nil {
+			return 0, err
+		}
+		n += end
+	}
+	return n, nil
+}
+
+// Verify compares the view with a fold of the log, and says what differs.
+func (c *Cluster) Verify(ctx context.Context) (string, error) {
+	var report fold.Report
+	sessions, err := fold.Log(ctx, c.w.log, &report)
+	if err == nil {
+		err = fold.Compare(ctx, c.w.hot, c.w.hot.window, sessions, &report)
+	}
+	if err != nil || report.Found == 0 {
+		return "", err
+	}
+	return report.Problems[0], nil
+}
+
