@@ -247,8 +247,8 @@ func (r *run) device(ctx context.Context, s *Step, who Who) error {
 	if err != nil {
 		return err
 	}
-	return r.eventually(ctx, s, render(expected), func(context.Context) (string, error) {
-		events, err := r.way.Heard(who, session, s.Verb == "heard")
+	return r.eventually(ctx, s, render(expected), func(ctx context.Context) (string, error) {
+		events, err := r.way.Heard(ctx, who, session, s.Verb == "heard")
 		if err != nil {
 			return "", err
 		}

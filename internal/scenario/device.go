@@ -122,6 +122,7 @@ func (d *device) lose() {
 	defer d.mu.Unlock()
 	if d.conn != nil {
 		d.end(d.conn)
+		d.comeAgain()
 	}
 }
 
@@ -248,7 +249,15 @@ func (d *device) ended(l *link, err error) {
 		d.code = closed.Code
 	}
 	d.end(l)
-	if !mine || !d.wanted || d.way.ctx.Err() != nil {
+	if mine {
+		d.comeAgain()
+	}
+}
+
+// comeAgain connects again before long, if the device wants to be connected and may be. The lock is
+// held.
+func (d *device) comeAgain() {
+	if !d.wanted || d.way.ctx.Err() != nil {
 		return
 	}
 	if d.code != "" && events.Code(d.code).Info().Retry != events.RetryLater {
@@ -277,6 +286,7 @@ func (d *device) frame(l *link, m *clientv1.ServerFrame) {
 	if id := m.GetId(); id != "" {
 		if l.lose == id {
 			d.end(l)
+			d.comeAgain()
 			return
 		}
 		if reply := l.replies[id]; reply != nil {
@@ -343,8 +353,11 @@ func (d *device) request(ctx context.Context, m *clientv1.ClientFrame, lose stri
 		return m, nil
 	case <-timer.C:
 		d.mu.Lock()
-		d.end(l)
-		d.mu.Unlock()
+		defer d.mu.Unlock()
+		if d.conn == l {
+			d.end(l)
+			d.comeAgain()
+		}
 		return nil, errNoAnswer
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -430,6 +443,13 @@ func (d *device) subscribe(ctx context.Context, s *Step) (*clientv1.ServerFrame,
 		op.After = &after
 	}
 	return d.do(ctx, &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Subscribe{Subscribe: op}}, How{Started: func() {}})
+}
+
+// isNew says that it was never connected.
+func (d *device) isNew() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.token == ""
 }
 
 // heard are the events that it has of a session.

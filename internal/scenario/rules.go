@@ -202,7 +202,7 @@ func (w *Rules) Live(Who) (Live, error) { return Live{}, notHere("there are no c
 // World implements Way.
 func (w *Rules) World(_ context.Context, s *Step) (*clientv1.ServerFrame, error) {
 	switch s.Verb {
-	case "restart", "stop", "start", "empty", "lose", "cut", "verify":
+	case "restart", "empty", "lose", "cut", "verify":
 		return nil, w.refold()
 	case "inject":
 		if s.Args[1] == "command" {

@@ -13,8 +13,8 @@ import (
 	"annal/pkg/projections/hot"
 )
 
-// Ask implements Way: what a gateway answers, by the plainest reading of the folded log. All is
-// on one page.
+// Ask implements Way: what a gateway answers, by the plainest reading of the folded log. All but
+// history is on one page.
 func (w *Rules) Ask(_ context.Context, who Who, m *clientv1.ClientFrame) (*clientv1.ServerFrame, error) {
 	if err := w.hello(who.Person); err != nil {
 		return nil, err
@@ -37,8 +37,7 @@ func (w *Rules) Ask(_ context.Context, who Who, m *clientv1.ClientFrame) (*clien
 	}
 	switch {
 	case m.GetHistory() != nil:
-		page := &clientv1.HistoryPage{Session: name, Events: w.history(s, p)}
-		return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_History{History: page}}, nil
+		return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_History{History: page(w.history(s, p), m.GetHistory())}}, nil
 	case m.GetMembers() != nil:
 		return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Members{Members: roster(s)}}, nil
 	case m.GetReceipts() != nil:
@@ -80,6 +79,27 @@ func (w *Rules) history(s *fold.Session, m *events.Member) []*clientv1.Event {
 		}
 		out = append(out, gateway.EventOf(&o, state))
 	}
+	return out
+}
+
+// page is the part of a history that is asked for.
+func page(all []*clientv1.Event, op *clientv1.History) *clientv1.HistoryPage {
+	limit := int(op.GetLimit())
+	if limit == 0 {
+		limit = 50
+	}
+	out := &clientv1.HistoryPage{Session: op.GetSession()}
+	if op.After != nil {
+		all = slices.DeleteFunc(all, func(e *clientv1.Event) bool { return e.GetSeq() <= op.GetAfter() })
+		out.More = len(all) > limit
+		out.Events = all[:min(limit, len(all))]
+		return out
+	}
+	if op.GetBefore() != 0 {
+		all = slices.DeleteFunc(all, func(e *clientv1.Event) bool { return e.GetSeq() >= op.GetBefore() })
+	}
+	out.More = len(all) > limit
+	out.Events = all[max(0, len(all)-limit):]
 	return out
 }
 
@@ -174,7 +194,7 @@ func (w *Rules) receipts(s *fold.Session, me *events.Member, seq events.Seq) *cl
 }
 
 // Heard implements Way: without connections, what a device shows is what it would read.
-func (w *Rules) Heard(who Who, session string, live bool) ([]*clientv1.Event, error) {
+func (w *Rules) Heard(_ context.Context, who Who, session string, live bool) ([]*clientv1.Event, error) {
 	if live {
 		return nil, notHere("there are no connections")
 	}

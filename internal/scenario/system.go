@@ -128,8 +128,14 @@ func (w *System) Ask(ctx context.Context, who Who, m *clientv1.ClientFrame) (*cl
 func (w *System) Live(who Who) (Live, error) { return w.device(who).live(), nil }
 
 // Heard implements Way.
-func (w *System) Heard(who Who, session string, _ bool) ([]*clientv1.Event, error) {
-	return w.device(who).heard(session), nil
+func (w *System) Heard(ctx context.Context, who Who, session string, _ bool) ([]*clientv1.Event, error) {
+	d := w.device(who)
+	if d.isNew() {
+		if err := d.connect(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return d.heard(session), nil
 }
 
 // tokenTTL is longer than any scenario.

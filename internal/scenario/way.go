@@ -23,7 +23,7 @@ type Way interface {
 	Device(ctx context.Context, s *Step) (*clientv1.ServerFrame, error)
 	// Heard gives the events that the device has of a session, in the order in which they came;
 	// with live exactly as they came, else at least what it must show in the end.
-	Heard(who Who, session string, live bool) ([]*clientv1.Event, error)
+	Heard(ctx context.Context, who Who, session string, live bool) ([]*clientv1.Event, error)
 	// Live says how its connection stands.
 	Live(who Who) (Live, error)
 	// World does to the system what a step says.

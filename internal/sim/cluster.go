@@ -38,6 +38,8 @@ func NewCluster() (*Cluster, error) {
 			return nil, err
 		}
 	}
+	// Partitions are shared out among those who came one after the other.
+	w.pass(2 * sessionTimeout)
 	return c, nil
 }
 
