@@ -24,7 +24,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Build, then run all of Annal in one process
@@ -58,6 +58,12 @@ fmt: $(BIN)/golangci-lint ## Format Go code and schemas
 .PHONY: test
 test: engines $(BIN)/gotestsum ## Run all tests, with the race detector and the real engines
 	$(BIN)/gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- -race -p $(P) -timeout 20m $(TESTFLAGS) $(PKG)
+
+.PHONY: scenario-table
+scenario-table: ## Write scenarios/table.md anew: which way runs which scenario
+	go test -count=1 ./internal/scenario -run TestScenarios -rewrite-table
+	go test -count=1 ./internal/e2e -run TestScenariosLive -rewrite-table
+	go test -count=1 ./internal/scenario -run TestScenarios
 
 .PHONY: check
 check: $(BIN)/golangci-lint $(BIN)/buf check-gen check-schemas ## Check format, lint, imports, schemas, generated code, go.mod

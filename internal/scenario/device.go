@@ -41,8 +41,11 @@ type link struct {
 	over chan struct{}
 	// lose: the connection is to break off at the answer to this request.
 	lose string
-	// sync has a token while the list of sessions is to be read.
-	sync chan struct{}
+	// changed has a token while sessions are to be looked at: news are those that the user came into or
+	// went from; all says that the list is to be read.
+	changed chan struct{}
+	news    []*clientv1.SessionState
+	all     bool
 }
 
 func newDevice(w *System, who Who) *device {
@@ -206,7 +209,7 @@ func (d *device) dialOnly(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l := &link{Conn: conn, replies: map[string]chan *clientv1.ServerFrame{}, over: make(chan struct{}), sync: make(chan struct{}, 1)}
+	l := &link{Conn: conn, replies: map[string]chan *clientv1.ServerFrame{}, over: make(chan struct{}), changed: make(chan struct{}, 1), all: true}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.conn != nil {
@@ -296,6 +299,11 @@ func (d *device) frame(l *link, m *clientv1.ServerFrame) {
 		return
 	}
 	switch {
+	case m.GetError() != nil: // of a frame whose id could not be read
+		if reply := l.replies[rawID]; reply != nil {
+			delete(l.replies, rawID)
+			reply <- m
+		}
 	case m.GetEvent() != nil:
 		if t := d.copies[m.GetEvent().GetSession()]; t != nil {
 			d.wrong(t.event(m.GetEvent()))
@@ -305,14 +313,24 @@ func (d *device) frame(l *link, m *clientv1.ServerFrame) {
 			t.live = false
 		}
 		l.resync()
+	case m.GetNotice().GetSession() != "":
+		n := m.GetNotice()
+		l.news = append(l.news, &clientv1.SessionState{Session: n.GetSession(), Member: n.GetMember(), Seq: n.GetSeq()})
+		l.wake()
 	case m.GetNotice() != nil:
 		l.resync()
 	}
 }
 
+// resync has the list of sessions read. The lock is held.
 func (l *link) resync() {
+	l.all = true
+	l.wake()
+}
+
+func (l *link) wake() {
 	select {
-	case l.sync <- struct{}{}:
+	case l.changed <- struct{}{}:
 	default:
 	}
 }
@@ -409,11 +427,14 @@ func unrepeat(m *clientv1.ServerFrame) {
 	}
 }
 
+// rawID is the id that raw frames give themselves, if they have one.
+const rawID = "raw"
+
 // raw sends bytes, and waits for what is said to them: an error, or the end.
 func (d *device) raw(ctx context.Context, l *link, s *Step) (*clientv1.ServerFrame, error) {
 	d.mu.Lock()
 	reply := make(chan *clientv1.ServerFrame, 1)
-	l.replies["raw"] = reply
+	l.replies[rawID] = reply
 	d.mu.Unlock()
 	if err := l.Raw([]byte(s.Args[0])); err != nil {
 		return nil, err

@@ -169,26 +169,34 @@ func parseWho(text string) (Who, error) {
 	return w, nil
 }
 
-// unquote takes the quotes off, and writes "x"*3 out as xxx. What is neither stays.
+// piece is a part of a word: in quotes, perhaps so many times, or without.
+var piece = regexp.MustCompile("(\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`)(?:\\*([0-9]+))?|[^\"`]+")
+
+// unquote takes the quotes off a word's parts, and writes "x"*3 out as xxx.
 func unquote(w string) (string, error) {
-	if !strings.ContainsAny(w, "\"`") {
-		return w, nil
-	}
-	times := 1
-	if m := repeated.FindStringSubmatch(w); m != nil {
-		n, err := strconv.Atoi(m[2])
-		if err != nil || n > events.MaxEventBytes*4 {
-			return "", fmt.Errorf("%s is too often", m[2])
+	var b strings.Builder
+	for _, m := range piece.FindAllStringSubmatch(w, -1) {
+		if m[1] == "" {
+			b.WriteString(m[0])
+			continue
 		}
-		w, times = m[1], n
+		s, err := strconv.Unquote(m[1])
+		if err != nil {
+			return "", fmt.Errorf("%s is not quoted as in Go", m[1])
+		}
+		times := 1
+		if m[2] != "" {
+			if times, err = strconv.Atoi(m[2]); err != nil || times*len(s) > maxWord {
+				return "", fmt.Errorf("%s times %s is too much", m[1], m[2])
+			}
+		}
+		b.WriteString(strings.Repeat(s, times))
 	}
-	at := strings.IndexAny(w, "\"`")
-	s, err := strconv.Unquote(w[at:])
-	if err != nil {
-		return "", fmt.Errorf("%s is not quoted as in Go", w)
-	}
-	return w[:at] + strings.Repeat(s, times), nil
+	return b.String(), nil
 }
+
+// maxWord bounds what is written out: somewhat more than a frame may have.
+const maxWord = 2 << 20
 
 // parseWants reads alternatives with "or" between them.
 func parseWants(words []string) (all []Want, err error) {

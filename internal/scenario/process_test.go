@@ -1,4 +1,4 @@
-package scenario
+package scenario_test
 
 import (
 	"context"
@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	clientv1 "annal/gen/annal/client/v1"
+	"annal/internal/scenario"
 	"annal/internal/sim"
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
@@ -17,12 +19,12 @@ import (
 // inProcess is the whole system in this process, on fake time.
 type inProcess struct{ *sim.Cluster }
 
-var _ Cluster = inProcess{}
+var _ scenario.Cluster = inProcess{}
 
 // Dial implements Cluster.
-func (c inProcess) Dial(_ context.Context, gateway int) (Conn, error) {
+func (c inProcess) Dial(_ context.Context, gateway int) (scenario.Conn, error) {
 	if gateway > sim.ClusterGateways {
-		return nil, notHere("there are %d gateways", sim.ClusterGateways)
+		return nil, &scenario.NotHere{Reason: fmt.Sprintf("there are %d gateways", sim.ClusterGateways)}
 	}
 	s := c.Cluster.Dial(gateway)
 	if s == nil {
@@ -31,15 +33,37 @@ func (c inProcess) Dial(_ context.Context, gateway int) (Conn, error) {
 	return inProcessConn{s}, nil
 }
 
+func first(s *scenario.Step) string {
+	if len(s.Args) == 0 {
+		return ""
+	}
+	return s.Args[0]
+}
+
+// sleep lets fake time pass.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // Settled implements Cluster: time costs nothing.
 func (c inProcess) Settled() (settle, patience time.Duration) { return 2 * time.Second, time.Minute }
 
 // Wait implements Cluster.
-func (c inProcess) Wait(ctx context.Context, d time.Duration) error { return wait(ctx, d) }
+func (c inProcess) Wait(ctx context.Context, d time.Duration) error { return sleep(ctx, d) }
 
 // World implements Cluster.
-func (c inProcess) World(ctx context.Context, s *Step) (*clientv1.ServerFrame, error) {
-	switch name := s.argument(0); s.Verb {
+func (c inProcess) World(ctx context.Context, s *scenario.Step) (*clientv1.ServerFrame, error) {
+	switch name := first(s); s.Verb {
+	case "needs":
+		if name != "small_limits" {
+			return nil, &scenario.NotHere{Reason: fmt.Sprintf("there is no %s", name)}
+		}
+		return nil, nil
 	case "restart":
 		return nil, c.Restart(name)
 	case "stop":
@@ -77,7 +101,7 @@ func (c inProcess) World(ctx context.Context, s *Step) (*clientv1.ServerFrame, e
 }
 
 // until waits until look gives what is wanted.
-func (c inProcess) until(ctx context.Context, want string, look func() (string, error), s *Step) error {
+func (c inProcess) until(ctx context.Context, want string, look func() (string, error), s *scenario.Step) error {
 	_, patience := c.Settled()
 	for end := time.Now().Add(patience); ; {
 		got, err := look()
@@ -85,16 +109,16 @@ func (c inProcess) until(ctx context.Context, want string, look func() (string, 
 			return err
 		}
 		if time.Now().After(end) {
-			return &Failure{Line: s.Line, Text: s.Text, Expected: want, Got: got}
+			return &scenario.Failure{Line: s.Line, Text: s.Text, Expected: want, Got: got}
 		}
-		if err := wait(ctx, lookAgain); err != nil {
+		if err := sleep(ctx, 50*time.Millisecond); err != nil {
 			return err
 		}
 	}
 }
 
 // inject writes what no part of the system would.
-func (c inProcess) inject(ctx context.Context, s *Step) (*clientv1.ServerFrame, error) {
+func (c inProcess) inject(ctx context.Context, s *scenario.Step) (*clientv1.ServerFrame, error) {
 	session := s.Args[0]
 	r := events.Record{Key: []byte(session), Value: []byte("\xff\x00\xc3\x28 no record")}
 	switch s.Args[1] {
@@ -128,8 +152,8 @@ type inProcessConn struct{ *sim.Socket }
 
 // Raw implements Conn.
 func (c inProcessConn) Raw(data []byte) error {
-	if len(data) > 1<<20 || !validText(data) {
-		return notHere("there is no WebSocket, which looks at frames before a gateway does")
+	if len(data) > 1<<20 || !utf8.Valid(data) {
+		return &scenario.NotHere{Reason: "there is no WebSocket, which looks at frames before a gateway does"}
 	}
 	c.Socket.Raw(data)
 	return nil
@@ -139,7 +163,7 @@ func (c inProcessConn) Raw(data []byte) error {
 func (c inProcessConn) Hear(ctx context.Context) (*clientv1.ServerFrame, error) {
 	m, code, err := c.Socket.Hear(ctx)
 	if code != "" {
-		return nil, &ClosedError{code}
+		return nil, &scenario.ClosedError{Code: code}
 	}
 	return m, err
 }

@@ -64,7 +64,8 @@ func (w *Rules) Settled() (settle, patience time.Duration) { return 0, 0 }
 
 // Do implements Way.
 func (w *Rules) Do(_ context.Context, who Who, m *clientv1.ClientFrame, how How) (*clientv1.ServerFrame, error) {
-	how.Started()
+	// Only then does the next one begin: commands that come together are decided as they stand.
+	defer how.Started()
 	if m.GetCloseAccount() != nil {
 		return nil, notHere("what a closed account means for other sessions is no rule of one")
 	}
@@ -211,6 +212,9 @@ func (w *Rules) World(_ context.Context, s *Step) (*clientv1.ServerFrame, error)
 			return gateway.AnswerOf("", &o), w.take(t, o)
 		}
 		return nil, notHere("there is no log to write into")
+	}
+	if s.Verb == "needs" {
+		return nil, notHere("there is no %s", s.Args[0])
 	}
 	return nil, notHere("there are no processes")
 }

@@ -17,8 +17,9 @@ import (
 // Result is what came of a scenario.
 type Result struct {
 	Scenario *Scenario
-	// Steps were done, each time through a repeat.
+	// Steps were done, each time through a repeat, and took so long there.
 	Steps int
+	Took  time.Duration
 	// Failed is the step that was not as expected, nil if none was.
 	Failed *Failure
 	// NotRun is why it was not run, or not to its end; empty if it was.
@@ -43,7 +44,9 @@ func (f *Failure) Error() string {
 // Run runs a scenario. People's ids begin with prefix.
 func Run(ctx context.Context, s *Scenario, way Way, prefix string) Result {
 	r := &run{way: way, names: newNames(prefix, way.Now), result: Result{Scenario: s, Codes: map[string]bool{}}, devices: map[Who]bool{}}
+	began := way.Now()
 	err := r.steps(ctx, s.Steps)
+	r.result.Took = way.Now().Sub(began)
 	if err == nil {
 		err = r.problems(s)
 	}

@@ -197,6 +197,7 @@ var verbs = map[string]verb{
 	"online":   {isCheck, 0, 0, nil},
 	"closed":   {isCheck, 1, 1, []string{"within"}},
 
+	"needs":       {isWorld, 1, 1, nil},
 	"wait":        {isWorld, 1, 1, nil},
 	"restart":     {isWorld, 1, 1, nil},
 	"stop":        {isWorld, 1, 1, nil},

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -36,10 +37,14 @@ type Conn interface {
 	Hear(ctx context.Context) (*clientv1.ServerFrame, error)
 	// Vanish: from now on nothing comes through any more, neither way, and nobody is told.
 	Vanish()
-	// Stall: nothing is taken off the connection until it is called with false.
-	Stall(on bool)
 	// Kill breaks it off.
 	Kill()
+}
+
+// Staller is a Conn of which it is known how much lies unread before a gateway calls it too slow.
+type Staller interface {
+	// Stall: nothing is taken off the connection until it is called with false.
+	Stall(on bool)
 }
 
 // ClosedError is how a connection ends that the gateway closed.
@@ -182,7 +187,11 @@ func (d *device) suffer(ctx context.Context, s *Step) (*clientv1.ServerFrame, er
 		d.stay()
 		conn.Vanish()
 	case "stall", "resume":
-		conn.Stall(s.Verb == "stall")
+		staller, ok := conn.Conn.(Staller)
+		if !ok {
+			return nil, notHere("how much may lie unread depends on the buffers of both machines")
+		}
+		staller.Stall(s.Verb == "stall")
 	case "raw":
 		return d.raw(ctx, conn, s)
 	}
@@ -218,7 +227,8 @@ func (w *System) token(ctx context.Context, d *device, s *Step) (*clientv1.Serve
 	d.disconnect()
 	d.use(token)
 	err := d.connect(ctx)
-	if refused, ok := err.(*refusedError); ok {
+	var refused *refusedError
+	if errors.As(err, &refused) {
 		return refused.frame, nil
 	}
 	return nil, err

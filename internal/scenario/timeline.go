@@ -58,14 +58,16 @@ func (d *device) keepUp(l *link) {
 		case <-ctx.Done():
 		}
 	})
-	l.resync()
+	l.wake()
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for {
 		select {
-		case <-l.sync:
-			if d.syncAll(ctx, l) != nil && wait(ctx, backoff) == nil {
+		case <-l.changed:
+			if d.look(ctx, l) != nil && wait(ctx, backoff) == nil {
+				d.mu.Lock()
 				l.resync()
+				d.mu.Unlock()
 			}
 		case <-beat.C:
 			d.mu.Lock()
@@ -88,6 +90,23 @@ func (d *device) ask(ctx context.Context, l *link, m *clientv1.ClientFrame) (*cl
 		err = &events.Error{Code: events.Code(reply.GetError().GetCode())}
 	}
 	return reply, err
+}
+
+// look looks at the sessions that changed.
+func (d *device) look(ctx context.Context, l *link) error {
+	d.mu.Lock()
+	news, all := l.news, l.all
+	l.news, l.all = nil, false
+	d.mu.Unlock()
+	if all {
+		return d.syncAll(ctx, l)
+	}
+	for _, s := range news {
+		if err := d.catchUp(ctx, l, s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *device) syncAll(ctx context.Context, l *link) error {

@@ -10,6 +10,7 @@ import (
 	"annal/internal/fold"
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
+	"annal/pkg/gateway"
 	"annal/pkg/gateway/auth"
 )
 
@@ -22,12 +23,16 @@ const (
 	ClusterGateways   = 3
 	clusterPartitions = 4
 	clusterWindow     = 1000
+	// Bounds of a gateway are small enough to be reached.
+	clusterInFlight      = 24
+	clusterSubscriptions = 250
 )
 
 // NewCluster starts two sequencers, two projectors and [ClusterGateways] gateways.
 func NewCluster() (*Cluster, error) {
 	w := &World{calmed: make(chan struct{}), began: time.Now(), verbose: true}
 	w.calm.Store(true)
+	w.limits = func(c *gateway.Config) { c.MaxInFlight, c.MaxSubscriptions = clusterInFlight, clusterSubscriptions }
 	w.openEngines(clusterPartitions, clusterWindow)
 	w.sequencers = w.processes("seq", 2, openSequencer)
 	w.projectors = w.processes("hot", 2, openHot)
@@ -236,4 +241,3 @@ func (c *Cluster) Verify(ctx context.Context) (string, error) {
 	}
 	return report.Problems[0], nil
 }
-

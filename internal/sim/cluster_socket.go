@@ -18,7 +18,7 @@ type Socket struct {
 	deaf, gone atomic.Bool
 }
 
-// ErrBroken: the connection broke off without a word.
+// ErrBroken says that the connection broke off.
 var ErrBroken = errors.New("sim: the connection broke off")
 
 func (s *Socket) poke() {

@@ -157,6 +157,9 @@ func openHot(p *process, l *life) (func(context.Context) error, error) {
 func openGateway(p *process, l *life) (func(context.Context) error, error) {
 	config := gateway.DefaultConfig()
 	config.Instance, config.Version = l.name, "sim"
+	if p.w.limits != nil {
+		p.w.limits(&config)
+	}
 	l.feed = p.w.hot.NewFeed(l.name)
 	l.feed.late, l.feed.pace = p.w.lateness(l.name), l.link.moment()
 	gw, err := gateway.New(config, gateway.Ports{

@@ -12,6 +12,7 @@ import (
 
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
+	"annal/pkg/gateway"
 	"annal/pkg/gateway/auth"
 	"annal/pkg/sequencer"
 )
@@ -26,6 +27,8 @@ type World struct {
 	log        *eventlog.Memory
 	hot        *Hot
 	logger     *slog.Logger
+	// limits changes the bounds of gateways, unless nil.
+	limits func(*gateway.Config)
 
 	sequencers, projectors, gateways []*process
 	clients                          []*client

@@ -1,0 +1,82 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"annal/internal/annaltest"
+	"annal/internal/scenario/scenariotest"
+)
+
+// scenarioTime is how long all scenarios may take, most of which is waits.
+const scenarioTime = 5 * time.Minute
+
+var (
+	passedLine = regexp.MustCompile(`^passed  (.*) \(\d+ steps, [0-9.]+ s\)$`)
+	notRunLine = regexp.MustCompile(`^not run (.*)$`)
+	reasonLine = regexp.MustCompile(`^\tfrom line (\d+) on: (.*)$`)
+)
+
+// TestScenariosLive runs all scenarios on a server that is there, and holds the table against what it
+// says of them.
+func TestScenariosLive(t *testing.T) {
+	t.Parallel()
+	s := dev(t, "embedded")
+	args := append([]string{"scenario", "run", "--endpoints", s.File}, scenariotest.Files(t, "../..")...)
+	out := string(annaltest.Start(t, "scenario", nil, args...).Wait(scenarioTime))
+	cells, last := map[string]string{}, ""
+	for line := range strings.Lines(out) {
+		line = strings.TrimSuffix(line, "\n")
+		if m := passedLine.FindStringSubmatch(line); m != nil {
+			cells[m[1]] = scenariotest.Passed
+		} else if m := notRunLine.FindStringSubmatch(line); m != nil {
+			last = m[1]
+		} else if m := reasonLine.FindStringSubmatch(line); m != nil {
+			n, err := strconv.Atoi(m[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			cells[last] = fmt.Sprintf("to line %d: %s", n-1, m[2])
+		}
+	}
+	scenariotest.Check(t, "../..", scenariotest.Live, cells)
+}
+
+// TestScenarioFails: what is not as a scenario says is told, with the step, and by the exit status.
+func TestScenarioFails(t *testing.T) {
+	t.Parallel()
+	s := dev(t, "embedded")
+	file := filepath.Join(t.TempDir(), "wrong.txt")
+	text := "scenario Wrong\nu1 create group S u2\nu1 send S hello -> seq 7\n\n" +
+		"scenario Right\nu1 create group S u2\nu2 unread S 0\n\n" +
+		"scenario Elsewhere\nu1 create group S u2\nempty view\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := annaltest.Start(t, "scenario", nil, "scenario", "run", "--json", "--endpoints", s.File, file)
+	if err := p.Ended(scenarioTime); err == nil {
+		t.Error("a failed scenario, and the exit status is 0")
+	}
+	var got struct {
+		Scenarios, Steps, Passed, Failed int
+		NotRun                           int `json:"not_run"`
+	}
+	if err := json.Unmarshal(p.Output(), &got); err != nil {
+		t.Fatalf("%v: %s", err, p.Output())
+	}
+	if got.Scenarios != 3 || got.Passed != 1 || got.Failed != 1 || got.NotRun != 1 || got.Steps != 6 {
+		t.Errorf("got %+v, want one of each in 6 steps", got)
+	}
+	for _, part := range []string{"wrong.txt:line 3: u1 send S hello -> seq 7", "expected: ok seq 7", "got:      ok seq 2"} {
+		if !strings.Contains(p.Log(), part) {
+			t.Errorf("standard error does not say %q:\n%s", part, p.Log())
+		}
+	}
+}
