@@ -59,6 +59,15 @@ fmt: $(BIN)/golangci-lint ## Format Go code and schemas
 test: engines $(BIN)/gotestsum ## Run all tests, with the race detector and the real engines
 	$(BIN)/gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- -race -p $(P) -timeout 20m $(TESTFLAGS) $(PKG)
 
+# How long make fuzz gives each target.
+FUZZTIME ?= 10m
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target, each for FUZZTIME
+	@grep -rnoE --include='*_test.go' '^func Fuzz[A-Za-z]+' . | sed -E 's|^\./(.*)/[^/]*:[0-9]+:func (.*)|\1 \2|' | while read -r dir target; do \
+		echo "$$dir $$target"; go test "./$$dir" -run xxx -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s -parallel $(P) < /dev/null; \
+	done
+
 .PHONY: scenario-table
 scenario-table: ## Write scenarios/table.md anew: which way runs which scenario
 	go test -count=1 ./internal/scenario -run TestScenarios -rewrite-table
