@@ -253,6 +253,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"no body":         {marshal(func(m *logv1.Outcome) { m.GetAccepted().GetSent().Body = nil }), new(*events.TypeError)},
 		"unknown content": {marshal(func(m *logv1.Outcome) { m.GetAccepted().GetSent().GetBody().GetPlain().Kind = nil }), new(*events.TypeError)},
 		"unknown address": {marshal(func(m *logv1.Outcome) { m.Client.Address = &logv1.Address{} }), new(*events.TypeError)},
+		"field over the greatest": {append(bytes.Clone(whole.Value), 0x80, 0x80, 0x80, 0x80, 0x10, 1), new(*events.DecodeError)},
 	} {
 		if o, err := events.DecodeOutcomeValue(c.value); !errors.As(err, c.err) {
 			t.Errorf("%s: %+v, %v, want a %T", name, o, err, c.err)

@@ -13,8 +13,12 @@ import (
 // read by every view, and reflection was a quarter of what a message costs. Tests hold
 // the two against each other, byte for byte.
 
-// errUTF8 is a string field that holds something else.
-var errUTF8 = errors.New("a string is not valid UTF-8")
+var (
+	// errUTF8 is a string field that holds something else.
+	errUTF8 = errors.New("a string is not valid UTF-8")
+	// errFieldNumber is a tag that protobuf has no field for; protowire lets it pass.
+	errFieldNumber = errors.New("a field's number is over protobuf's greatest")
+)
 
 // wireWriter appends fields. As proto3 says, zero values are left out; fields come in the
 // order of their numbers, so that equal values have equal bytes.
@@ -143,6 +147,10 @@ func (r *wireReader) next() bool {
 	field, typ, n := protowire.ConsumeTag(r.rest)
 	if n < 0 {
 		return r.bad(n)
+	}
+	if field > protowire.MaxValidNumber {
+		r.fail(errFieldNumber)
+		return false
 	}
 	r.rest = r.rest[n:]
 	r.field, r.typ, r.number, r.data = field, typ, 0, nil

@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"errors"
+	"io"
 	"sync"
 
 	"github.com/go-faster/jx"
@@ -166,9 +168,9 @@ func element(r *reader) string {
 	return s
 }
 
-// end checks that nothing follows.
+// end checks that nothing follows, not even what begins no value.
 func (r *reader) end() {
-	if !r.failed() && r.jx.Next() != jx.Invalid {
+	if !r.failed() && !errors.Is(r.jx.Skip(), io.EOF) {
 		r.fail(events.CodeMalformedFrame, "something follows the frame")
 	}
 }

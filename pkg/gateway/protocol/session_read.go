@@ -11,7 +11,9 @@ func newMember(r *reader) *logv1.NewMember {
 	seen := object(r, m, func(r *reader, m *logv1.NewMember, key []byte) fieldSet {
 		switch string(key) {
 		case "user":
-			m.User = r.str()
+			if m.User = r.str(); m.User == "" && r.binary {
+				return knownField // protobuf writes none for it, so it is as missing
+			}
 			return fieldUser
 		case "role":
 			m.Role = enum[logv1.Role](r, logv1.Role_value)
