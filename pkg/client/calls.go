@@ -117,6 +117,14 @@ func (c *Client) History(ctx context.Context, session string, w Walk, limit uint
 	return query(ctx, c, m, (*clientv1.ServerFrame).GetHistory)
 }
 
+// Changes tells what became of the messages up to after; from is 0 for the first page, then the last
+// page's to.
+func (c *Client) Changes(ctx context.Context, session string, after, from uint64) (*clientv1.ChangesPage, error) {
+	op := &clientv1.Changes{Session: session, After: after, From: from}
+	m := &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Changes{Changes: op}}
+	return query(ctx, c, m, (*clientv1.ServerFrame).GetChanges)
+}
+
 // Members gives a page of a session's members.
 func (c *Client) Members(ctx context.Context, session, cursor string, limit uint32) (*clientv1.MembersPage, error) {
 	op := &clientv1.Members{Session: session, Cursor: cursor, Limit: limit}

@@ -250,9 +250,9 @@ func TestDecodeRefuses(t *testing.T) {
 			m.GetAccepted().Event = nil
 			m.GetAccepted().ProtoReflect().SetUnknown(unknown)
 		}), new(*events.TypeError)},
-		"no body":         {marshal(func(m *logv1.Outcome) { m.GetAccepted().GetSent().Body = nil }), new(*events.TypeError)},
-		"unknown content": {marshal(func(m *logv1.Outcome) { m.GetAccepted().GetSent().GetBody().GetPlain().Kind = nil }), new(*events.TypeError)},
-		"unknown address": {marshal(func(m *logv1.Outcome) { m.Client.Address = &logv1.Address{} }), new(*events.TypeError)},
+		"no body":                 {marshal(func(m *logv1.Outcome) { m.GetAccepted().GetSent().Body = nil }), new(*events.TypeError)},
+		"unknown content":         {marshal(func(m *logv1.Outcome) { m.GetAccepted().GetSent().GetBody().GetPlain().Kind = nil }), new(*events.TypeError)},
+		"unknown address":         {marshal(func(m *logv1.Outcome) { m.Client.Address = &logv1.Address{} }), new(*events.TypeError)},
 		"field over the greatest": {append(bytes.Clone(whole.Value), 0x80, 0x80, 0x80, 0x80, 0x10, 1), new(*events.DecodeError)},
 	} {
 		if o, err := events.DecodeOutcomeValue(c.value); !errors.As(err, c.err) {

@@ -191,6 +191,8 @@ func (c *Conn) read(frame *clientv1.ClientFrame) (*clientv1.ServerFrame, *events
 		return c.sync(ctx, u, op.Sync)
 	case *clientv1.ClientFrame_History:
 		return c.history(ctx, u, op.History)
+	case *clientv1.ClientFrame_Changes:
+		return c.changes(ctx, u, op.Changes)
 	case *clientv1.ClientFrame_Info:
 		return c.info(ctx, u, op.Info)
 	case *clientv1.ClientFrame_Totals:

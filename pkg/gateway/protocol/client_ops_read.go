@@ -48,6 +48,18 @@ func receiptsField(r *reader, m *clientv1.Receipts, key []byte) fieldSet {
 	return pageField(r, &m.Cursor, &m.Limit, key)
 }
 
+func changesField(r *reader, m *clientv1.Changes, key []byte) fieldSet {
+	switch string(key) {
+	case "after":
+		m.After = r.uint64()
+		return fieldAfter
+	case "from":
+		m.From = r.uint64()
+		return knownField
+	}
+	return sessionField(r, &m.Session, key)
+}
+
 // sessionField is all that some operations have.
 func sessionField(r *reader, session *string, key []byte) fieldSet {
 	if string(key) != "session" {

@@ -137,6 +137,8 @@ func clientOp(r *reader, m *clientv1.ClientFrame, key []byte) {
 		m.Op = &clientv1.ClientFrame_Receipts{Receipts: op(r, receiptsField, fieldSession|fieldSeq)}
 	case "totals":
 		m.Op = &clientv1.ClientFrame_Totals{Totals: empty[clientv1.Totals](r)}
+	case "changes":
+		m.Op = &clientv1.ClientFrame_Changes{Changes: op(r, changesField, fieldSession)}
 	case "create":
 		m.Op = &clientv1.ClientFrame_Create{Create: op(r, createField, fieldKind)}
 	case "add":

@@ -70,6 +70,11 @@ func writeReading(w *writer, m *clientv1.ClientFrame) {
 	case *clientv1.ClientFrame_Totals:
 		w.open("totals")
 		w.close()
+	case *clientv1.ClientFrame_Changes:
+		w.openSession("changes", op.Changes.GetSession())
+		w.uint64("after", op.Changes.GetAfter())
+		w.uint64("from", op.Changes.GetFrom())
+		w.close()
 	case *clientv1.ClientFrame_Typing:
 		w.openSession("typing", op.Typing.GetSession())
 		w.close()

@@ -70,7 +70,7 @@ func some(t *rapid.T, m protoreflect.Message, f protoreflect.FieldDescriptor, de
 var mandatoryIn = func() map[protoreflect.Name]string {
 	all := map[protoreflect.Name]string{
 		"ClientFrame": "client_id", "NewMember": "user", "Hello": "token", "Subscribe": "session", "Unsubscribe": "session",
-		"History": "session", "Members": "session", "Typing": "session", "Info": "session", "Receipts": "session seq", "Create": "kind", "Add": "session members",
+		"History": "session", "Members": "session", "Typing": "session", "Info": "session", "Changes": "session", "Receipts": "session seq", "Create": "kind", "Add": "session members",
 		"Remove": "session users", "Join": "session", "Leave": "session", "Send": "session", "Override": "session seq",
 		"Revoke": "session seq", "Delete": "session seq", "MarkRead": "session seq",
 	}

@@ -79,6 +79,24 @@ func historyPageField(r *reader, m *clientv1.HistoryPage, key []byte) fieldSet {
 	return knownField
 }
 
+func changesPageField(r *reader, m *clientv1.ChangesPage, key []byte) fieldSet {
+	switch string(key) {
+	case "session":
+		m.Session = r.str()
+	case "events":
+		m.Events = list(r, m.Events, func(r *reader) *clientv1.Event { return message(r, eventField) })
+	case "to":
+		m.To = r.uint64()
+	case "more":
+		m.More = r.boolean()
+	case "window_end":
+		m.WindowEnd = r.boolean()
+	default:
+		return unknownField
+	}
+	return knownField
+}
+
 func rangeField(r *reader, m *clientv1.Range, key []byte) fieldSet {
 	switch string(key) {
 	case "first":

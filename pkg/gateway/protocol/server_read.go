@@ -44,6 +44,8 @@ func serverField(r *reader, m *clientv1.ServerFrame, key []byte) fieldSet {
 		m.Kind = &clientv1.ServerFrame_Sync{Sync: message(r, syncPageField)}
 	case "history":
 		m.Kind = &clientv1.ServerFrame_History{History: message(r, historyPageField)}
+	case "changes":
+		m.Kind = &clientv1.ServerFrame_Changes{Changes: message(r, changesPageField)}
 	case "members":
 		m.Kind = &clientv1.ServerFrame_Members{Members: message(r, membersPageField)}
 	case "sessions":

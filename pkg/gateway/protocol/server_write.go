@@ -55,6 +55,8 @@ func AppendServerJSON(b []byte, m *clientv1.ServerFrame) []byte {
 		w.sub("receipts", kind.Receipts)
 	case *clientv1.ServerFrame_Totals:
 		w.sub("totals", kind.Totals)
+	case *clientv1.ServerFrame_Changes:
+		writeChangesPage(&w, kind.Changes)
 	case *clientv1.ServerFrame_Info:
 		w.sub("info", kind.Info)
 	case *clientv1.ServerFrame_Event:
@@ -153,6 +155,16 @@ func writeHistoryPage(w *writer, m *clientv1.HistoryPage) {
 		w.uint64("last", m.GetLast())
 		w.close()
 	})
+	w.close()
+}
+
+func writeChangesPage(w *writer, m *clientv1.ChangesPage) {
+	w.open("changes")
+	w.str("session", m.GetSession())
+	writeList(w, "events", m.GetEvents(), writeEvent)
+	w.uint64("to", m.GetTo())
+	w.boolean("more", m.GetMore())
+	w.boolean("window_end", m.GetWindowEnd())
 	w.close()
 }
 

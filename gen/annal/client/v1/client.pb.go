@@ -41,6 +41,7 @@ type ClientFrame struct {
 	//	*ClientFrame_Info
 	//	*ClientFrame_Receipts
 	//	*ClientFrame_Totals
+	//	*ClientFrame_Changes
 	//	*ClientFrame_Create
 	//	*ClientFrame_Add
 	//	*ClientFrame_Remove
@@ -228,6 +229,15 @@ func (x *ClientFrame) GetTotals() *Totals {
 	if x != nil {
 		if x, ok := x.Op.(*ClientFrame_Totals); ok {
 			return x.Totals
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetChanges() *Changes {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Changes); ok {
+			return x.Changes
 		}
 	}
 	return nil
@@ -558,6 +568,10 @@ type ClientFrame_Totals struct {
 	Totals *Totals `protobuf:"bytes,13,opt,name=totals,proto3,oneof"`
 }
 
+type ClientFrame_Changes struct {
+	Changes *Changes `protobuf:"bytes,14,opt,name=changes,proto3,oneof"`
+}
+
 type ClientFrame_Create struct {
 	Create *Create `protobuf:"bytes,20,opt,name=create,proto3,oneof"`
 }
@@ -693,6 +707,8 @@ func (*ClientFrame_Info) isClientFrame_Op() {}
 func (*ClientFrame_Receipts) isClientFrame_Op() {}
 
 func (*ClientFrame_Totals) isClientFrame_Op() {}
+
+func (*ClientFrame_Changes) isClientFrame_Op() {}
 
 func (*ClientFrame_Create) isClientFrame_Op() {}
 
@@ -1073,6 +1089,70 @@ func (x *History) GetLimit() uint32 {
 	return 0
 }
 
+// Changes asks what became, since, of the messages that a client has: what it must no longer
+// show, before anything else.
+type Changes struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	// The last seq the client has.
+	After uint64 `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`
+	// 0 for the first page, then the last page's to.
+	From          uint64 `protobuf:"varint,3,opt,name=from,proto3" json:"from,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Changes) Reset() {
+	*x = Changes{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Changes) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Changes) ProtoMessage() {}
+
+func (x *Changes) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Changes.ProtoReflect.Descriptor instead.
+func (*Changes) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Changes) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Changes) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *Changes) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
 type Members struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
@@ -1085,7 +1165,7 @@ type Members struct {
 
 func (x *Members) Reset() {
 	*x = Members{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[7]
+	mi := &file_annal_client_v1_client_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1097,7 +1177,7 @@ func (x *Members) String() string {
 func (*Members) ProtoMessage() {}
 
 func (x *Members) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[7]
+	mi := &file_annal_client_v1_client_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1110,7 +1190,7 @@ func (x *Members) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Members.ProtoReflect.Descriptor instead.
 func (*Members) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{7}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Members) GetSession() string {
@@ -1146,7 +1226,7 @@ type Sessions struct {
 
 func (x *Sessions) Reset() {
 	*x = Sessions{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[8]
+	mi := &file_annal_client_v1_client_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1158,7 +1238,7 @@ func (x *Sessions) String() string {
 func (*Sessions) ProtoMessage() {}
 
 func (x *Sessions) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[8]
+	mi := &file_annal_client_v1_client_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1171,7 +1251,7 @@ func (x *Sessions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sessions.ProtoReflect.Descriptor instead.
 func (*Sessions) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{8}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Sessions) GetCursor() string {
@@ -1198,7 +1278,7 @@ type Info struct {
 
 func (x *Info) Reset() {
 	*x = Info{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[9]
+	mi := &file_annal_client_v1_client_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1210,7 +1290,7 @@ func (x *Info) String() string {
 func (*Info) ProtoMessage() {}
 
 func (x *Info) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[9]
+	mi := &file_annal_client_v1_client_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1223,7 +1303,7 @@ func (x *Info) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Info.ProtoReflect.Descriptor instead.
 func (*Info) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{9}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Info) GetSession() string {
@@ -1242,7 +1322,7 @@ type Totals struct {
 
 func (x *Totals) Reset() {
 	*x = Totals{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[10]
+	mi := &file_annal_client_v1_client_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1254,7 +1334,7 @@ func (x *Totals) String() string {
 func (*Totals) ProtoMessage() {}
 
 func (x *Totals) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[10]
+	mi := &file_annal_client_v1_client_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1267,7 +1347,7 @@ func (x *Totals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Totals.ProtoReflect.Descriptor instead.
 func (*Totals) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{10}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{11}
 }
 
 // Receipts asks who has read a message, and whose devices have got it: of the members who
@@ -1286,7 +1366,7 @@ type Receipts struct {
 
 func (x *Receipts) Reset() {
 	*x = Receipts{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[11]
+	mi := &file_annal_client_v1_client_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1298,7 +1378,7 @@ func (x *Receipts) String() string {
 func (*Receipts) ProtoMessage() {}
 
 func (x *Receipts) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[11]
+	mi := &file_annal_client_v1_client_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1311,7 +1391,7 @@ func (x *Receipts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipts.ProtoReflect.Descriptor instead.
 func (*Receipts) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{11}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Receipts) GetSession() string {
@@ -1354,7 +1434,7 @@ type Typing struct {
 
 func (x *Typing) Reset() {
 	*x = Typing{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[12]
+	mi := &file_annal_client_v1_client_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1366,7 +1446,7 @@ func (x *Typing) String() string {
 func (*Typing) ProtoMessage() {}
 
 func (x *Typing) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[12]
+	mi := &file_annal_client_v1_client_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1379,7 +1459,7 @@ func (x *Typing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Typing.ProtoReflect.Descriptor instead.
 func (*Typing) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{12}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Typing) GetSession() string {
@@ -1409,7 +1489,7 @@ type Create struct {
 
 func (x *Create) Reset() {
 	*x = Create{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[13]
+	mi := &file_annal_client_v1_client_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1421,7 +1501,7 @@ func (x *Create) String() string {
 func (*Create) ProtoMessage() {}
 
 func (x *Create) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[13]
+	mi := &file_annal_client_v1_client_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1434,7 +1514,7 @@ func (x *Create) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Create.ProtoReflect.Descriptor instead.
 func (*Create) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{13}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Create) GetKind() v1.Kind {
@@ -1489,7 +1569,7 @@ type Add struct {
 
 func (x *Add) Reset() {
 	*x = Add{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[14]
+	mi := &file_annal_client_v1_client_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1501,7 +1581,7 @@ func (x *Add) String() string {
 func (*Add) ProtoMessage() {}
 
 func (x *Add) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[14]
+	mi := &file_annal_client_v1_client_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1514,7 +1594,7 @@ func (x *Add) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Add.ProtoReflect.Descriptor instead.
 func (*Add) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{14}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Add) GetSession() string {
@@ -1541,7 +1621,7 @@ type Remove struct {
 
 func (x *Remove) Reset() {
 	*x = Remove{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[15]
+	mi := &file_annal_client_v1_client_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1553,7 +1633,7 @@ func (x *Remove) String() string {
 func (*Remove) ProtoMessage() {}
 
 func (x *Remove) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[15]
+	mi := &file_annal_client_v1_client_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1566,7 +1646,7 @@ func (x *Remove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Remove.ProtoReflect.Descriptor instead.
 func (*Remove) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{15}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Remove) GetSession() string {
@@ -1594,7 +1674,7 @@ type Join struct {
 
 func (x *Join) Reset() {
 	*x = Join{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[16]
+	mi := &file_annal_client_v1_client_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1606,7 +1686,7 @@ func (x *Join) String() string {
 func (*Join) ProtoMessage() {}
 
 func (x *Join) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[16]
+	mi := &file_annal_client_v1_client_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1619,7 +1699,7 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{16}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Join) GetSession() string {
@@ -1645,7 +1725,7 @@ type Leave struct {
 
 func (x *Leave) Reset() {
 	*x = Leave{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[17]
+	mi := &file_annal_client_v1_client_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1657,7 +1737,7 @@ func (x *Leave) String() string {
 func (*Leave) ProtoMessage() {}
 
 func (x *Leave) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[17]
+	mi := &file_annal_client_v1_client_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1670,7 +1750,7 @@ func (x *Leave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leave.ProtoReflect.Descriptor instead.
 func (*Leave) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{17}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Leave) GetSession() string {
@@ -1694,7 +1774,7 @@ type Send struct {
 
 func (x *Send) Reset() {
 	*x = Send{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[18]
+	mi := &file_annal_client_v1_client_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1706,7 +1786,7 @@ func (x *Send) String() string {
 func (*Send) ProtoMessage() {}
 
 func (x *Send) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[18]
+	mi := &file_annal_client_v1_client_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1719,7 +1799,7 @@ func (x *Send) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Send.ProtoReflect.Descriptor instead.
 func (*Send) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{18}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Send) GetSession() string {
@@ -1760,7 +1840,7 @@ type Revoke struct {
 
 func (x *Revoke) Reset() {
 	*x = Revoke{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[19]
+	mi := &file_annal_client_v1_client_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1772,7 +1852,7 @@ func (x *Revoke) String() string {
 func (*Revoke) ProtoMessage() {}
 
 func (x *Revoke) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[19]
+	mi := &file_annal_client_v1_client_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1785,7 +1865,7 @@ func (x *Revoke) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoke.ProtoReflect.Descriptor instead.
 func (*Revoke) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{19}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Revoke) GetSession() string {
@@ -1815,7 +1895,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[20]
+	mi := &file_annal_client_v1_client_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1827,7 +1907,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[20]
+	mi := &file_annal_client_v1_client_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1840,7 +1920,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{20}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Override) GetSession() string {
@@ -1884,7 +1964,7 @@ type Delete struct {
 
 func (x *Delete) Reset() {
 	*x = Delete{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[21]
+	mi := &file_annal_client_v1_client_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1896,7 +1976,7 @@ func (x *Delete) String() string {
 func (*Delete) ProtoMessage() {}
 
 func (x *Delete) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[21]
+	mi := &file_annal_client_v1_client_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1909,7 +1989,7 @@ func (x *Delete) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delete.ProtoReflect.Descriptor instead.
 func (*Delete) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{21}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Delete) GetSession() string {
@@ -1943,7 +2023,7 @@ type MarkRead struct {
 
 func (x *MarkRead) Reset() {
 	*x = MarkRead{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[22]
+	mi := &file_annal_client_v1_client_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1955,7 +2035,7 @@ func (x *MarkRead) String() string {
 func (*MarkRead) ProtoMessage() {}
 
 func (x *MarkRead) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[22]
+	mi := &file_annal_client_v1_client_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1968,7 +2048,7 @@ func (x *MarkRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkRead.ProtoReflect.Descriptor instead.
 func (*MarkRead) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{22}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *MarkRead) GetSession() string {
@@ -1996,7 +2076,7 @@ type SetInfo struct {
 
 func (x *SetInfo) Reset() {
 	*x = SetInfo{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[23]
+	mi := &file_annal_client_v1_client_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2008,7 +2088,7 @@ func (x *SetInfo) String() string {
 func (*SetInfo) ProtoMessage() {}
 
 func (x *SetInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[23]
+	mi := &file_annal_client_v1_client_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2021,7 +2101,7 @@ func (x *SetInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetInfo.ProtoReflect.Descriptor instead.
 func (*SetInfo) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{23}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SetInfo) GetSession() string {
@@ -2049,7 +2129,7 @@ type SetPolicy struct {
 
 func (x *SetPolicy) Reset() {
 	*x = SetPolicy{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[24]
+	mi := &file_annal_client_v1_client_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2061,7 +2141,7 @@ func (x *SetPolicy) String() string {
 func (*SetPolicy) ProtoMessage() {}
 
 func (x *SetPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[24]
+	mi := &file_annal_client_v1_client_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2074,7 +2154,7 @@ func (x *SetPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetPolicy.ProtoReflect.Descriptor instead.
 func (*SetPolicy) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{24}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SetPolicy) GetSession() string {
@@ -2103,7 +2183,7 @@ type SetRole struct {
 
 func (x *SetRole) Reset() {
 	*x = SetRole{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[25]
+	mi := &file_annal_client_v1_client_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2115,7 +2195,7 @@ func (x *SetRole) String() string {
 func (*SetRole) ProtoMessage() {}
 
 func (x *SetRole) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[25]
+	mi := &file_annal_client_v1_client_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2128,7 +2208,7 @@ func (x *SetRole) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetRole.ProtoReflect.Descriptor instead.
 func (*SetRole) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{25}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SetRole) GetSession() string {
@@ -2165,7 +2245,7 @@ type Mute struct {
 
 func (x *Mute) Reset() {
 	*x = Mute{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[26]
+	mi := &file_annal_client_v1_client_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2177,7 +2257,7 @@ func (x *Mute) String() string {
 func (*Mute) ProtoMessage() {}
 
 func (x *Mute) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[26]
+	mi := &file_annal_client_v1_client_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2190,7 +2270,7 @@ func (x *Mute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mute.ProtoReflect.Descriptor instead.
 func (*Mute) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{26}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Mute) GetSession() string {
@@ -2224,7 +2304,7 @@ type Dismiss struct {
 
 func (x *Dismiss) Reset() {
 	*x = Dismiss{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[27]
+	mi := &file_annal_client_v1_client_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2236,7 +2316,7 @@ func (x *Dismiss) String() string {
 func (*Dismiss) ProtoMessage() {}
 
 func (x *Dismiss) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[27]
+	mi := &file_annal_client_v1_client_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2249,7 +2329,7 @@ func (x *Dismiss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dismiss.ProtoReflect.Descriptor instead.
 func (*Dismiss) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{27}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Dismiss) GetSession() string {
@@ -2271,7 +2351,7 @@ type Ask struct {
 
 func (x *Ask) Reset() {
 	*x = Ask{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[28]
+	mi := &file_annal_client_v1_client_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2283,7 +2363,7 @@ func (x *Ask) String() string {
 func (*Ask) ProtoMessage() {}
 
 func (x *Ask) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[28]
+	mi := &file_annal_client_v1_client_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2296,7 +2376,7 @@ func (x *Ask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ask.ProtoReflect.Descriptor instead.
 func (*Ask) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{28}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Ask) GetSession() string {
@@ -2324,7 +2404,7 @@ type Refuse struct {
 
 func (x *Refuse) Reset() {
 	*x = Refuse{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[29]
+	mi := &file_annal_client_v1_client_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2336,7 +2416,7 @@ func (x *Refuse) String() string {
 func (*Refuse) ProtoMessage() {}
 
 func (x *Refuse) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[29]
+	mi := &file_annal_client_v1_client_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2349,7 +2429,7 @@ func (x *Refuse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refuse.ProtoReflect.Descriptor instead.
 func (*Refuse) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{29}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Refuse) GetSession() string {
@@ -2383,7 +2463,7 @@ type Invite struct {
 
 func (x *Invite) Reset() {
 	*x = Invite{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[30]
+	mi := &file_annal_client_v1_client_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2395,7 +2475,7 @@ func (x *Invite) String() string {
 func (*Invite) ProtoMessage() {}
 
 func (x *Invite) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[30]
+	mi := &file_annal_client_v1_client_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2408,7 +2488,7 @@ func (x *Invite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invite.ProtoReflect.Descriptor instead.
 func (*Invite) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{30}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Invite) GetSession() string {
@@ -2450,7 +2530,7 @@ type Uninvite struct {
 
 func (x *Uninvite) Reset() {
 	*x = Uninvite{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[31]
+	mi := &file_annal_client_v1_client_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2462,7 +2542,7 @@ func (x *Uninvite) String() string {
 func (*Uninvite) ProtoMessage() {}
 
 func (x *Uninvite) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[31]
+	mi := &file_annal_client_v1_client_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2475,7 +2555,7 @@ func (x *Uninvite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Uninvite.ProtoReflect.Descriptor instead.
 func (*Uninvite) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{31}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Uninvite) GetSession() string {
@@ -2506,7 +2586,7 @@ type React struct {
 
 func (x *React) Reset() {
 	*x = React{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[32]
+	mi := &file_annal_client_v1_client_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2518,7 +2598,7 @@ func (x *React) String() string {
 func (*React) ProtoMessage() {}
 
 func (x *React) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[32]
+	mi := &file_annal_client_v1_client_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2531,7 +2611,7 @@ func (x *React) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use React.ProtoReflect.Descriptor instead.
 func (*React) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{32}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *React) GetSession() string {
@@ -2574,7 +2654,7 @@ type Pin struct {
 
 func (x *Pin) Reset() {
 	*x = Pin{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[33]
+	mi := &file_annal_client_v1_client_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2586,7 +2666,7 @@ func (x *Pin) String() string {
 func (*Pin) ProtoMessage() {}
 
 func (x *Pin) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[33]
+	mi := &file_annal_client_v1_client_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2599,7 +2679,7 @@ func (x *Pin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pin.ProtoReflect.Descriptor instead.
 func (*Pin) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{33}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Pin) GetSession() string {
@@ -2634,7 +2714,7 @@ type MarkDelivered struct {
 
 func (x *MarkDelivered) Reset() {
 	*x = MarkDelivered{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[34]
+	mi := &file_annal_client_v1_client_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2646,7 +2726,7 @@ func (x *MarkDelivered) String() string {
 func (*MarkDelivered) ProtoMessage() {}
 
 func (x *MarkDelivered) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[34]
+	mi := &file_annal_client_v1_client_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2659,7 +2739,7 @@ func (x *MarkDelivered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkDelivered.ProtoReflect.Descriptor instead.
 func (*MarkDelivered) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{34}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *MarkDelivered) GetSession() string {
@@ -2689,7 +2769,7 @@ type Contact struct {
 
 func (x *Contact) Reset() {
 	*x = Contact{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	mi := &file_annal_client_v1_client_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2701,7 +2781,7 @@ func (x *Contact) String() string {
 func (*Contact) ProtoMessage() {}
 
 func (x *Contact) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	mi := &file_annal_client_v1_client_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2714,7 +2794,7 @@ func (x *Contact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Contact.ProtoReflect.Descriptor instead.
 func (*Contact) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{35}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Contact) GetSession() string {
@@ -2751,7 +2831,7 @@ type Report struct {
 
 func (x *Report) Reset() {
 	*x = Report{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[36]
+	mi := &file_annal_client_v1_client_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2763,7 +2843,7 @@ func (x *Report) String() string {
 func (*Report) ProtoMessage() {}
 
 func (x *Report) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[36]
+	mi := &file_annal_client_v1_client_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2776,7 +2856,7 @@ func (x *Report) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report.ProtoReflect.Descriptor instead.
 func (*Report) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{36}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Report) GetSession() string {
@@ -2812,7 +2892,7 @@ type Hide struct {
 
 func (x *Hide) Reset() {
 	*x = Hide{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[37]
+	mi := &file_annal_client_v1_client_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2824,7 +2904,7 @@ func (x *Hide) String() string {
 func (*Hide) ProtoMessage() {}
 
 func (x *Hide) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[37]
+	mi := &file_annal_client_v1_client_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2837,7 +2917,7 @@ func (x *Hide) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hide.ProtoReflect.Descriptor instead.
 func (*Hide) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{37}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Hide) GetSession() string {
@@ -2865,7 +2945,7 @@ type SetSession struct {
 
 func (x *SetSession) Reset() {
 	*x = SetSession{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[38]
+	mi := &file_annal_client_v1_client_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2877,7 +2957,7 @@ func (x *SetSession) String() string {
 func (*SetSession) ProtoMessage() {}
 
 func (x *SetSession) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[38]
+	mi := &file_annal_client_v1_client_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2890,7 +2970,7 @@ func (x *SetSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetSession.ProtoReflect.Descriptor instead.
 func (*SetSession) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{38}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SetSession) GetSession() string {
@@ -2919,7 +2999,7 @@ type SetDevice struct {
 
 func (x *SetDevice) Reset() {
 	*x = SetDevice{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[39]
+	mi := &file_annal_client_v1_client_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2931,7 +3011,7 @@ func (x *SetDevice) String() string {
 func (*SetDevice) ProtoMessage() {}
 
 func (x *SetDevice) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[39]
+	mi := &file_annal_client_v1_client_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2944,7 +3024,7 @@ func (x *SetDevice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetDevice.ProtoReflect.Descriptor instead.
 func (*SetDevice) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{39}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *SetDevice) GetDevice() string {
@@ -2977,7 +3057,7 @@ type CloseAccount struct {
 
 func (x *CloseAccount) Reset() {
 	*x = CloseAccount{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[40]
+	mi := &file_annal_client_v1_client_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2989,7 +3069,7 @@ func (x *CloseAccount) String() string {
 func (*CloseAccount) ProtoMessage() {}
 
 func (x *CloseAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[40]
+	mi := &file_annal_client_v1_client_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3002,7 +3082,7 @@ func (x *CloseAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseAccount.ProtoReflect.Descriptor instead.
 func (*CloseAccount) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{40}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{41}
 }
 
 // ServerFrame is what a server sends: a reply to the frame of that id, an event
@@ -3026,6 +3106,7 @@ type ServerFrame struct {
 	//	*ServerFrame_Info
 	//	*ServerFrame_Receipts
 	//	*ServerFrame_Totals
+	//	*ServerFrame_Changes
 	//	*ServerFrame_Event
 	//	*ServerFrame_Notice
 	//	*ServerFrame_Typing
@@ -3036,7 +3117,7 @@ type ServerFrame struct {
 
 func (x *ServerFrame) Reset() {
 	*x = ServerFrame{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[41]
+	mi := &file_annal_client_v1_client_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3048,7 +3129,7 @@ func (x *ServerFrame) String() string {
 func (*ServerFrame) ProtoMessage() {}
 
 func (x *ServerFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[41]
+	mi := &file_annal_client_v1_client_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3061,7 +3142,7 @@ func (x *ServerFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerFrame.ProtoReflect.Descriptor instead.
 func (*ServerFrame) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{41}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ServerFrame) GetId() string {
@@ -3195,6 +3276,15 @@ func (x *ServerFrame) GetTotals() *UnreadTotals {
 	return nil
 }
 
+func (x *ServerFrame) GetChanges() *ChangesPage {
+	if x != nil {
+		if x, ok := x.Kind.(*ServerFrame_Changes); ok {
+			return x.Changes
+		}
+	}
+	return nil
+}
+
 func (x *ServerFrame) GetEvent() *Event {
 	if x != nil {
 		if x, ok := x.Kind.(*ServerFrame_Event); ok {
@@ -3278,6 +3368,10 @@ type ServerFrame_Totals struct {
 	Totals *UnreadTotals `protobuf:"bytes,14,opt,name=totals,proto3,oneof"`
 }
 
+type ServerFrame_Changes struct {
+	Changes *ChangesPage `protobuf:"bytes,15,opt,name=changes,proto3,oneof"`
+}
+
 type ServerFrame_Event struct {
 	Event *Event `protobuf:"bytes,20,opt,name=event,proto3,oneof"`
 }
@@ -3316,6 +3410,8 @@ func (*ServerFrame_Receipts) isServerFrame_Kind() {}
 
 func (*ServerFrame_Totals) isServerFrame_Kind() {}
 
+func (*ServerFrame_Changes) isServerFrame_Kind() {}
+
 func (*ServerFrame_Event) isServerFrame_Kind() {}
 
 func (*ServerFrame_Notice) isServerFrame_Kind() {}
@@ -3342,7 +3438,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[42]
+	mi := &file_annal_client_v1_client_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3354,7 +3450,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[42]
+	mi := &file_annal_client_v1_client_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3367,7 +3463,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{42}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Error) GetCode() string {
@@ -3429,7 +3525,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[43]
+	mi := &file_annal_client_v1_client_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3441,7 +3537,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[43]
+	mi := &file_annal_client_v1_client_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3454,7 +3550,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{43}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Welcome) GetUser() string {
@@ -3508,7 +3604,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[44]
+	mi := &file_annal_client_v1_client_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3520,7 +3616,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[44]
+	mi := &file_annal_client_v1_client_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3533,7 +3629,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{44}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Pong) GetTimeMs() int64 {
@@ -3563,7 +3659,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[45]
+	mi := &file_annal_client_v1_client_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3575,7 +3671,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[45]
+	mi := &file_annal_client_v1_client_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3588,7 +3684,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{45}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Ack) GetSession() string {
@@ -3660,7 +3756,7 @@ type Subscribed struct {
 
 func (x *Subscribed) Reset() {
 	*x = Subscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	mi := &file_annal_client_v1_client_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3672,7 +3768,7 @@ func (x *Subscribed) String() string {
 func (*Subscribed) ProtoMessage() {}
 
 func (x *Subscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	mi := &file_annal_client_v1_client_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3685,7 +3781,7 @@ func (x *Subscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscribed.ProtoReflect.Descriptor instead.
 func (*Subscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{46}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Subscribed) GetSession() string {
@@ -3718,7 +3814,7 @@ type Unsubscribed struct {
 
 func (x *Unsubscribed) Reset() {
 	*x = Unsubscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[47]
+	mi := &file_annal_client_v1_client_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3730,7 +3826,7 @@ func (x *Unsubscribed) String() string {
 func (*Unsubscribed) ProtoMessage() {}
 
 func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[47]
+	mi := &file_annal_client_v1_client_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3743,7 +3839,7 @@ func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unsubscribed.ProtoReflect.Descriptor instead.
 func (*Unsubscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{47}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Unsubscribed) GetSession() string {
@@ -3784,7 +3880,7 @@ type SessionState struct {
 
 func (x *SessionState) Reset() {
 	*x = SessionState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	mi := &file_annal_client_v1_client_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3796,7 +3892,7 @@ func (x *SessionState) String() string {
 func (*SessionState) ProtoMessage() {}
 
 func (x *SessionState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	mi := &file_annal_client_v1_client_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3809,7 +3905,7 @@ func (x *SessionState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionState.ProtoReflect.Descriptor instead.
 func (*SessionState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{48}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *SessionState) GetSession() string {
@@ -3965,7 +4061,7 @@ type SessionInfo struct {
 
 func (x *SessionInfo) Reset() {
 	*x = SessionInfo{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	mi := &file_annal_client_v1_client_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3977,7 +4073,7 @@ func (x *SessionInfo) String() string {
 func (*SessionInfo) ProtoMessage() {}
 
 func (x *SessionInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	mi := &file_annal_client_v1_client_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3990,7 +4086,7 @@ func (x *SessionInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionInfo.ProtoReflect.Descriptor instead.
 func (*SessionInfo) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{49}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *SessionInfo) GetSession() string {
@@ -4136,7 +4232,7 @@ type UnreadTotals struct {
 
 func (x *UnreadTotals) Reset() {
 	*x = UnreadTotals{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[50]
+	mi := &file_annal_client_v1_client_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4148,7 +4244,7 @@ func (x *UnreadTotals) String() string {
 func (*UnreadTotals) ProtoMessage() {}
 
 func (x *UnreadTotals) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[50]
+	mi := &file_annal_client_v1_client_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4161,7 +4257,7 @@ func (x *UnreadTotals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnreadTotals.ProtoReflect.Descriptor instead.
 func (*UnreadTotals) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{50}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *UnreadTotals) GetUnread() uint64 {
@@ -4223,7 +4319,7 @@ type ReceiptsPage struct {
 
 func (x *ReceiptsPage) Reset() {
 	*x = ReceiptsPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[51]
+	mi := &file_annal_client_v1_client_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4235,7 +4331,7 @@ func (x *ReceiptsPage) String() string {
 func (*ReceiptsPage) ProtoMessage() {}
 
 func (x *ReceiptsPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[51]
+	mi := &file_annal_client_v1_client_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4248,7 +4344,7 @@ func (x *ReceiptsPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiptsPage.ProtoReflect.Descriptor instead.
 func (*ReceiptsPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{51}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ReceiptsPage) GetSession() string {
@@ -4311,7 +4407,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[52]
+	mi := &file_annal_client_v1_client_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4323,7 +4419,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[52]
+	mi := &file_annal_client_v1_client_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4336,7 +4432,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{52}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Receipt) GetUser() string {
@@ -4372,7 +4468,7 @@ type Request struct {
 
 func (x *Request) Reset() {
 	*x = Request{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[53]
+	mi := &file_annal_client_v1_client_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4384,7 +4480,7 @@ func (x *Request) String() string {
 func (*Request) ProtoMessage() {}
 
 func (x *Request) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[53]
+	mi := &file_annal_client_v1_client_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4397,7 +4493,7 @@ func (x *Request) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Request.ProtoReflect.Descriptor instead.
 func (*Request) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{53}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Request) GetUser() string {
@@ -4433,7 +4529,7 @@ type InviteState struct {
 
 func (x *InviteState) Reset() {
 	*x = InviteState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[54]
+	mi := &file_annal_client_v1_client_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4445,7 +4541,7 @@ func (x *InviteState) String() string {
 func (*InviteState) ProtoMessage() {}
 
 func (x *InviteState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[54]
+	mi := &file_annal_client_v1_client_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4458,7 +4554,7 @@ func (x *InviteState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteState.ProtoReflect.Descriptor instead.
 func (*InviteState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{54}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *InviteState) GetCodeSha256() []byte {
@@ -4500,7 +4596,7 @@ type SyncPage struct {
 
 func (x *SyncPage) Reset() {
 	*x = SyncPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[55]
+	mi := &file_annal_client_v1_client_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4512,7 +4608,7 @@ func (x *SyncPage) String() string {
 func (*SyncPage) ProtoMessage() {}
 
 func (x *SyncPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[55]
+	mi := &file_annal_client_v1_client_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4525,7 +4621,7 @@ func (x *SyncPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncPage.ProtoReflect.Descriptor instead.
 func (*SyncPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{55}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *SyncPage) GetSessions() []*SessionState {
@@ -4559,7 +4655,7 @@ type HistoryPage struct {
 
 func (x *HistoryPage) Reset() {
 	*x = HistoryPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[56]
+	mi := &file_annal_client_v1_client_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4571,7 +4667,7 @@ func (x *HistoryPage) String() string {
 func (*HistoryPage) ProtoMessage() {}
 
 func (x *HistoryPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[56]
+	mi := &file_annal_client_v1_client_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4584,7 +4680,7 @@ func (x *HistoryPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryPage.ProtoReflect.Descriptor instead.
 func (*HistoryPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{56}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *HistoryPage) GetSession() string {
@@ -4622,6 +4718,89 @@ func (x *HistoryPage) GetHidden() []*Range {
 	return nil
 }
 
+// ChangesPage has the events above after that revoke, delete or override a message at or below
+// it: of each message the last one that holds.
+type ChangesPage struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	// Ascending by seq.
+	Events []*Event `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
+	// Up to where was looked.
+	To uint64 `protobuf:"varint,3,opt,name=to,proto3" json:"to,omitempty"`
+	// There is more to look through: ask again from to.
+	More bool `protobuf:"varint,4,opt,name=more,proto3" json:"more,omitempty"`
+	// The hot window reaches back less far than after: what became of the messages is not known
+	// here. Whoever has a copy of the session drops it, and begins with its newest page.
+	WindowEnd     bool `protobuf:"varint,5,opt,name=window_end,json=windowEnd,proto3" json:"window_end,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangesPage) Reset() {
+	*x = ChangesPage{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangesPage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangesPage) ProtoMessage() {}
+
+func (x *ChangesPage) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangesPage.ProtoReflect.Descriptor instead.
+func (*ChangesPage) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *ChangesPage) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *ChangesPage) GetEvents() []*Event {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *ChangesPage) GetTo() uint64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *ChangesPage) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+func (x *ChangesPage) GetWindowEnd() bool {
+	if x != nil {
+		return x.WindowEnd
+	}
+	return false
+}
+
 // Range is from first to last, both included.
 type Range struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4633,7 +4812,7 @@ type Range struct {
 
 func (x *Range) Reset() {
 	*x = Range{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[57]
+	mi := &file_annal_client_v1_client_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4645,7 +4824,7 @@ func (x *Range) String() string {
 func (*Range) ProtoMessage() {}
 
 func (x *Range) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[57]
+	mi := &file_annal_client_v1_client_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4658,7 +4837,7 @@ func (x *Range) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Range.ProtoReflect.Descriptor instead.
 func (*Range) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{57}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Range) GetFirst() uint64 {
@@ -4692,7 +4871,7 @@ type MemberState struct {
 
 func (x *MemberState) Reset() {
 	*x = MemberState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[58]
+	mi := &file_annal_client_v1_client_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4704,7 +4883,7 @@ func (x *MemberState) String() string {
 func (*MemberState) ProtoMessage() {}
 
 func (x *MemberState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[58]
+	mi := &file_annal_client_v1_client_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4717,7 +4896,7 @@ func (x *MemberState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberState.ProtoReflect.Descriptor instead.
 func (*MemberState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{58}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *MemberState) GetUser() string {
@@ -4775,7 +4954,7 @@ type MembersPage struct {
 
 func (x *MembersPage) Reset() {
 	*x = MembersPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[59]
+	mi := &file_annal_client_v1_client_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4787,7 +4966,7 @@ func (x *MembersPage) String() string {
 func (*MembersPage) ProtoMessage() {}
 
 func (x *MembersPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[59]
+	mi := &file_annal_client_v1_client_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4800,7 +4979,7 @@ func (x *MembersPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersPage.ProtoReflect.Descriptor instead.
 func (*MembersPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{59}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *MembersPage) GetSession() string {
@@ -4841,7 +5020,7 @@ type SessionsPage struct {
 
 func (x *SessionsPage) Reset() {
 	*x = SessionsPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[60]
+	mi := &file_annal_client_v1_client_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4853,7 +5032,7 @@ func (x *SessionsPage) String() string {
 func (*SessionsPage) ProtoMessage() {}
 
 func (x *SessionsPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[60]
+	mi := &file_annal_client_v1_client_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4866,7 +5045,7 @@ func (x *SessionsPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionsPage.ProtoReflect.Descriptor instead.
 func (*SessionsPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{60}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *SessionsPage) GetSessions() []string {
@@ -4898,7 +5077,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[61]
+	mi := &file_annal_client_v1_client_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4910,7 +5089,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[61]
+	mi := &file_annal_client_v1_client_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4923,7 +5102,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{61}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Notice) GetSession() string {
@@ -4959,7 +5138,7 @@ type SomeoneTyping struct {
 
 func (x *SomeoneTyping) Reset() {
 	*x = SomeoneTyping{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[62]
+	mi := &file_annal_client_v1_client_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4971,7 +5150,7 @@ func (x *SomeoneTyping) String() string {
 func (*SomeoneTyping) ProtoMessage() {}
 
 func (x *SomeoneTyping) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[62]
+	mi := &file_annal_client_v1_client_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4984,7 +5163,7 @@ func (x *SomeoneTyping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SomeoneTyping.ProtoReflect.Descriptor instead.
 func (*SomeoneTyping) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{62}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *SomeoneTyping) GetSession() string {
@@ -5050,7 +5229,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[63]
+	mi := &file_annal_client_v1_client_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5062,7 +5241,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[63]
+	mi := &file_annal_client_v1_client_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5075,7 +5254,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{63}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Event) GetSession() string {
@@ -5581,7 +5760,7 @@ type Created struct {
 
 func (x *Created) Reset() {
 	*x = Created{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[64]
+	mi := &file_annal_client_v1_client_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5593,7 +5772,7 @@ func (x *Created) String() string {
 func (*Created) ProtoMessage() {}
 
 func (x *Created) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[64]
+	mi := &file_annal_client_v1_client_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5606,7 +5785,7 @@ func (x *Created) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Created.ProtoReflect.Descriptor instead.
 func (*Created) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{64}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Created) GetKind() v1.Kind {
@@ -5667,7 +5846,7 @@ type Added struct {
 
 func (x *Added) Reset() {
 	*x = Added{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[65]
+	mi := &file_annal_client_v1_client_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5679,7 +5858,7 @@ func (x *Added) String() string {
 func (*Added) ProtoMessage() {}
 
 func (x *Added) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[65]
+	mi := &file_annal_client_v1_client_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5692,7 +5871,7 @@ func (x *Added) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Added.ProtoReflect.Descriptor instead.
 func (*Added) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{65}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Added) GetMembers() []*v1.NewMember {
@@ -5713,7 +5892,7 @@ type Removed struct {
 
 func (x *Removed) Reset() {
 	*x = Removed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[66]
+	mi := &file_annal_client_v1_client_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5725,7 +5904,7 @@ func (x *Removed) String() string {
 func (*Removed) ProtoMessage() {}
 
 func (x *Removed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[66]
+	mi := &file_annal_client_v1_client_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5738,7 +5917,7 @@ func (x *Removed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Removed.ProtoReflect.Descriptor instead.
 func (*Removed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{66}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Removed) GetUsers() []string {
@@ -5770,7 +5949,7 @@ type Joined struct {
 
 func (x *Joined) Reset() {
 	*x = Joined{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[67]
+	mi := &file_annal_client_v1_client_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5782,7 +5961,7 @@ func (x *Joined) String() string {
 func (*Joined) ProtoMessage() {}
 
 func (x *Joined) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[67]
+	mi := &file_annal_client_v1_client_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5795,7 +5974,7 @@ func (x *Joined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Joined.ProtoReflect.Descriptor instead.
 func (*Joined) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{67}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{69}
 }
 
 type Left struct {
@@ -5808,7 +5987,7 @@ type Left struct {
 
 func (x *Left) Reset() {
 	*x = Left{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[68]
+	mi := &file_annal_client_v1_client_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5820,7 +5999,7 @@ func (x *Left) String() string {
 func (*Left) ProtoMessage() {}
 
 func (x *Left) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[68]
+	mi := &file_annal_client_v1_client_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5833,7 +6012,7 @@ func (x *Left) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Left.ProtoReflect.Descriptor instead.
 func (*Left) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{68}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Left) GetPromoted() string {
@@ -5868,7 +6047,7 @@ type Sent struct {
 
 func (x *Sent) Reset() {
 	*x = Sent{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[69]
+	mi := &file_annal_client_v1_client_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5880,7 +6059,7 @@ func (x *Sent) String() string {
 func (*Sent) ProtoMessage() {}
 
 func (x *Sent) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[69]
+	mi := &file_annal_client_v1_client_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5893,7 +6072,7 @@ func (x *Sent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sent.ProtoReflect.Descriptor instead.
 func (*Sent) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{69}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Sent) GetIndex() uint64 {
@@ -5955,7 +6134,7 @@ type Revoked struct {
 
 func (x *Revoked) Reset() {
 	*x = Revoked{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[70]
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5967,7 +6146,7 @@ func (x *Revoked) String() string {
 func (*Revoked) ProtoMessage() {}
 
 func (x *Revoked) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[70]
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5980,7 +6159,7 @@ func (x *Revoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoked.ProtoReflect.Descriptor instead.
 func (*Revoked) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{70}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *Revoked) GetTarget() uint64 {
@@ -6011,7 +6190,7 @@ type Overridden struct {
 
 func (x *Overridden) Reset() {
 	*x = Overridden{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[71]
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6023,7 +6202,7 @@ func (x *Overridden) String() string {
 func (*Overridden) ProtoMessage() {}
 
 func (x *Overridden) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[71]
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6036,7 +6215,7 @@ func (x *Overridden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Overridden.ProtoReflect.Descriptor instead.
 func (*Overridden) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{71}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Overridden) GetTarget() uint64 {
@@ -6078,7 +6257,7 @@ type Deleted struct {
 
 func (x *Deleted) Reset() {
 	*x = Deleted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6090,7 +6269,7 @@ func (x *Deleted) String() string {
 func (*Deleted) ProtoMessage() {}
 
 func (x *Deleted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6103,7 +6282,7 @@ func (x *Deleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deleted.ProtoReflect.Descriptor instead.
 func (*Deleted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{72}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *Deleted) GetTarget() uint64 {
@@ -6137,7 +6316,7 @@ type Read struct {
 
 func (x *Read) Reset() {
 	*x = Read{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6149,7 +6328,7 @@ func (x *Read) String() string {
 func (*Read) ProtoMessage() {}
 
 func (x *Read) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6162,7 +6341,7 @@ func (x *Read) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Read.ProtoReflect.Descriptor instead.
 func (*Read) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{73}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *Read) GetMarker() uint64 {
@@ -6188,7 +6367,7 @@ type InfoSet struct {
 
 func (x *InfoSet) Reset() {
 	*x = InfoSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6200,7 +6379,7 @@ func (x *InfoSet) String() string {
 func (*InfoSet) ProtoMessage() {}
 
 func (x *InfoSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6213,7 +6392,7 @@ func (x *InfoSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InfoSet.ProtoReflect.Descriptor instead.
 func (*InfoSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{74}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *InfoSet) GetInfo() *v1.InfoChange {
@@ -6233,7 +6412,7 @@ type PolicySet struct {
 
 func (x *PolicySet) Reset() {
 	*x = PolicySet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6245,7 +6424,7 @@ func (x *PolicySet) String() string {
 func (*PolicySet) ProtoMessage() {}
 
 func (x *PolicySet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6258,7 +6437,7 @@ func (x *PolicySet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicySet.ProtoReflect.Descriptor instead.
 func (*PolicySet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{75}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *PolicySet) GetPolicy() *v1.Policy {
@@ -6280,7 +6459,7 @@ type RoleSet struct {
 
 func (x *RoleSet) Reset() {
 	*x = RoleSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6292,7 +6471,7 @@ func (x *RoleSet) String() string {
 func (*RoleSet) ProtoMessage() {}
 
 func (x *RoleSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6305,7 +6484,7 @@ func (x *RoleSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleSet.ProtoReflect.Descriptor instead.
 func (*RoleSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{76}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *RoleSet) GetUser() string {
@@ -6341,7 +6520,7 @@ type Muted struct {
 
 func (x *Muted) Reset() {
 	*x = Muted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6353,7 +6532,7 @@ func (x *Muted) String() string {
 func (*Muted) ProtoMessage() {}
 
 func (x *Muted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6366,7 +6545,7 @@ func (x *Muted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Muted.ProtoReflect.Descriptor instead.
 func (*Muted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{77}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Muted) GetUsers() []string {
@@ -6391,7 +6570,7 @@ type Dismissed struct {
 
 func (x *Dismissed) Reset() {
 	*x = Dismissed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6403,7 +6582,7 @@ func (x *Dismissed) String() string {
 func (*Dismissed) ProtoMessage() {}
 
 func (x *Dismissed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6416,7 +6595,7 @@ func (x *Dismissed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dismissed.ProtoReflect.Descriptor instead.
 func (*Dismissed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{78}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{80}
 }
 
 type Asked struct {
@@ -6429,7 +6608,7 @@ type Asked struct {
 
 func (x *Asked) Reset() {
 	*x = Asked{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6441,7 +6620,7 @@ func (x *Asked) String() string {
 func (*Asked) ProtoMessage() {}
 
 func (x *Asked) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6454,7 +6633,7 @@ func (x *Asked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Asked.ProtoReflect.Descriptor instead.
 func (*Asked) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{79}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *Asked) GetText() string {
@@ -6473,7 +6652,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6485,7 +6664,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6498,7 +6677,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{80}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *Refused) GetUsers() []string {
@@ -6520,7 +6699,7 @@ type Invited struct {
 
 func (x *Invited) Reset() {
 	*x = Invited{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	mi := &file_annal_client_v1_client_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6532,7 +6711,7 @@ func (x *Invited) String() string {
 func (*Invited) ProtoMessage() {}
 
 func (x *Invited) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	mi := &file_annal_client_v1_client_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6545,7 +6724,7 @@ func (x *Invited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invited.ProtoReflect.Descriptor instead.
 func (*Invited) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{81}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Invited) GetCodeSha256() []byte {
@@ -6578,7 +6757,7 @@ type Uninvited struct {
 
 func (x *Uninvited) Reset() {
 	*x = Uninvited{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	mi := &file_annal_client_v1_client_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6590,7 +6769,7 @@ func (x *Uninvited) String() string {
 func (*Uninvited) ProtoMessage() {}
 
 func (x *Uninvited) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	mi := &file_annal_client_v1_client_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6603,7 +6782,7 @@ func (x *Uninvited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Uninvited.ProtoReflect.Descriptor instead.
 func (*Uninvited) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{82}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *Uninvited) GetCodeSha256() []byte {
@@ -6625,7 +6804,7 @@ type Reacted struct {
 
 func (x *Reacted) Reset() {
 	*x = Reacted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[83]
+	mi := &file_annal_client_v1_client_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6637,7 +6816,7 @@ func (x *Reacted) String() string {
 func (*Reacted) ProtoMessage() {}
 
 func (x *Reacted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[83]
+	mi := &file_annal_client_v1_client_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6650,7 +6829,7 @@ func (x *Reacted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reacted.ProtoReflect.Descriptor instead.
 func (*Reacted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{83}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *Reacted) GetTarget() uint64 {
@@ -6692,7 +6871,7 @@ type Pinned struct {
 
 func (x *Pinned) Reset() {
 	*x = Pinned{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[84]
+	mi := &file_annal_client_v1_client_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6704,7 +6883,7 @@ func (x *Pinned) String() string {
 func (*Pinned) ProtoMessage() {}
 
 func (x *Pinned) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[84]
+	mi := &file_annal_client_v1_client_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6717,7 +6896,7 @@ func (x *Pinned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pinned.ProtoReflect.Descriptor instead.
 func (*Pinned) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{84}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *Pinned) GetTarget() uint64 {
@@ -6751,7 +6930,7 @@ type Delivered struct {
 
 func (x *Delivered) Reset() {
 	*x = Delivered{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[85]
+	mi := &file_annal_client_v1_client_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6763,7 +6942,7 @@ func (x *Delivered) String() string {
 func (*Delivered) ProtoMessage() {}
 
 func (x *Delivered) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[85]
+	mi := &file_annal_client_v1_client_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6776,7 +6955,7 @@ func (x *Delivered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivered.ProtoReflect.Descriptor instead.
 func (*Delivered) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{85}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *Delivered) GetMarker() uint64 {
@@ -6805,7 +6984,7 @@ type ContactChanged struct {
 
 func (x *ContactChanged) Reset() {
 	*x = ContactChanged{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[86]
+	mi := &file_annal_client_v1_client_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6817,7 +6996,7 @@ func (x *ContactChanged) String() string {
 func (*ContactChanged) ProtoMessage() {}
 
 func (x *ContactChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[86]
+	mi := &file_annal_client_v1_client_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6830,7 +7009,7 @@ func (x *ContactChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactChanged.ProtoReflect.Descriptor instead.
 func (*ContactChanged) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{86}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *ContactChanged) GetStep() v1.ContactStep {
@@ -6866,7 +7045,7 @@ type Reported struct {
 
 func (x *Reported) Reset() {
 	*x = Reported{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[87]
+	mi := &file_annal_client_v1_client_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6878,7 +7057,7 @@ func (x *Reported) String() string {
 func (*Reported) ProtoMessage() {}
 
 func (x *Reported) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[87]
+	mi := &file_annal_client_v1_client_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6891,7 +7070,7 @@ func (x *Reported) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reported.ProtoReflect.Descriptor instead.
 func (*Reported) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{87}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *Reported) GetTarget() uint64 {
@@ -6925,7 +7104,7 @@ type Hidden struct {
 
 func (x *Hidden) Reset() {
 	*x = Hidden{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[88]
+	mi := &file_annal_client_v1_client_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6937,7 +7116,7 @@ func (x *Hidden) String() string {
 func (*Hidden) ProtoMessage() {}
 
 func (x *Hidden) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[88]
+	mi := &file_annal_client_v1_client_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6950,7 +7129,7 @@ func (x *Hidden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hidden.ProtoReflect.Descriptor instead.
 func (*Hidden) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{88}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *Hidden) GetSession() string {
@@ -6977,7 +7156,7 @@ type SessionSet struct {
 
 func (x *SessionSet) Reset() {
 	*x = SessionSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[89]
+	mi := &file_annal_client_v1_client_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6989,7 +7168,7 @@ func (x *SessionSet) String() string {
 func (*SessionSet) ProtoMessage() {}
 
 func (x *SessionSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[89]
+	mi := &file_annal_client_v1_client_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7002,7 +7181,7 @@ func (x *SessionSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionSet.ProtoReflect.Descriptor instead.
 func (*SessionSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{89}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *SessionSet) GetSession() string {
@@ -7030,7 +7209,7 @@ type DeviceSet struct {
 
 func (x *DeviceSet) Reset() {
 	*x = DeviceSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[90]
+	mi := &file_annal_client_v1_client_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7042,7 +7221,7 @@ func (x *DeviceSet) String() string {
 func (*DeviceSet) ProtoMessage() {}
 
 func (x *DeviceSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[90]
+	mi := &file_annal_client_v1_client_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7055,7 +7234,7 @@ func (x *DeviceSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceSet.ProtoReflect.Descriptor instead.
 func (*DeviceSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{90}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *DeviceSet) GetDevice() string {
@@ -7087,7 +7266,7 @@ type AccountClosed struct {
 
 func (x *AccountClosed) Reset() {
 	*x = AccountClosed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[91]
+	mi := &file_annal_client_v1_client_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7099,7 +7278,7 @@ func (x *AccountClosed) String() string {
 func (*AccountClosed) ProtoMessage() {}
 
 func (x *AccountClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[91]
+	mi := &file_annal_client_v1_client_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7112,14 +7291,14 @@ func (x *AccountClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountClosed.ProtoReflect.Descriptor instead.
 func (*AccountClosed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{91}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{93}
 }
 
 var File_annal_client_v1_client_proto protoreflect.FileDescriptor
 
 const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\n" +
-	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/session.proto\"\xbe\x11\n" +
+	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/session.proto\"\xf4\x11\n" +
 	"\vClientFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x05hello\x18\x02 \x01(\v2\x16.annal.client.v1.HelloH\x00R\x05hello\x12+\n" +
@@ -7134,7 +7313,8 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	" \x01(\v2\x17.annal.client.v1.TypingH\x00R\x06typing\x12+\n" +
 	"\x04info\x18\v \x01(\v2\x15.annal.client.v1.InfoH\x00R\x04info\x127\n" +
 	"\breceipts\x18\f \x01(\v2\x19.annal.client.v1.ReceiptsH\x00R\breceipts\x121\n" +
-	"\x06totals\x18\r \x01(\v2\x17.annal.client.v1.TotalsH\x00R\x06totals\x121\n" +
+	"\x06totals\x18\r \x01(\v2\x17.annal.client.v1.TotalsH\x00R\x06totals\x124\n" +
+	"\achanges\x18\x0e \x01(\v2\x18.annal.client.v1.ChangesH\x00R\achanges\x121\n" +
 	"\x06create\x18\x14 \x01(\v2\x17.annal.client.v1.CreateH\x00R\x06create\x12(\n" +
 	"\x03add\x18\x15 \x01(\v2\x14.annal.client.v1.AddH\x00R\x03add\x121\n" +
 	"\x06remove\x18\x16 \x01(\v2\x17.annal.client.v1.RemoveH\x00R\x06remove\x12+\n" +
@@ -7189,7 +7369,11 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06before\x18\x02 \x01(\x04R\x06before\x12\x19\n" +
 	"\x05after\x18\x03 \x01(\x04H\x00R\x05after\x88\x01\x01\x12\x14\n" +
 	"\x05limit\x18\x04 \x01(\rR\x05limitB\b\n" +
-	"\x06_after\"Q\n" +
+	"\x06_after\"M\n" +
+	"\aChanges\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\x04R\x05after\x12\x12\n" +
+	"\x04from\x18\x03 \x01(\x04R\x04from\"Q\n" +
 	"\aMembers\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x16\n" +
 	"\x06cursor\x18\x02 \x01(\tR\x06cursor\x12\x14\n" +
@@ -7307,7 +7491,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12+\n" +
 	"\x04push\x18\x02 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\x12\x10\n" +
 	"\x03off\x18\x03 \x01(\bR\x03off\"\x0e\n" +
-	"\fCloseAccount\"\x8f\a\n" +
+	"\fCloseAccount\"\xc9\a\n" +
 	"\vServerFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x05error\x18\x02 \x01(\v2\x16.annal.client.v1.ErrorH\x00R\x05error\x124\n" +
@@ -7325,7 +7509,8 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\bsessions\x18\v \x01(\v2\x1d.annal.client.v1.SessionsPageH\x00R\bsessions\x122\n" +
 	"\x04info\x18\f \x01(\v2\x1c.annal.client.v1.SessionInfoH\x00R\x04info\x12;\n" +
 	"\breceipts\x18\r \x01(\v2\x1d.annal.client.v1.ReceiptsPageH\x00R\breceipts\x127\n" +
-	"\x06totals\x18\x0e \x01(\v2\x1d.annal.client.v1.UnreadTotalsH\x00R\x06totals\x12.\n" +
+	"\x06totals\x18\x0e \x01(\v2\x1d.annal.client.v1.UnreadTotalsH\x00R\x06totals\x128\n" +
+	"\achanges\x18\x0f \x01(\v2\x1c.annal.client.v1.ChangesPageH\x00R\achanges\x12.\n" +
 	"\x05event\x18\x14 \x01(\v2\x16.annal.client.v1.EventH\x00R\x05event\x121\n" +
 	"\x06notice\x18\x15 \x01(\v2\x17.annal.client.v1.NoticeH\x00R\x06notice\x128\n" +
 	"\x06typing\x18\x16 \x01(\v2\x1e.annal.client.v1.SomeoneTypingH\x00R\x06typingB\x06\n" +
@@ -7445,7 +7630,14 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x04more\x18\x03 \x01(\bR\x04more\x12\x1d\n" +
 	"\n" +
 	"window_end\x18\x04 \x01(\bR\twindowEnd\x12.\n" +
-	"\x06hidden\x18\x05 \x03(\v2\x16.annal.client.v1.RangeR\x06hidden\"1\n" +
+	"\x06hidden\x18\x05 \x03(\v2\x16.annal.client.v1.RangeR\x06hidden\"\x9a\x01\n" +
+	"\vChangesPage\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12.\n" +
+	"\x06events\x18\x02 \x03(\v2\x16.annal.client.v1.EventR\x06events\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\x04R\x02to\x12\x12\n" +
+	"\x04more\x18\x04 \x01(\bR\x04more\x12\x1d\n" +
+	"\n" +
+	"window_end\x18\x05 \x01(\bR\twindowEnd\"1\n" +
 	"\x05Range\x12\x14\n" +
 	"\x05first\x18\x01 \x01(\x04R\x05first\x12\x12\n" +
 	"\x04last\x18\x02 \x01(\x04R\x04last\"\xbd\x01\n" +
@@ -7629,7 +7821,7 @@ func file_annal_client_v1_client_proto_rawDescGZIP() []byte {
 	return file_annal_client_v1_client_proto_rawDescData
 }
 
-var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 92)
+var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 94)
 var file_annal_client_v1_client_proto_goTypes = []any{
 	(*ClientFrame)(nil),        // 0: annal.client.v1.ClientFrame
 	(*Hello)(nil),              // 1: annal.client.v1.Hello
@@ -7638,105 +7830,107 @@ var file_annal_client_v1_client_proto_goTypes = []any{
 	(*Unsubscribe)(nil),        // 4: annal.client.v1.Unsubscribe
 	(*Sync)(nil),               // 5: annal.client.v1.Sync
 	(*History)(nil),            // 6: annal.client.v1.History
-	(*Members)(nil),            // 7: annal.client.v1.Members
-	(*Sessions)(nil),           // 8: annal.client.v1.Sessions
-	(*Info)(nil),               // 9: annal.client.v1.Info
-	(*Totals)(nil),             // 10: annal.client.v1.Totals
-	(*Receipts)(nil),           // 11: annal.client.v1.Receipts
-	(*Typing)(nil),             // 12: annal.client.v1.Typing
-	(*Create)(nil),             // 13: annal.client.v1.Create
-	(*Add)(nil),                // 14: annal.client.v1.Add
-	(*Remove)(nil),             // 15: annal.client.v1.Remove
-	(*Join)(nil),               // 16: annal.client.v1.Join
-	(*Leave)(nil),              // 17: annal.client.v1.Leave
-	(*Send)(nil),               // 18: annal.client.v1.Send
-	(*Revoke)(nil),             // 19: annal.client.v1.Revoke
-	(*Override)(nil),           // 20: annal.client.v1.Override
-	(*Delete)(nil),             // 21: annal.client.v1.Delete
-	(*MarkRead)(nil),           // 22: annal.client.v1.MarkRead
-	(*SetInfo)(nil),            // 23: annal.client.v1.SetInfo
-	(*SetPolicy)(nil),          // 24: annal.client.v1.SetPolicy
-	(*SetRole)(nil),            // 25: annal.client.v1.SetRole
-	(*Mute)(nil),               // 26: annal.client.v1.Mute
-	(*Dismiss)(nil),            // 27: annal.client.v1.Dismiss
-	(*Ask)(nil),                // 28: annal.client.v1.Ask
-	(*Refuse)(nil),             // 29: annal.client.v1.Refuse
-	(*Invite)(nil),             // 30: annal.client.v1.Invite
-	(*Uninvite)(nil),           // 31: annal.client.v1.Uninvite
-	(*React)(nil),              // 32: annal.client.v1.React
-	(*Pin)(nil),                // 33: annal.client.v1.Pin
-	(*MarkDelivered)(nil),      // 34: annal.client.v1.MarkDelivered
-	(*Contact)(nil),            // 35: annal.client.v1.Contact
-	(*Report)(nil),             // 36: annal.client.v1.Report
-	(*Hide)(nil),               // 37: annal.client.v1.Hide
-	(*SetSession)(nil),         // 38: annal.client.v1.SetSession
-	(*SetDevice)(nil),          // 39: annal.client.v1.SetDevice
-	(*CloseAccount)(nil),       // 40: annal.client.v1.CloseAccount
-	(*ServerFrame)(nil),        // 41: annal.client.v1.ServerFrame
-	(*Error)(nil),              // 42: annal.client.v1.Error
-	(*Welcome)(nil),            // 43: annal.client.v1.Welcome
-	(*Pong)(nil),               // 44: annal.client.v1.Pong
-	(*Ack)(nil),                // 45: annal.client.v1.Ack
-	(*Subscribed)(nil),         // 46: annal.client.v1.Subscribed
-	(*Unsubscribed)(nil),       // 47: annal.client.v1.Unsubscribed
-	(*SessionState)(nil),       // 48: annal.client.v1.SessionState
-	(*SessionInfo)(nil),        // 49: annal.client.v1.SessionInfo
-	(*UnreadTotals)(nil),       // 50: annal.client.v1.UnreadTotals
-	(*ReceiptsPage)(nil),       // 51: annal.client.v1.ReceiptsPage
-	(*Receipt)(nil),            // 52: annal.client.v1.Receipt
-	(*Request)(nil),            // 53: annal.client.v1.Request
-	(*InviteState)(nil),        // 54: annal.client.v1.InviteState
-	(*SyncPage)(nil),           // 55: annal.client.v1.SyncPage
-	(*HistoryPage)(nil),        // 56: annal.client.v1.HistoryPage
-	(*Range)(nil),              // 57: annal.client.v1.Range
-	(*MemberState)(nil),        // 58: annal.client.v1.MemberState
-	(*MembersPage)(nil),        // 59: annal.client.v1.MembersPage
-	(*SessionsPage)(nil),       // 60: annal.client.v1.SessionsPage
-	(*Notice)(nil),             // 61: annal.client.v1.Notice
-	(*SomeoneTyping)(nil),      // 62: annal.client.v1.SomeoneTyping
-	(*Event)(nil),              // 63: annal.client.v1.Event
-	(*Created)(nil),            // 64: annal.client.v1.Created
-	(*Added)(nil),              // 65: annal.client.v1.Added
-	(*Removed)(nil),            // 66: annal.client.v1.Removed
-	(*Joined)(nil),             // 67: annal.client.v1.Joined
-	(*Left)(nil),               // 68: annal.client.v1.Left
-	(*Sent)(nil),               // 69: annal.client.v1.Sent
-	(*Revoked)(nil),            // 70: annal.client.v1.Revoked
-	(*Overridden)(nil),         // 71: annal.client.v1.Overridden
-	(*Deleted)(nil),            // 72: annal.client.v1.Deleted
-	(*Read)(nil),               // 73: annal.client.v1.Read
-	(*InfoSet)(nil),            // 74: annal.client.v1.InfoSet
-	(*PolicySet)(nil),          // 75: annal.client.v1.PolicySet
-	(*RoleSet)(nil),            // 76: annal.client.v1.RoleSet
-	(*Muted)(nil),              // 77: annal.client.v1.Muted
-	(*Dismissed)(nil),          // 78: annal.client.v1.Dismissed
-	(*Asked)(nil),              // 79: annal.client.v1.Asked
-	(*Refused)(nil),            // 80: annal.client.v1.Refused
-	(*Invited)(nil),            // 81: annal.client.v1.Invited
-	(*Uninvited)(nil),          // 82: annal.client.v1.Uninvited
-	(*Reacted)(nil),            // 83: annal.client.v1.Reacted
-	(*Pinned)(nil),             // 84: annal.client.v1.Pinned
-	(*Delivered)(nil),          // 85: annal.client.v1.Delivered
-	(*ContactChanged)(nil),     // 86: annal.client.v1.ContactChanged
-	(*Reported)(nil),           // 87: annal.client.v1.Reported
-	(*Hidden)(nil),             // 88: annal.client.v1.Hidden
-	(*SessionSet)(nil),         // 89: annal.client.v1.SessionSet
-	(*DeviceSet)(nil),          // 90: annal.client.v1.DeviceSet
-	(*AccountClosed)(nil),      // 91: annal.client.v1.AccountClosed
-	(v1.Kind)(0),               // 92: annal.log.v1.Kind
-	(*v1.NewMember)(nil),       // 93: annal.log.v1.NewMember
-	(*v1.Policy)(nil),          // 94: annal.log.v1.Policy
-	(*v1.Content)(nil),         // 95: annal.log.v1.Content
-	(*v1.Refs)(nil),            // 96: annal.log.v1.Refs
-	(*v1.InfoChange)(nil),      // 97: annal.log.v1.InfoChange
-	(*v1.PolicyChange)(nil),    // 98: annal.log.v1.PolicyChange
-	(v1.Role)(0),               // 99: annal.log.v1.Role
-	(v1.ContactStep)(0),        // 100: annal.log.v1.ContactStep
-	(*v1.SessionSettings)(nil), // 101: annal.log.v1.SessionSettings
-	(*v1.PushToken)(nil),       // 102: annal.log.v1.PushToken
-	(*v1.Skipped)(nil),         // 103: annal.log.v1.Skipped
-	(v1.ContactState)(0),       // 104: annal.log.v1.ContactState
-	(*v1.CustomField)(nil),     // 105: annal.log.v1.CustomField
+	(*Changes)(nil),            // 7: annal.client.v1.Changes
+	(*Members)(nil),            // 8: annal.client.v1.Members
+	(*Sessions)(nil),           // 9: annal.client.v1.Sessions
+	(*Info)(nil),               // 10: annal.client.v1.Info
+	(*Totals)(nil),             // 11: annal.client.v1.Totals
+	(*Receipts)(nil),           // 12: annal.client.v1.Receipts
+	(*Typing)(nil),             // 13: annal.client.v1.Typing
+	(*Create)(nil),             // 14: annal.client.v1.Create
+	(*Add)(nil),                // 15: annal.client.v1.Add
+	(*Remove)(nil),             // 16: annal.client.v1.Remove
+	(*Join)(nil),               // 17: annal.client.v1.Join
+	(*Leave)(nil),              // 18: annal.client.v1.Leave
+	(*Send)(nil),               // 19: annal.client.v1.Send
+	(*Revoke)(nil),             // 20: annal.client.v1.Revoke
+	(*Override)(nil),           // 21: annal.client.v1.Override
+	(*Delete)(nil),             // 22: annal.client.v1.Delete
+	(*MarkRead)(nil),           // 23: annal.client.v1.MarkRead
+	(*SetInfo)(nil),            // 24: annal.client.v1.SetInfo
+	(*SetPolicy)(nil),          // 25: annal.client.v1.SetPolicy
+	(*SetRole)(nil),            // 26: annal.client.v1.SetRole
+	(*Mute)(nil),               // 27: annal.client.v1.Mute
+	(*Dismiss)(nil),            // 28: annal.client.v1.Dismiss
+	(*Ask)(nil),                // 29: annal.client.v1.Ask
+	(*Refuse)(nil),             // 30: annal.client.v1.Refuse
+	(*Invite)(nil),             // 31: annal.client.v1.Invite
+	(*Uninvite)(nil),           // 32: annal.client.v1.Uninvite
+	(*React)(nil),              // 33: annal.client.v1.React
+	(*Pin)(nil),                // 34: annal.client.v1.Pin
+	(*MarkDelivered)(nil),      // 35: annal.client.v1.MarkDelivered
+	(*Contact)(nil),            // 36: annal.client.v1.Contact
+	(*Report)(nil),             // 37: annal.client.v1.Report
+	(*Hide)(nil),               // 38: annal.client.v1.Hide
+	(*SetSession)(nil),         // 39: annal.client.v1.SetSession
+	(*SetDevice)(nil),          // 40: annal.client.v1.SetDevice
+	(*CloseAccount)(nil),       // 41: annal.client.v1.CloseAccount
+	(*ServerFrame)(nil),        // 42: annal.client.v1.ServerFrame
+	(*Error)(nil),              // 43: annal.client.v1.Error
+	(*Welcome)(nil),            // 44: annal.client.v1.Welcome
+	(*Pong)(nil),               // 45: annal.client.v1.Pong
+	(*Ack)(nil),                // 46: annal.client.v1.Ack
+	(*Subscribed)(nil),         // 47: annal.client.v1.Subscribed
+	(*Unsubscribed)(nil),       // 48: annal.client.v1.Unsubscribed
+	(*SessionState)(nil),       // 49: annal.client.v1.SessionState
+	(*SessionInfo)(nil),        // 50: annal.client.v1.SessionInfo
+	(*UnreadTotals)(nil),       // 51: annal.client.v1.UnreadTotals
+	(*ReceiptsPage)(nil),       // 52: annal.client.v1.ReceiptsPage
+	(*Receipt)(nil),            // 53: annal.client.v1.Receipt
+	(*Request)(nil),            // 54: annal.client.v1.Request
+	(*InviteState)(nil),        // 55: annal.client.v1.InviteState
+	(*SyncPage)(nil),           // 56: annal.client.v1.SyncPage
+	(*HistoryPage)(nil),        // 57: annal.client.v1.HistoryPage
+	(*ChangesPage)(nil),        // 58: annal.client.v1.ChangesPage
+	(*Range)(nil),              // 59: annal.client.v1.Range
+	(*MemberState)(nil),        // 60: annal.client.v1.MemberState
+	(*MembersPage)(nil),        // 61: annal.client.v1.MembersPage
+	(*SessionsPage)(nil),       // 62: annal.client.v1.SessionsPage
+	(*Notice)(nil),             // 63: annal.client.v1.Notice
+	(*SomeoneTyping)(nil),      // 64: annal.client.v1.SomeoneTyping
+	(*Event)(nil),              // 65: annal.client.v1.Event
+	(*Created)(nil),            // 66: annal.client.v1.Created
+	(*Added)(nil),              // 67: annal.client.v1.Added
+	(*Removed)(nil),            // 68: annal.client.v1.Removed
+	(*Joined)(nil),             // 69: annal.client.v1.Joined
+	(*Left)(nil),               // 70: annal.client.v1.Left
+	(*Sent)(nil),               // 71: annal.client.v1.Sent
+	(*Revoked)(nil),            // 72: annal.client.v1.Revoked
+	(*Overridden)(nil),         // 73: annal.client.v1.Overridden
+	(*Deleted)(nil),            // 74: annal.client.v1.Deleted
+	(*Read)(nil),               // 75: annal.client.v1.Read
+	(*InfoSet)(nil),            // 76: annal.client.v1.InfoSet
+	(*PolicySet)(nil),          // 77: annal.client.v1.PolicySet
+	(*RoleSet)(nil),            // 78: annal.client.v1.RoleSet
+	(*Muted)(nil),              // 79: annal.client.v1.Muted
+	(*Dismissed)(nil),          // 80: annal.client.v1.Dismissed
+	(*Asked)(nil),              // 81: annal.client.v1.Asked
+	(*Refused)(nil),            // 82: annal.client.v1.Refused
+	(*Invited)(nil),            // 83: annal.client.v1.Invited
+	(*Uninvited)(nil),          // 84: annal.client.v1.Uninvited
+	(*Reacted)(nil),            // 85: annal.client.v1.Reacted
+	(*Pinned)(nil),             // 86: annal.client.v1.Pinned
+	(*Delivered)(nil),          // 87: annal.client.v1.Delivered
+	(*ContactChanged)(nil),     // 88: annal.client.v1.ContactChanged
+	(*Reported)(nil),           // 89: annal.client.v1.Reported
+	(*Hidden)(nil),             // 90: annal.client.v1.Hidden
+	(*SessionSet)(nil),         // 91: annal.client.v1.SessionSet
+	(*DeviceSet)(nil),          // 92: annal.client.v1.DeviceSet
+	(*AccountClosed)(nil),      // 93: annal.client.v1.AccountClosed
+	(v1.Kind)(0),               // 94: annal.log.v1.Kind
+	(*v1.NewMember)(nil),       // 95: annal.log.v1.NewMember
+	(*v1.Policy)(nil),          // 96: annal.log.v1.Policy
+	(*v1.Content)(nil),         // 97: annal.log.v1.Content
+	(*v1.Refs)(nil),            // 98: annal.log.v1.Refs
+	(*v1.InfoChange)(nil),      // 99: annal.log.v1.InfoChange
+	(*v1.PolicyChange)(nil),    // 100: annal.log.v1.PolicyChange
+	(v1.Role)(0),               // 101: annal.log.v1.Role
+	(v1.ContactStep)(0),        // 102: annal.log.v1.ContactStep
+	(*v1.SessionSettings)(nil), // 103: annal.log.v1.SessionSettings
+	(*v1.PushToken)(nil),       // 104: annal.log.v1.PushToken
+	(*v1.Skipped)(nil),         // 105: annal.log.v1.Skipped
+	(v1.ContactState)(0),       // 106: annal.log.v1.ContactState
+	(*v1.CustomField)(nil),     // 107: annal.log.v1.CustomField
 }
 var file_annal_client_v1_client_proto_depIdxs = []int32{
 	1,   // 0: annal.client.v1.ClientFrame.hello:type_name -> annal.client.v1.Hello
@@ -7745,135 +7939,138 @@ var file_annal_client_v1_client_proto_depIdxs = []int32{
 	4,   // 3: annal.client.v1.ClientFrame.unsubscribe:type_name -> annal.client.v1.Unsubscribe
 	5,   // 4: annal.client.v1.ClientFrame.sync:type_name -> annal.client.v1.Sync
 	6,   // 5: annal.client.v1.ClientFrame.history:type_name -> annal.client.v1.History
-	7,   // 6: annal.client.v1.ClientFrame.members:type_name -> annal.client.v1.Members
-	8,   // 7: annal.client.v1.ClientFrame.sessions:type_name -> annal.client.v1.Sessions
-	12,  // 8: annal.client.v1.ClientFrame.typing:type_name -> annal.client.v1.Typing
-	9,   // 9: annal.client.v1.ClientFrame.info:type_name -> annal.client.v1.Info
-	11,  // 10: annal.client.v1.ClientFrame.receipts:type_name -> annal.client.v1.Receipts
-	10,  // 11: annal.client.v1.ClientFrame.totals:type_name -> annal.client.v1.Totals
-	13,  // 12: annal.client.v1.ClientFrame.create:type_name -> annal.client.v1.Create
-	14,  // 13: annal.client.v1.ClientFrame.add:type_name -> annal.client.v1.Add
-	15,  // 14: annal.client.v1.ClientFrame.remove:type_name -> annal.client.v1.Remove
-	16,  // 15: annal.client.v1.ClientFrame.join:type_name -> annal.client.v1.Join
-	17,  // 16: annal.client.v1.ClientFrame.leave:type_name -> annal.client.v1.Leave
-	18,  // 17: annal.client.v1.ClientFrame.send:type_name -> annal.client.v1.Send
-	19,  // 18: annal.client.v1.ClientFrame.revoke:type_name -> annal.client.v1.Revoke
-	20,  // 19: annal.client.v1.ClientFrame.override:type_name -> annal.client.v1.Override
-	21,  // 20: annal.client.v1.ClientFrame.delete:type_name -> annal.client.v1.Delete
-	22,  // 21: annal.client.v1.ClientFrame.mark_read:type_name -> annal.client.v1.MarkRead
-	23,  // 22: annal.client.v1.ClientFrame.set_info:type_name -> annal.client.v1.SetInfo
-	24,  // 23: annal.client.v1.ClientFrame.set_policy:type_name -> annal.client.v1.SetPolicy
-	25,  // 24: annal.client.v1.ClientFrame.set_role:type_name -> annal.client.v1.SetRole
-	26,  // 25: annal.client.v1.ClientFrame.mute:type_name -> annal.client.v1.Mute
-	27,  // 26: annal.client.v1.ClientFrame.dismiss:type_name -> annal.client.v1.Dismiss
-	28,  // 27: annal.client.v1.ClientFrame.ask:type_name -> annal.client.v1.Ask
-	29,  // 28: annal.client.v1.ClientFrame.refuse:type_name -> annal.client.v1.Refuse
-	30,  // 29: annal.client.v1.ClientFrame.invite:type_name -> annal.client.v1.Invite
-	31,  // 30: annal.client.v1.ClientFrame.uninvite:type_name -> annal.client.v1.Uninvite
-	32,  // 31: annal.client.v1.ClientFrame.react:type_name -> annal.client.v1.React
-	33,  // 32: annal.client.v1.ClientFrame.pin:type_name -> annal.client.v1.Pin
-	34,  // 33: annal.client.v1.ClientFrame.mark_delivered:type_name -> annal.client.v1.MarkDelivered
-	35,  // 34: annal.client.v1.ClientFrame.contact:type_name -> annal.client.v1.Contact
-	36,  // 35: annal.client.v1.ClientFrame.report:type_name -> annal.client.v1.Report
-	37,  // 36: annal.client.v1.ClientFrame.hide:type_name -> annal.client.v1.Hide
-	38,  // 37: annal.client.v1.ClientFrame.set_session:type_name -> annal.client.v1.SetSession
-	39,  // 38: annal.client.v1.ClientFrame.set_device:type_name -> annal.client.v1.SetDevice
-	40,  // 39: annal.client.v1.ClientFrame.close_account:type_name -> annal.client.v1.CloseAccount
-	92,  // 40: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
-	93,  // 41: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
-	94,  // 42: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
-	93,  // 43: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
-	95,  // 44: annal.client.v1.Send.content:type_name -> annal.log.v1.Content
-	96,  // 45: annal.client.v1.Send.refs:type_name -> annal.log.v1.Refs
-	95,  // 46: annal.client.v1.Override.content:type_name -> annal.log.v1.Content
-	97,  // 47: annal.client.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
-	98,  // 48: annal.client.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
-	99,  // 49: annal.client.v1.SetRole.role:type_name -> annal.log.v1.Role
-	100, // 50: annal.client.v1.Contact.step:type_name -> annal.log.v1.ContactStep
-	101, // 51: annal.client.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
-	102, // 52: annal.client.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
-	42,  // 53: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
-	43,  // 54: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
-	44,  // 55: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
-	45,  // 56: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
-	46,  // 57: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
-	47,  // 58: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
-	55,  // 59: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
-	56,  // 60: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
-	59,  // 61: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
-	60,  // 62: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
-	49,  // 63: annal.client.v1.ServerFrame.info:type_name -> annal.client.v1.SessionInfo
-	51,  // 64: annal.client.v1.ServerFrame.receipts:type_name -> annal.client.v1.ReceiptsPage
-	50,  // 65: annal.client.v1.ServerFrame.totals:type_name -> annal.client.v1.UnreadTotals
-	63,  // 66: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
-	61,  // 67: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
-	62,  // 68: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
-	103, // 69: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
-	92,  // 70: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
-	99,  // 71: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
-	63,  // 72: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
-	101, // 73: annal.client.v1.SessionState.settings:type_name -> annal.log.v1.SessionSettings
-	104, // 74: annal.client.v1.SessionState.contact:type_name -> annal.log.v1.ContactState
-	92,  // 75: annal.client.v1.SessionInfo.kind:type_name -> annal.log.v1.Kind
-	105, // 76: annal.client.v1.SessionInfo.custom:type_name -> annal.log.v1.CustomField
-	94,  // 77: annal.client.v1.SessionInfo.policy:type_name -> annal.log.v1.Policy
-	104, // 78: annal.client.v1.SessionInfo.contact:type_name -> annal.log.v1.ContactState
-	53,  // 79: annal.client.v1.SessionInfo.requests:type_name -> annal.client.v1.Request
-	54,  // 80: annal.client.v1.SessionInfo.invites:type_name -> annal.client.v1.InviteState
-	52,  // 81: annal.client.v1.ReceiptsPage.receipts:type_name -> annal.client.v1.Receipt
-	48,  // 82: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
-	63,  // 83: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
-	57,  // 84: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
-	99,  // 85: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
-	58,  // 86: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
-	64,  // 87: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
-	65,  // 88: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
-	66,  // 89: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
-	67,  // 90: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
-	68,  // 91: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
-	69,  // 92: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
-	70,  // 93: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
-	71,  // 94: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
-	72,  // 95: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
-	73,  // 96: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
-	74,  // 97: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
-	75,  // 98: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
-	76,  // 99: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
-	77,  // 100: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
-	78,  // 101: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
-	79,  // 102: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
-	80,  // 103: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
-	81,  // 104: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
-	82,  // 105: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
-	83,  // 106: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
-	84,  // 107: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
-	85,  // 108: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
-	86,  // 109: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
-	87,  // 110: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
-	88,  // 111: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
-	89,  // 112: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
-	90,  // 113: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
-	91,  // 114: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
-	92,  // 115: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
-	93,  // 116: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
-	94,  // 117: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
-	104, // 118: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
-	93,  // 119: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
-	95,  // 120: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
-	96,  // 121: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
-	95,  // 122: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
-	97,  // 123: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
-	94,  // 124: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
-	99,  // 125: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
-	100, // 126: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
-	104, // 127: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
-	101, // 128: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
-	102, // 129: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
-	130, // [130:130] is the sub-list for method output_type
-	130, // [130:130] is the sub-list for method input_type
-	130, // [130:130] is the sub-list for extension type_name
-	130, // [130:130] is the sub-list for extension extendee
-	0,   // [0:130] is the sub-list for field type_name
+	8,   // 6: annal.client.v1.ClientFrame.members:type_name -> annal.client.v1.Members
+	9,   // 7: annal.client.v1.ClientFrame.sessions:type_name -> annal.client.v1.Sessions
+	13,  // 8: annal.client.v1.ClientFrame.typing:type_name -> annal.client.v1.Typing
+	10,  // 9: annal.client.v1.ClientFrame.info:type_name -> annal.client.v1.Info
+	12,  // 10: annal.client.v1.ClientFrame.receipts:type_name -> annal.client.v1.Receipts
+	11,  // 11: annal.client.v1.ClientFrame.totals:type_name -> annal.client.v1.Totals
+	7,   // 12: annal.client.v1.ClientFrame.changes:type_name -> annal.client.v1.Changes
+	14,  // 13: annal.client.v1.ClientFrame.create:type_name -> annal.client.v1.Create
+	15,  // 14: annal.client.v1.ClientFrame.add:type_name -> annal.client.v1.Add
+	16,  // 15: annal.client.v1.ClientFrame.remove:type_name -> annal.client.v1.Remove
+	17,  // 16: annal.client.v1.ClientFrame.join:type_name -> annal.client.v1.Join
+	18,  // 17: annal.client.v1.ClientFrame.leave:type_name -> annal.client.v1.Leave
+	19,  // 18: annal.client.v1.ClientFrame.send:type_name -> annal.client.v1.Send
+	20,  // 19: annal.client.v1.ClientFrame.revoke:type_name -> annal.client.v1.Revoke
+	21,  // 20: annal.client.v1.ClientFrame.override:type_name -> annal.client.v1.Override
+	22,  // 21: annal.client.v1.ClientFrame.delete:type_name -> annal.client.v1.Delete
+	23,  // 22: annal.client.v1.ClientFrame.mark_read:type_name -> annal.client.v1.MarkRead
+	24,  // 23: annal.client.v1.ClientFrame.set_info:type_name -> annal.client.v1.SetInfo
+	25,  // 24: annal.client.v1.ClientFrame.set_policy:type_name -> annal.client.v1.SetPolicy
+	26,  // 25: annal.client.v1.ClientFrame.set_role:type_name -> annal.client.v1.SetRole
+	27,  // 26: annal.client.v1.ClientFrame.mute:type_name -> annal.client.v1.Mute
+	28,  // 27: annal.client.v1.ClientFrame.dismiss:type_name -> annal.client.v1.Dismiss
+	29,  // 28: annal.client.v1.ClientFrame.ask:type_name -> annal.client.v1.Ask
+	30,  // 29: annal.client.v1.ClientFrame.refuse:type_name -> annal.client.v1.Refuse
+	31,  // 30: annal.client.v1.ClientFrame.invite:type_name -> annal.client.v1.Invite
+	32,  // 31: annal.client.v1.ClientFrame.uninvite:type_name -> annal.client.v1.Uninvite
+	33,  // 32: annal.client.v1.ClientFrame.react:type_name -> annal.client.v1.React
+	34,  // 33: annal.client.v1.ClientFrame.pin:type_name -> annal.client.v1.Pin
+	35,  // 34: annal.client.v1.ClientFrame.mark_delivered:type_name -> annal.client.v1.MarkDelivered
+	36,  // 35: annal.client.v1.ClientFrame.contact:type_name -> annal.client.v1.Contact
+	37,  // 36: annal.client.v1.ClientFrame.report:type_name -> annal.client.v1.Report
+	38,  // 37: annal.client.v1.ClientFrame.hide:type_name -> annal.client.v1.Hide
+	39,  // 38: annal.client.v1.ClientFrame.set_session:type_name -> annal.client.v1.SetSession
+	40,  // 39: annal.client.v1.ClientFrame.set_device:type_name -> annal.client.v1.SetDevice
+	41,  // 40: annal.client.v1.ClientFrame.close_account:type_name -> annal.client.v1.CloseAccount
+	94,  // 41: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
+	95,  // 42: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
+	96,  // 43: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
+	95,  // 44: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
+	97,  // 45: annal.client.v1.Send.content:type_name -> annal.log.v1.Content
+	98,  // 46: annal.client.v1.Send.refs:type_name -> annal.log.v1.Refs
+	97,  // 47: annal.client.v1.Override.content:type_name -> annal.log.v1.Content
+	99,  // 48: annal.client.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
+	100, // 49: annal.client.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
+	101, // 50: annal.client.v1.SetRole.role:type_name -> annal.log.v1.Role
+	102, // 51: annal.client.v1.Contact.step:type_name -> annal.log.v1.ContactStep
+	103, // 52: annal.client.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
+	104, // 53: annal.client.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
+	43,  // 54: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
+	44,  // 55: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
+	45,  // 56: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
+	46,  // 57: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
+	47,  // 58: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
+	48,  // 59: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
+	56,  // 60: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
+	57,  // 61: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
+	61,  // 62: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
+	62,  // 63: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
+	50,  // 64: annal.client.v1.ServerFrame.info:type_name -> annal.client.v1.SessionInfo
+	52,  // 65: annal.client.v1.ServerFrame.receipts:type_name -> annal.client.v1.ReceiptsPage
+	51,  // 66: annal.client.v1.ServerFrame.totals:type_name -> annal.client.v1.UnreadTotals
+	58,  // 67: annal.client.v1.ServerFrame.changes:type_name -> annal.client.v1.ChangesPage
+	65,  // 68: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
+	63,  // 69: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
+	64,  // 70: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
+	105, // 71: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
+	94,  // 72: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
+	101, // 73: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
+	65,  // 74: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
+	103, // 75: annal.client.v1.SessionState.settings:type_name -> annal.log.v1.SessionSettings
+	106, // 76: annal.client.v1.SessionState.contact:type_name -> annal.log.v1.ContactState
+	94,  // 77: annal.client.v1.SessionInfo.kind:type_name -> annal.log.v1.Kind
+	107, // 78: annal.client.v1.SessionInfo.custom:type_name -> annal.log.v1.CustomField
+	96,  // 79: annal.client.v1.SessionInfo.policy:type_name -> annal.log.v1.Policy
+	106, // 80: annal.client.v1.SessionInfo.contact:type_name -> annal.log.v1.ContactState
+	54,  // 81: annal.client.v1.SessionInfo.requests:type_name -> annal.client.v1.Request
+	55,  // 82: annal.client.v1.SessionInfo.invites:type_name -> annal.client.v1.InviteState
+	53,  // 83: annal.client.v1.ReceiptsPage.receipts:type_name -> annal.client.v1.Receipt
+	49,  // 84: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
+	65,  // 85: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
+	59,  // 86: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
+	65,  // 87: annal.client.v1.ChangesPage.events:type_name -> annal.client.v1.Event
+	101, // 88: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
+	60,  // 89: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
+	66,  // 90: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
+	67,  // 91: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
+	68,  // 92: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
+	69,  // 93: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
+	70,  // 94: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
+	71,  // 95: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
+	72,  // 96: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
+	73,  // 97: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
+	74,  // 98: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
+	75,  // 99: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
+	76,  // 100: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
+	77,  // 101: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
+	78,  // 102: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
+	79,  // 103: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
+	80,  // 104: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
+	81,  // 105: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
+	82,  // 106: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
+	83,  // 107: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
+	84,  // 108: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
+	85,  // 109: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
+	86,  // 110: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
+	87,  // 111: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
+	88,  // 112: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
+	89,  // 113: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
+	90,  // 114: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
+	91,  // 115: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
+	92,  // 116: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
+	93,  // 117: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
+	94,  // 118: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
+	95,  // 119: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
+	96,  // 120: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
+	106, // 121: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
+	95,  // 122: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
+	97,  // 123: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
+	98,  // 124: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
+	97,  // 125: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
+	99,  // 126: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
+	96,  // 127: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
+	101, // 128: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
+	102, // 129: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
+	106, // 130: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
+	103, // 131: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
+	104, // 132: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
+	133, // [133:133] is the sub-list for method output_type
+	133, // [133:133] is the sub-list for method input_type
+	133, // [133:133] is the sub-list for extension type_name
+	133, // [133:133] is the sub-list for extension extendee
+	0,   // [0:133] is the sub-list for field type_name
 }
 
 func init() { file_annal_client_v1_client_proto_init() }
@@ -7894,6 +8091,7 @@ func file_annal_client_v1_client_proto_init() {
 		(*ClientFrame_Info)(nil),
 		(*ClientFrame_Receipts)(nil),
 		(*ClientFrame_Totals)(nil),
+		(*ClientFrame_Changes)(nil),
 		(*ClientFrame_Create)(nil),
 		(*ClientFrame_Add)(nil),
 		(*ClientFrame_Remove)(nil),
@@ -7925,7 +8123,7 @@ func file_annal_client_v1_client_proto_init() {
 	}
 	file_annal_client_v1_client_proto_msgTypes[3].OneofWrappers = []any{}
 	file_annal_client_v1_client_proto_msgTypes[6].OneofWrappers = []any{}
-	file_annal_client_v1_client_proto_msgTypes[41].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[42].OneofWrappers = []any{
 		(*ServerFrame_Error)(nil),
 		(*ServerFrame_Welcome)(nil),
 		(*ServerFrame_Pong)(nil),
@@ -7939,11 +8137,12 @@ func file_annal_client_v1_client_proto_init() {
 		(*ServerFrame_Info)(nil),
 		(*ServerFrame_Receipts)(nil),
 		(*ServerFrame_Totals)(nil),
+		(*ServerFrame_Changes)(nil),
 		(*ServerFrame_Event)(nil),
 		(*ServerFrame_Notice)(nil),
 		(*ServerFrame_Typing)(nil),
 	}
-	file_annal_client_v1_client_proto_msgTypes[63].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[65].OneofWrappers = []any{
 		(*Event_Created)(nil),
 		(*Event_Added)(nil),
 		(*Event_Removed)(nil),
@@ -7979,7 +8178,7 @@ func file_annal_client_v1_client_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_client_v1_client_proto_rawDesc), len(file_annal_client_v1_client_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   92,
+			NumMessages:   94,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
