@@ -63,11 +63,11 @@ func describe(e events.Event) string {
 	case events.Left:
 		return "left" + succession(e.Promoted, e.Closed)
 	case events.Sent:
-		return "sent " + body(e.Body) + refs(e.Refs)
+		return "sent " + Said(e.Body) + refs(e.Refs)
 	case events.Revoked:
 		return fmt.Sprintf("revoked %d", e.Target)
 	case events.Overridden:
-		return fmt.Sprintf("overrode %d with %s", e.Target, body(e.Body))
+		return fmt.Sprintf("overrode %d with %s", e.Target, Said(e.Body))
 	case events.Deleted:
 		return fmt.Sprintf("deleted %d", e.Target) + reason(e.Reason)
 	case events.Read:
@@ -275,7 +275,8 @@ func succession(promoted events.UserID, closed bool) string {
 // shownText is how many bytes of a text a line holds.
 const shownText = 120
 
-func body(b events.Body) string {
+// Said is what a body says, in a line for people: a text quoted and cut, other content by what it is.
+func Said(b events.Body) string {
 	if b.Sealed != nil {
 		return fmt.Sprintf("sealed text (%d bytes, key %s)", len(b.Sealed.Ciphertext), b.Sealed.KeyID)
 	}

@@ -187,34 +187,19 @@ func (c *Cluster) Inject(ctx context.Context, topic eventlog.Topic, r events.Rec
 // Outcomes are a session's in the log that count.
 func (c *Cluster) Outcomes(ctx context.Context, s string) ([]events.Outcome, error) {
 	partition := eventlog.KeyPartition([]byte(s), c.w.partitions)
-	_, end, err := c.w.log.Bounds(ctx, eventlog.Events, partition)
-	if err != nil || end == 0 {
-		return nil, err
-	}
-	cursor, err := c.w.log.Read(ctx, eventlog.Events, partition, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer cursor.Close()
 	var out []events.Outcome
-	rule := events.NewReader(events.Start())
-	for rule.Progress().Offset < end {
-		records, err := cursor.Next(ctx)
+	err := eventlog.EachCounted(ctx, c.w.log, partition, func(rec *eventlog.Record) error {
+		if string(rec.Key) != s {
+			return nil
+		}
+		o, err := events.DecodeOutcome(rec.Record)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		for i := range records {
-			if verdict, _, _ := rule.Read(records[i].Offset, records[i].Record); verdict != events.Counted || string(records[i].Key) != s {
-				continue
-			}
-			o, err := events.DecodeOutcome(records[i].Record)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, o)
-		}
-	}
-	return out, nil
+		out = append(out, o)
+		return nil
+	})
+	return out, err
 }
 
 // Quarantined counts the records that were put aside.

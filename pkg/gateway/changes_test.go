@@ -95,7 +95,7 @@ func TestChangesWhileTheUserWasOut(t *testing.T) {
 		b.world.Must("u1", "r8", s, events.Revoke{Seq: 8})                                    // 12: u2 never had it
 		out, _ := b.hello("u2").changes(s, 7)
 		wantChanges(t, out)
-		b.add(s, "u2") // 13
+		b.add(s, "u2")                         // 13
 		for _, after := range []uint64{7, 8} { // 8 was never theirs to have
 			got, _ := b.hello("u2").changes(s, after)
 			wantChanges(t, got, "9: somebody revoked 3", "10: somebody overrode 4 ", "11: somebody deleted 5 ")
