@@ -33,19 +33,20 @@ var askings = map[string]asking{
 		}
 		return client.Report{Session: c.session, Seq: seq, Reason: why}
 	}},
-	"/hide": {"/hide SEQ…", func(c *Chat, rest string) client.Op {
-		var seqs []uint64
+	"/hide": {"/hide SEQ… (messages that were shown)", func(c *Chat, rest string) client.Op {
+		op := client.Hide{Session: c.session}
 		for word := range strings.FieldsSeq(rest) {
 			seq, _ := number(word)
-			if seq == 0 {
+			index := c.indexOf(seq)
+			if index == 0 {
 				return nil
 			}
-			seqs = append(seqs, seq)
+			op.Seqs, op.Indexes = append(op.Seqs, seq), append(op.Indexes, index)
 		}
-		if len(seqs) == 0 {
+		if len(op.Seqs) == 0 {
 			return nil
 		}
-		return client.Hide{Session: c.session, Seqs: seqs}
+		return op
 	}},
 	"/ask": {"/ask SESSION [TEXT]", func(_ *Chat, rest string) client.Op {
 		session, text, _ := strings.Cut(rest, " ")

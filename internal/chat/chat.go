@@ -74,6 +74,8 @@ type Chat struct {
 	shown, oldest uint64
 	// mine is the seq of the last message of one's own.
 	mine uint64
+	// indexes are those of the messages shown, by seq.
+	indexes map[uint64]uint64
 	// acked is the last seq a command of one's own got.
 	acked   uint64
 	unsent  int
@@ -90,7 +92,7 @@ type Chat struct {
 
 // New makes a chat of the user me in a session. Times are shown in zone.
 func New(conn Conn, screen Screen, session, me string, zone *time.Location) *Chat {
-	return &Chat{conn: conn, screen: screen, session: session, me: me, zone: zone, changed: make(chan struct{}, 1), marks: map[string]uint64{}}
+	return &Chat{conn: conn, screen: screen, session: session, me: me, zone: zone, changed: make(chan struct{}, 1), marks: map[string]uint64{}, indexes: map[uint64]uint64{}}
 }
 
 // errQuit: the person is done.
@@ -199,6 +201,7 @@ func (c *Chat) event(ctx context.Context, e *clientv1.Event) {
 		return
 	}
 	c.mu.Lock()
+	c.noteIndex(e)
 	if e.GetSent() != nil && e.GetUser() == c.me {
 		c.mine = e.GetSeq()
 	}
@@ -210,6 +213,27 @@ func (c *Chat) event(ctx context.Context, e *clientv1.Event) {
 	if e.GetUser() != c.me {
 		c.markRead(ctx, e.GetSeq())
 	}
+}
+
+// keptIndexes bounds what is kept of messages that were shown.
+const keptIndexes = 100_000
+
+// noteIndex keeps a message's index. The lock is held.
+func (c *Chat) noteIndex(e *clientv1.Event) {
+	if e.GetSent() == nil {
+		return
+	}
+	if len(c.indexes) >= keptIndexes {
+		clear(c.indexes)
+	}
+	c.indexes[e.GetSeq()] = e.GetSent().GetIndex()
+}
+
+// indexOf is a message's index, 0 if it was not shown.
+func (c *Chat) indexOf(seq uint64) uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.indexes[seq]
 }
 
 // seen notes that everything up to seq is on the screen.

@@ -355,7 +355,7 @@ func TestAskingAndPolicy(t *testing.T) {
 	alice.sees("#9 bob (calls all): hello @all")
 	bob.sees("* done")
 	bob.types("/hide", "/info")
-	bob.sees("* /hide SEQ…", "policy: history=all joining=approval")
+	bob.sees("* /hide SEQ… (messages that were shown)", "policy: history=all joining=approval")
 	carol.types("/quit")
 	select {
 	case err := <-carol.done:

@@ -190,6 +190,7 @@ func (c *Chat) showPage(page *clientv1.HistoryPage) {
 		if c.oldest == 0 || e.GetSeq() < c.oldest {
 			c.oldest = e.GetSeq()
 		}
+		c.noteIndex(e)
 		if e.GetSent() != nil && e.GetUser() == c.me {
 			c.mine = max(c.mine, e.GetSeq())
 		}

@@ -123,7 +123,7 @@ func describeSession(e events.Event) string {
 	case events.ContactChanged:
 		return contactStep(e.Step) + reason(e.Text)
 	case events.Hidden:
-		return fmt.Sprintf("hid %d messages of %s", len(e.Seqs), e.Session)
+		return fmt.Sprintf("hid %d messages of %s", len(e.Messages), e.Session)
 	case events.SessionSet:
 		return fmt.Sprintf("set how %s is shown", e.Session)
 	case events.DeviceSet:

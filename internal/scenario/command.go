@@ -129,11 +129,16 @@ func (n *Names) selfOp(s *Step) (client.Op, error) {
 	case "hide":
 		op := client.Hide{Session: n.session(s.Args[0])}
 		for _, w := range s.Args[1:] {
-			seq, err := s.number(w)
+			seq, index, _ := strings.Cut(w, "/")
+			m, err := s.number(seq)
 			if err != nil {
 				return nil, err
 			}
-			op.Seqs = append(op.Seqs, seq)
+			i, err := s.number(index)
+			if err != nil {
+				return nil, fmt.Errorf("%q is not SEQ/INDEX: %w", w, err)
+			}
+			op.Seqs, op.Indexes = append(op.Seqs, m), append(op.Indexes, i)
 		}
 		return op, nil
 	case "set_session":

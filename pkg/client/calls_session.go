@@ -88,9 +88,10 @@ func (c *Client) Report(ctx context.Context, session string, seq uint64, reason 
 	return c.Do(ctx, Report{session, seq, reason}, opts...)
 }
 
-// Hide deletes messages of a session for the user alone, on all own devices.
-func (c *Client) Hide(ctx context.Context, session string, seqs []uint64, opts ...CommandOption) (Ack, error) {
-	return c.Do(ctx, Hide{session, seqs}, opts...)
+// Hide deletes messages of a session for the user alone, on all own devices: their seqs, and of each
+// its index.
+func (c *Client) Hide(ctx context.Context, session string, seqs, indexes []uint64, opts ...CommandOption) (Ack, error) {
+	return c.Do(ctx, Hide{session, seqs, indexes}, opts...)
 }
 
 // SetSession changes how a session is shown to the user: what is unset stays.

@@ -90,10 +90,11 @@ type (
 
 // Commands about the user alone, in their self session.
 type (
-	// Hide deletes messages of a session for the user alone, on all own devices.
+	// Hide deletes messages of a session for the user alone, on all own devices: their seqs, and of
+	// each its index.
 	Hide struct {
-		Session string
-		Seqs    []uint64
+		Session       string
+		Seqs, Indexes []uint64
 	}
 	// SetSession changes how a session is shown to the user, on all own devices: what is unset
 	// stays.
@@ -169,7 +170,7 @@ func (o Report) frame(m *clientv1.ClientFrame) {
 }
 
 func (o Hide) frame(m *clientv1.ClientFrame) {
-	m.Op = &clientv1.ClientFrame_Hide{Hide: &clientv1.Hide{Session: o.Session, Seqs: o.Seqs}}
+	m.Op = &clientv1.ClientFrame_Hide{Hide: &clientv1.Hide{Session: o.Session, Seqs: o.Seqs, Indexes: o.Indexes}}
 }
 
 func (o SetSession) frame(m *clientv1.ClientFrame) {

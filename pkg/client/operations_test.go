@@ -154,9 +154,9 @@ var methods = map[string]struct {
 	},
 	"hide": {
 		func(ctx context.Context, c *Client, o CommandOption) (Ack, error) {
-			return c.Hide(ctx, "s", []uint64{3, 1 << 60}, o)
+			return c.Hide(ctx, "s", []uint64{3, 1 << 60}, []uint64{2, 7}, o)
 		},
-		&clientv1.ClientFrame{Op: &clientv1.ClientFrame_Hide{Hide: &clientv1.Hide{Session: "s", Seqs: []uint64{3, 1 << 60}}}},
+		&clientv1.ClientFrame{Op: &clientv1.ClientFrame_Hide{Hide: &clientv1.Hide{Session: "s", Seqs: []uint64{3, 1 << 60}, Indexes: []uint64{2, 7}}}},
 	},
 	"set_session": {
 		func(ctx context.Context, c *Client, o CommandOption) (Ack, error) {

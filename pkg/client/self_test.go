@@ -72,7 +72,7 @@ func TestWhatIsSetReachesAllOwnDevices(t *testing.T) {
 	}
 	ack, err = phone.SetSession(within(t), group, &logv1.SessionSettings{Pinned: proto.Bool(true), Draft: proto.String("dear")})
 	do("set session", ack, err)
-	ack, err = phone.Hide(within(t), group, []uint64{1})
+	ack, err = phone.Hide(within(t), group, []uint64{1}, []uint64{1})
 	do("hide", ack, err)
 	s.Kill()
 	s.Start()
@@ -107,7 +107,7 @@ func TestWhatIsSetReachesAllOwnDevices(t *testing.T) {
 	if got := changes(t, heard, 1); got != "closed; " {
 		t.Errorf("the laptop hears %s, want that the account was closed", got)
 	}
-	if _, err := phone.Hide(within(t), group, []uint64{2}); !errors.As(err, &refusal) || refusal.Code != events.CodeSessionClosed {
+	if _, err := phone.Hide(within(t), group, []uint64{2}, []uint64{1}); !errors.As(err, &refusal) || refusal.Code != events.CodeSessionClosed {
 		t.Errorf("hiding after that: %v; want SESSION_CLOSED", err)
 	}
 }

@@ -138,8 +138,7 @@ func (w *wireWriter) laterOp(op Op) {
 		wireString(w, 2, op.Reason)
 	case Hide:
 		m = w.begin(34)
-		wireString(w, 1, op.Session)
-		wireUints(w, 2, op.Seqs)
+		w.hidden(op.Session, op.Messages)
 	case SetSession:
 		m = w.begin(35)
 		wireString(w, 1, op.Session)
@@ -370,8 +369,8 @@ func (r *wireReader) laterOp(to *Op) {
 		})
 		*to = op
 	case 34:
-		session, seqs := r.hidden()
-		*to = Hide{Session: session, Seqs: seqs}
+		session, messages := r.hidden()
+		*to = Hide{Session: session, Messages: messages}
 	case 35:
 		session, settings := r.sessionSettings()
 		*to = SetSession{Session: session, Settings: settings}
@@ -408,16 +407,37 @@ func (r *wireReader) invite() (code Hash, expires Millis, uses uint32) {
 	return code, expires, uses
 }
 
-func (r *wireReader) hidden() (session SessionID, seqs []Seq) {
+func (w *wireWriter) hidden(session SessionID, messages []Numbers) {
+	seqs, indexes := make([]Seq, len(messages)), make([]Index, len(messages))
+	for i, m := range messages {
+		seqs[i], indexes[i] = m.Seq, m.Index
+	}
+	wireString(w, 1, session)
+	wireUints(w, 2, seqs)
+	wireUints(w, 3, indexes)
+}
+
+func (r *wireReader) hidden() (session SessionID, messages []Numbers) {
+	var seqs []Seq
+	var indexes []Index
 	r.within(func() {
 		switch r.field {
 		case 1:
 			session = SessionID(r.string())
 		case 2:
 			seqs = readUints(r, seqs)
+		case 3:
+			indexes = readUints(r, indexes)
 		}
 	})
-	return session, seqs
+	for i, seq := range seqs {
+		m := Numbers{Seq: seq}
+		if i < len(indexes) {
+			m.Index = indexes[i]
+		}
+		messages = append(messages, m)
+	}
+	return session, messages
 }
 
 func (r *wireReader) sessionSettings() (session SessionID, c SettingsChange) {

@@ -68,8 +68,7 @@ func (w *wireWriter) laterEvent(e Event) {
 		wireString(w, 3, e.Reason)
 	case Hidden:
 		m = w.begin(34)
-		wireString(w, 1, e.Session)
-		wireUints(w, 2, e.Seqs)
+		w.hidden(e.Session, e.Messages)
 	case SessionSet:
 		m = w.begin(35)
 		wireString(w, 1, e.Session)
@@ -209,8 +208,8 @@ func (r *wireReader) laterEvent(to *Event) {
 		s, i, reason, _ := r.targetWith()
 		*to = Reported{Target: s, TargetIndex: i, Reason: reason}
 	case 34:
-		session, seqs := r.hidden()
-		*to = Hidden{Session: session, Seqs: seqs}
+		session, messages := r.hidden()
+		*to = Hidden{Session: session, Messages: messages}
 	case 35:
 		session, settings := r.sessionSettings()
 		*to = SessionSet{Session: session, Settings: settings}

@@ -117,10 +117,11 @@ type (
 		Seq    Seq
 		Reason string
 	}
-	// Hide deletes messages of Session for the actor alone; in their self session.
+	// Hide deletes messages of Session for the actor alone; in their self session, which knows
+	// nothing of them: their indexes are the client's word, and count for nobody else.
 	Hide struct {
-		Session SessionID
-		Seqs    []Seq
+		Session  SessionID
+		Messages []Numbers
 	}
 	// SetSession changes how Session is shown to the actor; in their self session.
 	SetSession struct {

@@ -81,8 +81,8 @@ func DigestOf(op Op) Digest {
 		d = d.num(uint64(op.Seq)).str(op.Reason)
 	case Hide:
 		d = d.str(string(op.Session))
-		for _, s := range op.Seqs {
-			d = d.num(uint64(s))
+		for _, m := range op.Messages {
+			d = d.num(uint64(m.Seq), uint64(m.Index))
 		}
 	case SetSession:
 		d = d.str(string(op.Session)).settings(&op.Settings)

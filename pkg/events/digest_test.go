@@ -18,7 +18,7 @@ func TestDigestsStay(t *testing.T) {
 		"create":         "045720636682de6660d0cac831b7187c",
 		"delete":         "4cfa3e4fd6a64a05ae7e2a2d2bd7ffc0",
 		"dismiss":        "1257e66195bb3d3888a4f35943d4b966",
-		"hide":           "24d464aea350acc929911f9ddbf947c3",
+		"hide":           "5da98a75b531f0b3546bac5da9aa13aa",
 		"invite":         "d7103217be6065a0958b058e66e087f8",
 		"join":           "faa9aab8b72fe3f4c59a47d39c8a35b1",
 		"leave":          "69d1d92ce887dc169877fa7f82577a3c",

@@ -68,12 +68,15 @@ func validateOp(op Op) *Error {
 func validateSelfOp(op Op) *Error {
 	switch op := op.(type) {
 	case Hide:
-		if !ValidName(string(op.Session)) || len(op.Seqs) == 0 || len(op.Seqs) > MaxHidden {
-			return Errorf(CodeInvalidArgument, "session id is not valid, or seqs are not 1 to %d", MaxHidden)
+		if !ValidName(string(op.Session)) || len(op.Messages) == 0 || len(op.Messages) > MaxHidden {
+			return Errorf(CodeInvalidArgument, "session id is not valid, or messages are not 1 to %d", MaxHidden)
 		}
-		for _, s := range op.Seqs {
-			if err := validSeq(s)(); err != nil {
+		for _, m := range op.Messages {
+			if err := validSeq(m.Seq)(); err != nil {
 				return err
+			}
+			if m.Index == 0 || uint64(m.Index) > uint64(m.Seq) {
+				return Errorf(CodeInvalidArgument, "a message's index is not 1 up to its seq")
 			}
 		}
 	case SetSession:

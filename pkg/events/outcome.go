@@ -241,8 +241,8 @@ type (
 	}
 	// Hidden deleted messages of Session for the actor alone.
 	Hidden struct {
-		Session SessionID
-		Seqs    []Seq
+		Session  SessionID
+		Messages []Numbers
 	}
 	// SessionSet changed how Session is shown to the actor.
 	SessionSet struct {

@@ -291,6 +291,12 @@ type ReplyTo struct {
 	Request  uint64
 }
 
+// Numbers are a message's two.
+type Numbers struct {
+	Seq   Seq
+	Index Index
+}
+
 // Sealed is content or an address encrypted under a key.
 type Sealed struct {
 	KeyID      string

@@ -191,8 +191,11 @@ func buildSelf(cmd events.Command, frame *clientv1.ClientFrame) (events.Command,
 	switch op := frame.GetOp().(type) {
 	case *clientv1.ClientFrame_Hide:
 		hide := events.Hide{Session: events.SessionID(op.Hide.GetSession())}
-		for _, seq := range op.Hide.GetSeqs() {
-			hide.Seqs = append(hide.Seqs, events.Seq(seq))
+		if len(op.Hide.GetIndexes()) != len(op.Hide.GetSeqs()) {
+			return events.Command{}, events.Errorf(events.CodeInvalidField, "indexes are not as many as seqs")
+		}
+		for i, seq := range op.Hide.GetSeqs() {
+			hide.Messages = append(hide.Messages, events.Numbers{Seq: events.Seq(seq), Index: events.Index(op.Hide.GetIndexes()[i])})
 		}
 		cmd.Op = hide
 	case *clientv1.ClientFrame_SetSession:

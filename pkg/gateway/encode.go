@@ -89,8 +89,8 @@ func clientSessionEvent(m *clientv1.Event, e events.Event) {
 		}}
 	case events.Hidden:
 		hidden := &clientv1.Hidden{Session: string(e.Session)}
-		for _, seq := range e.Seqs {
-			hidden.Seqs = append(hidden.Seqs, uint64(seq))
+		for _, m := range e.Messages {
+			hidden.Seqs, hidden.Indexes = append(hidden.Seqs, uint64(m.Seq)), append(hidden.Indexes, uint64(m.Index))
 		}
 		m.Event = &clientv1.Event_Hidden{Hidden: hidden}
 	case events.SessionSet:

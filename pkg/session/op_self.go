@@ -12,20 +12,22 @@ type hide struct{ events.Hide }
 func (hide) gate() gate { return inSelf }
 
 func (op hide) needs(needs []Need, _ Rows, _ *events.Command) []Need {
-	for _, seq := range op.Seqs[:min(len(op.Seqs), events.MaxHidden)] {
-		needs = append(needs, Need{Key: events.HiddenKey(op.Session, seq)})
+	for _, m := range op.Messages[:min(len(op.Messages), events.MaxHidden)] {
+		needs = append(needs, Need{Key: events.HiddenKey(op.Session, m.Seq)})
 	}
 	return needs
 }
 
 func (op hide) decide(s *scene) events.Result {
 	e := events.Hidden{Session: op.Session}
-	for seq := range once(op.Seqs) {
-		if _, there := s.rows.Get(events.HiddenKey(op.Session, seq)); !there {
-			e.Seqs = append(e.Seqs, seq)
+	named := make(map[events.Seq]bool, len(op.Messages))
+	for _, m := range op.Messages {
+		if _, there := s.rows.Get(events.HiddenKey(op.Session, m.Seq)); !there && !named[m.Seq] {
+			e.Messages = append(e.Messages, m)
 		}
+		named[m.Seq] = true
 	}
-	if len(e.Seqs) == 0 {
+	if len(e.Messages) == 0 {
 		return answer(events.CodeNoChange, 0)
 	}
 	return s.accept(e)
@@ -36,8 +38,8 @@ type hidden struct{ events.Hidden }
 func (hidden) touches(needs []Need, _ Rows, _ *events.Outcome) []Need { return needs }
 
 func (f hidden) evolve(e *evolution) {
-	for _, seq := range f.Seqs {
-		e.put(events.HiddenKey(f.Session, seq), events.Noted{})
+	for _, m := range f.Messages {
+		e.put(events.HiddenKey(f.Session, m.Seq), events.Noted{})
 	}
 }
 

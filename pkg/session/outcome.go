@@ -161,7 +161,7 @@ func opSize(op events.Op) int {
 	case events.SetRole:
 		return len(op.User)
 	case events.Hide:
-		return len(op.Session) + perPerson*len(op.Seqs)
+		return len(op.Session) + perPerson*len(op.Messages)
 	case events.SetSession:
 		if op.Settings.Draft != nil {
 			return len(op.Session) + len(*op.Settings.Draft)

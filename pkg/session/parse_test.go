@@ -104,15 +104,15 @@ func (s *script) parseGroupOp(name string, args []string, options map[string]str
 func (s *script) parseSelfOp(name string, args []string, options map[string]string) (events.Op, error) {
 	switch name {
 	case "hide":
-		var seqs []events.Seq
+		op := events.Hide{Session: events.SessionID(args[0])}
 		for _, a := range args[1:] {
 			n, err := strconv.ParseUint(a, 10, 64)
 			if err != nil {
 				return nil, err
 			}
-			seqs = append(seqs, events.Seq(n))
+			op.Messages = append(op.Messages, events.Numbers{Seq: events.Seq(n), Index: 1})
 		}
-		return events.Hide{Session: events.SessionID(args[0]), Seqs: seqs}, nil
+		return op, nil
 	case "set_session":
 		var c events.SettingsChange
 		for key, v := range options {

@@ -116,7 +116,11 @@ func printEvent(e events.Event) string {
 	case events.Reported:
 		return fmt.Sprintf("reported %d, message %d%s", e.Target, e.TargetIndex, printReason(e.Reason))
 	case events.Hidden:
-		return fmt.Sprintf("hid %v of %s", e.Seqs, e.Session)
+		var seqs []events.Seq
+		for _, m := range e.Messages {
+			seqs = append(seqs, m.Seq)
+		}
+		return fmt.Sprintf("hid %v of %s", seqs, e.Session)
 	case events.SessionSet:
 		return fmt.Sprintf("set %s: %+v", e.Session, e.Settings.Of(events.Settings{}))
 	case events.DeviceSet:

@@ -112,7 +112,7 @@ func drawOp(t *rapid.T, kinds []int, now events.Millis, head events.Seq) events.
 	case 10:
 		return events.Create{Kind: events.KindSelf, Policy: testPolicy()}
 	case 11:
-		return events.Hide{Session: "g_x", Seqs: []events.Seq{max(seq, 1), 1}}
+		return events.Hide{Session: "g_x", Messages: []events.Numbers{{Seq: max(seq, 1), Index: 1}, {Seq: 1, Index: 1}}}
 	case 12:
 		return events.SetSession{Session: "g_x", Settings: events.SettingsChange{Pinned: new(rapid.Bool().Draw(t, "pinned"))}}
 	case 13:

@@ -19,7 +19,7 @@ var describedOps = map[protoreflect.Name][]protoreflect.Name{
 	"set_info": {"session", "info"}, "set_policy": {"session", "policy"}, "set_role": {"session", "user", "role"}, "mute": {"session", "until_ms"},
 	"dismiss": {"session"}, "ask": {"session"}, "refuse": {"session", "users"}, "invite": {"session", "code"}, "uninvite": {"session", "code"},
 	"react": {"session", "seq", "emoji"}, "pin": {"session", "seq"}, "mark_delivered": {"session", "seq"}, "contact": {"session", "step"},
-	"report": {"session", "seq"}, "hide": {"session", "seqs"}, "set_session": {"session", "settings"}, "set_device": {"device"}, "close_account": {},
+	"report": {"session", "seq"}, "hide": {"session", "seqs", "indexes"}, "set_session": {"session", "settings"}, "set_device": {"device"}, "close_account": {},
 }
 
 // mostNesting bounds how deep messages lie within each other: a forward has messages that have

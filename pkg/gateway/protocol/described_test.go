@@ -52,6 +52,7 @@ func TestDescribedFieldsFit(t *testing.T) {
 func TestPackedNumbers(t *testing.T) {
 	frame := func(seqs ...[]byte) []byte {
 		args := append(protowire.AppendString(protowire.AppendTag(nil, 1, bytesType), "s"), bytes.Join(seqs, nil)...)
+		args = append(args, 3<<3, 1) // an index
 		b := protowire.AppendBytes(protowire.AppendTag(nil, clientOps.Fields().ByName("hide").Number(), bytesType), args)
 		return protowire.AppendString(protowire.AppendTag(b, 40, bytesType), "c")
 	}

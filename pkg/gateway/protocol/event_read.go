@@ -138,6 +138,8 @@ func sentField(r *reader, m *clientv1.Sent, key []byte) fieldSet {
 		m.Content = sub(r, m.Content)
 	case "refs":
 		m.Refs = sub(r, m.Refs)
+	case "hidden":
+		m.Hidden = r.boolean()
 	default:
 		return unknownField
 	}

@@ -84,6 +84,7 @@ func writeSent(w *writer, m *clientv1.Sent) {
 	w.uint64("overridden", m.GetOverridden())
 	w.sub("content", m.GetContent())
 	w.sub("refs", m.GetRefs())
+	w.boolean("hidden", m.GetHidden())
 	w.close()
 }
 

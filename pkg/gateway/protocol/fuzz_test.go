@@ -20,7 +20,7 @@ func FuzzClientJSON(f *testing.F) {
 		`{"create":{"kind":"KIND_GROUP","members":[{"user":"u","role":"ROLE_ADMIN"}],"policy":{"revoke_window_ms":5}},"client_id":"c"}`,
 		`{"subscribe":{"session":"s","after":3}}`, `{"remove":{"session":"s","users":["a",null]},"client_id":"c"}`, `[[[[`, `{"id":`,
 		`{"send":{"session":"s","content":{"media":{"kind":"MEDIA_KIND_IMAGE","preview":"AAEC"}},"refs":{"mentions":["u"]}},"client_id":"c"}`,
-		`{"hide":{"session":"s","seqs":["1",2]},"client_id":"c"}`, `{"set_info":{"session":"s","info":{"custom":[{"name":"n"}],"name":""}},"client_id":"c"}`,
+		`{"hide":{"session":"s","seqs":["1",2],"indexes":["1",2]},"client_id":"c"}`, `{"set_info":{"session":"s","info":{"custom":[{"name":"n"}],"name":""}},"client_id":"c"}`,
 		`{"send":{"session":"s","content":{"forward":{"messages":[{"content":{"location":{"latitude_e7":-5}}}]}}},"client_id":"c"}`,
 	} {
 		f.Add([]byte(seed))
@@ -80,7 +80,7 @@ func FuzzClientProto(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	for _, seed := range []*clientv1.ClientFrame{
-		{Op: &clientv1.ClientFrame_Hide{Hide: &clientv1.Hide{Session: "s", Seqs: []uint64{1, 300}}}},
+		{Op: &clientv1.ClientFrame_Hide{Hide: &clientv1.Hide{Session: "s", Seqs: []uint64{1, 300}, Indexes: []uint64{1, 2}}}},
 		{Op: &clientv1.ClientFrame_SetInfo{SetInfo: &clientv1.SetInfo{Info: &logv1.InfoChange{Name: proto.String("")}}}},
 		{Op: &clientv1.ClientFrame_Send{Send: &clientv1.Send{Content: &logv1.Content{Kind: &logv1.Content_Location{Location: &logv1.Location{LatitudeE7: -5}}}}}},
 	} {

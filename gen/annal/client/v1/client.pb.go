@@ -2885,7 +2885,10 @@ type Hide struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	// 100 at most.
-	Seqs          []uint64 `protobuf:"varint,2,rep,packed,name=seqs,proto3" json:"seqs,omitempty"`
+	Seqs []uint64 `protobuf:"varint,2,rep,packed,name=seqs,proto3" json:"seqs,omitempty"`
+	// Of each the message's index: what is hidden is not counted as unread. Nobody else is
+	// affected, so a wrong one spoils the user's own counts alone.
+	Indexes       []uint64 `protobuf:"varint,3,rep,packed,name=indexes,proto3" json:"indexes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2930,6 +2933,13 @@ func (x *Hide) GetSession() string {
 func (x *Hide) GetSeqs() []uint64 {
 	if x != nil {
 		return x.Seqs
+	}
+	return nil
+}
+
+func (x *Hide) GetIndexes() []uint64 {
+	if x != nil {
+		return x.Indexes
 	}
 	return nil
 }
@@ -6039,8 +6049,10 @@ type Sent struct {
 	Deleted    uint64 `protobuf:"varint,4,opt,name=deleted,proto3" json:"deleted,omitempty"`
 	Overridden uint64 `protobuf:"varint,5,opt,name=overridden,proto3" json:"overridden,omitempty"`
 	// Instead of text.
-	Content       *v1.Content `protobuf:"bytes,6,opt,name=content,proto3" json:"content,omitempty"`
-	Refs          *v1.Refs    `protobuf:"bytes,7,opt,name=refs,proto3" json:"refs,omitempty"`
+	Content *v1.Content `protobuf:"bytes,6,opt,name=content,proto3" json:"content,omitempty"`
+	Refs    *v1.Refs    `protobuf:"bytes,7,opt,name=refs,proto3" json:"refs,omitempty"`
+	// In a page: the user hid it from themselves, so that it says nothing.
+	Hidden        bool `protobuf:"varint,9,opt,name=hidden,proto3" json:"hidden,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6122,6 +6134,13 @@ func (x *Sent) GetRefs() *v1.Refs {
 		return x.Refs
 	}
 	return nil
+}
+
+func (x *Sent) GetHidden() bool {
+	if x != nil {
+		return x.Hidden
+	}
+	return false
 }
 
 type Revoked struct {
@@ -7098,6 +7117,7 @@ type Hidden struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	Seqs          []uint64               `protobuf:"varint,2,rep,packed,name=seqs,proto3" json:"seqs,omitempty"`
+	Indexes       []uint64               `protobuf:"varint,3,rep,packed,name=indexes,proto3" json:"indexes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7142,6 +7162,13 @@ func (x *Hidden) GetSession() string {
 func (x *Hidden) GetSeqs() []uint64 {
 	if x != nil {
 		return x.Seqs
+	}
+	return nil
+}
+
+func (x *Hidden) GetIndexes() []uint64 {
+	if x != nil {
+		return x.Indexes
 	}
 	return nil
 }
@@ -7479,10 +7506,11 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06Report\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"4\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"N\n" +
 	"\x04Hide\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
-	"\x04seqs\x18\x02 \x03(\x04R\x04seqs\"a\n" +
+	"\x04seqs\x18\x02 \x03(\x04R\x04seqs\x12\x18\n" +
+	"\aindexes\x18\x03 \x03(\x04R\aindexes\"a\n" +
 	"\n" +
 	"SetSession\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x129\n" +
@@ -7723,7 +7751,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06Joined\":\n" +
 	"\x04Left\x12\x1a\n" +
 	"\bpromoted\x18\x01 \x01(\tR\bpromoted\x12\x16\n" +
-	"\x06closed\x18\x02 \x01(\bR\x06closed\"\xdd\x01\n" +
+	"\x06closed\x18\x02 \x01(\bR\x06closed\"\xf5\x01\n" +
 	"\x04Sent\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x18\n" +
@@ -7733,7 +7761,8 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"overridden\x18\x05 \x01(\x04R\n" +
 	"overridden\x12/\n" +
 	"\acontent\x18\x06 \x01(\v2\x15.annal.log.v1.ContentR\acontent\x12&\n" +
-	"\x04refs\x18\a \x01(\v2\x12.annal.log.v1.RefsR\x04refs\"D\n" +
+	"\x04refs\x18\a \x01(\v2\x12.annal.log.v1.RefsR\x04refs\x12\x16\n" +
+	"\x06hidden\x18\t \x01(\bR\x06hidden\"D\n" +
 	"\aRevoked\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
 	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\"\x8c\x01\n" +
@@ -7794,10 +7823,11 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\bReported\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
 	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"6\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"P\n" +
 	"\x06Hidden\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
-	"\x04seqs\x18\x02 \x03(\x04R\x04seqs\"a\n" +
+	"\x04seqs\x18\x02 \x03(\x04R\x04seqs\x12\x18\n" +
+	"\aindexes\x18\x03 \x03(\x04R\aindexes\"a\n" +
 	"\n" +
 	"SessionSet\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x129\n" +

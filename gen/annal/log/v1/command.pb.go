@@ -1769,9 +1769,11 @@ func (x *Report) GetReason() string {
 
 // Hide deletes messages of a session for the user alone. In the user's self session.
 type Hide struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
-	Seqs          []uint64               `protobuf:"varint,2,rep,packed,name=seqs,proto3" json:"seqs,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seqs    []uint64               `protobuf:"varint,2,rep,packed,name=seqs,proto3" json:"seqs,omitempty"`
+	// Of each the message's index, so that a count of unread messages can leave it out.
+	Indexes       []uint64 `protobuf:"varint,3,rep,packed,name=indexes,proto3" json:"indexes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1816,6 +1818,13 @@ func (x *Hide) GetSession() string {
 func (x *Hide) GetSeqs() []uint64 {
 	if x != nil {
 		return x.Seqs
+	}
+	return nil
+}
+
+func (x *Hide) GetIndexes() []uint64 {
+	if x != nil {
+		return x.Indexes
 	}
 	return nil
 }
@@ -2081,10 +2090,11 @@ const file_annal_log_v1_command_proto_rawDesc = "" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"2\n" +
 	"\x06Report\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"4\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"N\n" +
 	"\x04Hide\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
-	"\x04seqs\x18\x02 \x03(\x04R\x04seqs\"a\n" +
+	"\x04seqs\x18\x02 \x03(\x04R\x04seqs\x12\x18\n" +
+	"\aindexes\x18\x03 \x03(\x04R\aindexes\"a\n" +
 	"\n" +
 	"SetSession\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x129\n" +

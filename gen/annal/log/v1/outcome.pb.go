@@ -2234,6 +2234,7 @@ type Hidden struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	Seqs          []uint64               `protobuf:"varint,2,rep,packed,name=seqs,proto3" json:"seqs,omitempty"`
+	Indexes       []uint64               `protobuf:"varint,3,rep,packed,name=indexes,proto3" json:"indexes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2278,6 +2279,13 @@ func (x *Hidden) GetSession() string {
 func (x *Hidden) GetSeqs() []uint64 {
 	if x != nil {
 		return x.Seqs
+	}
+	return nil
+}
+
+func (x *Hidden) GetIndexes() []uint64 {
+	if x != nil {
+		return x.Indexes
 	}
 	return nil
 }
@@ -2587,10 +2595,11 @@ const file_annal_log_v1_outcome_proto_rawDesc = "" +
 	"\bReported\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
 	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"6\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"P\n" +
 	"\x06Hidden\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
-	"\x04seqs\x18\x02 \x03(\x04R\x04seqs\"a\n" +
+	"\x04seqs\x18\x02 \x03(\x04R\x04seqs\x12\x18\n" +
+	"\aindexes\x18\x03 \x03(\x04R\aindexes\"a\n" +
 	"\n" +
 	"SessionSet\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x129\n" +
