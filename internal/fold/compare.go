@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 
@@ -28,14 +29,14 @@ func Compare(ctx context.Context, view hot.View, window int, sessions map[events
 	for _, id := range ids {
 		s := sessions[id]
 		s.Head.WindowStart = max(s.Head.Base+1, s.Head.Seq-min(s.Head.Seq, events.Seq(window))+1)
-		if err := comparePeople(ctx, view, s, report); err != nil {
+		if err := comparePeople(ctx, view, s, sessions, report); err != nil {
 			return err
 		}
 		if facts, err := view.Facts(ctx, id); err != nil {
 			report.problem("%s: reading facts: %v", id, err)
 		} else if len(s.Facts.Pins)+len(facts.Pins) > 0 && !slices.Equal(facts.Pins, s.Facts.Pins) ||
 			!reflect.DeepEqual(facts.Info, s.Facts.Info) || !maps.Equal(facts.Asks, s.Facts.Asks) ||
-			!maps.Equal(facts.Invites, s.Facts.Invites) || !maps.Equal(facts.Settings, s.Facts.Settings) {
+			!maps.Equal(facts.Invites, s.Facts.Invites) || !maps.Equal(facts.Settings, s.Facts.Settings) || !maps.Equal(facts.Hides, s.Facts.Hides) {
 			report.problem("%s: facts are %+v, must be %+v", id, facts, s.Facts)
 		}
 		if err := compareRoster(ctx, view, s, report); err != nil {
@@ -48,7 +49,7 @@ func Compare(ctx context.Context, view hot.View, window int, sessions map[events
 	return nil
 }
 
-func comparePeople(ctx context.Context, view hot.View, s *Session, report *Report) error {
+func comparePeople(ctx context.Context, view hot.View, s *Session, sessions map[events.SessionID]*Session, report *Report) error {
 	users := make([]events.UserID, 0, len(s.Members))
 	for u := range s.Members {
 		users = append(users, u)
@@ -73,9 +74,37 @@ func comparePeople(ctx context.Context, view hot.View, s *Session, report *Repor
 		if n := s.Mentions(u); got.Mentions != n {
 			report.problem("%s: %s is mentioned by %d unread messages, must be %d", s.ID, u, got.Mentions, n)
 		}
+		if err := compareHidden(ctx, view, s, u, sessions[events.NewSelfID(u)], report); err != nil {
+			return err
+		}
 		if err := inList(ctx, view, s.ID, u, report); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// compareHidden looks at what a user hid of the session, and at what is unread without that.
+func compareHidden(ctx context.Context, view hot.View, s *Session, u events.UserID, self *Session, report *Report) error {
+	if self == nil || len(self.Hidden[s.ID]) == 0 {
+		return nil
+	}
+	want := slices.Compact(slices.Sorted(slices.Values(self.Hidden[s.ID])))
+	got, err := view.Hidden(ctx, u, s.ID, 0, math.MaxUint64, len(want)+1)
+	if err != nil {
+		report.problem("%s: reading what %s hid: %v", s.ID, u, err)
+		return ctx.Err()
+	}
+	if !slices.Equal(got, want) {
+		report.problem("%s: %s hid %v, must be %v", s.ID, u, got, want)
+	}
+	p, err := view.Person(ctx, s.ID, u, want...)
+	if err != nil {
+		report.problem("%s: reading %s: %v", s.ID, u, err)
+		return ctx.Err()
+	}
+	if unread, mentions := s.Unread(u, want...), s.Mentions(u, want...); p.Unread != unread || p.Mentions != mentions {
+		report.problem("%s: %s has %d unread and %d mentions without what they hid, must be %d and %d", s.ID, u, p.Unread, p.Mentions, unread, mentions)
 	}
 	return nil
 }

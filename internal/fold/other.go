@@ -70,8 +70,13 @@ func (s *Session) other(o *events.Outcome, a events.Accepted) {
 		if s.Facts.Settings[e.Session] = settings; settings == (events.Settings{}) {
 			delete(s.Facts.Settings, e.Session)
 		}
+	case events.Hidden:
+		s.Facts.Hides[e.Session] = true
+		for _, m := range e.Messages {
+			s.Hidden[e.Session] = append(s.Hidden[e.Session], m.Index)
+		}
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Revoked, events.Overridden,
-		events.Deleted, events.Read, events.Reacted, events.Delivered, events.Reported, events.Hidden, events.DeviceSet:
+		events.Deleted, events.Read, events.Reacted, events.Delivered, events.Reported, events.DeviceSet:
 	}
 }
 

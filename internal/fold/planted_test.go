@@ -103,18 +103,33 @@ func TestPlantedInTheLog(t *testing.T) {
 // liar is a view that tells what a test makes of the truth.
 type liar struct {
 	hot.View
-	person   func(*hot.Person, events.UserID)
+	person func(*hot.Person, events.UserID)
+	// hiding changes what is read of somebody without what they hid, hidden what that is.
+	hiding   func(*hot.Person)
+	hidden   func([]events.Index) []events.Index
 	members  func([]hot.MemberEntry) []hot.MemberEntry
 	items    func([]hot.Item) []hot.Item
 	sessions func([]events.SessionID) []events.SessionID
 }
 
-func (l liar) Person(ctx context.Context, s events.SessionID, u events.UserID) (hot.Person, error) {
-	p, err := l.View.Person(ctx, s, u)
+func (l liar) Person(ctx context.Context, s events.SessionID, u events.UserID, hidden ...events.Index) (hot.Person, error) {
+	p, err := l.View.Person(ctx, s, u, hidden...)
+	if l.hiding != nil && len(hidden) > 0 {
+		l.hiding(&p)
+		return p, err
+	}
 	if l.person != nil {
 		l.person(&p, u)
 	}
 	return p, err
+}
+
+func (l liar) Hidden(ctx context.Context, u events.UserID, s events.SessionID, first, last events.Index, limit int) ([]events.Index, error) {
+	indexes, err := l.View.Hidden(ctx, u, s, first, last, limit)
+	if l.hidden != nil {
+		indexes = l.hidden(indexes)
+	}
+	return indexes, err
 }
 
 func (l liar) Members(ctx context.Context, s events.SessionID, after events.UserID, limit int) ([]hot.MemberEntry, error) {

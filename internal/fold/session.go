@@ -26,6 +26,8 @@ type Session struct {
 	gone map[events.Index]bool
 	// Facts is what else there is.
 	Facts hot.Facts
+	// Hidden are the messages that the user of a self session hid, by the session they are of.
+	Hidden map[events.SessionID][]events.Index
 	// Faults are what no sound log holds.
 	Faults []string
 }
@@ -43,7 +45,8 @@ func NewSession(id events.SessionID) *Session {
 	return &Session{
 		ID: id, Members: map[events.UserID]*events.Member{}, Timeline: map[events.Seq][]byte{},
 		Messages: map[events.Seq]*Message{}, about: map[events.Seq]*Message{}, gone: map[events.Index]bool{},
-		Facts: hot.Facts{Asks: map[events.UserID]hot.Ask{}, Invites: map[events.Hash]events.InviteRow{}, Settings: map[events.SessionID]events.Settings{}},
+		Facts:  hot.Facts{Asks: map[events.UserID]hot.Ask{}, Invites: map[events.Hash]events.InviteRow{}, Settings: map[events.SessionID]events.Settings{}, Hides: map[events.SessionID]bool{}},
+		Hidden: map[events.SessionID][]events.Index{},
 	}
 }
 
@@ -123,9 +126,9 @@ func (s *Session) event(o *events.Outcome, a events.Accepted) {
 		m.State.Overridden, m.State.Body = a.Seq, e.Body
 	case events.Read:
 	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
-		events.Uninvited, events.Pinned, events.ContactChanged, events.SessionSet, events.AccountClosed:
+		events.Uninvited, events.Pinned, events.ContactChanged, events.Hidden, events.SessionSet, events.AccountClosed:
 		s.other(o, a)
-	case events.Reacted, events.Hidden, events.DeviceSet, events.Delivered, events.Reported:
+	case events.Reacted, events.DeviceSet, events.Delivered, events.Reported:
 	}
 }
 
@@ -185,8 +188,8 @@ func (s *Session) mark(u events.UserID, marker events.Seq, index events.Index) {
 	}
 }
 
-// Mentions counts the unread messages that mention the user, one by one.
-func (s *Session) Mentions(u events.UserID) (n uint64) {
+// Mentions counts the unread messages that mention the user, one by one, less those the user hid.
+func (s *Session) Mentions(u events.UserID, hidden ...events.Index) (n uint64) {
 	m := s.Members[u]
 	if m == nil {
 		return 0
@@ -197,15 +200,15 @@ func (s *Session) Mentions(u events.UserID) (n uint64) {
 	}
 	for _, message := range s.Messages {
 		calls := message.refs.MentionAll || slices.Contains(message.refs.Mentions, u)
-		if calls && message.Index > m.MarkerIndex && message.Index <= upper && !s.gone[message.Index] {
+		if calls && message.Index > m.MarkerIndex && message.Index <= upper && !s.gone[message.Index] && !slices.Contains(hidden, message.Index) {
 			n++
 		}
 	}
 	return n
 }
 
-// Unread counts one by one.
-func (s *Session) Unread(u events.UserID) uint64 {
+// Unread counts one by one, less those the user hid.
+func (s *Session) Unread(u events.UserID, hidden ...events.Index) uint64 {
 	m := s.Members[u]
 	if m == nil {
 		return 0
@@ -216,7 +219,7 @@ func (s *Session) Unread(u events.UserID) uint64 {
 	}
 	var n uint64
 	for i := m.MarkerIndex + 1; i <= upper; i++ {
-		if !s.gone[i] {
+		if !s.gone[i] && !slices.Contains(hidden, i) {
 			n++
 		}
 	}

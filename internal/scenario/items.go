@@ -104,6 +104,8 @@ func sentAs(m *clientv1.Sent) string {
 		return "revoked"
 	case m.GetDeleted() > 0:
 		return "deleted"
+	case m.GetHidden():
+		return "hidden"
 	case m.GetContent() != nil:
 		c := m.GetContent().ProtoReflect()
 		if field := c.WhichOneof(c.Descriptor().Oneofs().ByName("kind")); field != nil {

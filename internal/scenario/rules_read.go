@@ -37,7 +37,7 @@ func (w *Rules) Ask(_ context.Context, who Who, m *clientv1.ClientFrame) (*clien
 	}
 	switch {
 	case m.GetHistory() != nil:
-		return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_History{History: page(w.history(s, p), m.GetHistory())}}, nil
+		return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_History{History: page(w.history(u, s, p), m.GetHistory())}}, nil
 	case m.GetMembers() != nil:
 		return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Members{Members: roster(s)}}, nil
 	case m.GetReceipts() != nil:
@@ -62,8 +62,17 @@ func sees(s *fold.Session, m *events.Member, seq events.Seq) bool {
 	return false
 }
 
+// hidden are the messages that the user hid from themselves.
+func (w *Rules) hidden(u events.UserID, s events.SessionID) []events.Index {
+	if self := w.folded[events.NewSelfID(u)]; self != nil {
+		return self.Hidden[s]
+	}
+	return nil
+}
+
 // history are all events that the member may see.
-func (w *Rules) history(s *fold.Session, m *events.Member) []*clientv1.Event {
+func (w *Rules) history(u events.UserID, s *fold.Session, m *events.Member) []*clientv1.Event {
+	hidden := w.hidden(u, s.ID)
 	var out []*clientv1.Event
 	for _, seq := range slices.Sorted(maps.Keys(s.Timeline)) {
 		if !sees(s, m, seq) {
@@ -77,7 +86,14 @@ func (w *Rules) history(s *fold.Session, m *events.Member) []*clientv1.Event {
 		if message := s.Messages[seq]; message != nil {
 			state = message.State
 		}
-		out = append(out, gateway.EventOf(&o, state))
+		e := gateway.EventOf(&o, state)
+		if sent := e.GetSent(); sent != nil && slices.Contains(hidden, events.Index(sent.GetIndex())) {
+			sent.Text, sent.Content, sent.Refs, sent.Hidden = "", nil, nil, true
+		}
+		if over := e.GetOverridden(); over != nil && slices.Contains(hidden, events.Index(over.GetTargetIndex())) {
+			over.Text, over.Content = "", nil
+		}
+		out = append(out, e)
 	}
 	return out
 }
@@ -114,16 +130,17 @@ func (w *Rules) sync(u events.UserID) *clientv1.SyncPage {
 }
 
 func (w *Rules) state(u events.UserID, s *fold.Session, m *events.Member) *clientv1.SessionState {
+	hidden := w.hidden(u, s.ID)
 	out := &clientv1.SessionState{
 		Session: string(s.ID), Kind: logv1.Kind(s.Head.Kind), Name: s.Head.Title, Seq: uint64(s.Head.Seq), Member: m.In(),
-		Marker: uint64(m.Marker), Unread: s.Unread(u), Mentions: s.Mentions(u), Role: logv1.Role(m.Role), Closed: s.Head.Closed,
+		Marker: uint64(m.Marker), Unread: s.Unread(u, hidden...), Mentions: s.Mentions(u, hidden...), Role: logv1.Role(m.Role), Closed: s.Head.Closed,
 		Contact: logv1.ContactState(s.Head.Contact), Settings: w.settings(u, s.ID),
 	}
 	if !m.In() {
 		out.Seq = uint64(m.Stays[len(m.Stays)-1].To)
 	}
-	for _, e := range w.history(s, m) {
-		if sent := e.GetSent(); sent != nil && sent.GetRevoked() == 0 && sent.GetDeleted() == 0 {
+	for _, e := range w.history(u, s, m) {
+		if sent := e.GetSent(); sent != nil && !sent.GetHidden() && sent.GetRevoked() == 0 && sent.GetDeleted() == 0 {
 			out.Preview = e
 		}
 	}
@@ -202,5 +219,5 @@ func (w *Rules) Heard(_ context.Context, who Who, session string, live bool) ([]
 	if s == nil || s.Members[events.UserID(who.Person)] == nil {
 		return nil, nil
 	}
-	return w.history(s, s.Members[events.UserID(who.Person)]), nil
+	return w.history(events.UserID(who.Person), s, s.Members[events.UserID(who.Person)]), nil
 }

@@ -172,7 +172,7 @@ func leading(text string) int {
 }
 
 // mentions counts unread messages that mention the user, or all.
-func (k *kept) mentions(p *hot.Person, u events.UserID) (n uint64) {
+func (k *kept) mentions(p *hot.Person, u events.UserID, gone map[events.Index]bool) (n uint64) {
 	upper := k.head.Index
 	if !p.Member.In() {
 		upper = p.Member.Stays[len(p.Member.Stays)-1].ToIndex
@@ -180,7 +180,7 @@ func (k *kept) mentions(p *hot.Person, u events.UserID) (n uint64) {
 	for i := p.Member.MarkerIndex + 1; i <= upper; i++ {
 		_, one := k.facts[fmt.Sprintf("mention %s %d", u, i)]
 		_, all := k.facts[fmt.Sprintf("mention * %d", i)]
-		if (one || all) && !k.gone[i] {
+		if (one || all) && !gone[i] {
 			n++
 		}
 	}
@@ -225,7 +225,7 @@ func (k *kept) mark(u events.UserID, marker events.Seq, index events.Index) {
 }
 
 // unread counts messages after the marker, up to the end of the stay.
-func (k *kept) unread(m events.Member) (n uint64) {
+func (k *kept) unread(m events.Member, gone map[events.Index]bool) (n uint64) {
 	upper := k.head.Index
 	switch {
 	case len(m.Stays) == 0:
@@ -237,7 +237,7 @@ func (k *kept) unread(m events.Member) (n uint64) {
 		return 0
 	}
 	n = uint64(upper - m.MarkerIndex)
-	for i := range k.gone {
+	for i := range gone {
 		if i > m.MarkerIndex && i <= upper {
 			n--
 		}

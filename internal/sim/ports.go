@@ -74,9 +74,17 @@ type netView struct{ netHot }
 var _ hot.View = netView{}
 
 // Person implements hot.View.
-func (n netView) Person(ctx context.Context, s events.SessionID, u events.UserID) (p hot.Person, err error) {
-	err = n.call(ctx, string(s), func() (err error) { p, err = n.hot.Person(ctx, s, u); return err })
+func (n netView) Person(ctx context.Context, s events.SessionID, u events.UserID, hidden ...events.Index) (p hot.Person, err error) {
+	err = n.call(ctx, string(s), func() (err error) { p, err = n.hot.Person(ctx, s, u, hidden...); return err })
 	return p, err
+}
+
+// Hidden implements hot.View.
+func (n netView) Hidden(
+	ctx context.Context, u events.UserID, s events.SessionID, first, last events.Index, limit int,
+) (indexes []events.Index, err error) {
+	err = n.call(ctx, string(u), func() (err error) { indexes, err = n.hot.Hidden(ctx, u, s, first, last, limit); return err })
+	return indexes, err
 }
 
 // Forward implements hot.View.

@@ -2,8 +2,10 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"annal/pkg/eventlog"
@@ -173,7 +175,7 @@ func (h *Hot) open(ctx context.Context, s events.SessionID) (*kept, error) {
 }
 
 // Person implements hot.View.
-func (h *Hot) Person(ctx context.Context, s events.SessionID, u events.UserID) (hot.Person, error) {
+func (h *Hot) Person(ctx context.Context, s events.SessionID, u events.UserID, hidden ...events.Index) (hot.Person, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	k, err := h.open(ctx, s)
@@ -182,11 +184,37 @@ func (h *Hot) Person(ctx context.Context, s events.SessionID, u events.UserID) (
 	}
 	p := hot.Person{Head: k.head, Member: k.members[u]}
 	p.Member.Stays = slices.Clone(p.Member.Stays)
-	p.Unread = k.unread(p.Member)
+	gone := maps.Clone(k.gone)
+	for _, i := range hidden {
+		gone[i] = true
+	}
+	p.Unread = k.unread(p.Member, gone)
 	if len(p.Member.Stays) > 0 {
-		p.Mentions = k.mentions(&p, u)
+		p.Mentions = k.mentions(&p, u, gone)
 	}
 	return p, k.standing(&p, u)
+}
+
+// Hidden implements hot.View.
+func (h *Hot) Hidden(ctx context.Context, u events.UserID, s events.SessionID, first, last events.Index, limit int) (out []events.Index, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	k, err := h.open(ctx, events.NewSelfID(u))
+	switch {
+	case errors.Is(err, hot.ErrNoSession):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	for field := range k.facts {
+		if rest, ok := strings.CutPrefix(field, "mention "+hot.HiddenBy(s)+" "); ok {
+			if i := events.Index(leading(rest)); i >= first && i <= last {
+				out = append(out, i)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out[:min(limit, len(out))], nil
 }
 
 // Facts implements hot.View.

@@ -43,6 +43,13 @@ func (c *Conn) changes(ctx context.Context, u events.UserID, op *clientv1.Change
 	if l.err != nil {
 		return nil, c.gw.readError(l.err)
 	}
+	hides, failure := c.gw.hiddenOf(ctx, u, session, l.page.GetEvents())
+	if failure != nil {
+		return nil, c.gw.readError(failure)
+	}
+	for _, e := range l.page.GetEvents() {
+		hide(e, hides)
+	}
 	return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Changes{Changes: l.page}}, nil
 }
 

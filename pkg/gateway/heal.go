@@ -199,8 +199,15 @@ func (s *subscription) fill() {
 			return // the connection ends
 		}
 		sees := s.stays(items)
-		for _, item := range items {
-			if s.conn.transport.WaitRoom(s.conn.ctx) != nil || !s.filled(item, sees) {
+		messages := make([]message, len(items))
+		for i, item := range items {
+			messages[i] = s.t.gw.windowMessage(s.t.session, item)
+		}
+		if s.hideIn(messages) != nil {
+			return // the connection ends
+		}
+		for i := range messages {
+			if s.conn.transport.WaitRoom(s.conn.ctx) != nil || !s.filled(&messages[i], sees) {
 				return
 			}
 		}
@@ -224,8 +231,7 @@ func (s *subscription) behind() (first, last events.Seq, ok bool) {
 
 // filled sends one event, with a text that an override brought if the subscriber sees that;
 // false when it ended the subscription, or something had.
-func (s *subscription) filled(item hot.Item, sees func(events.Seq) bool) bool {
-	m := s.t.gw.windowMessage(s.t.session, item)
+func (s *subscription) filled(m *message, sees func(events.Seq) bool) bool {
 	if m.overridden > 0 {
 		m.readBy = func(*subscription) bool { return sees(m.overridden) }
 	}
@@ -234,7 +240,7 @@ func (s *subscription) filled(item hot.Item, sees func(events.Seq) bool) bool {
 	if s.ended {
 		return false
 	}
-	s.t.sendTo(s, []*message{&m})
-	s.t.known.learn(&m)
-	return !s.t.endIfOut(s, &m)
+	s.t.sendTo(s, []*message{m})
+	s.t.known.learn(m)
+	return !s.t.endIfOut(s, m)
 }

@@ -54,6 +54,13 @@ func (c *Conn) history(ctx context.Context, u events.UserID, op *clientv1.Histor
 	if w.err != nil {
 		return nil, c.gw.readError(w.err)
 	}
+	hides, failure := c.gw.hiddenOf(ctx, u, session, w.page.GetEvents())
+	if failure != nil {
+		return nil, c.gw.readError(failure)
+	}
+	for _, e := range w.page.GetEvents() {
+		hide(e, hides)
+	}
 	return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_History{History: w.page}}, nil
 }
 

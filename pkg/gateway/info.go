@@ -77,16 +77,16 @@ func mutedUntil(p *hot.Person) events.Millis {
 	return max(p.Head.MutedUntil, p.Member.MutedUntil)
 }
 
-// settings are how the user has sessions shown.
-func (c *Conn) settings(ctx context.Context, u events.UserID) (map[events.SessionID]events.Settings, *events.Error) {
+// settings are how the user has sessions shown, and which they hid messages of.
+func (c *Conn) settings(ctx context.Context, u events.UserID) (hot.Facts, *events.Error) {
 	facts, err := c.gw.ports.View.Facts(ctx, events.NewSelfID(u))
 	switch {
 	case errors.Is(err, hot.ErrNoSession):
-		return nil, nil // nothing was ever set
+		return hot.Facts{}, nil // nothing was ever set
 	case err != nil:
-		return nil, c.gw.readError(err)
+		return hot.Facts{}, c.gw.readError(err)
 	}
-	return facts.Settings, nil
+	return facts, nil
 }
 
 // clientSettingsOf leaves out what is as at the beginning.

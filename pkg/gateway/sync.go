@@ -27,7 +27,7 @@ func (c *Conn) sync(ctx context.Context, u events.UserID, op *clientv1.Sync) (*c
 	if refusal != nil {
 		return nil, refusal
 	}
-	settings, refusal := c.settings(ctx, u)
+	own, refusal := c.settings(ctx, u)
 	if refusal != nil {
 		return nil, refusal
 	}
@@ -35,7 +35,7 @@ func (c *Conn) sync(ctx context.Context, u events.UserID, op *clientv1.Sync) (*c
 	size := 0
 	for len(ids) > 0 {
 		n := min(syncAtOnce, len(ids))
-		states, err := c.states(ctx, u, ids[:n])
+		states, err := c.states(ctx, u, ids[:n], own.Hides)
 		if err != nil {
 			return nil, c.gw.readError(err)
 		}
@@ -43,7 +43,7 @@ func (c *Conn) sync(ctx context.Context, u events.UserID, op *clientv1.Sync) (*c
 			if s == nil {
 				continue
 			}
-			s.Settings = clientSettingsOf(settings[events.SessionID(s.GetSession())])
+			s.Settings = clientSettingsOf(own.Settings[events.SessionID(s.GetSession())])
 			page.Sessions = append(page.Sessions, s)
 			if size += len(s.GetPreview().GetSent().GetText()); size >= maxPageBytes && (i < n-1 || len(ids) > n) {
 				page.Next = s.GetSession()
@@ -55,12 +55,12 @@ func (c *Conn) sync(ctx context.Context, u events.UserID, op *clientv1.Sync) (*c
 	return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Sync{Sync: page}}, nil
 }
 
-func (c *Conn) states(ctx context.Context, u events.UserID, ids []events.SessionID) ([]*clientv1.SessionState, error) {
+func (c *Conn) states(ctx context.Context, u events.UserID, ids []events.SessionID, hides map[events.SessionID]bool) ([]*clientv1.SessionState, error) {
 	states := make([]*clientv1.SessionState, len(ids))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, id := range ids {
 		group.Go(func() error {
-			s, err := c.gw.state(ctx, id, u)
+			s, err := c.gw.state(ctx, id, u, hides[id])
 			states[i] = s
 			return err
 		})
@@ -70,8 +70,8 @@ func (c *Conn) states(ctx context.Context, u events.UserID, ids []events.Session
 
 // state is a listed session as it stands for a user; for a former member as it stood when
 // they went, and nil for whoever comes in only now.
-func (g *Gateway) state(ctx context.Context, id events.SessionID, u events.UserID) (*clientv1.SessionState, error) {
-	s, err := g.readState(ctx, id, u)
+func (g *Gateway) state(ctx context.Context, id events.SessionID, u events.UserID, hides bool) (*clientv1.SessionState, error) {
+	s, err := g.readState(ctx, id, u, hides)
 	if errors.Is(err, hot.ErrNoSession) {
 		// It was listed: the view is not whole.
 		return nil, hot.ErrRebuilding
@@ -79,8 +79,8 @@ func (g *Gateway) state(ctx context.Context, id events.SessionID, u events.UserI
 	return s, err
 }
 
-func (g *Gateway) readState(ctx context.Context, id events.SessionID, u events.UserID) (*clientv1.SessionState, error) {
-	p, err := g.ports.View.Person(ctx, id, u)
+func (g *Gateway) readState(ctx context.Context, id events.SessionID, u events.UserID, hides bool) (*clientv1.SessionState, error) {
+	p, err := g.personOf(ctx, id, u, hides)
 	if err != nil {
 		return nil, err
 	}
@@ -97,13 +97,13 @@ func (g *Gateway) readState(ctx context.Context, id events.SessionID, u events.U
 		last := p.Member.Stays[n-1]
 		s.Seq, s.Index, s.Members = uint64(last.To), uint64(last.ToIndex), 0
 	}
-	s.Preview, err = g.preview(ctx, &p)
+	s.Preview, err = g.preview(ctx, &p, u, hides)
 	return s, err
 }
 
 // preview is the newest message that the person may see and that still has a text;
 // nil when there is none among the newest previewScan events of the window.
-func (g *Gateway) preview(ctx context.Context, p *hot.Person) (*clientv1.Event, error) {
+func (g *Gateway) preview(ctx context.Context, p *hot.Person, u events.UserID, hides bool) (*clientv1.Event, error) {
 	spans, left, n := visible(p), previewScan, previewFirst
 	for i := len(spans) - 1; i >= 0; i-- {
 		for to := spans[i].last; to >= spans[i].first && left > 0; {
@@ -115,10 +115,21 @@ func (g *Gateway) preview(ctx context.Context, p *hot.Person) (*clientv1.Event, 
 				break
 			}
 			for _, item := range items {
-				if e := g.textOf(p.Head.Session, item, within(spans)); e != nil {
-					return e, nil
-				}
 				to = item.Seq - 1
+				e := g.textOf(p.Head.Session, item, within(spans))
+				if e == nil {
+					continue
+				}
+				if hides {
+					hidden, err := g.hiddenOf(ctx, u, p.Head.Session, []*clientv1.Event{e})
+					if err != nil || hidden(events.Index(e.GetSent().GetIndex())) {
+						if err != nil {
+							return nil, err
+						}
+						continue
+					}
+				}
+				return e, nil
 			}
 			left -= len(items)
 			n = min(4*n, windowPage)

@@ -16,7 +16,7 @@ import (
 
 // totals adds up what is unread in all sessions that the user is in.
 func (c *Conn) totals(ctx context.Context, u events.UserID) (*clientv1.ServerFrame, *events.Error) {
-	settings, err := c.settings(ctx, u)
+	own, err := c.settings(ctx, u)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +27,7 @@ func (c *Conn) totals(ctx context.Context, u events.UserID) (*clientv1.ServerFra
 			return nil, err
 		}
 		for some := range slices.Chunk(ids, syncAtOnce) {
-			if err := c.addUp(ctx, u, some, settings, total); err != nil {
+			if err := c.addUp(ctx, u, some, &own, total); err != nil {
 				return nil, c.gw.readError(err)
 			}
 		}
@@ -38,23 +38,23 @@ func (c *Conn) totals(ctx context.Context, u events.UserID) (*clientv1.ServerFra
 }
 
 func (c *Conn) addUp(
-	ctx context.Context, u events.UserID, ids []events.SessionID, settings map[events.SessionID]events.Settings, total *clientv1.UnreadTotals,
+	ctx context.Context, u events.UserID, ids []events.SessionID, own *hot.Facts, total *clientv1.UnreadTotals,
 ) error {
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	now := events.Millis(c.gw.ports.Now().UnixMilli())
 	for _, id := range ids {
 		group.Go(func() error {
-			p, err := c.gw.ports.View.Person(ctx, id, u)
+			p, err := c.gw.personOf(ctx, id, u, own.Hides[id])
 			if errors.Is(err, hot.ErrNoSession) {
 				return hot.ErrRebuilding // it was listed
 			}
-			if err != nil || !p.Member.In() || settings[id].Hidden {
+			if err != nil || !p.Member.In() || own.Settings[id].Hidden {
 				return err
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			addSession(total, &p, settings[id], now)
+			addSession(total, &p, own.Settings[id], now)
 			return nil
 		})
 	}

@@ -1,6 +1,7 @@
 -- Reads a session's head, a user's membership, how many messages after the marker are gone, and how many others mention
 -- the user.
--- KEYS: head, members, gone, facts, traits, mentions. ARGV: user, then fields of the facts and traits.
+-- KEYS: head, members, gone, facts, traits, mentions. ARGV: user, how many indexes follow that the user hid, those (20 digits each),
+-- then fields of the facts and traits.
 -- Returns life, view, head, member, gone, those fields' values, and mentions; {life} when there is no such session, {life, 'LOST'} when a key of it
 -- was lost: the head counts its siblings.
 local h = redis.call('HMGET', KEYS[1], 'view', 'seq', 'index', 'kind', 'title', 'base', 'policy', 'closed', 'first', 'counts', 'facts')
@@ -14,10 +15,11 @@ h[10] = n_roster
 local more = {}
 if h[11] then
   if h[11] ~= redis.call('HLEN', KEYS[4]) .. ' ' .. redis.call('HLEN', KEYS[5]) .. ' ' .. redis.call('ZCARD', KEYS[6]) then return {life, 'LOST'} end
-  for i = 2, #ARGV do
+  local before = 2 + tonumber(ARGV[2])
+  for i = before + 1, #ARGV do
     local key = KEYS[4]
     if string.sub(ARGV[i], 1, 1) == '@' then key = KEYS[5] end
-    more[i - 1] = redis.call('HGET', key, ARGV[i]) or ''
+    more[i - before] = redis.call('HGET', key, ARGV[i]) or ''
   end
 end
 local mentioned = h[11] and not string.find(h[11], ' 0$')
@@ -30,8 +32,13 @@ if m then
   -- Unread ends with the stay.
   local upper = string.match(string.sub(m, -22), ',(%d+);$') or h[3]
   gone = redis.call('ZLEXCOUNT', KEYS[3], '(' .. pad(marker_index), '[' .. pad(upper))
+  local seen = {}
+  for i = 3, 2 + tonumber(ARGV[2]) do
+    local index = ARGV[i]
+    if index > pad(marker_index) and index <= pad(upper) and not redis.call('ZSCORE', KEYS[3], index) then gone = gone + 1 end
+    seen[index] = true
+  end
   if mentioned then
-    local seen = {}
     for _, who in ipairs({ARGV[1], '*'}) do
       local some = redis.call('ZRANGEBYLEX', KEYS[6], '(' .. who .. ' ' .. pad(marker_index), '[' .. who .. ' ' .. pad(upper))
       for _, entry in ipairs(some) do

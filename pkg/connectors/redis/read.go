@@ -109,8 +109,11 @@ func (r *Redis) judgeMissing(ctx context.Context, s events.SessionID, v hot.View
 }
 
 // Person implements hot.View.
-func (v Reader) Person(ctx context.Context, s events.SessionID, u events.UserID) (hot.Person, error) {
-	args := []any{string(u)}
+func (v Reader) Person(ctx context.Context, s events.SessionID, u events.UserID, hidden ...events.Index) (hot.Person, error) {
+	args := []any{string(u), len(hidden)}
+	for _, index := range hidden {
+		args = append(args, padded(index))
+	}
 	for _, field := range hot.StandingFields(u) {
 		args = append(args, field)
 	}

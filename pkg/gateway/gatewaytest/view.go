@@ -2,6 +2,7 @@ package gatewaytest
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -25,10 +26,10 @@ func (w *World) open(ctx context.Context, s events.SessionID) (*state, error) {
 }
 
 // Person implements hot.View.
-func (w *World) Person(ctx context.Context, s events.SessionID, u events.UserID) (hot.Person, error) {
+func (w *World) Person(ctx context.Context, s events.SessionID, u events.UserID, hidden ...events.Index) (hot.Person, error) {
 	w.mu.Lock()
 	lag := w.lag
-	p, err := w.person(ctx, s, u)
+	p, err := w.person(ctx, s, u, hidden)
 	w.mu.Unlock()
 	if lag == 0 {
 		return p, err
@@ -42,7 +43,7 @@ func (w *World) Person(ctx context.Context, s events.SessionID, u events.UserID)
 }
 
 // person is read at once. The lock is held.
-func (w *World) person(ctx context.Context, s events.SessionID, u events.UserID) (hot.Person, error) {
+func (w *World) person(ctx context.Context, s events.SessionID, u events.UserID, hidden []events.Index) (hot.Person, error) {
 	st, err := w.open(ctx, s)
 	if err != nil {
 		return hot.Person{}, err
@@ -59,7 +60,7 @@ func (w *World) person(ctx context.Context, s events.SessionID, u events.UserID)
 	}
 	for _, item := range st.timeline {
 		m, ok := st.rows[events.MessageKey(item.Seq)].(events.Message)
-		if ok && item.Seq > member.Marker && m.Revoked == 0 && m.Deleted == 0 && within(member.Stays, item.Seq) {
+		if ok && !slices.Contains(hidden, m.Index) && item.Seq > member.Marker && m.Revoked == 0 && m.Deleted == 0 && within(member.Stays, item.Seq) {
 			p.Unread++
 			if sent, ok := item.Outcome.Result.(events.Accepted).Event.(events.Sent); ok && (sent.Refs.MentionAll || slices.Contains(sent.Refs.Mentions, u)) {
 				p.Mentions++
@@ -67,6 +68,41 @@ func (w *World) person(ctx context.Context, s events.SessionID, u events.UserID)
 		}
 	}
 	return p, nil
+}
+
+// Hidden implements hot.View.
+func (w *World) Hidden(
+	ctx context.Context, u events.UserID, s events.SessionID, first, last events.Index, limit int,
+) (out []events.Index, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	st, err := w.open(ctx, events.NewSelfID(u))
+	switch {
+	case errors.Is(err, hot.ErrNoSession):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	for _, i := range st.hidden()[s] {
+		if i >= first && i <= last {
+			out = append(out, i)
+		}
+	}
+	slices.Sort(out)
+	return out[:min(limit, len(out))], nil
+}
+
+// hidden are the messages hidden in a self session, by the session they are of.
+func (s *state) hidden() map[events.SessionID][]events.Index {
+	all := map[events.SessionID][]events.Index{}
+	for _, e := range s.timeline {
+		if h, ok := e.Outcome.Result.(events.Accepted).Event.(events.Hidden); ok {
+			for _, m := range h.Messages {
+				all[h.Session] = append(all[h.Session], m.Index)
+			}
+		}
+	}
+	return all
 }
 
 func within(stays []events.Stay, seq events.Seq) bool {
@@ -137,7 +173,10 @@ func (w *World) Facts(ctx context.Context, s events.SessionID) (hot.Facts, error
 	if err != nil {
 		return hot.Facts{}, err
 	}
-	f := hot.Facts{Asks: map[events.UserID]hot.Ask{}, Invites: map[events.Hash]events.InviteRow{}, Settings: map[events.SessionID]events.Settings{}}
+	f := hot.Facts{Asks: map[events.UserID]hot.Ask{}, Invites: map[events.Hash]events.InviteRow{}, Settings: map[events.SessionID]events.Settings{}, Hides: map[events.SessionID]bool{}}
+	for s := range st.hidden() {
+		f.Hides[s] = true
+	}
 	for k, row := range st.rows {
 		switch row := row.(type) {
 		case events.Info:

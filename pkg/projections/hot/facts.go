@@ -24,6 +24,7 @@ const (
 	factInvite  = "v:" // a code's hash: "expires uses"
 	factUsed    = "w:" // a code's hash: how often it was used
 	factSetting = "o:" // a session, NUL, the setting's name
+	factHides   = "h:" // a session that the user hid messages of
 
 	traitMuted     = "@m:"
 	traitDelivered = "@g:"
@@ -75,12 +76,26 @@ func factsOf(o *events.Outcome, e events.Event) []Fact {
 		return contactFacts(o.Actor.User, e)
 	case events.SessionSet:
 		return settingFacts(e)
+	case events.Hidden:
+		return hiddenFacts(e)
 	case events.Sent:
 		return mentionsOf(e)
 	case events.Removed, events.Left, events.Overridden, events.Read, events.PolicySet, events.RoleSet, events.Dismissed,
-		events.Reacted, events.Reported, events.Hidden, events.DeviceSet, events.AccountClosed:
+		events.Reacted, events.Reported, events.DeviceSet, events.AccountClosed:
 	}
 	return nil
+}
+
+// HiddenBy is under what the hidden messages of a session stand among the mentions of the self session of who
+// hid them. No user is called so.
+func HiddenBy(s events.SessionID) string { return "\x01" + string(s) }
+
+func hiddenFacts(e events.Hidden) []Fact {
+	facts := []Fact{{FactSet, factHides + string(e.Session), "1"}}
+	for _, m := range e.Messages {
+		facts = append(facts, Fact{FactMention, HiddenBy(e.Session), number(m.Index)})
+	}
+	return facts
 }
 
 func number[N ~uint64](n N) string { return strconv.FormatUint(uint64(n), 10) }
@@ -217,6 +232,8 @@ type Facts struct {
 	Asks     map[events.UserID]Ask
 	Invites  map[events.Hash]events.InviteRow
 	Settings map[events.SessionID]events.Settings
+	// Hides are the sessions that the user of a self session hid messages of: see View.Hidden.
+	Hides map[events.SessionID]bool
 }
 
 // Ask is a request to be let in.
@@ -227,7 +244,7 @@ type Ask struct {
 
 // ParseFacts reads a session's facts by field. Errors name a field that nothing writes.
 func ParseFacts(fields map[string]string) (Facts, error) {
-	f := Facts{Asks: map[events.UserID]Ask{}, Invites: map[events.Hash]events.InviteRow{}, Settings: map[events.SessionID]events.Settings{}}
+	f := Facts{Asks: map[events.UserID]Ask{}, Invites: map[events.Hash]events.InviteRow{}, Settings: map[events.SessionID]events.Settings{}, Hides: map[events.SessionID]bool{}}
 	for _, field := range slices.Sorted(maps.Keys(fields)) {
 		if err := f.add(field, fields[field]); err != nil {
 			return Facts{}, fmt.Errorf("hot: fact %q, %q: %w", field, fields[field], err)
@@ -264,6 +281,8 @@ func (f *Facts) add(field, value string) error {
 		return f.addInvite(field[:2], name, value)
 	case factSetting:
 		return f.addSetting(name, value)
+	case factHides:
+		f.Hides[events.SessionID(name)] = true
 	}
 	return nil
 }

@@ -72,8 +72,12 @@ type Item struct {
 
 // View reads the hot view. All is read at one moment per call.
 type View interface {
-	// Person gives head and membership; ErrNoSession, ErrRebuilding.
-	Person(ctx context.Context, s events.SessionID, u events.UserID) (Person, error)
+	// Person gives head and membership; ErrNoSession, ErrRebuilding. Messages of the hidden indexes don't count as
+	// unread, nor for their mentions.
+	Person(ctx context.Context, s events.SessionID, u events.UserID, hidden ...events.Index) (Person, error)
+	// Hidden gives which of the messages with first <= index <= last the user hid from themselves, ascending, limit
+	// at most. None, too, when the user has no self session yet; ErrRebuilding.
+	Hidden(ctx context.Context, u events.UserID, s events.SessionID, first, last events.Index, limit int) ([]events.Index, error)
 	// Forward gives items with first <= seq <= last, ascending, limit at most.
 	Forward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]Item, error)
 	// Backward gives items with first <= seq <= last, descending, limit at most.

@@ -51,6 +51,7 @@ func Run(t *testing.T, open func(t testing.TB) Fixture) {
 		{"members are paged", testMembers},
 		{"unread is exact", testUnread},
 		{"revoked bodies are hidden", testHidden},
+		{"what somebody hid is left out for them", testHides},
 		{"numbers above 2^53 are exact", testHugeNumbers},
 		{"partitions write at once", testTogether},
 		{"markers only rise", testMarkers},
