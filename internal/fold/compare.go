@@ -17,8 +17,8 @@ import (
 const page = 200
 
 // Compare holds the view against the folded sessions: heads, every member's stays,
-// marker and unread, the roster, and the window byte for byte with what became of its
-// messages. The log must be at rest.
+// marker and unread, the roster, the window byte for byte with what became of its
+// messages, and who has seen them. The log must be at rest.
 // window is how many timeline events it is to hold.
 func Compare(ctx context.Context, view hot.View, window int, sessions map[events.SessionID]*Session, report *Report) error {
 	ids := make([]events.SessionID, 0, len(sessions))
@@ -43,6 +43,9 @@ func Compare(ctx context.Context, view hot.View, window int, sessions map[events
 			return err
 		}
 		if err := compareWindow(ctx, view, s, report); err != nil {
+			return err
+		}
+		if err := compareSeen(ctx, view, s, report); err != nil {
 			return err
 		}
 	}

@@ -110,6 +110,7 @@ type liar struct {
 	members  func([]hot.MemberEntry) []hot.MemberEntry
 	items    func([]hot.Item) []hot.Item
 	sessions func([]events.SessionID) []events.SessionID
+	tally    func(hot.Tally) hot.Tally
 }
 
 func (l liar) Person(ctx context.Context, s events.SessionID, u events.UserID, hidden ...events.Index) (hot.Person, error) {
@@ -138,6 +139,14 @@ func (l liar) Members(ctx context.Context, s events.SessionID, after events.User
 		m = l.members(m)
 	}
 	return m, err
+}
+
+func (l liar) Tally(ctx context.Context, s events.SessionID, seq events.Seq, sender events.UserID) (hot.Tally, error) {
+	t, err := l.View.Tally(ctx, s, seq, sender)
+	if l.tally != nil {
+		t = l.tally(t)
+	}
+	return t, err
 }
 
 func (l liar) Forward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]hot.Item, error) {
@@ -194,6 +203,10 @@ func TestPlantedInTheView(t *testing.T) {
 		"a missing member":       {"1 members listed, must be 2", liar{members: func(m []hot.MemberEntry) []hot.MemberEntry { return m[:1] }}},
 		"a ghost": {"member eve is", liar{members: func(m []hot.MemberEntry) []hot.MemberEntry {
 			return append(m, hot.MemberEntry{User: "eve", Member: m[0].Member})
+		}}},
+		"a reader too many": {"message 2 was seen by", liar{tally: func(t hot.Tally) hot.Tally {
+			t.Read++
+			return t
 		}}},
 		"a missing item":  {"window has 4 after 2", liar{items: func(i []hot.Item) []hot.Item { return slices.Delete(i, 2, 3) }}},
 		"a repeated item": {"window has 2 after 2", liar{items: func(i []hot.Item) []hot.Item { return slices.Insert(i, 1, i[1]) }}},

@@ -60,6 +60,7 @@ func newStore(t *testing.T) (*devstack.Miniredis, *redis.Redis) {
 	t.Cleanup(server.Stop)
 	o := redis.Defaults()
 	o.Addrs, o.Embedded, o.Partitions, o.Window, o.Log = []string{server.Addr()}, true, partitions, window, slog.New(slog.DiscardHandler)
+	o.TallyFrom = 3
 	store, err := redis.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -111,6 +111,12 @@ func (n netView) Members(ctx context.Context, s events.SessionID, after events.U
 	return m, err
 }
 
+// Tally implements hot.View.
+func (n netView) Tally(ctx context.Context, s events.SessionID, seq events.Seq, sender events.UserID) (t hot.Tally, err error) {
+	err = n.call(ctx, string(s), func() (err error) { t, err = n.hot.Tally(ctx, s, seq, sender); return err })
+	return t, err
+}
+
 // Sessions implements hot.View.
 func (n netView) Sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) (ids []events.SessionID, err error) {
 	err = n.call(ctx, string(u), func() (err error) { ids, err = n.hot.Sessions(ctx, u, after, limit); return err })

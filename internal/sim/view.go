@@ -284,6 +284,35 @@ func (h *Hot) Members(ctx context.Context, s events.SessionID, after events.User
 	return out, nil
 }
 
+// tallyFrom is of how many people this view counts; most sessions here are small, and gateways are to meet both.
+const tallyFrom = 3
+
+// Tally implements hot.View, by counting.
+func (h *Hot) Tally(ctx context.Context, s events.SessionID, seq events.Seq, sender events.UserID) (hot.Tally, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	k, err := h.open(ctx, s)
+	switch {
+	case err != nil:
+		return hot.Tally{}, err
+	case len(k.members) < tallyFrom:
+		return hot.Tally{}, hot.ErrNoTally
+	case seq < k.head.WindowStart:
+		return hot.Tally{}, hot.ErrBelow
+	}
+	var t hot.Tally
+	for u, m := range k.members {
+		p := hot.Person{Member: m}
+		if err := k.standing(&p, u); err != nil {
+			return hot.Tally{}, err
+		}
+		if u != sender {
+			t.Add(&p.Member, k.head.Policy.History, seq)
+		}
+	}
+	return t, nil
+}
+
 // Sessions implements hot.View.
 func (h *Hot) Sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) ([]events.SessionID, error) {
 	h.mu.Lock()

@@ -11,7 +11,7 @@ import (
 func fixture(testing.TB) hottest.Fixture {
 	h := NewHot(3, 20)
 	return hottest.Fixture{
-		Store: h, View: h, Notifier: h, Partitions: h.partitions, Window: h.window,
+		Store: h, View: h, Notifier: h, Partitions: h.partitions, Window: h.window, TallyFrom: tallyFrom,
 		Feed:  func(_ testing.TB, instance string) hot.Feed { return h.NewFeed(instance) },
 		Break: func(testing.TB) { h.Break() },
 		Parts: []string{"any"},

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"errors"
+	"math"
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
@@ -9,11 +11,12 @@ import (
 	"annal/pkg/projections/hot"
 )
 
-// maxCounted is of how many members a gateway counts who has read, page by page.
-const maxCounted = 10_000
+// maxLookedThrough is through how many members a gateway looks for a page of names. Most may see a
+// message; where so many may not, the page is a short one.
+const maxLookedThrough = 10 * protocol.MaxPage
 
 // receipts tells a member who has read a message. Up to the policy's limit of members it names
-// them; above that it counts, and above maxCounted it is LIMIT_REACHED.
+// them; above that it only counts.
 func (c *Conn) receipts(ctx context.Context, u events.UserID, op *clientv1.Receipts) (*clientv1.ServerFrame, *events.Error) {
 	session, err := sessionOf(op.GetSession())
 	if err != nil {
@@ -36,50 +39,101 @@ func (c *Conn) receipts(ctx context.Context, u events.UserID, op *clientv1.Recei
 		return nil, &events.Error{Code: events.CodeNotAMember}
 	case !within(visible(&p))(seq):
 		return nil, &events.Error{Code: events.CodeNoSuchMessage, Seq: seq}
-	case p.Head.Members > maxCounted:
-		return nil, events.Errorf(events.CodeLimitReached, "who has read is told of %d members at most", maxCounted)
 	}
 	sender, err := c.senderOf(ctx, session, seq)
 	if err != nil {
 		return nil, err
 	}
-	page := &clientv1.ReceiptsPage{Session: string(session), Seq: uint64(seq)}
-	named := receipts(p.Head.Policy, p.Head.Members)
-	for after := events.UserID(""); ; {
-		entries, failure := c.gw.ports.View.Members(ctx, session, after, protocol.MaxPage)
-		if failure != nil {
-			return nil, c.gw.readError(failure)
+	w := &witnesses{head: &p.Head, seq: seq, sender: sender, limit: limit, cursor: events.UserID(op.GetCursor())}
+	w.named = receipts(p.Head.Policy, p.Head.Members)
+	w.page = &clientv1.ReceiptsPage{Session: string(session), Seq: uint64(seq)}
+	failure := c.gw.witness(ctx, w)
+	switch {
+	case errors.Is(failure, hot.ErrBelow):
+		return nil, noMessage(seq)
+	case failure != nil:
+		return nil, c.gw.readError(failure)
+	}
+	return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Receipts{Receipts: w.page}}, nil
+}
+
+// witnesses are those who may see a message, on their way into a page.
+type witnesses struct {
+	page   *clientv1.ReceiptsPage
+	head   *hot.Head
+	seq    events.Seq
+	sender events.UserID
+	// named: after the cursor up to limit are named.
+	named  bool
+	cursor events.UserID
+	limit  int
+	// counted: the page has the numbers already.
+	counted bool
+}
+
+// witness fills a page: the numbers from the tally, or by looking at each of the few of whom none
+// is kept.
+func (g *Gateway) witness(ctx context.Context, w *witnesses) error {
+	t, err := g.ports.View.Tally(ctx, w.head.Session, w.seq, w.sender)
+	switch {
+	case errors.Is(err, hot.ErrNoTally):
+		return g.lookThrough(ctx, w, "", math.MaxInt)
+	case err != nil:
+		return err
+	}
+	w.page.Total, w.page.Read, w.page.Delivered = t.Total, t.Read, t.Delivered
+	w.counted = true
+	if !w.named {
+		return nil
+	}
+	return g.lookThrough(ctx, w, w.cursor, maxLookedThrough)
+}
+
+// lookThrough adds the members after a user, until there are no more, or enough were looked at.
+func (g *Gateway) lookThrough(ctx context.Context, w *witnesses, after events.UserID, most int) error {
+	for looked := 0; looked < most; looked += protocol.MaxPage {
+		entries, err := g.ports.View.Members(ctx, w.head.Session, after, protocol.MaxPage)
+		if err != nil {
+			return err
 		}
 		for i := range entries {
-			if e := &entries[i]; e.User != sender && within(visible(&hot.Person{Head: p.Head, Member: e.Member}))(seq) {
-				addReceipt(page, e, seq, named && e.User > events.UserID(op.GetCursor()), limit)
-			}
+			w.add(&entries[i])
 		}
-		if len(entries) < protocol.MaxPage {
-			return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Receipts{Receipts: page}}, nil
+		if len(entries) < protocol.MaxPage || w.counted && w.page.Next != "" {
+			return nil
 		}
 		after = entries[len(entries)-1].User
 	}
+	w.page.Next = string(after)
+	return nil
 }
 
-// addReceipt counts a member, and names them if the page has room.
-func addReceipt(page *clientv1.ReceiptsPage, e *hot.MemberEntry, seq events.Seq, named bool, limit int) {
-	r := &clientv1.Receipt{User: string(e.User), Read: e.Member.Marker >= seq}
-	r.Delivered = r.Read || e.Member.Delivered >= seq
-	page.Total++
-	if r.Read {
-		page.Read++
+// add counts a member who may see the message, and names them if the page has room.
+func (w *witnesses) add(e *hot.MemberEntry) {
+	if e.User == w.sender || !within(visible(&hot.Person{Head: *w.head, Member: e.Member}))(w.seq) {
+		return
 	}
-	if r.Delivered {
-		page.Delivered++
+	r := &clientv1.Receipt{User: string(e.User), Read: e.Member.Marker >= w.seq}
+	r.Delivered = r.Read || e.Member.Delivered >= w.seq
+	if !w.counted {
+		w.page.Total++
+		w.page.Read += one(r.GetRead())
+		w.page.Delivered += one(r.GetDelivered())
 	}
 	switch {
-	case !named:
-	case len(page.Receipts) < limit:
-		page.Receipts = append(page.Receipts, r)
+	case !w.named || e.User <= w.cursor:
+	case len(w.page.Receipts) < w.limit:
+		w.page.Receipts = append(w.page.Receipts, r)
 	default:
-		page.Next = page.Receipts[limit-1].User
+		w.page.Next = w.page.Receipts[w.limit-1].User
 	}
+}
+
+func one(is bool) uint32 {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 // senderOf is who sent a message of the window. Errors are NO_SUCH_MESSAGE and those of reading.
@@ -96,5 +150,9 @@ func (c *Conn) senderOf(ctx context.Context, session events.SessionID, seq event
 			}
 		}
 	}
-	return "", events.Errorf(events.CodeNoSuchMessage, "no message at hand has the seq %d", seq)
+	return "", noMessage(seq)
+}
+
+func noMessage(seq events.Seq) *events.Error {
+	return events.Errorf(events.CodeNoSuchMessage, "no message at hand has the seq %d", seq)
 }

@@ -1,15 +1,16 @@
 -- Applies consecutive changes to one session's part of the view.
--- KEYS: head, window, states, members, roster, gone, facts, traits, mentions (one hash slot)
+-- KEYS: head, window, states, members, roster, gone, facts, traits, mentions, tally (one hash slot)
 -- ARGV: view id, window length, most stays of a member, 1 while building from the log's
--- start, then changes; see arguments.go.
+-- start, from how many members on a tally is kept, then changes; see arguments.go.
 -- Returns OK, GAP (what is here does not reach up to the changes, or is not whole),
 -- SUPERSEDED (a newer view is here), or BROKEN (put aside by this call, because the log's own
 -- events of the session don't follow on each other; the same call again says so again, since its
 -- answer may have been lost).
 -- 64-bit numbers are decimal strings throughout: Lua's own would round them.
 local head, window, states, members, roster, gone = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local facts, traits, mentions = KEYS[7], KEYS[8], KEYS[9]
+local facts, traits, mentions, tally = KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local view, length, most_stays, building = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
+local tally_from, begins = tonumber(ARGV[5]), 6 -- where the changes begin
 
 local call = redis.call
 
@@ -18,15 +19,15 @@ local function less(a, b)
   return a < b
 end
 
-local h = call('HMGET', head, 'view', 'seq', 'index', 'counts', 'first', 'holes', 'broken', 'facts')
+local h = call('HMGET', head, 'view', 'seq', 'index', 'counts', 'first', 'holes', 'broken', 'facts', 'tally')
 local there, seq, index, first = h[7] or h[1], h[2], h[3], h[5]
 local holes = tonumber(h[6] or '0')
 if there and there ~= view then
   if there > view then return 'SUPERSEDED' end
-  call('UNLINK', head, window, states, members, roster, gone, facts, traits, mentions)
-  there, holes, first, h[8] = false, 0, false, false
+  call('UNLINK', head, window, states, members, roster, gone, facts, traits, mentions, tally)
+  there, holes, first, h[8], h[9] = false, 0, false, false, false
 elseif h[7] then
-  if call('HGET', head, 'by') == table.concat(ARGV, ' ', 5, math.min(#ARGV, 7)) then return 'BROKEN' end
+  if call('HGET', head, 'by') == table.concat(ARGV, ' ', begins, math.min(#ARGV, begins + 2)) then return 'BROKEN' end
   return 'OK'
 end
 -- How much each key holds: the head has "members roster gone window states", so that a lost key is noticed.
@@ -40,10 +41,11 @@ elseif there then
   if h[4] ~= n_members .. ' ' .. n_roster .. ' ' .. n_gone .. ' ' .. n_window .. ' ' .. n_states then return 'GAP' end
   -- Facts, traits and mentions are counted apart, since most sessions have none.
   if h[8] and h[8] ~= call('HLEN', facts) .. ' ' .. call('HLEN', traits) .. ' ' .. call('ZCARD', mentions) then return 'GAP' end
-elseif call('EXISTS', window, states, members, roster, gone, facts, traits, mentions) > 0 then
+  if h[9] and tonumber(h[9]) ~= call('HLEN', tally) then return 'GAP' end
+elseif call('EXISTS', window, states, members, roster, gone, facts, traits, mentions, tally) > 0 then
   -- Left over from an evicted head.
   if not building then return 'GAP' end
-  call('UNLINK', window, states, members, roster, gone, facts, traits, mentions)
+  call('UNLINK', window, states, members, roster, gone, facts, traits, mentions, tally)
 end
 
 -- A member is "role marker marker_index n stays": role 0 for who is out, n stays "from,from_index,to,to_index;…",
@@ -68,7 +70,7 @@ end
 local rows, dirty, marks, marks_index = {}, {}, {}, {}
 
 -- Nearly all there is are sessions that begin and messages that simply follow: done before anything else is set up.
-local result, i, changed, fresh, opened = nil, 5, false, false, nil
+local result, i, changed, fresh, opened = nil, begins, false, false, nil
 local opening = nil -- where the facts of a session that begins stand, if it has any
 if not there and ARGV[i] == 'C' then
   there, fresh, changed, seq, index, first = true, true, true, ARGV[i + 1], '0', ARGV[i + 1]
@@ -99,7 +101,9 @@ while there and ARGV[i] == 'S' and ARGV[i + 2] == seq and holes == 0 do
   end
   n_window, changed = n_window + n, true
 end
-if i > #ARGV and not opening then
+-- Who is in a session that begins has no row yet.
+local tallied = h[9] or math.max(n_members, n_roster) >= tally_from
+if i > #ARGV and not opening and not tallied then
   local written = {}
   for user, row in pairs(rows) do
     if marks[user] then row = raise(row, marks[user], marks_index[user]) end
@@ -131,9 +135,14 @@ local function mark(user, marker, marker_index)
   if not was or less(was, marker) then marks[user], marks_index[user] = marker, marker_index end
 end
 local function put(user, row) rows[user], dirty[user] = row, true end
+-- What the rows and delivery markers were before the call, for the tally.
+local rows_were, got_were = {}, {}
 -- The user's row; false for who never was in.
 local function row_of(user)
-  if rows[user] == nil then rows[user] = not fresh and call('HGET', members, user) end
+  if rows[user] == nil then
+    rows[user] = not fresh and call('HGET', members, user)
+    rows_were[user] = rows[user]
+  end
   local was, marker = rows[user], marks[user]
   if marker then
     marks[user] = nil
@@ -159,9 +168,9 @@ end
 
 -- Readers take the session for one of another view: TRY_AGAIN, never something short.
 local function put_aside()
-  call('UNLINK', head, window, states, members, roster, gone, facts, traits, mentions)
+  call('UNLINK', head, window, states, members, roster, gone, facts, traits, mentions, tally)
   -- The first change's kind and place tell which call did it.
-  call('HSET', head, 'view', '', 'broken', view, 'by', table.concat(ARGV, ' ', 5, math.min(#ARGV, 7)), 'counts', '0 0 0 0 0')
+  call('HSET', head, 'view', '', 'broken', view, 'by', table.concat(ARGV, ' ', begins, math.min(#ARGV, begins + 2)), 'counts', '0 0 0 0 0')
   return 'BROKEN'
 end
 -- While building nothing before the changes can be missing here: a gap is the log's own.
@@ -225,7 +234,11 @@ local function fact(op, field, value)
   else
     -- Raise "seq index".
     local was = call('HGET', key, field)
-    if not was or less(string.match(was, '^%d+'), string.match(value, '^%d+')) then more = call('HSET', key, field, value) end
+    if not was or less(string.match(was, '^%d+'), string.match(value, '^%d+')) then
+      more = call('HSET', key, field, value)
+      local user = string.match(field, '^@g:(.*)$')
+      if user and not got_were[user] then got_were[user] = string.match(was or '0', '^%d+') end
+    end
   end
   if more ~= 0 then
     counted = true
@@ -287,6 +300,86 @@ local function trim()
       n_states = n_states - call('HDEL', states, target)
     end
   end
+end
+
+-- The tally has, of present members: how many have read up to a seq ("m"), how many have got or read up to it ("g"), and
+-- how many stays of theirs begin ("f") and end ("t") at it. Only what is not below the window's start: of nothing else
+-- is asked who has seen it.
+local added = {}
+local function tell(kind, at, by)
+  if at and not less(at, first) then added[kind .. at] = (added[kind .. at] or 0) + by end
+end
+local function tell_stays(stays, by)
+  for from, to in string.gmatch(stays or '', '(%d+),%d+,(%d*)') do
+    tell('f', from, by)
+    if to ~= '' then tell('t', to, by) end
+  end
+end
+-- What a row says of a present member, with the delivery marker.
+local function standing(row, got)
+  if not row or string.sub(row, 1, 1) == '0' then return nil, nil, nil end
+  local _, marker, _, stays = parts(row)
+  if less(marker, got) then return marker, got, stays end
+  return marker, marker, stays
+end
+local function got_of(user)
+  return n_traits > 0 and string.match(call('HGET', traits, '@g:' .. user) or '0', '^%d+') or '0'
+end
+local function recount(user)
+  local got = got_of(user)
+  local m, g, stays = standing(rows_were[user], got_were[user] or got)
+  local now_m, now_g, now_stays = standing(rows[user], got)
+  tell('m', m, -1)
+  tell('g', g, -1)
+  tell('m', now_m, 1)
+  tell('g', now_g, 1)
+  if stays ~= now_stays then
+    tell_stays(stays, -1)
+    tell_stays(now_stays, 1)
+  end
+end
+-- Begins the tally with all the members there are.
+local function count_all()
+  local all = call('HGETALL', members)
+  for k = 1, #all, 2 do
+    local m, g, stays = standing(all[k + 1], got_of(all[k]))
+    tell('m', m, 1)
+    tell('g', g, 1)
+    tell_stays(stays, 1)
+  end
+end
+-- Removes what is below the window's start.
+local function forget(from)
+  local going = {}
+  if tonumber(first) - tonumber(from) > length then
+    for _, field in ipairs(call('HKEYS', tally)) do
+      if less(string.sub(field, 2), first) then going[#going + 1] = field end
+    end
+  else
+    while less(from, first) do
+      for kind in string.gmatch('mgft', '.') do going[#going + 1] = kind .. from end
+      from = after_of(from)
+    end
+  end
+  for k = 1, #going, 1000 do call('HDEL', tally, unpack(going, k, math.min(k + 999, #going))) end
+end
+local function keep_tally()
+  local missing = 0
+  if h[9] then
+    -- While building a loss stays one.
+    missing = tonumber(h[9]) - call('HLEN', tally)
+    for user in pairs(got_were) do row_of(user) end
+    for user in pairs(rows_were) do recount(user) end
+    forget(h[5])
+  elseif n_members >= tally_from then
+    count_all()
+  else
+    return
+  end
+  for field, by in pairs(added) do
+    if by ~= 0 and call('HINCRBY', tally, field, by) == 0 then call('HDEL', tally, field) end
+  end
+  call('HSET', head, 'tally', call('HLEN', tally) + missing)
 end
 
 -- Takes the places after prev up to last, of which nothing will be shown.
@@ -385,6 +478,7 @@ if changed then
   if closed then call('HSET', head, 'closed', '1') end
   if #fields > 0 then call('HSET', head, unpack(fields)) end
 end
+if there then keep_tally() end
 if counted then call('HSET', head, 'facts', n_facts .. ' ' .. n_traits .. ' ' .. n_mentions) end
 if result == 'GAP' then return result end
 return 'OK'

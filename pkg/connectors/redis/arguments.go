@@ -25,7 +25,7 @@ type call struct {
 }
 
 // sessionParts are the keys of apply.lua, in its order.
-var sessionParts = []string{"head", "window", "states", "members", "roster", "gone", "facts", "traits", "mentions"}
+var sessionParts = []string{"head", "window", "states", "members", "roster", "gone", "facts", "traits", "mentions", "tally"}
 
 // callsFor cuts a session's changes into calls.
 func (r *Redis) callsFor(view string, s *hot.SessionChanges) iter.Seq[call] {
@@ -87,8 +87,8 @@ func callSize(changes []hot.Change, below events.Seq) (n, bytes int) {
 // arguments lays changes out as apply.lua reads them. Most are given by where they are:
 // a number or a string costs no memory then.
 func (r *Redis) arguments(view string, building bool, changes []hot.Change, below events.Seq) []any {
-	args := make([]any, 0, 7+4*len(changes))
-	args = append(args, view, r.opts.Window, events.MaxStays, building)
+	args := make([]any, 0, 8+4*len(changes))
+	args = append(args, view, r.opts.Window, events.MaxStays, building, r.opts.TallyFrom)
 	for len(changes) > 0 {
 		c := &changes[0]
 		n := 1

@@ -2,9 +2,14 @@ package redis_test
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 
 	"annal/internal/devstack"
+	"annal/pkg/connectors/redis"
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
 	"annal/pkg/projections/hot"
@@ -62,22 +67,90 @@ func messageValue(b *testing.B) []byte {
 func BenchmarkPerson(b *testing.B) {
 	o := options(b, devstack.RedisForTest(b).Addr(), false)
 	r := open(b, o)
-	p := eventlog.KeyPartition([]byte("g_x"), o.Partitions)
-	life, err := r.Run(b.Context())
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, whole := range []bool{false, true} {
-		if err := r.SetView(b.Context(), p, hot.ViewState{ID: "1", Whole: whole, Run: life}); err != nil {
-			b.Fatal(err)
-		}
-	}
+	whole(b, r, "g_x")
 	if err := r.Apply(b.Context(), "1", one(b, 100)); err != nil {
 		b.Fatal(err)
 	}
 	v := r.Reader()
 	for b.Loop() {
 		if _, err := v.Person(b.Context(), "g_x", "bob"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkTally asks who has seen a message of a channel of 500,000, of whom a thousand read a bit further before each
+// question, and says what those marks cost with a tally and without one.
+func BenchmarkTally(b *testing.B) {
+	const people, batch, messages = 500_000, 1000, 500
+	for _, from := range []int{hot.TallyFrom, math.MaxInt32} {
+		b.Run(fmt.Sprintf("from=%d", from), func(b *testing.B) {
+			o := options(b, devstack.RedisForTest(b).Addr(), false)
+			o.Window, o.TallyFrom = 1000, from
+			r := open(b, o)
+			whole(b, r, "g_x")
+			value := messageValue(b)
+			created := pair()
+			apply := func(changes ...hot.Change) time.Duration {
+				began := time.Now()
+				if err := r.Apply(b.Context(), "1", []hot.SessionChanges{{Session: "g_x", Changes: changes}}); err != nil {
+					b.Fatal(err)
+				}
+				return time.Since(began)
+			}
+			apply(hot.Change{Seq: 1, Value: value, Created: &created, In: created.Members})
+			seq := events.Seq(1)
+			for i := 0; i < people; i += batch {
+				in := make([]events.NewMember, batch)
+				for k := range in {
+					in[k] = events.NewMember{User: events.UserID(fmt.Sprint("u", i+k)), Role: events.RoleMember}
+				}
+				seq++
+				apply(hot.Change{Seq: seq, Value: value, In: in})
+			}
+			for k := range events.Seq(messages) {
+				apply(hot.Change{Seq: seq + 1 + k, Value: value, Index: events.Index(k + 1), Sender: "ann"})
+			}
+			random := rand.New(rand.NewPCG(1, 1))
+			var asked, marks []time.Duration
+			for b.Loop() {
+				changes := make([]hot.Change, batch)
+				for k := range changes {
+					marker := 1 + random.IntN(messages)
+					changes[k] = hot.Change{Reader: events.UserID(fmt.Sprint("u", random.IntN(people))), Marker: seq + events.Seq(marker), MarkerIndex: events.Index(marker)}
+				}
+				marks = append(marks, apply(changes...)/batch)
+				if from == math.MaxInt32 {
+					continue
+				}
+				began := time.Now()
+				t, err := r.Reader().Tally(b.Context(), "g_x", seq+events.Seq(1+random.IntN(messages)), "ann")
+				if asked = append(asked, time.Since(began)); err != nil || t.Total != people+1 {
+					b.Fatalf("%+v, %v", t, err)
+				}
+			}
+			report := func(what string, took []time.Duration) {
+				if len(took) > 0 {
+					slices.Sort(took)
+					b.ReportMetric(float64(took[len(took)/2].Nanoseconds())/1000, what+"-p50-µs")
+					b.ReportMetric(float64(took[len(took)*99/100].Nanoseconds())/1000, what+"-p99-µs")
+				}
+			}
+			report("asked", asked)
+			report("mark", marks)
+		})
+	}
+}
+
+// whole opens the view of a session's partition, and declares it whole.
+func whole(b *testing.B, r *redis.Redis, s events.SessionID) {
+	b.Helper()
+	life, err := r.Run(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, is := range []bool{false, true} {
+		if err := r.SetView(b.Context(), eventlog.KeyPartition([]byte(s), 3), hot.ViewState{ID: "1", Whole: is, Run: life}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
+	"annal/pkg/projections/hot"
 )
 
 // Options say how to reach Redis and within what bounds.
@@ -28,6 +29,9 @@ type Options struct {
 	Partitions int32
 	// Window is how many timeline events of a session are kept.
 	Window int
+	// TallyFrom is how many people must have been in a session before it is kept who has
+	// read how far, see hot.View.Tally.
+	TallyFrom int
 	// Embedded engines have no sharded pub/sub and no configuration to check.
 	Embedded bool
 	// Instance is the gateway's own name for answers (Feed only).
@@ -40,12 +44,12 @@ type Options struct {
 
 // Defaults are the bounds for production.
 func Defaults() Options {
-	return Options{Window: 1000, Connections: 4, Timeout: 5 * time.Second}
+	return Options{Window: 1000, TallyFrom: hot.TallyFrom, Connections: 4, Timeout: 5 * time.Second}
 }
 
 // Errors of Open.
 var (
-	ErrBounds   = errors.New("redis: addresses, partitions, window, connections and timeout must be set")
+	ErrBounds   = errors.New("redis: addresses, partitions, window, tally, connections and timeout must be set")
 	ErrEviction = errors.New("redis: maxmemory-policy must be noeviction: an evicted key would be a hole in the view")
 )
 
@@ -60,7 +64,7 @@ type Redis struct {
 
 // Open connects and checks that Redis keeps what it is given.
 func Open(ctx context.Context, o Options) (*Redis, error) {
-	if len(o.Addrs) == 0 || slices.Contains(o.Addrs, "") || o.Partitions < 1 || o.Window < 1 || o.Connections < 1 || o.Timeout <= 0 || o.Log == nil {
+	if len(o.Addrs) == 0 || slices.Contains(o.Addrs, "") || o.Partitions < 1 || o.Window < 1 || o.TallyFrom < 1 || o.Connections < 1 || o.Timeout <= 0 || o.Log == nil {
 		return nil, ErrBounds
 	}
 	driver.to.Store(o.Log)

@@ -48,7 +48,7 @@ func TestRedisCluster(t *testing.T) {
 func options(t testing.TB, addr string, embedded bool) redis.Options {
 	o := redis.Defaults()
 	o.Addrs, o.Embedded, o.Prefix = []string{addr}, embedded, devstack.UniqueName(t)+":"
-	o.Partitions, o.Window, o.Log = 3, 20, slog.New(slog.DiscardHandler)
+	o.Partitions, o.Window, o.TallyFrom, o.Log = 3, 20, 3, slog.New(slog.DiscardHandler)
 	return o
 }
 
@@ -83,7 +83,7 @@ func fixture(t testing.TB, addr string, embedded bool) hottest.Fixture {
 func fixtureOf(t testing.TB, o, feeds redis.Options, admin goredis.UniversalClient) hottest.Fixture {
 	r := open(t, o)
 	return hottest.Fixture{
-		Store: r, View: r.Reader(), Notifier: r, Partitions: o.Partitions, Window: o.Window,
+		Store: r, View: r.Reader(), Notifier: r, Partitions: o.Partitions, Window: o.Window, TallyFrom: o.TallyFrom,
 		Feed: func(t testing.TB, instance string) hot.Feed {
 			through := feeds
 			through.Instance = instance
@@ -93,7 +93,7 @@ func fixtureOf(t testing.TB, o, feeds redis.Options, admin goredis.UniversalClie
 			}
 			return feed
 		},
-		Parts: []string{"head", "window", "states", "members", "roster", "gone", "facts", "traits", "mentions"},
+		Parts: []string{"head", "window", "states", "members", "roster", "gone", "facts", "traits", "mentions", "tally"},
 		Drop: func(t testing.TB, s events.SessionID, part string) bool {
 			n, err := admin.Del(t.Context(), o.Prefix+"annal:{"+string(s)+"}:"+part).Result()
 			if err != nil {

@@ -24,6 +24,8 @@ var (
 	hiddenSource string
 	//go:embed members.lua
 	membersSource string
+	//go:embed tally.lua
+	tallySource string
 	//go:embed sessions.lua
 	sessionsSource string
 	//go:embed list.lua
@@ -42,7 +44,7 @@ var (
 const embeddedLife = "embedded"
 
 // scripts are what Redis is asked by.
-type scripts struct{ apply, person, items, facts, hidden, members, list, sessions, head, view, lost, note *redis.Script }
+type scripts struct{ apply, person, items, facts, hidden, members, tally, list, sessions, head, view, lost, note *redis.Script }
 
 func newScripts(embedded bool) scripts {
 	life := lifeSource
@@ -53,13 +55,14 @@ func newScripts(embedded bool) scripts {
 		apply: redis.NewScript(applySource), person: redis.NewScript(life + personSource), items: redis.NewScript(life + itemsSource),
 		facts: redis.NewScript(life + factsSource), members: redis.NewScript(life + membersSource), sessions: redis.NewScript(life + sessionsSource), head: redis.NewScript(life + headSource),
 		hidden: redis.NewScript(life + hiddenSource),
+		tally:  redis.NewScript(life + tallySource),
 		view:   redis.NewScript(life + viewSource), lost: redis.NewScript(lostSource), list: redis.NewScript(listSource), note: redis.NewScript(noteSource),
 	}
 }
 
 func (r *Redis) loadScripts(ctx context.Context) error {
 	s := r.scripts
-	for _, script := range []*redis.Script{s.apply, s.person, s.items, s.facts, s.hidden, s.members, s.list, s.sessions, s.head, s.view, s.lost, s.note} {
+	for _, script := range []*redis.Script{s.apply, s.person, s.items, s.facts, s.hidden, s.members, s.tally, s.list, s.sessions, s.head, s.view, s.lost, s.note} {
 		if err := script.Load(ctx, r.client).Err(); err != nil {
 			return fmt.Errorf("redis: load a script: %w", err)
 		}

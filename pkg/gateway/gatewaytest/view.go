@@ -228,6 +228,33 @@ func (w *World) Members(ctx context.Context, s events.SessionID, after events.Us
 	return out[:min(limit, len(out))], nil
 }
 
+// Tally implements hot.View, by counting; it is kept of as many people as Tallies says.
+func (w *World) Tally(ctx context.Context, s events.SessionID, seq events.Seq, sender events.UserID) (hot.Tally, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	st, err := w.open(ctx, s)
+	if err != nil {
+		return hot.Tally{}, err
+	}
+	var t hot.Tally
+	people := 0
+	for k, row := range st.rows {
+		if m, ok := row.(events.Member); ok {
+			people++
+			if k != events.MemberKey(sender) {
+				t.Add(&m, st.rows[events.HeadKey].(events.Head).Policy.History, seq)
+			}
+		}
+	}
+	switch {
+	case people < w.tallyFrom:
+		return hot.Tally{}, hot.ErrNoTally
+	case seq < st.window:
+		return hot.Tally{}, hot.ErrBelow
+	}
+	return t, nil
+}
+
 // Sessions implements hot.View.
 func (w *World) Sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) ([]events.SessionID, error) {
 	w.mu.Lock()

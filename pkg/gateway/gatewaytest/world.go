@@ -38,6 +38,8 @@ type World struct {
 	stalled    chan struct{}
 	// lag is how long the answer about a person is on its way.
 	lag time.Duration
+	// tallyFrom is of how many people on a tally is kept.
+	tallyFrom int
 }
 
 // state is a session: its rows, and its timeline with the first seq of the window.
@@ -69,7 +71,7 @@ type Stored struct {
 // New makes an empty world. Its log has one partition, so commands are decided in
 // the order of their appends.
 func New() *World {
-	w := &World{Log: eventlog.NewMemory(eventlog.MemoryOptions{Partitions: 1}), sessions: map[events.SessionID]*state{}}
+	w := &World{Log: eventlog.NewMemory(eventlog.MemoryOptions{Partitions: 1}), sessions: map[events.SessionID]*state{}, tallyFrom: hot.TallyFrom}
 	w.stalled = make(chan struct{})
 	close(w.stalled)
 	return w
@@ -148,6 +150,13 @@ func (w *World) Replay() {
 		st.copied = 0
 	}
 	w.changes = append(w.changes, hot.Changed{All: true})
+}
+
+// Tallies makes the view keep a tally of sessions that so many people have been in.
+func (w *World) Tallies(from int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tallyFrom = from
 }
 
 // List makes a user's list have the session before they are in.

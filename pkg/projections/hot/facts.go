@@ -362,6 +362,9 @@ func StandingFields(u events.UserID) []string {
 // traitFields begin the fields of a member's traits.
 var traitFields = []string{traitMuted, traitDelivered, traitBlocks}
 
+// DeliveredField is that of a member's delivery marker, a trait.
+func DeliveredField(u events.UserID) string { return traitDelivered + string(u) }
+
 // TraitFields begin the fields of a member's traits, which end with the user's id.
 func TraitFields() []any {
 	out := make([]any, len(traitFields))

@@ -86,6 +86,9 @@ type View interface {
 	Facts(ctx context.Context, s events.SessionID) (Facts, error)
 	// Members gives present members with user id > after, ascending.
 	Members(ctx context.Context, s events.SessionID, after events.UserID, limit int) ([]MemberEntry, error)
+	// Tally counts who has seen a message, and costs the same however many members there are;
+	// ErrNoTally, ErrBelow, ErrNoSession, ErrRebuilding.
+	Tally(ctx context.Context, s events.SessionID, seq events.Seq, sender events.UserID) (Tally, error)
 	// Sessions gives the sessions that the user is or was in, with id > after, ascending; and
 	// one that the user is coming into, maybe a moment before Person tells of it.
 	Sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) ([]events.SessionID, error)

@@ -69,7 +69,11 @@ func (b *bench) dump(s events.SessionID, users ...events.UserID) string {
 	if err != nil {
 		b.Fatalf("facts of %s: %v", s, err)
 	}
-	return text + fmt.Sprintf("%+v\n%+v\n%+v\n", members, b.forward(s), facts)
+	tally, err := b.View.Tally(b.ctx, s, b.Seq(s), "ann")
+	if err != nil && !errors.Is(err, hot.ErrNoTally) {
+		b.Fatalf("tally of %s: %v", s, err)
+	}
+	return text + fmt.Sprintf("%+v\n%+v\n%+v\n%+v\n", members, b.forward(s), facts, tally)
 }
 
 func testRepeats(t *testing.T, f Fixture) {
@@ -125,7 +129,7 @@ func testLostKeys(t *testing.T, f Fixture) {
 			b.T = t
 			for _, reading := range []bool{false, true} {
 				s := events.SessionID(fmt.Sprintf("g_lost_%s_%t", part, reading))
-				b.apply(b.Accept(s, "ann", group(0, "ann", "bob")))
+				b.apply(b.Accept(s, "ann", group(0, "ann", "bob", "cid", "dan")))
 				b.apply(b.send(s, "ann", 3)...)
 				b.apply(b.Accept(s, "ann", events.Revoked{Target: 2, TargetIndex: 1}), b.Accept(s, "ann", events.Pinned{Target: 3, TargetIndex: 2}),
 					b.Accept(s, "ann", events.Muted{Users: []events.UserID{"bob"}, Until: 9}),
@@ -168,6 +172,8 @@ func (b *bench) readLost(s events.SessionID, want string) {
 	look("members", members, err)
 	facts, err := b.View.Facts(b.ctx, s)
 	look("facts", facts, err)
+	tally, err := b.View.Tally(b.ctx, s, b.Seq(s), "ann")
+	look("tally", tally, err)
 	if refused == 0 {
 		b.Errorf("no reader noticed the lost key")
 	}

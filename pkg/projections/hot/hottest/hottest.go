@@ -23,6 +23,8 @@ type Fixture struct {
 	// Partitions is the events topic's count, Window how many events of a session are kept.
 	Partitions int32
 	Window     int
+	// TallyFrom is how many people must have been in a session for a tally, 3 or 4.
+	TallyFrom int
 	// Feed makes a gateway's feed.
 	Feed func(t testing.TB, instance string) hot.Feed
 	// Break cuts the connections there are; new ones work.
@@ -50,6 +52,7 @@ func Run(t *testing.T, open func(t testing.TB) Fixture) {
 		{"a lost key is noticed", testLostKeys},
 		{"members are paged", testMembers},
 		{"unread is exact", testUnread},
+		{"who has seen a message is counted", testTally},
 		{"revoked bodies are hidden", testHidden},
 		{"what somebody hid is left out for them", testHides},
 		{"numbers above 2^53 are exact", testHugeNumbers},
