@@ -85,7 +85,7 @@ func (s *Session) Add(o events.Outcome, value []byte) {
 	if a.Seq != s.Head.Seq+1 {
 		s.fault("seq %d follows %d", a.Seq, s.Head.Seq)
 	}
-	s.Head.Seq = a.Seq
+	s.Head.Seq, s.Head.Time = a.Seq, o.Time
 	s.Timeline[a.Seq] = value
 	s.event(&o, a)
 }

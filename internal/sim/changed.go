@@ -113,6 +113,25 @@ func (h *Hot) Changed(_ context.Context, partition int32, after string) (hot.Cha
 // beginning is the place before everything.
 const beginning = "0"
 
+// Activity implements hot.View.
+func (h *Hot) Activity(ctx context.Context, u events.UserID, sessions []events.SessionID) (map[events.SessionID]events.Millis, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	times := map[events.SessionID]events.Millis{}
+	for _, s := range sessions {
+		k, err := h.open(ctx, s)
+		if err == nil {
+			times[s] = 0
+			if m := k.members[u]; m.In() {
+				times[s] = k.head.Time
+			}
+		} else if !errors.Is(err, hot.ErrRebuilding) && !errors.Is(err, hot.ErrNoSession) {
+			return nil, err
+		}
+	}
+	return times, nil
+}
+
 // Heads implements hot.View.
 func (h *Hot) Heads(ctx context.Context, sessions []events.SessionID) (map[events.SessionID]events.Seq, error) {
 	h.mu.Lock()
@@ -145,6 +164,14 @@ func (n netHot) Note(ctx context.Context, partition int32, c hot.Changed) error 
 func (n netView) Changed(ctx context.Context, partition int32, after string) (c hot.Changed, place string, err error) {
 	err = n.call(ctx, fmt.Sprint("changes ", partition), func() (err error) { c, place, err = n.hot.Changed(ctx, partition, after); return err })
 	return c, place, err
+}
+
+// Heads implements hot.View.
+func (n netView) Activity(
+	ctx context.Context, u events.UserID, sessions []events.SessionID,
+) (times map[events.SessionID]events.Millis, err error) {
+	err = n.call(ctx, "activity", func() (err error) { times, err = n.hot.Activity(ctx, u, sessions); return err })
+	return times, err
 }
 
 // Heads implements hot.View.

@@ -85,7 +85,7 @@ func (k *kept) take(c *hot.Change, window int) bool {
 	if c.Seq != k.head.Seq+1 {
 		return false
 	}
-	k.head.Seq = c.Seq
+	k.head.Seq, k.head.Time = c.Seq, c.Time
 	target := c.Target
 	if c.Became == hot.BecameNothing {
 		target = c.Seq

@@ -62,7 +62,10 @@ type Conn struct {
 	device   string
 	version  string
 	home     *audience // of the user, set by hello
-	subs     subscriptions
+	// orders are those of syncs that go on, the oldest first; lastOrder is the newest one's id.
+	orders    []*order
+	lastOrder uint64
+	subs      subscriptions
 }
 
 // Connect takes a new connection in. It is nil while the gateway stops.

@@ -9,6 +9,7 @@ import (
 	clientv1 "annal/gen/annal/client/v1"
 	logv1 "annal/gen/annal/log/v1"
 	"annal/pkg/events"
+	"annal/pkg/gateway/protocol"
 	"annal/pkg/projections/hot"
 )
 
@@ -23,21 +24,45 @@ const (
 
 // sync gives a page of the user's sessions as they now stand for the user.
 func (c *Conn) sync(ctx context.Context, u events.UserID, op *clientv1.Sync) (*clientv1.ServerFrame, *events.Error) {
-	ids, next, refusal := c.sessionIDs(ctx, u, op.GetCursor(), op.GetLimit())
+	limit, refusal := pageLimit(op.GetLimit(), defaultPage, protocol.MaxPage)
 	if refusal != nil {
 		return nil, refusal
 	}
-	own, refusal := c.settings(ctx, u)
+	settings, refusal := c.settings(ctx, u)
 	if refusal != nil {
 		return nil, refusal
 	}
-	page := &clientv1.SyncPage{Next: next}
+	o, refusal := c.orderOf(ctx, u, op.GetCursor())
+	if refusal != nil {
+		return nil, refusal
+	}
+	page := &clientv1.SyncPage{}
+	given, err := c.fillSync(ctx, u, page, o.rest[:min(limit, len(o.rest))], &settings)
+	if err != nil {
+		if op.GetCursor() != "" {
+			c.keep(o, 0) // the same cursor goes on
+		}
+		return nil, c.gw.readError(err)
+	}
+	page.Next = c.keep(o, given)
+	return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Sync{Sync: page}}, nil
+}
+
+func (c *Conn) orderOf(ctx context.Context, u events.UserID, cursor string) (*order, *events.Error) {
+	if cursor == "" {
+		return c.begin(ctx, u)
+	}
+	return c.resume(u, cursor)
+}
+
+// fillSync adds sessions to a page, until it is full, and says of how many it is.
+func (c *Conn) fillSync(ctx context.Context, u events.UserID, page *clientv1.SyncPage, ids []events.SessionID, own *hot.Facts) (int, error) {
 	size := 0
-	for len(ids) > 0 {
-		n := min(syncAtOnce, len(ids))
-		states, err := c.states(ctx, u, ids[:n], own.Hides)
+	for at := 0; at < len(ids); at += syncAtOnce {
+		some := ids[at:min(at+syncAtOnce, len(ids))]
+		states, err := c.states(ctx, u, some, own.Hides)
 		if err != nil {
-			return nil, c.gw.readError(err)
+			return 0, err
 		}
 		for i, s := range states {
 			if s == nil {
@@ -45,14 +70,12 @@ func (c *Conn) sync(ctx context.Context, u events.UserID, op *clientv1.Sync) (*c
 			}
 			s.Settings = clientSettingsOf(own.Settings[events.SessionID(s.GetSession())])
 			page.Sessions = append(page.Sessions, s)
-			if size += len(s.GetPreview().GetSent().GetText()); size >= maxPageBytes && (i < n-1 || len(ids) > n) {
-				page.Next = s.GetSession()
-				return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Sync{Sync: page}}, nil
+			if size += len(s.GetPreview().GetSent().GetText()); size >= maxPageBytes {
+				return at + i + 1, nil
 			}
 		}
-		ids = ids[n:]
 	}
-	return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Sync{Sync: page}}, nil
+	return len(ids), nil
 }
 
 func (c *Conn) states(ctx context.Context, u events.UserID, ids []events.SessionID, hides map[events.SessionID]bool) ([]*clientv1.SessionState, error) {
@@ -91,11 +114,11 @@ func (g *Gateway) readState(ctx context.Context, id events.SessionID, u events.U
 		Session: string(id), Kind: logv1.Kind(p.Head.Kind), Name: p.Head.Title, Seq: uint64(p.Head.Seq), Index: uint64(p.Head.Index),
 		Marker: uint64(p.Member.Marker), Unread: p.Unread, Role: logv1.Role(p.Member.Role), Members: p.Head.Members,
 		Member: p.Member.In(), Closed: p.Head.Closed, Contact: logv1.ContactState(p.Head.Contact), ContactBy: string(p.Head.ContactBy),
-		MutedUntilMs: int64(mutedUntil(&p)), Mentions: p.Mentions,
+		MutedUntilMs: int64(mutedUntil(&p)), Mentions: p.Mentions, LastTimeMs: int64(p.Head.Time),
 	}
 	if n := len(p.Member.Stays); !s.Member && n > 0 {
 		last := p.Member.Stays[n-1]
-		s.Seq, s.Index, s.Members = uint64(last.To), uint64(last.ToIndex), 0
+		s.Seq, s.Index, s.Members, s.LastTimeMs = uint64(last.To), uint64(last.ToIndex), 0, 0
 	}
 	s.Preview, err = g.preview(ctx, &p, u, hides)
 	return s, err

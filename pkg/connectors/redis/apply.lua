@@ -1,7 +1,7 @@
 -- Applies consecutive changes to one session's part of the view.
 -- KEYS: head, window, states, members, roster, gone, facts, traits, mentions, tally (one hash slot)
 -- ARGV: view id, window length, most stays of a member, 1 while building from the log's
--- start, from how many members on a tally is kept, then changes; see arguments.go.
+-- start, from how many members on a tally is kept, the last event's log time, then changes; see arguments.go.
 -- Returns OK, GAP (what is here does not reach up to the changes, or is not whole),
 -- SUPERSEDED (a newer view is here), or BROKEN (put aside by this call, because the log's own
 -- events of the session don't follow on each other; the same call again says so again, since its
@@ -10,7 +10,7 @@
 local head, window, states, members, roster, gone = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local facts, traits, mentions, tally = KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local view, length, most_stays, building = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
-local tally_from, begins = tonumber(ARGV[5]), 6 -- where the changes begin
+local tally_from, at, begins = tonumber(ARGV[5]), ARGV[6], 7 -- where the changes begin
 
 local call = redis.call
 
@@ -62,7 +62,7 @@ local function raise(was, marker, marker_index)
   return role .. ' ' .. marker .. ' ' .. marker_index .. ' ' .. rest
 end
 local function write_head(...)
-  call('HSET', head, 'seq', seq, 'index', index, 'first', first,
+  call('HSET', head, 'seq', seq, 'index', index, 'first', first, 'at', at,
     'counts', string.format('%d %d %d %d %d', n_members, n_roster, n_gone, n_window, n_states), ...)
 end
 -- Each member's row is read once a call and written once, at its end: rows has what it is by now, dirty those to be

@@ -87,8 +87,8 @@ func callSize(changes []hot.Change, below events.Seq) (n, bytes int) {
 // arguments lays changes out as apply.lua reads them. Most are given by where they are:
 // a number or a string costs no memory then.
 func (r *Redis) arguments(view string, building bool, changes []hot.Change, below events.Seq) []any {
-	args := make([]any, 0, 8+4*len(changes))
-	args = append(args, view, r.opts.Window, events.MaxStays, building, r.opts.TallyFrom)
+	args := make([]any, 0, 9+4*len(changes))
+	args = append(args, view, r.opts.Window, events.MaxStays, building, r.opts.TallyFrom, lastTime(changes))
 	for len(changes) > 0 {
 		c := &changes[0]
 		n := 1
@@ -116,6 +116,16 @@ func (r *Redis) arguments(view string, building bool, changes []hot.Change, belo
 		changes = changes[n:]
 	}
 	return args
+}
+
+// lastTime is the log time of the last timeline event; it never goes back.
+func lastTime(changes []hot.Change) int64 {
+	for i := len(changes) - 1; i >= 0; i-- {
+		if changes[i].Seq != 0 {
+			return int64(changes[i].Time)
+		}
+	}
+	return 0
 }
 
 // mentions lays out whom the last message of a run mentions: that may be noted again.

@@ -155,3 +155,25 @@ func whole(b *testing.B, r *redis.Redis, s events.SessionID) {
 		}
 	}
 }
+
+// BenchmarkActivity reads when something last happened in 1,000 sessions of a user, as the first page of a sync does.
+func BenchmarkActivity(b *testing.B) {
+	r := open(b, options(b, devstack.RedisForTest(b).Addr(), false))
+	created := pair()
+	changes, ids := make([]hot.SessionChanges, 1000), make([]events.SessionID, 1000)
+	for i := range changes {
+		ids[i] = session(i)
+		changes[i] = hot.SessionChanges{Session: ids[i], Changes: []hot.Change{{Seq: 1, Time: events.Millis(i + 1), Created: &created, In: created.Members}}}
+	}
+	for _, s := range ids {
+		whole(b, r, s)
+	}
+	if err := r.Apply(b.Context(), "1", changes); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if times, err := r.Reader().Activity(b.Context(), "bob", ids); err != nil || len(times) != len(ids) || times[ids[999]] != 1000 {
+			b.Fatalf("%d times, %v", len(times), err)
+		}
+	}
+}

@@ -142,12 +142,28 @@ func (v Reader) Changed(ctx context.Context, partition int32, after string) (hot
 
 // Heads implements hot.View.
 func (v Reader) Heads(ctx context.Context, sessions []events.SessionID) (map[events.SessionID]events.Seq, error) {
+	return each[events.Seq](ctx, v, sessions, v.r.scripts.head, []string{"head"})
+}
+
+// Activity implements hot.View.
+func (v Reader) Activity(ctx context.Context, u events.UserID, sessions []events.SessionID) (map[events.SessionID]events.Millis, error) {
+	return each[events.Millis](ctx, v, sessions, v.r.scripts.activity, []string{"head", "members"}, string(u))
+}
+
+// each asks for a number of each session, all at once. What can't be told now is left out.
+func each[N ~uint64 | ~int64](
+	ctx context.Context, v Reader, sessions []events.SessionID, script *redis.Script, parts []string, args ...any,
+) (map[events.SessionID]N, error) {
 	for try := 0; ; try++ {
 		pipe := v.r.client.Pipeline()
-		views, heads := make([]*redis.SliceCmd, len(sessions)), make([]*redis.Cmd, len(sessions))
+		views, answers := make([]*redis.SliceCmd, len(sessions)), make([]*redis.Cmd, len(sessions))
 		for i, s := range sessions {
+			keys := make([]string, len(parts))
+			for k, part := range parts {
+				keys[k] = v.r.sessionKey(s, part)
+			}
 			views[i] = pipe.HMGet(ctx, v.r.viewKeyOf(s), viewFields...)
-			heads[i] = v.r.scripts.head.EvalSha(ctx, pipe, []string{v.r.sessionKey(s, "head")})
+			answers[i] = script.EvalSha(ctx, pipe, keys, args...)
 		}
 		_, err := pipe.Exec(ctx)
 		if isUnknownScript(err) && try == 0 {
@@ -157,38 +173,43 @@ func (v Reader) Heads(ctx context.Context, sessions []events.SessionID) (map[eve
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("redis: heads: %w", err)
+			return nil, fmt.Errorf("redis: read sessions: %w", err)
 		}
-		found := make(map[events.SessionID]events.Seq, len(sessions))
+		found := make(map[events.SessionID]N, len(sessions))
 		for i, s := range sessions {
-			if err := v.head(ctx, s, views[i], heads[i], found); err != nil {
+			n, there, err := v.number(ctx, s, views[i], answers[i])
+			if err != nil {
 				return nil, err
+			}
+			if there {
+				found[s] = N(n)
 			}
 		}
 		return found, nil
 	}
 }
 
-func (v Reader) head(ctx context.Context, s events.SessionID, view *redis.SliceCmd, head *redis.Cmd, found map[events.SessionID]events.Seq) error {
+// number is what a script answered of a session; false when that can't be told now.
+func (v Reader) number(ctx context.Context, s events.SessionID, view *redis.SliceCmd, answer *redis.Cmd) (n uint64, there bool, err error) {
 	state, err := viewState(view.Val())
 	if err != nil {
-		return err
+		return 0, false, err
 	}
-	got, err := head.Slice()
+	got, err := answer.Slice()
 	if err != nil {
-		return fmt.Errorf("redis: head of %s: %w", s, err)
+		return 0, false, fmt.Errorf("redis: read %s: %w", s, err)
 	}
 	if len(got) < 3 {
-		return nil
+		return 0, false, nil
 	}
 	if err := v.r.judge(ctx, s, state, got); err != nil {
 		if errors.Is(err, hot.ErrRebuilding) {
-			return nil
+			return 0, false, nil
 		}
-		return err
+		return 0, false, err
 	}
-	seq, _ := got[2].(string)
+	text, _ := got[2].(string)
 	var f fields
-	found[s] = events.Seq(f.number(seq))
-	return f.err
+	n = f.number(text)
+	return n, f.err == nil, f.err
 }

@@ -4,7 +4,7 @@
 -- then fields of the facts and traits.
 -- Returns life, view, head, member, gone, those fields' values, and mentions; {life} when there is no such session, {life, 'LOST'} when a key of it
 -- was lost: the head counts its siblings.
-local h = redis.call('HMGET', KEYS[1], 'view', 'seq', 'index', 'kind', 'title', 'base', 'policy', 'closed', 'first', 'counts', 'facts')
+local h = redis.call('HMGET', KEYS[1], 'view', 'seq', 'index', 'kind', 'title', 'base', 'policy', 'closed', 'first', 'counts', 'at', 'facts')
 if not h[1] then
   if redis.call('EXISTS', KEYS[2]) == 1 then return {life, 'LOST'} end
   return {life}
@@ -13,8 +13,8 @@ local n_members, n_roster, n_gone = string.match(h[10], '^(%d+) (%d+) (%d+)')
 if redis.call('HLEN', KEYS[2]) ~= tonumber(n_members) or redis.call('ZCARD', KEYS[3]) ~= tonumber(n_gone) then return {life, 'LOST'} end
 h[10] = n_roster
 local more = {}
-if h[11] then
-  if h[11] ~= redis.call('HLEN', KEYS[4]) .. ' ' .. redis.call('HLEN', KEYS[5]) .. ' ' .. redis.call('ZCARD', KEYS[6]) then return {life, 'LOST'} end
+if h[12] then
+  if h[12] ~= redis.call('HLEN', KEYS[4]) .. ' ' .. redis.call('HLEN', KEYS[5]) .. ' ' .. redis.call('ZCARD', KEYS[6]) then return {life, 'LOST'} end
   local before = 2 + tonumber(ARGV[2])
   for i = before + 1, #ARGV do
     local key = KEYS[4]
@@ -22,8 +22,8 @@ if h[11] then
     more[i - before] = redis.call('HGET', key, ARGV[i]) or ''
   end
 end
-local mentioned = h[11] and not string.find(h[11], ' 0$')
-h[11] = nil
+local mentioned = h[12] and not string.find(h[12], ' 0$')
+h[12] = nil
 local m = redis.call('HGET', KEYS[2], ARGV[1])
 local gone, mentions = 0, 0
 local function pad(n) return string.rep('0', 20 - #n) .. n end

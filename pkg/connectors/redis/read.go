@@ -178,7 +178,7 @@ func (v Reader) Facts(ctx context.Context, s events.SessionID) (hot.Facts, error
 }
 
 func decodeHead(s events.SessionID, h []string) (hot.Head, error) {
-	if len(h) != 10 {
+	if len(h) != 11 {
 		return hot.Head{}, fmt.Errorf("redis: head of %s has %d fields", s, len(h))
 	}
 	policy, err := decodePolicy(h[6])
@@ -189,7 +189,7 @@ func decodeHead(s events.SessionID, h []string) (hot.Head, error) {
 	head := hot.Head{
 		Session: s, Seq: events.Seq(f.number(h[1])), Index: events.Index(f.number(h[2])), Kind: events.Kind(f.number(h[3])),
 		Title: h[4], Base: events.Seq(f.number(h[5])), Policy: policy, Closed: h[7] == "1",
-		WindowStart: events.Seq(f.number(h[8])), Members: uint32(f.number(h[9])),
+		WindowStart: events.Seq(f.number(h[8])), Members: uint32(f.number(h[9])), Time: events.Millis(f.number(h[10])),
 	}
 	return head, f.err
 }

@@ -48,6 +48,25 @@ func (w *World) Changed(ctx context.Context, _ int32, after string) (hot.Changed
 	return w.changes[n], strconv.Itoa(n + 1), nil
 }
 
+// Activity implements hot.View.
+func (w *World) Activity(ctx context.Context, u events.UserID, sessions []events.SessionID) (map[events.SessionID]events.Millis, error) {
+	times := map[events.SessionID]events.Millis{}
+	for _, s := range sessions {
+		w.mu.Lock()
+		p, err := w.person(ctx, s, u, nil)
+		w.mu.Unlock()
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err == nil && p.Member.In():
+			times[s] = p.Head.Time
+		case err == nil:
+			times[s] = 0
+		}
+	}
+	return times, nil
+}
+
 // Heads implements hot.View.
 func (w *World) Heads(ctx context.Context, sessions []events.SessionID) (map[events.SessionID]events.Seq, error) {
 	w.mu.Lock()

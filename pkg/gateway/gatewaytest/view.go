@@ -54,6 +54,7 @@ func (w *World) person(ctx context.Context, s events.SessionID, u events.UserID,
 		Head: hot.Head{
 			Session: s, Kind: head.Kind, Title: head.Title, Base: head.Base, Seq: st.head(), Index: head.Index,
 			Members: head.Members, Closed: head.Closed, Policy: head.Policy, WindowStart: st.window,
+			Time:       st.timeline[len(st.timeline)-1].Outcome.Time,
 			MutedUntil: head.MutedUntil, Contact: head.Contact, ContactBy: head.ContactBy, Blocks: head.Blocks,
 		},
 		Member: member,

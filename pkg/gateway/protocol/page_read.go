@@ -51,6 +51,8 @@ func sessionStateField(r *reader, m *clientv1.SessionState, key []byte) fieldSet
 		m.ContactBy = r.str()
 	case "muted_until_ms":
 		m.MutedUntilMs = r.int64()
+	case "last_time_ms":
+		m.LastTimeMs = r.int64()
 	case "preview":
 		if !r.null() {
 			m.Preview = message(r, eventField)

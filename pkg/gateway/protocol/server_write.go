@@ -140,6 +140,7 @@ func writeSessionState(w *writer, m *clientv1.SessionState) {
 	w.str("contact_by", m.GetContactBy())
 	w.int64("muted_until_ms", m.GetMutedUntilMs())
 	w.uint64("mentions", m.GetMentions())
+	w.int64("last_time_ms", m.GetLastTimeMs())
 	w.close()
 }
 

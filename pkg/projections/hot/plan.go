@@ -87,7 +87,7 @@ func (p *plan) change(s events.SessionID, c Change) {
 }
 
 func changeOf(o *events.Outcome, a events.Accepted, value []byte) Change {
-	c := Change{Seq: a.Seq, Value: value}
+	c := Change{Seq: a.Seq, Time: o.Time, Value: value}
 	switch e := a.Event.(type) {
 	case events.Created:
 		c.Created, c.In = &e, e.Members

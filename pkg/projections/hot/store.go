@@ -30,8 +30,9 @@ type Change struct {
 	// an item without value then. All but Offset, the record's, is zero.
 	Hole   bool
 	Offset int64
-	// Seq is the event's, 0 for a marker.
-	Seq events.Seq
+	// Seq is the event's, 0 for a marker, and Time its log time.
+	Seq  events.Seq
+	Time events.Millis
 	// Value is the outcome's stored bytes.
 	Value []byte
 	// Created is set for the event that opens the session.

@@ -27,6 +27,8 @@ type Head struct {
 	Base    events.Seq
 	Seq     events.Seq
 	Index   events.Index
+	// Time is the log time of the event of that seq.
+	Time    events.Millis
 	Members uint32
 	Closed  bool
 	Policy  events.Policy
@@ -95,6 +97,9 @@ type View interface {
 	// Heads gives the last seqs of sessions, 1,000 at most a call. What can't be told now,
 	// since the view is being rebuilt, is left out.
 	Heads(ctx context.Context, sessions []events.SessionID) (map[events.SessionID]events.Seq, error)
+	// Activity gives when something last happened in the user's sessions, 1,000 at most a call: the log time of the
+	// last timeline event. Of a session that the user is out of nothing is told, 0 is given; what can't be told now is left out.
+	Activity(ctx context.Context, u events.UserID, sessions []events.SessionID) (map[events.SessionID]events.Millis, error)
 	// Changed gives what was told after that place in a partition's changes, a bounded
 	// part of it, and the place it reaches up to: the same when there is no more. From
 	// the empty place it gives nothing but the present one. ErrPassed: something after

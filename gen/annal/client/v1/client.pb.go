@@ -963,10 +963,11 @@ func (x *Unsubscribe) GetSession() string {
 }
 
 // Sync gives the user's sessions with head, marker, unread and preview, a page at
-// a time.
+// a time: those in which something happened last come first, those that the user is out of last.
 type Sync struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Empty for the first page, then the last page's next.
+	// Empty for the first page, then the last page's next. It is good on this connection, until a
+	// sync was begun anew four times.
 	Cursor string `protobuf:"bytes,1,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	// 100 when 0; 1000 at most.
 	Limit         uint32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
@@ -3883,7 +3884,9 @@ type SessionState struct {
 	// Until when the user may not write; 0 if they may.
 	MutedUntilMs int64 `protobuf:"varint,16,opt,name=muted_until_ms,json=mutedUntilMs,proto3" json:"muted_until_ms,omitempty"`
 	// How many of the unread messages mention the user, or all.
-	Mentions      uint64 `protobuf:"varint,17,opt,name=mentions,proto3" json:"mentions,omitempty"`
+	Mentions uint64 `protobuf:"varint,17,opt,name=mentions,proto3" json:"mentions,omitempty"`
+	// When something last happened; 0 for who is out.
+	LastTimeMs    int64 `protobuf:"varint,18,opt,name=last_time_ms,json=lastTimeMs,proto3" json:"last_time_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4033,6 +4036,13 @@ func (x *SessionState) GetMutedUntilMs() int64 {
 func (x *SessionState) GetMentions() uint64 {
 	if x != nil {
 		return x.Mentions
+	}
+	return 0
+}
+
+func (x *SessionState) GetLastTimeMs() int64 {
+	if x != nil {
+		return x.LastTimeMs
 	}
 	return 0
 }
@@ -7577,7 +7587,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x04head\x18\x02 \x01(\x04R\x04head\x12\x12\n" +
 	"\x04from\x18\x03 \x01(\x04R\x04from\"(\n" +
 	"\fUnsubscribed\x12\x18\n" +
-	"\asession\x18\x01 \x01(\tR\asession\"\xb2\x04\n" +
+	"\asession\x18\x01 \x01(\tR\asession\"\xd4\x04\n" +
 	"\fSessionState\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12&\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x12\x12\n" +
@@ -7597,7 +7607,9 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\n" +
 	"contact_by\x18\x0f \x01(\tR\tcontactBy\x12$\n" +
 	"\x0emuted_until_ms\x18\x10 \x01(\x03R\fmutedUntilMs\x12\x1a\n" +
-	"\bmentions\x18\x11 \x01(\x04R\bmentions\"\x97\x05\n" +
+	"\bmentions\x18\x11 \x01(\x04R\bmentions\x12 \n" +
+	"\flast_time_ms\x18\x12 \x01(\x03R\n" +
+	"lastTimeMs\"\x97\x05\n" +
 	"\vSessionInfo\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12&\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x12\x12\n" +

@@ -22,6 +22,7 @@ func testReads(t *testing.T, f Fixture) {
 	p := b.person(s, "bob")
 	want := hot.Head{
 		Session: s, Kind: events.KindGroup, Title: "title of it", Seq: 5, Index: 3, Members: 3, Policy: policy, WindowStart: 1,
+		Time: said[len(said)-1].Outcome.Time,
 	}
 	wantEqual(b, "head", p.Head, want)
 	wantMember(b, "bob", p.Member, events.Member{Role: events.RoleMember, Stays: []events.Stay{{From: 1}}, Marker: 1})

@@ -55,6 +55,7 @@ func Run(t *testing.T, open func(t testing.TB) Fixture) {
 		{"who has seen a message is counted", testTally},
 		{"revoked bodies are hidden", testHidden},
 		{"what somebody hid is left out for them", testHides},
+		{"when something last happened", testActivity},
 		{"numbers above 2^53 are exact", testHugeNumbers},
 		{"partitions write at once", testTogether},
 		{"markers only rise", testMarkers},

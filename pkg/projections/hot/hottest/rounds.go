@@ -30,7 +30,7 @@ func testRounds(t *testing.T, f Fixture) {
 	last, index := events.Seq(10+3*f.Window), events.Index(7+3*f.Window)
 	want := hot.Head{
 		Session: s, Kind: events.KindGroup, Title: "title of it", Seq: last, Index: index, Members: 2, Policy: policy,
-		WindowStart: last - events.Seq(f.Window) + 1,
+		WindowStart: last - events.Seq(f.Window) + 1, Time: said[len(said)-1].Outcome.Time,
 	}
 	wantEqual(b, "head", p.Head, want)
 	wantMember(b, "bob, who sent below the window", p.Member,
