@@ -11,6 +11,7 @@ import (
 	"time"
 
 	clientv1 "annal/gen/annal/client/v1"
+	logv1 "annal/gen/annal/log/v1"
 	"annal/pkg/events"
 )
 
@@ -268,20 +269,26 @@ func (r *run) note(got Want) {
 // wantOf says of an answer what could be expected of it.
 func (r *run) wantOf(m *clientv1.ServerFrame) Want {
 	if e := m.GetError(); e != nil {
-		return Want{Code: e.GetCode(), Seq: e.GetSeq(), Again: e.GetDuplicate()}
+		return Want{Code: e.GetCode(), Seq: e.GetSeq(), Again: e.GetDuplicate(), Skipped: r.skipped(e.GetSkipped())}
 	}
 	if a := m.GetAck(); a != nil {
 		w := Want{Code: a.GetAnswered(), Seq: a.GetSeq(), Again: a.GetDuplicate()}
 		if w.Code == string(events.CodeDuplicate) {
 			w.Code = ""
 		}
-		for _, skipped := range a.GetSkipped() {
-			w.Skipped = append(w.Skipped, r.names.person(skipped.GetUser())+":"+skipped.GetCode())
-		}
-		slices.Sort(w.Skipped)
+		w.Skipped = r.skipped(a.GetSkipped())
 		return w
 	}
 	return Want{}
+}
+
+// skipped are people who were passed over, person:CODE.
+func (r *run) skipped(all []*logv1.Skipped) (out []string) {
+	for _, s := range all {
+		out = append(out, r.names.person(s.GetUser())+":"+s.GetCode())
+	}
+	slices.Sort(out)
+	return out
 }
 
 func (r *run) detail(m *clientv1.ServerFrame) string {

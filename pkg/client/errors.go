@@ -9,6 +9,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	clientv1 "annal/gen/annal/client/v1"
+	logv1 "annal/gen/annal/log/v1"
 	"annal/pkg/events"
 )
 
@@ -38,6 +39,8 @@ type Error struct {
 	// Resent: this client sent the command more than once before the answer came, so
 	// a Duplicate may be its own.
 	Resent bool
+	// Skipped says of a command about several people, which had an effect on none, why: person by person.
+	Skipped []*logv1.Skipped
 }
 
 func (e *Error) Error() string {
@@ -53,6 +56,7 @@ func errorFrom(m *clientv1.Error) *Error {
 		Code: events.Code(m.GetCode()), Message: m.GetMessage(), Retry: events.Retry(m.GetRetry()),
 		RetryAfter: time.Duration(m.GetRetryAfterMs()) * time.Millisecond, Seq: m.GetSeq(), Duplicate: m.GetDuplicate(),
 	}
+	e.Skipped = m.GetSkipped()
 	if e.Retry == "" {
 		e.Retry = e.Code.Info().Retry
 	}

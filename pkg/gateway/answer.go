@@ -28,7 +28,9 @@ func AnswerOf(id string, o *events.Outcome) *clientv1.ServerFrame {
 		}
 		return &clientv1.ServerFrame{Id: id, Kind: &clientv1.ServerFrame_Ack{Ack: ack}}
 	case events.Rejected:
-		return errorFrame(id, &events.Error{Code: r.Code, Detail: r.Detail, Seq: r.Seq}, false)
+		f := errorFrame(id, &events.Error{Code: r.Code, Detail: r.Detail, Seq: r.Seq}, false)
+		f.GetError().Skipped = clientSkipped(r.Skipped)
+		return f
 	case events.Answered:
 		return answeredFrame(id, o.Session, r)
 	}

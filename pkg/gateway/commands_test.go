@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -241,6 +242,22 @@ func TestCommandsKeepTheirOrder(t *testing.T) {
 			if want := fmt.Sprint("m", i); e.Outcome.ClientID != want {
 				t.Fatalf("seq %d is %s, want %s", e.Seq, e.Outcome.ClientID, want)
 			}
+		}
+	})
+}
+
+// TestRefusedPersonByPerson: a batch that had an effect on nobody tells why of each, as one does that had.
+func TestRefusedPersonByPerson(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		s := b.group(func(p *events.Policy) { p.MemberLimit = 2 }, "u2")
+		c := b.hello("u1")
+		e := c.ask(fmt.Sprintf(`{"id":"a","client_id":"a","add":{"session":%q,"members":[{"user":"u2"},{"user":"u3"}]}}`, s)).GetError()
+		var got []string
+		for _, skipped := range e.GetSkipped() {
+			got = append(got, skipped.GetUser()+" "+skipped.GetCode())
+		}
+		if want := []string{"u2 ALREADY_MEMBER", "u3 SESSION_FULL"}; e.GetCode() != "SESSION_FULL" || !slices.Equal(got, want) {
+			t.Errorf("got %v, want SESSION_FULL with %v", e, want)
 		}
 	})
 }

@@ -87,6 +87,8 @@ func errorField(r *reader, m *clientv1.Error, key []byte) fieldSet {
 		m.Seq = r.uint64()
 	case "duplicate":
 		m.Duplicate = r.boolean()
+	case "skipped":
+		m.Skipped = list(r, m.Skipped, func(r *reader) *logv1.Skipped { return message(r, skippedField) })
 	default:
 		return unknownField
 	}

@@ -86,6 +86,14 @@ func writeError(w *writer, m *clientv1.Error) {
 	w.int64("retry_after_ms", m.GetRetryAfterMs())
 	w.uint64("seq", m.GetSeq())
 	w.boolean("duplicate", m.GetDuplicate())
+	writeList(w, "skipped", m.GetSkipped(), writeSkipped)
+	w.close()
+}
+
+func writeSkipped(w *writer, m *logv1.Skipped) {
+	w.jx.ObjStart()
+	w.str("user", m.GetUser())
+	w.str("code", m.GetCode())
 	w.close()
 }
 
@@ -108,12 +116,7 @@ func writeAck(w *writer, m *clientv1.Ack) {
 	w.str("message_id", m.GetMessageId())
 	w.int64("time_ms", m.GetTimeMs())
 	w.str("answered", m.GetAnswered())
-	writeList(w, "skipped", m.GetSkipped(), func(w *writer, m *logv1.Skipped) {
-		w.jx.ObjStart()
-		w.str("user", m.GetUser())
-		w.str("code", m.GetCode())
-		w.close()
-	})
+	writeList(w, "skipped", m.GetSkipped(), writeSkipped)
 	w.boolean("duplicate", m.GetDuplicate())
 	w.close()
 }

@@ -3442,7 +3442,10 @@ type Error struct {
 	// The message in question, where there is one.
 	Seq uint64 `protobuf:"varint,5,opt,name=seq,proto3" json:"seq,omitempty"`
 	// The command was sent before, and this is what came of it then.
-	Duplicate     bool `protobuf:"varint,6,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
+	Duplicate bool `protobuf:"varint,6,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
+	// Of a command about several people that had an effect on none: why, person by person. A
+	// repeat's answer leaves it out.
+	Skipped       []*v1.Skipped `protobuf:"bytes,7,rep,name=skipped,proto3" json:"skipped,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3517,6 +3520,13 @@ func (x *Error) GetDuplicate() bool {
 		return x.Duplicate
 	}
 	return false
+}
+
+func (x *Error) GetSkipped() []*v1.Skipped {
+	if x != nil {
+		return x.Skipped
+	}
+	return nil
 }
 
 type Welcome struct {
@@ -7552,14 +7562,15 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x05event\x18\x14 \x01(\v2\x16.annal.client.v1.EventH\x00R\x05event\x121\n" +
 	"\x06notice\x18\x15 \x01(\v2\x17.annal.client.v1.NoticeH\x00R\x06notice\x128\n" +
 	"\x06typing\x18\x16 \x01(\v2\x1e.annal.client.v1.SomeoneTypingH\x00R\x06typingB\x06\n" +
-	"\x04kind\"\xa1\x01\n" +
+	"\x04kind\"\xd2\x01\n" +
 	"\x05Error\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x14\n" +
 	"\x05retry\x18\x03 \x01(\tR\x05retry\x12$\n" +
 	"\x0eretry_after_ms\x18\x04 \x01(\x03R\fretryAfterMs\x12\x10\n" +
 	"\x03seq\x18\x05 \x01(\x04R\x03seq\x12\x1c\n" +
-	"\tduplicate\x18\x06 \x01(\bR\tduplicate\"\xd5\x01\n" +
+	"\tduplicate\x18\x06 \x01(\bR\tduplicate\x12/\n" +
+	"\askipped\x18\a \x03(\v2\x15.annal.log.v1.SkippedR\askipped\"\xd5\x01\n" +
 	"\aWelcome\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x1e\n" +
 	"\n" +
@@ -8046,73 +8057,74 @@ var file_annal_client_v1_client_proto_depIdxs = []int32{
 	65,  // 68: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
 	63,  // 69: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
 	64,  // 70: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
-	105, // 71: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
-	94,  // 72: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
-	101, // 73: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
-	65,  // 74: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
-	103, // 75: annal.client.v1.SessionState.settings:type_name -> annal.log.v1.SessionSettings
-	106, // 76: annal.client.v1.SessionState.contact:type_name -> annal.log.v1.ContactState
-	94,  // 77: annal.client.v1.SessionInfo.kind:type_name -> annal.log.v1.Kind
-	107, // 78: annal.client.v1.SessionInfo.custom:type_name -> annal.log.v1.CustomField
-	96,  // 79: annal.client.v1.SessionInfo.policy:type_name -> annal.log.v1.Policy
-	106, // 80: annal.client.v1.SessionInfo.contact:type_name -> annal.log.v1.ContactState
-	54,  // 81: annal.client.v1.SessionInfo.requests:type_name -> annal.client.v1.Request
-	55,  // 82: annal.client.v1.SessionInfo.invites:type_name -> annal.client.v1.InviteState
-	53,  // 83: annal.client.v1.ReceiptsPage.receipts:type_name -> annal.client.v1.Receipt
-	49,  // 84: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
-	65,  // 85: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
-	59,  // 86: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
-	65,  // 87: annal.client.v1.ChangesPage.events:type_name -> annal.client.v1.Event
-	101, // 88: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
-	60,  // 89: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
-	66,  // 90: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
-	67,  // 91: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
-	68,  // 92: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
-	69,  // 93: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
-	70,  // 94: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
-	71,  // 95: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
-	72,  // 96: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
-	73,  // 97: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
-	74,  // 98: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
-	75,  // 99: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
-	76,  // 100: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
-	77,  // 101: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
-	78,  // 102: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
-	79,  // 103: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
-	80,  // 104: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
-	81,  // 105: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
-	82,  // 106: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
-	83,  // 107: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
-	84,  // 108: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
-	85,  // 109: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
-	86,  // 110: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
-	87,  // 111: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
-	88,  // 112: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
-	89,  // 113: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
-	90,  // 114: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
-	91,  // 115: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
-	92,  // 116: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
-	93,  // 117: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
-	94,  // 118: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
-	95,  // 119: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
-	96,  // 120: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
-	106, // 121: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
-	95,  // 122: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
-	97,  // 123: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
-	98,  // 124: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
-	97,  // 125: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
-	99,  // 126: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
-	96,  // 127: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
-	101, // 128: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
-	102, // 129: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
-	106, // 130: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
-	103, // 131: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
-	104, // 132: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
-	133, // [133:133] is the sub-list for method output_type
-	133, // [133:133] is the sub-list for method input_type
-	133, // [133:133] is the sub-list for extension type_name
-	133, // [133:133] is the sub-list for extension extendee
-	0,   // [0:133] is the sub-list for field type_name
+	105, // 71: annal.client.v1.Error.skipped:type_name -> annal.log.v1.Skipped
+	105, // 72: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
+	94,  // 73: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
+	101, // 74: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
+	65,  // 75: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
+	103, // 76: annal.client.v1.SessionState.settings:type_name -> annal.log.v1.SessionSettings
+	106, // 77: annal.client.v1.SessionState.contact:type_name -> annal.log.v1.ContactState
+	94,  // 78: annal.client.v1.SessionInfo.kind:type_name -> annal.log.v1.Kind
+	107, // 79: annal.client.v1.SessionInfo.custom:type_name -> annal.log.v1.CustomField
+	96,  // 80: annal.client.v1.SessionInfo.policy:type_name -> annal.log.v1.Policy
+	106, // 81: annal.client.v1.SessionInfo.contact:type_name -> annal.log.v1.ContactState
+	54,  // 82: annal.client.v1.SessionInfo.requests:type_name -> annal.client.v1.Request
+	55,  // 83: annal.client.v1.SessionInfo.invites:type_name -> annal.client.v1.InviteState
+	53,  // 84: annal.client.v1.ReceiptsPage.receipts:type_name -> annal.client.v1.Receipt
+	49,  // 85: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
+	65,  // 86: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
+	59,  // 87: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
+	65,  // 88: annal.client.v1.ChangesPage.events:type_name -> annal.client.v1.Event
+	101, // 89: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
+	60,  // 90: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
+	66,  // 91: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
+	67,  // 92: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
+	68,  // 93: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
+	69,  // 94: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
+	70,  // 95: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
+	71,  // 96: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
+	72,  // 97: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
+	73,  // 98: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
+	74,  // 99: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
+	75,  // 100: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
+	76,  // 101: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
+	77,  // 102: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
+	78,  // 103: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
+	79,  // 104: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
+	80,  // 105: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
+	81,  // 106: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
+	82,  // 107: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
+	83,  // 108: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
+	84,  // 109: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
+	85,  // 110: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
+	86,  // 111: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
+	87,  // 112: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
+	88,  // 113: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
+	89,  // 114: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
+	90,  // 115: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
+	91,  // 116: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
+	92,  // 117: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
+	93,  // 118: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
+	94,  // 119: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
+	95,  // 120: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
+	96,  // 121: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
+	106, // 122: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
+	95,  // 123: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
+	97,  // 124: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
+	98,  // 125: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
+	97,  // 126: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
+	99,  // 127: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
+	96,  // 128: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
+	101, // 129: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
+	102, // 130: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
+	106, // 131: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
+	103, // 132: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
+	104, // 133: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
+	134, // [134:134] is the sub-list for method output_type
+	134, // [134:134] is the sub-list for method input_type
+	134, // [134:134] is the sub-list for extension type_name
+	134, // [134:134] is the sub-list for extension extendee
+	0,   // [0:134] is the sub-list for field type_name
 }
 
 func init() { file_annal_client_v1_client_proto_init() }
