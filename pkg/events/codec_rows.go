@@ -45,6 +45,8 @@ func EncodeRow(r Row) ([]byte, error) {
 		w.uint(2, uint64(r.Uses))
 		w.uint(3, uint64(r.Used))
 	case Noted:
+	case EmojiRow:
+		w.uint(1, uint64(r.Count))
 	case SettingsRow:
 		w.settingsRow(&r.Settings)
 	case DeviceRow:
@@ -162,6 +164,14 @@ func DecodeRow(k Key, b []byte) (Row, error) {
 		row = r.inviteRow()
 	case 'e', 'r', 'x':
 		row = Noted{}
+	case 'n':
+		var e EmojiRow
+		for r.next() {
+			if r.field == 1 {
+				e.Count = uint32(r.number)
+			}
+		}
+		row = e
 	case 'o':
 		var s SettingsRow
 		for r.next() {

@@ -156,6 +156,7 @@ func TestCodecIsTheSchema(t *testing.T) {
 			events.AskKey("a"):                           {made[events.AskRow](t), &logv1.AskRow{}},
 			events.InviteKey(events.Hash{1}):             {made[events.InviteRow](t), &logv1.InviteRow{}},
 			events.ReactionKey(1, "a", "+1"):             {events.Noted{}, &logv1.NotedRow{}},
+			events.EmojiKey(1, "+1"):                     {made[events.EmojiRow](t), &logv1.EmojiRow{}},
 			events.ReportKey(1, "a"):                     {events.Noted{}, &logv1.NotedRow{}},
 			events.HiddenKey("s", 1):                     {events.Noted{}, &logv1.NotedRow{}},
 			events.SettingsKey("s"):                      {made[events.SettingsRow](t), &logv1.SettingsRow{}},

@@ -33,6 +33,8 @@ const (
 	MaxForwarded = 100
 	// MaxReactions is how many reactions a person puts on one message.
 	MaxReactions = 20
+	// MaxEmojis is how many emojis there are on one message, put there by however many people.
+	MaxEmojis = 50
 	// MaxPins is how many messages of a session are pinned.
 	MaxPins = 100
 	// MaxAsks is how many requests to be let in a session keeps.

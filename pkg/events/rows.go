@@ -41,6 +41,12 @@ func ReactionKey(s Seq, u UserID, emoji string) Key { return ReactionPrefix(s, u
 // ReactionPrefix begins the keys of all reactions of a person on a message.
 func ReactionPrefix(s Seq, u UserID) Key { return Key("e" + be(uint64(s)) + string(u) + "\x00") }
 
+// EmojiKey names what is known of an emoji on a message.
+func EmojiKey(s Seq, emoji string) Key { return EmojiPrefix(s) + Key(emoji) }
+
+// EmojiPrefix begins the keys of all emojis on a message.
+func EmojiPrefix(s Seq) Key { return Key("n" + be(uint64(s))) }
+
 // ReportKey names a person's report of a message.
 func ReportKey(s Seq, u UserID) Key { return Key("r" + be(uint64(s)) + string(u)) }
 
@@ -165,6 +171,8 @@ type (
 	}
 	// Noted says no more than that something is so; its key says what.
 	Noted struct{}
+	// EmojiRow is how many people have reacted with an emoji to a message, at least one.
+	EmojiRow struct{ Count uint32 }
 	// SettingsRow is how a session is shown to the user whose self session has the row.
 	SettingsRow struct{ Settings Settings }
 	// DeviceRow is a device of the user whose self session has the row.
@@ -191,6 +199,7 @@ func (Info) isRow()        {}
 func (AskRow) isRow()      {}
 func (InviteRow) isRow()   {}
 func (Noted) isRow()       {}
+func (EmojiRow) isRow()    {}
 func (SettingsRow) isRow() {}
 func (DeviceRow) isRow()   {}
 

@@ -149,6 +149,7 @@ func sampleRows() map[events.Key]events.Row {
 		events.AskKey("dan"):               events.AskRow{Seq: 12},
 		events.InviteKey(events.Hash{1}):   events.InviteRow{Expires: 1_764_000_000_000, Uses: 5, Used: 1},
 		events.ReactionKey(12, "bob", "👍"): events.Noted{},
+		events.EmojiKey(12, "👍"):           events.EmojiRow{Count: 300},
 		events.SettingsKey("g_session"):    events.SettingsRow{Settings: events.Settings{MuteUntil: 1, Pinned: true, Hidden: true, Draft: "dear", Unread: true}},
 		events.DeviceKey("phone"):          events.DeviceRow{Push: samplePush},
 		events.MemberKey("bob"): events.Member{

@@ -108,6 +108,7 @@ func compare(t *rapid.T, m *model, rows table) {
 			noted++
 		}
 	}
+	compareEmojis(t, m, rows)
 	if int(head.Seq) != len(m.happened) || int(head.Pins) != pins || int(head.Asks) != len(m.asks) || int(head.Invites) != len(m.invites) || noted != reactions {
 		t.Fatalf("head %+v and %d reactions; the model has %d things, %d pins, %d asks, %d invites, %d reactions",
 			head, noted, len(m.happened), pins, len(m.asks), len(m.invites), reactions)
@@ -205,7 +206,7 @@ func drawModelOp(t *rapid.T, kinds []int, now events.Millis, head events.Seq) ev
 	case 19:
 		return events.Uninvite{Code: code()}
 	case 20, 21:
-		return events.React{Seq: seq, Emoji: rapid.SampledFrom([]string{"+", "-"}).Draw(t, "emoji"), Off: off.Draw(t, "off")}
+		return events.React{Seq: seq, Emoji: rapid.SampledFrom(emojis).Draw(t, "emoji"), Off: off.Draw(t, "off")}
 	case 22:
 		if rapid.IntRange(0, 3).Draw(t, "instead") == 0 {
 			return events.Revoke{Seq: seq}

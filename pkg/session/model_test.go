@@ -41,7 +41,7 @@ type modelThing struct {
 	sent                     events.Millis
 	thread                   events.Seq
 	revoked, deleted, pinned bool
-	reactions                []string
+	reactions                []modelReaction
 	reported                 []events.UserID
 }
 
@@ -373,21 +373,7 @@ func (m *model) talk(now events.Millis, me *modelPerson, op events.Op) string {
 	case events.Send:
 		return m.send(now, me, op)
 	case events.React:
-		if silent != "" {
-			return silent
-		}
-		t, why := m.message(me.user, op.Seq)
-		if why != "" {
-			return why
-		}
-		mine := string(me.user) + op.Emoji
-		if slices.Contains(t.reactions, mine) != op.Off {
-			return "NO_CHANGE"
-		}
-		if t.reactions = append(t.reactions, mine); op.Off {
-			t.reactions = slices.DeleteFunc(t.reactions, func(r string) bool { return r == mine })
-		}
-		return m.happens("reacted", nil)
+		return m.react(me, silent, op)
 	case events.Pin:
 		t, why := m.message(me.user, op.Seq)
 		switch {

@@ -347,6 +347,8 @@ func printRows(t table) string {
 			fmt.Fprintf(&b, "invite %s, %d of %d used\n", strings.TrimRight(string(k[1:]), "\x00"), r.Used, r.Uses)
 		case events.Noted:
 			fmt.Fprintf(&b, "noted %q\n", string(k))
+		case events.EmojiRow:
+			fmt.Fprintf(&b, "%d with %s on %d\n", r.Count, k[9:], seqOf(k, 1))
 		case events.SettingsRow:
 			fmt.Fprintf(&b, "settings of %s %+v\n", k[1:], r.Settings)
 		case events.DeviceRow:

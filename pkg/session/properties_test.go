@@ -272,7 +272,7 @@ func counts(t table) error {
 			if r.Settings == (events.Settings{}) {
 				return fmt.Errorf("settings are kept that are as at the beginning: %q", k)
 			}
-		case events.Head, events.Place, events.ClientID, events.Standing, events.Info, events.Noted:
+		case events.Head, events.Place, events.ClientID, events.Standing, events.Info, events.Noted, events.EmojiRow:
 		}
 	}
 	if got.Pins != h.Pins || got.Asks != h.Asks || got.Invites != h.Invites || got.Devices != h.Devices || got.Blocks != h.Blocks {
@@ -308,7 +308,7 @@ func membership(t table) error {
 			if _, ok := t[standingOf(u, r)]; !ok {
 				return fmt.Errorf("%s is in without standing", u)
 			}
-		case events.Head, events.Message, events.Place, events.ClientID, events.Info, events.AskRow, events.InviteRow, events.Noted,
+		case events.Head, events.Message, events.Place, events.ClientID, events.Info, events.AskRow, events.InviteRow, events.Noted, events.EmojiRow,
 			events.SettingsRow, events.DeviceRow:
 		}
 	}

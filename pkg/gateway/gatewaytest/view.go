@@ -192,7 +192,7 @@ func (w *World) Facts(ctx context.Context, s events.SessionID) (hot.Facts, error
 			f.Invites[events.Hash([]byte(k[1:]))] = row
 		case events.SettingsRow:
 			f.Settings[events.SessionID(k[1:])] = row.Settings
-		case events.Head, events.Member, events.Standing, events.Place, events.ClientID, events.Noted, events.DeviceRow:
+		case events.Head, events.Member, events.Standing, events.Place, events.ClientID, events.Noted, events.EmojiRow, events.DeviceRow:
 		}
 	}
 	slices.Sort(f.Pins)

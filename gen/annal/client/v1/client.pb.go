@@ -6072,7 +6072,12 @@ type Sent struct {
 	Content *v1.Content `protobuf:"bytes,6,opt,name=content,proto3" json:"content,omitempty"`
 	Refs    *v1.Refs    `protobuf:"bytes,7,opt,name=refs,proto3" json:"refs,omitempty"`
 	// In a page: the user hid it from themselves, so that it says nothing.
-	Hidden        bool `protobuf:"varint,9,opt,name=hidden,proto3" json:"hidden,omitempty"`
+	Hidden bool `protobuf:"varint,9,opt,name=hidden,proto3" json:"hidden,omitempty"`
+	// In a page: what people have reacted with, by emoji, none if revoked, deleted or hidden.
+	Reactions []*ReactionCount `protobuf:"bytes,10,rep,name=reactions,proto3" json:"reactions,omitempty"`
+	// The last event that the reactions take in, 0 when there are none: what came after it changes
+	// them.
+	ReactionsTo   uint64 `protobuf:"varint,11,opt,name=reactions_to,json=reactionsTo,proto3" json:"reactions_to,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6163,6 +6168,82 @@ func (x *Sent) GetHidden() bool {
 	return false
 }
 
+func (x *Sent) GetReactions() []*ReactionCount {
+	if x != nil {
+		return x.Reactions
+	}
+	return nil
+}
+
+func (x *Sent) GetReactionsTo() uint64 {
+	if x != nil {
+		return x.ReactionsTo
+	}
+	return 0
+}
+
+// ReactionCount is how many people have reacted with an emoji.
+type ReactionCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Emoji string                 `protobuf:"bytes,1,opt,name=emoji,proto3" json:"emoji,omitempty"`
+	Count uint32                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// The reader is one of them.
+	Mine          bool `protobuf:"varint,3,opt,name=mine,proto3" json:"mine,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReactionCount) Reset() {
+	*x = ReactionCount{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReactionCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReactionCount) ProtoMessage() {}
+
+func (x *ReactionCount) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReactionCount.ProtoReflect.Descriptor instead.
+func (*ReactionCount) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{72}
+}
+
+func (x *ReactionCount) GetEmoji() string {
+	if x != nil {
+		return x.Emoji
+	}
+	return ""
+}
+
+func (x *ReactionCount) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *ReactionCount) GetMine() bool {
+	if x != nil {
+		return x.Mine
+	}
+	return false
+}
+
 type Revoked struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Target        uint64                 `protobuf:"varint,1,opt,name=target,proto3" json:"target,omitempty"`
@@ -6173,7 +6254,7 @@ type Revoked struct {
 
 func (x *Revoked) Reset() {
 	*x = Revoked{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6185,7 +6266,7 @@ func (x *Revoked) String() string {
 func (*Revoked) ProtoMessage() {}
 
 func (x *Revoked) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6198,7 +6279,7 @@ func (x *Revoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoked.ProtoReflect.Descriptor instead.
 func (*Revoked) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{72}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Revoked) GetTarget() uint64 {
@@ -6229,7 +6310,7 @@ type Overridden struct {
 
 func (x *Overridden) Reset() {
 	*x = Overridden{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6241,7 +6322,7 @@ func (x *Overridden) String() string {
 func (*Overridden) ProtoMessage() {}
 
 func (x *Overridden) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6254,7 +6335,7 @@ func (x *Overridden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Overridden.ProtoReflect.Descriptor instead.
 func (*Overridden) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{73}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *Overridden) GetTarget() uint64 {
@@ -6296,7 +6377,7 @@ type Deleted struct {
 
 func (x *Deleted) Reset() {
 	*x = Deleted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6308,7 +6389,7 @@ func (x *Deleted) String() string {
 func (*Deleted) ProtoMessage() {}
 
 func (x *Deleted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6321,7 +6402,7 @@ func (x *Deleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deleted.ProtoReflect.Descriptor instead.
 func (*Deleted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{74}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *Deleted) GetTarget() uint64 {
@@ -6355,7 +6436,7 @@ type Read struct {
 
 func (x *Read) Reset() {
 	*x = Read{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6367,7 +6448,7 @@ func (x *Read) String() string {
 func (*Read) ProtoMessage() {}
 
 func (x *Read) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6380,7 +6461,7 @@ func (x *Read) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Read.ProtoReflect.Descriptor instead.
 func (*Read) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{75}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Read) GetMarker() uint64 {
@@ -6406,7 +6487,7 @@ type InfoSet struct {
 
 func (x *InfoSet) Reset() {
 	*x = InfoSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6418,7 +6499,7 @@ func (x *InfoSet) String() string {
 func (*InfoSet) ProtoMessage() {}
 
 func (x *InfoSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6431,7 +6512,7 @@ func (x *InfoSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InfoSet.ProtoReflect.Descriptor instead.
 func (*InfoSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{76}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *InfoSet) GetInfo() *v1.InfoChange {
@@ -6451,7 +6532,7 @@ type PolicySet struct {
 
 func (x *PolicySet) Reset() {
 	*x = PolicySet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6463,7 +6544,7 @@ func (x *PolicySet) String() string {
 func (*PolicySet) ProtoMessage() {}
 
 func (x *PolicySet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6476,7 +6557,7 @@ func (x *PolicySet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicySet.ProtoReflect.Descriptor instead.
 func (*PolicySet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{77}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *PolicySet) GetPolicy() *v1.Policy {
@@ -6498,7 +6579,7 @@ type RoleSet struct {
 
 func (x *RoleSet) Reset() {
 	*x = RoleSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6510,7 +6591,7 @@ func (x *RoleSet) String() string {
 func (*RoleSet) ProtoMessage() {}
 
 func (x *RoleSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6523,7 +6604,7 @@ func (x *RoleSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleSet.ProtoReflect.Descriptor instead.
 func (*RoleSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{78}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *RoleSet) GetUser() string {
@@ -6559,7 +6640,7 @@ type Muted struct {
 
 func (x *Muted) Reset() {
 	*x = Muted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6571,7 +6652,7 @@ func (x *Muted) String() string {
 func (*Muted) ProtoMessage() {}
 
 func (x *Muted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6584,7 +6665,7 @@ func (x *Muted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Muted.ProtoReflect.Descriptor instead.
 func (*Muted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{79}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *Muted) GetUsers() []string {
@@ -6609,7 +6690,7 @@ type Dismissed struct {
 
 func (x *Dismissed) Reset() {
 	*x = Dismissed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6621,7 +6702,7 @@ func (x *Dismissed) String() string {
 func (*Dismissed) ProtoMessage() {}
 
 func (x *Dismissed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6634,7 +6715,7 @@ func (x *Dismissed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dismissed.ProtoReflect.Descriptor instead.
 func (*Dismissed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{80}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{81}
 }
 
 type Asked struct {
@@ -6647,7 +6728,7 @@ type Asked struct {
 
 func (x *Asked) Reset() {
 	*x = Asked{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6659,7 +6740,7 @@ func (x *Asked) String() string {
 func (*Asked) ProtoMessage() {}
 
 func (x *Asked) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6672,7 +6753,7 @@ func (x *Asked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Asked.ProtoReflect.Descriptor instead.
 func (*Asked) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{81}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *Asked) GetText() string {
@@ -6691,7 +6772,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	mi := &file_annal_client_v1_client_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6703,7 +6784,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	mi := &file_annal_client_v1_client_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6716,7 +6797,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{82}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Refused) GetUsers() []string {
@@ -6738,7 +6819,7 @@ type Invited struct {
 
 func (x *Invited) Reset() {
 	*x = Invited{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[83]
+	mi := &file_annal_client_v1_client_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6750,7 +6831,7 @@ func (x *Invited) String() string {
 func (*Invited) ProtoMessage() {}
 
 func (x *Invited) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[83]
+	mi := &file_annal_client_v1_client_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6763,7 +6844,7 @@ func (x *Invited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invited.ProtoReflect.Descriptor instead.
 func (*Invited) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{83}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *Invited) GetCodeSha256() []byte {
@@ -6796,7 +6877,7 @@ type Uninvited struct {
 
 func (x *Uninvited) Reset() {
 	*x = Uninvited{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[84]
+	mi := &file_annal_client_v1_client_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6808,7 +6889,7 @@ func (x *Uninvited) String() string {
 func (*Uninvited) ProtoMessage() {}
 
 func (x *Uninvited) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[84]
+	mi := &file_annal_client_v1_client_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6821,7 +6902,7 @@ func (x *Uninvited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Uninvited.ProtoReflect.Descriptor instead.
 func (*Uninvited) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{84}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *Uninvited) GetCodeSha256() []byte {
@@ -6843,7 +6924,7 @@ type Reacted struct {
 
 func (x *Reacted) Reset() {
 	*x = Reacted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[85]
+	mi := &file_annal_client_v1_client_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6855,7 +6936,7 @@ func (x *Reacted) String() string {
 func (*Reacted) ProtoMessage() {}
 
 func (x *Reacted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[85]
+	mi := &file_annal_client_v1_client_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6868,7 +6949,7 @@ func (x *Reacted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reacted.ProtoReflect.Descriptor instead.
 func (*Reacted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{85}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *Reacted) GetTarget() uint64 {
@@ -6910,7 +6991,7 @@ type Pinned struct {
 
 func (x *Pinned) Reset() {
 	*x = Pinned{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[86]
+	mi := &file_annal_client_v1_client_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6922,7 +7003,7 @@ func (x *Pinned) String() string {
 func (*Pinned) ProtoMessage() {}
 
 func (x *Pinned) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[86]
+	mi := &file_annal_client_v1_client_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6935,7 +7016,7 @@ func (x *Pinned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pinned.ProtoReflect.Descriptor instead.
 func (*Pinned) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{86}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *Pinned) GetTarget() uint64 {
@@ -6969,7 +7050,7 @@ type Delivered struct {
 
 func (x *Delivered) Reset() {
 	*x = Delivered{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[87]
+	mi := &file_annal_client_v1_client_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6981,7 +7062,7 @@ func (x *Delivered) String() string {
 func (*Delivered) ProtoMessage() {}
 
 func (x *Delivered) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[87]
+	mi := &file_annal_client_v1_client_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6994,7 +7075,7 @@ func (x *Delivered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivered.ProtoReflect.Descriptor instead.
 func (*Delivered) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{87}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *Delivered) GetMarker() uint64 {
@@ -7023,7 +7104,7 @@ type ContactChanged struct {
 
 func (x *ContactChanged) Reset() {
 	*x = ContactChanged{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[88]
+	mi := &file_annal_client_v1_client_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7035,7 +7116,7 @@ func (x *ContactChanged) String() string {
 func (*ContactChanged) ProtoMessage() {}
 
 func (x *ContactChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[88]
+	mi := &file_annal_client_v1_client_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7048,7 +7129,7 @@ func (x *ContactChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactChanged.ProtoReflect.Descriptor instead.
 func (*ContactChanged) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{88}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *ContactChanged) GetStep() v1.ContactStep {
@@ -7084,7 +7165,7 @@ type Reported struct {
 
 func (x *Reported) Reset() {
 	*x = Reported{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[89]
+	mi := &file_annal_client_v1_client_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7096,7 +7177,7 @@ func (x *Reported) String() string {
 func (*Reported) ProtoMessage() {}
 
 func (x *Reported) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[89]
+	mi := &file_annal_client_v1_client_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7109,7 +7190,7 @@ func (x *Reported) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reported.ProtoReflect.Descriptor instead.
 func (*Reported) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{89}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *Reported) GetTarget() uint64 {
@@ -7144,7 +7225,7 @@ type Hidden struct {
 
 func (x *Hidden) Reset() {
 	*x = Hidden{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[90]
+	mi := &file_annal_client_v1_client_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7156,7 +7237,7 @@ func (x *Hidden) String() string {
 func (*Hidden) ProtoMessage() {}
 
 func (x *Hidden) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[90]
+	mi := &file_annal_client_v1_client_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7169,7 +7250,7 @@ func (x *Hidden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hidden.ProtoReflect.Descriptor instead.
 func (*Hidden) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{90}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *Hidden) GetSession() string {
@@ -7203,7 +7284,7 @@ type SessionSet struct {
 
 func (x *SessionSet) Reset() {
 	*x = SessionSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[91]
+	mi := &file_annal_client_v1_client_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7215,7 +7296,7 @@ func (x *SessionSet) String() string {
 func (*SessionSet) ProtoMessage() {}
 
 func (x *SessionSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[91]
+	mi := &file_annal_client_v1_client_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7228,7 +7309,7 @@ func (x *SessionSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionSet.ProtoReflect.Descriptor instead.
 func (*SessionSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{91}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *SessionSet) GetSession() string {
@@ -7256,7 +7337,7 @@ type DeviceSet struct {
 
 func (x *DeviceSet) Reset() {
 	*x = DeviceSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[92]
+	mi := &file_annal_client_v1_client_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7268,7 +7349,7 @@ func (x *DeviceSet) String() string {
 func (*DeviceSet) ProtoMessage() {}
 
 func (x *DeviceSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[92]
+	mi := &file_annal_client_v1_client_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7281,7 +7362,7 @@ func (x *DeviceSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceSet.ProtoReflect.Descriptor instead.
 func (*DeviceSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{92}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *DeviceSet) GetDevice() string {
@@ -7313,7 +7394,7 @@ type AccountClosed struct {
 
 func (x *AccountClosed) Reset() {
 	*x = AccountClosed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[93]
+	mi := &file_annal_client_v1_client_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7325,7 +7406,7 @@ func (x *AccountClosed) String() string {
 func (*AccountClosed) ProtoMessage() {}
 
 func (x *AccountClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[93]
+	mi := &file_annal_client_v1_client_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7338,7 +7419,7 @@ func (x *AccountClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountClosed.ProtoReflect.Descriptor instead.
 func (*AccountClosed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{93}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{94}
 }
 
 var File_annal_client_v1_client_proto protoreflect.FileDescriptor
@@ -7774,7 +7855,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06Joined\":\n" +
 	"\x04Left\x12\x1a\n" +
 	"\bpromoted\x18\x01 \x01(\tR\bpromoted\x12\x16\n" +
-	"\x06closed\x18\x02 \x01(\bR\x06closed\"\xf5\x01\n" +
+	"\x06closed\x18\x02 \x01(\bR\x06closed\"\xd6\x02\n" +
 	"\x04Sent\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x18\n" +
@@ -7785,7 +7866,14 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"overridden\x12/\n" +
 	"\acontent\x18\x06 \x01(\v2\x15.annal.log.v1.ContentR\acontent\x12&\n" +
 	"\x04refs\x18\a \x01(\v2\x12.annal.log.v1.RefsR\x04refs\x12\x16\n" +
-	"\x06hidden\x18\t \x01(\bR\x06hidden\"D\n" +
+	"\x06hidden\x18\t \x01(\bR\x06hidden\x12<\n" +
+	"\treactions\x18\n" +
+	" \x03(\v2\x1e.annal.client.v1.ReactionCountR\treactions\x12!\n" +
+	"\freactions_to\x18\v \x01(\x04R\vreactionsTo\"O\n" +
+	"\rReactionCount\x12\x14\n" +
+	"\x05emoji\x18\x01 \x01(\tR\x05emoji\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\x12\x12\n" +
+	"\x04mine\x18\x03 \x01(\bR\x04mine\"D\n" +
 	"\aRevoked\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\x04R\x06target\x12!\n" +
 	"\ftarget_index\x18\x02 \x01(\x04R\vtargetIndex\"\x8c\x01\n" +
@@ -7874,7 +7962,7 @@ func file_annal_client_v1_client_proto_rawDescGZIP() []byte {
 	return file_annal_client_v1_client_proto_rawDescData
 }
 
-var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 94)
+var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 95)
 var file_annal_client_v1_client_proto_goTypes = []any{
 	(*ClientFrame)(nil),        // 0: annal.client.v1.ClientFrame
 	(*Hello)(nil),              // 1: annal.client.v1.Hello
@@ -7948,42 +8036,43 @@ var file_annal_client_v1_client_proto_goTypes = []any{
 	(*Joined)(nil),             // 69: annal.client.v1.Joined
 	(*Left)(nil),               // 70: annal.client.v1.Left
 	(*Sent)(nil),               // 71: annal.client.v1.Sent
-	(*Revoked)(nil),            // 72: annal.client.v1.Revoked
-	(*Overridden)(nil),         // 73: annal.client.v1.Overridden
-	(*Deleted)(nil),            // 74: annal.client.v1.Deleted
-	(*Read)(nil),               // 75: annal.client.v1.Read
-	(*InfoSet)(nil),            // 76: annal.client.v1.InfoSet
-	(*PolicySet)(nil),          // 77: annal.client.v1.PolicySet
-	(*RoleSet)(nil),            // 78: annal.client.v1.RoleSet
-	(*Muted)(nil),              // 79: annal.client.v1.Muted
-	(*Dismissed)(nil),          // 80: annal.client.v1.Dismissed
-	(*Asked)(nil),              // 81: annal.client.v1.Asked
-	(*Refused)(nil),            // 82: annal.client.v1.Refused
-	(*Invited)(nil),            // 83: annal.client.v1.Invited
-	(*Uninvited)(nil),          // 84: annal.client.v1.Uninvited
-	(*Reacted)(nil),            // 85: annal.client.v1.Reacted
-	(*Pinned)(nil),             // 86: annal.client.v1.Pinned
-	(*Delivered)(nil),          // 87: annal.client.v1.Delivered
-	(*ContactChanged)(nil),     // 88: annal.client.v1.ContactChanged
-	(*Reported)(nil),           // 89: annal.client.v1.Reported
-	(*Hidden)(nil),             // 90: annal.client.v1.Hidden
-	(*SessionSet)(nil),         // 91: annal.client.v1.SessionSet
-	(*DeviceSet)(nil),          // 92: annal.client.v1.DeviceSet
-	(*AccountClosed)(nil),      // 93: annal.client.v1.AccountClosed
-	(v1.Kind)(0),               // 94: annal.log.v1.Kind
-	(*v1.NewMember)(nil),       // 95: annal.log.v1.NewMember
-	(*v1.Policy)(nil),          // 96: annal.log.v1.Policy
-	(*v1.Content)(nil),         // 97: annal.log.v1.Content
-	(*v1.Refs)(nil),            // 98: annal.log.v1.Refs
-	(*v1.InfoChange)(nil),      // 99: annal.log.v1.InfoChange
-	(*v1.PolicyChange)(nil),    // 100: annal.log.v1.PolicyChange
-	(v1.Role)(0),               // 101: annal.log.v1.Role
-	(v1.ContactStep)(0),        // 102: annal.log.v1.ContactStep
-	(*v1.SessionSettings)(nil), // 103: annal.log.v1.SessionSettings
-	(*v1.PushToken)(nil),       // 104: annal.log.v1.PushToken
-	(*v1.Skipped)(nil),         // 105: annal.log.v1.Skipped
-	(v1.ContactState)(0),       // 106: annal.log.v1.ContactState
-	(*v1.CustomField)(nil),     // 107: annal.log.v1.CustomField
+	(*ReactionCount)(nil),      // 72: annal.client.v1.ReactionCount
+	(*Revoked)(nil),            // 73: annal.client.v1.Revoked
+	(*Overridden)(nil),         // 74: annal.client.v1.Overridden
+	(*Deleted)(nil),            // 75: annal.client.v1.Deleted
+	(*Read)(nil),               // 76: annal.client.v1.Read
+	(*InfoSet)(nil),            // 77: annal.client.v1.InfoSet
+	(*PolicySet)(nil),          // 78: annal.client.v1.PolicySet
+	(*RoleSet)(nil),            // 79: annal.client.v1.RoleSet
+	(*Muted)(nil),              // 80: annal.client.v1.Muted
+	(*Dismissed)(nil),          // 81: annal.client.v1.Dismissed
+	(*Asked)(nil),              // 82: annal.client.v1.Asked
+	(*Refused)(nil),            // 83: annal.client.v1.Refused
+	(*Invited)(nil),            // 84: annal.client.v1.Invited
+	(*Uninvited)(nil),          // 85: annal.client.v1.Uninvited
+	(*Reacted)(nil),            // 86: annal.client.v1.Reacted
+	(*Pinned)(nil),             // 87: annal.client.v1.Pinned
+	(*Delivered)(nil),          // 88: annal.client.v1.Delivered
+	(*ContactChanged)(nil),     // 89: annal.client.v1.ContactChanged
+	(*Reported)(nil),           // 90: annal.client.v1.Reported
+	(*Hidden)(nil),             // 91: annal.client.v1.Hidden
+	(*SessionSet)(nil),         // 92: annal.client.v1.SessionSet
+	(*DeviceSet)(nil),          // 93: annal.client.v1.DeviceSet
+	(*AccountClosed)(nil),      // 94: annal.client.v1.AccountClosed
+	(v1.Kind)(0),               // 95: annal.log.v1.Kind
+	(*v1.NewMember)(nil),       // 96: annal.log.v1.NewMember
+	(*v1.Policy)(nil),          // 97: annal.log.v1.Policy
+	(*v1.Content)(nil),         // 98: annal.log.v1.Content
+	(*v1.Refs)(nil),            // 99: annal.log.v1.Refs
+	(*v1.InfoChange)(nil),      // 100: annal.log.v1.InfoChange
+	(*v1.PolicyChange)(nil),    // 101: annal.log.v1.PolicyChange
+	(v1.Role)(0),               // 102: annal.log.v1.Role
+	(v1.ContactStep)(0),        // 103: annal.log.v1.ContactStep
+	(*v1.SessionSettings)(nil), // 104: annal.log.v1.SessionSettings
+	(*v1.PushToken)(nil),       // 105: annal.log.v1.PushToken
+	(*v1.Skipped)(nil),         // 106: annal.log.v1.Skipped
+	(v1.ContactState)(0),       // 107: annal.log.v1.ContactState
+	(*v1.CustomField)(nil),     // 108: annal.log.v1.CustomField
 }
 var file_annal_client_v1_client_proto_depIdxs = []int32{
 	1,   // 0: annal.client.v1.ClientFrame.hello:type_name -> annal.client.v1.Hello
@@ -8027,19 +8116,19 @@ var file_annal_client_v1_client_proto_depIdxs = []int32{
 	39,  // 38: annal.client.v1.ClientFrame.set_session:type_name -> annal.client.v1.SetSession
 	40,  // 39: annal.client.v1.ClientFrame.set_device:type_name -> annal.client.v1.SetDevice
 	41,  // 40: annal.client.v1.ClientFrame.close_account:type_name -> annal.client.v1.CloseAccount
-	94,  // 41: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
-	95,  // 42: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
-	96,  // 43: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
-	95,  // 44: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
-	97,  // 45: annal.client.v1.Send.content:type_name -> annal.log.v1.Content
-	98,  // 46: annal.client.v1.Send.refs:type_name -> annal.log.v1.Refs
-	97,  // 47: annal.client.v1.Override.content:type_name -> annal.log.v1.Content
-	99,  // 48: annal.client.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
-	100, // 49: annal.client.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
-	101, // 50: annal.client.v1.SetRole.role:type_name -> annal.log.v1.Role
-	102, // 51: annal.client.v1.Contact.step:type_name -> annal.log.v1.ContactStep
-	103, // 52: annal.client.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
-	104, // 53: annal.client.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
+	95,  // 41: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
+	96,  // 42: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
+	97,  // 43: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
+	96,  // 44: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
+	98,  // 45: annal.client.v1.Send.content:type_name -> annal.log.v1.Content
+	99,  // 46: annal.client.v1.Send.refs:type_name -> annal.log.v1.Refs
+	98,  // 47: annal.client.v1.Override.content:type_name -> annal.log.v1.Content
+	100, // 48: annal.client.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
+	101, // 49: annal.client.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
+	102, // 50: annal.client.v1.SetRole.role:type_name -> annal.log.v1.Role
+	103, // 51: annal.client.v1.Contact.step:type_name -> annal.log.v1.ContactStep
+	104, // 52: annal.client.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
+	105, // 53: annal.client.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
 	43,  // 54: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
 	44,  // 55: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
 	45,  // 56: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
@@ -8057,17 +8146,17 @@ var file_annal_client_v1_client_proto_depIdxs = []int32{
 	65,  // 68: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
 	63,  // 69: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
 	64,  // 70: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
-	105, // 71: annal.client.v1.Error.skipped:type_name -> annal.log.v1.Skipped
-	105, // 72: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
-	94,  // 73: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
-	101, // 74: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
+	106, // 71: annal.client.v1.Error.skipped:type_name -> annal.log.v1.Skipped
+	106, // 72: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
+	95,  // 73: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
+	102, // 74: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
 	65,  // 75: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
-	103, // 76: annal.client.v1.SessionState.settings:type_name -> annal.log.v1.SessionSettings
-	106, // 77: annal.client.v1.SessionState.contact:type_name -> annal.log.v1.ContactState
-	94,  // 78: annal.client.v1.SessionInfo.kind:type_name -> annal.log.v1.Kind
-	107, // 79: annal.client.v1.SessionInfo.custom:type_name -> annal.log.v1.CustomField
-	96,  // 80: annal.client.v1.SessionInfo.policy:type_name -> annal.log.v1.Policy
-	106, // 81: annal.client.v1.SessionInfo.contact:type_name -> annal.log.v1.ContactState
+	104, // 76: annal.client.v1.SessionState.settings:type_name -> annal.log.v1.SessionSettings
+	107, // 77: annal.client.v1.SessionState.contact:type_name -> annal.log.v1.ContactState
+	95,  // 78: annal.client.v1.SessionInfo.kind:type_name -> annal.log.v1.Kind
+	108, // 79: annal.client.v1.SessionInfo.custom:type_name -> annal.log.v1.CustomField
+	97,  // 80: annal.client.v1.SessionInfo.policy:type_name -> annal.log.v1.Policy
+	107, // 81: annal.client.v1.SessionInfo.contact:type_name -> annal.log.v1.ContactState
 	54,  // 82: annal.client.v1.SessionInfo.requests:type_name -> annal.client.v1.Request
 	55,  // 83: annal.client.v1.SessionInfo.invites:type_name -> annal.client.v1.InviteState
 	53,  // 84: annal.client.v1.ReceiptsPage.receipts:type_name -> annal.client.v1.Receipt
@@ -8075,7 +8164,7 @@ var file_annal_client_v1_client_proto_depIdxs = []int32{
 	65,  // 86: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
 	59,  // 87: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
 	65,  // 88: annal.client.v1.ChangesPage.events:type_name -> annal.client.v1.Event
-	101, // 89: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
+	102, // 89: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
 	60,  // 90: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
 	66,  // 91: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
 	67,  // 92: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
@@ -8083,48 +8172,49 @@ var file_annal_client_v1_client_proto_depIdxs = []int32{
 	69,  // 94: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
 	70,  // 95: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
 	71,  // 96: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
-	72,  // 97: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
-	73,  // 98: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
-	74,  // 99: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
-	75,  // 100: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
-	76,  // 101: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
-	77,  // 102: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
-	78,  // 103: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
-	79,  // 104: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
-	80,  // 105: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
-	81,  // 106: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
-	82,  // 107: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
-	83,  // 108: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
-	84,  // 109: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
-	85,  // 110: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
-	86,  // 111: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
-	87,  // 112: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
-	88,  // 113: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
-	89,  // 114: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
-	90,  // 115: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
-	91,  // 116: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
-	92,  // 117: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
-	93,  // 118: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
-	94,  // 119: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
-	95,  // 120: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
-	96,  // 121: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
-	106, // 122: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
-	95,  // 123: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
-	97,  // 124: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
-	98,  // 125: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
-	97,  // 126: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
-	99,  // 127: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
-	96,  // 128: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
-	101, // 129: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
-	102, // 130: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
-	106, // 131: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
-	103, // 132: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
-	104, // 133: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
-	134, // [134:134] is the sub-list for method output_type
-	134, // [134:134] is the sub-list for method input_type
-	134, // [134:134] is the sub-list for extension type_name
-	134, // [134:134] is the sub-list for extension extendee
-	0,   // [0:134] is the sub-list for field type_name
+	73,  // 97: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
+	74,  // 98: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
+	75,  // 99: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
+	76,  // 100: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
+	77,  // 101: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
+	78,  // 102: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
+	79,  // 103: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
+	80,  // 104: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
+	81,  // 105: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
+	82,  // 106: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
+	83,  // 107: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
+	84,  // 108: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
+	85,  // 109: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
+	86,  // 110: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
+	87,  // 111: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
+	88,  // 112: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
+	89,  // 113: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
+	90,  // 114: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
+	91,  // 115: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
+	92,  // 116: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
+	93,  // 117: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
+	94,  // 118: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
+	95,  // 119: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
+	96,  // 120: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
+	97,  // 121: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
+	107, // 122: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
+	96,  // 123: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
+	98,  // 124: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
+	99,  // 125: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
+	72,  // 126: annal.client.v1.Sent.reactions:type_name -> annal.client.v1.ReactionCount
+	98,  // 127: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
+	100, // 128: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
+	97,  // 129: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
+	102, // 130: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
+	103, // 131: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
+	107, // 132: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
+	104, // 133: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
+	105, // 134: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
+	135, // [135:135] is the sub-list for method output_type
+	135, // [135:135] is the sub-list for method input_type
+	135, // [135:135] is the sub-list for extension type_name
+	135, // [135:135] is the sub-list for extension extendee
+	0,   // [0:135] is the sub-list for field type_name
 }
 
 func init() { file_annal_client_v1_client_proto_init() }
@@ -8232,7 +8322,7 @@ func file_annal_client_v1_client_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_client_v1_client_proto_rawDesc), len(file_annal_client_v1_client_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   94,
+			NumMessages:   95,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -787,6 +787,51 @@ func (*NotedRow) Descriptor() ([]byte, []int) {
 	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{9}
 }
 
+// EmojiRow counts who has reacted with an emoji to a message.
+type EmojiRow struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Count         uint32                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EmojiRow) Reset() {
+	*x = EmojiRow{}
+	mi := &file_annal_log_v1_rows_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EmojiRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EmojiRow) ProtoMessage() {}
+
+func (x *EmojiRow) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_rows_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EmojiRow.ProtoReflect.Descriptor instead.
+func (*EmojiRow) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *EmojiRow) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 type SettingsRow struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Settings      *SessionSettings       `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
@@ -796,7 +841,7 @@ type SettingsRow struct {
 
 func (x *SettingsRow) Reset() {
 	*x = SettingsRow{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[10]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -808,7 +853,7 @@ func (x *SettingsRow) String() string {
 func (*SettingsRow) ProtoMessage() {}
 
 func (x *SettingsRow) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[10]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -821,7 +866,7 @@ func (x *SettingsRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettingsRow.ProtoReflect.Descriptor instead.
 func (*SettingsRow) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{10}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SettingsRow) GetSettings() *SessionSettings {
@@ -840,7 +885,7 @@ type DeviceRow struct {
 
 func (x *DeviceRow) Reset() {
 	*x = DeviceRow{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[11]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -852,7 +897,7 @@ func (x *DeviceRow) String() string {
 func (*DeviceRow) ProtoMessage() {}
 
 func (x *DeviceRow) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[11]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -865,7 +910,7 @@ func (x *DeviceRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceRow.ProtoReflect.Descriptor instead.
 func (*DeviceRow) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{11}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DeviceRow) GetPush() *PushToken {
@@ -890,7 +935,7 @@ type ClientIdRow struct {
 
 func (x *ClientIdRow) Reset() {
 	*x = ClientIdRow{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[12]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -902,7 +947,7 @@ func (x *ClientIdRow) String() string {
 func (*ClientIdRow) ProtoMessage() {}
 
 func (x *ClientIdRow) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[12]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -915,7 +960,7 @@ func (x *ClientIdRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientIdRow.ProtoReflect.Descriptor instead.
 func (*ClientIdRow) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{12}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ClientIdRow) GetDigest() []byte {
@@ -970,7 +1015,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[13]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -982,7 +1027,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[13]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -995,7 +1040,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{13}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Batch) GetOutcomes() [][]byte {
@@ -1022,7 +1067,7 @@ type Quarantined struct {
 
 func (x *Quarantined) Reset() {
 	*x = Quarantined{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[14]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1034,7 +1079,7 @@ func (x *Quarantined) String() string {
 func (*Quarantined) ProtoMessage() {}
 
 func (x *Quarantined) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[14]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1047,7 +1092,7 @@ func (x *Quarantined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantined.ProtoReflect.Descriptor instead.
 func (*Quarantined) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{14}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Quarantined) GetTopic() string {
@@ -1177,7 +1222,9 @@ const file_annal_log_v1_rows_proto_rawDesc = "" +
 	"\x04uses\x18\x02 \x01(\rR\x04uses\x12\x12\n" +
 	"\x04used\x18\x03 \x01(\rR\x04used\"\n" +
 	"\n" +
-	"\bNotedRow\"H\n" +
+	"\bNotedRow\" \n" +
+	"\bEmojiRow\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\rR\x05count\"H\n" +
 	"\vSettingsRow\x129\n" +
 	"\bsettings\x18\x01 \x01(\v2\x1d.annal.log.v1.SessionSettingsR\bsettings\"8\n" +
 	"\tDeviceRow\x12+\n" +
@@ -1217,7 +1264,7 @@ func file_annal_log_v1_rows_proto_rawDescGZIP() []byte {
 	return file_annal_log_v1_rows_proto_rawDescData
 }
 
-var file_annal_log_v1_rows_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_annal_log_v1_rows_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_annal_log_v1_rows_proto_goTypes = []any{
 	(*HeadRow)(nil),         // 0: annal.log.v1.HeadRow
 	(*InfoRow)(nil),         // 1: annal.log.v1.InfoRow
@@ -1229,30 +1276,31 @@ var file_annal_log_v1_rows_proto_goTypes = []any{
 	(*AskRow)(nil),          // 7: annal.log.v1.AskRow
 	(*InviteRow)(nil),       // 8: annal.log.v1.InviteRow
 	(*NotedRow)(nil),        // 9: annal.log.v1.NotedRow
-	(*SettingsRow)(nil),     // 10: annal.log.v1.SettingsRow
-	(*DeviceRow)(nil),       // 11: annal.log.v1.DeviceRow
-	(*ClientIdRow)(nil),     // 12: annal.log.v1.ClientIdRow
-	(*Batch)(nil),           // 13: annal.log.v1.Batch
-	(*Quarantined)(nil),     // 14: annal.log.v1.Quarantined
-	nil,                     // 15: annal.log.v1.Quarantined.HeadersEntry
-	(Kind)(0),               // 16: annal.log.v1.Kind
-	(*Policy)(nil),          // 17: annal.log.v1.Policy
-	(ContactState)(0),       // 18: annal.log.v1.ContactState
-	(*CustomField)(nil),     // 19: annal.log.v1.CustomField
-	(Role)(0),               // 20: annal.log.v1.Role
-	(*SessionSettings)(nil), // 21: annal.log.v1.SessionSettings
-	(*PushToken)(nil),       // 22: annal.log.v1.PushToken
+	(*EmojiRow)(nil),        // 10: annal.log.v1.EmojiRow
+	(*SettingsRow)(nil),     // 11: annal.log.v1.SettingsRow
+	(*DeviceRow)(nil),       // 12: annal.log.v1.DeviceRow
+	(*ClientIdRow)(nil),     // 13: annal.log.v1.ClientIdRow
+	(*Batch)(nil),           // 14: annal.log.v1.Batch
+	(*Quarantined)(nil),     // 15: annal.log.v1.Quarantined
+	nil,                     // 16: annal.log.v1.Quarantined.HeadersEntry
+	(Kind)(0),               // 17: annal.log.v1.Kind
+	(*Policy)(nil),          // 18: annal.log.v1.Policy
+	(ContactState)(0),       // 19: annal.log.v1.ContactState
+	(*CustomField)(nil),     // 20: annal.log.v1.CustomField
+	(Role)(0),               // 21: annal.log.v1.Role
+	(*SessionSettings)(nil), // 22: annal.log.v1.SessionSettings
+	(*PushToken)(nil),       // 23: annal.log.v1.PushToken
 }
 var file_annal_log_v1_rows_proto_depIdxs = []int32{
-	16, // 0: annal.log.v1.HeadRow.kind:type_name -> annal.log.v1.Kind
-	17, // 1: annal.log.v1.HeadRow.policy:type_name -> annal.log.v1.Policy
-	18, // 2: annal.log.v1.HeadRow.contact:type_name -> annal.log.v1.ContactState
-	19, // 3: annal.log.v1.InfoRow.custom:type_name -> annal.log.v1.CustomField
-	20, // 4: annal.log.v1.MemberRow.role:type_name -> annal.log.v1.Role
+	17, // 0: annal.log.v1.HeadRow.kind:type_name -> annal.log.v1.Kind
+	18, // 1: annal.log.v1.HeadRow.policy:type_name -> annal.log.v1.Policy
+	19, // 2: annal.log.v1.HeadRow.contact:type_name -> annal.log.v1.ContactState
+	20, // 3: annal.log.v1.InfoRow.custom:type_name -> annal.log.v1.CustomField
+	21, // 4: annal.log.v1.MemberRow.role:type_name -> annal.log.v1.Role
 	2,  // 5: annal.log.v1.MemberRow.stays:type_name -> annal.log.v1.Stay
-	21, // 6: annal.log.v1.SettingsRow.settings:type_name -> annal.log.v1.SessionSettings
-	22, // 7: annal.log.v1.DeviceRow.push:type_name -> annal.log.v1.PushToken
-	15, // 8: annal.log.v1.Quarantined.headers:type_name -> annal.log.v1.Quarantined.HeadersEntry
+	22, // 6: annal.log.v1.SettingsRow.settings:type_name -> annal.log.v1.SessionSettings
+	23, // 7: annal.log.v1.DeviceRow.push:type_name -> annal.log.v1.PushToken
+	16, // 8: annal.log.v1.Quarantined.headers:type_name -> annal.log.v1.Quarantined.HeadersEntry
 	9,  // [9:9] is the sub-list for method output_type
 	9,  // [9:9] is the sub-list for method input_type
 	9,  // [9:9] is the sub-list for extension type_name
@@ -1272,7 +1320,7 @@ func file_annal_log_v1_rows_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_log_v1_rows_proto_rawDesc), len(file_annal_log_v1_rows_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
