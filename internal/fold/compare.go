@@ -166,8 +166,15 @@ func compareRoster(ctx context.Context, view hot.View, s *Session, report *Repor
 
 func compareWindow(ctx context.Context, view hot.View, s *Session, report *Report) error {
 	next := s.Head.WindowStart
+	// Of one of them, the reactions are looked at that are theirs.
+	var reader events.UserID
+	for u := range s.Members {
+		if reader == "" || u < reader {
+			reader = u
+		}
+	}
 	for at := next; at <= s.Head.Seq; {
-		items, err := view.Forward(ctx, s.ID, at, s.Head.Seq, page)
+		items, err := view.Forward(ctx, s.ID, at, s.Head.Seq, page, reader)
 		if err != nil {
 			report.problem("%s: reading from %d: %v", s.ID, at, err)
 			return ctx.Err()
@@ -180,7 +187,7 @@ func compareWindow(ctx context.Context, view hot.View, s *Session, report *Repor
 				report.problem("%s: window has %d after %d", s.ID, item.Seq, next-1)
 			}
 			next = item.Seq + 1
-			compareItem(s, item, report)
+			compareItem(s, item, reader, report)
 		}
 		at = next
 	}
@@ -190,7 +197,7 @@ func compareWindow(ctx context.Context, view hot.View, s *Session, report *Repor
 	return nil
 }
 
-func compareItem(s *Session, item hot.Item, report *Report) {
+func compareItem(s *Session, item hot.Item, reader events.UserID, report *Report) {
 	if !bytes.Equal(item.Value, s.Timeline[item.Seq]) {
 		report.problem("%s: seq %d is not byte for byte the log's", s.ID, item.Seq)
 	}
@@ -205,6 +212,9 @@ func compareItem(s *Session, item hot.Item, report *Report) {
 	if want.Revoked != 0 || want.Deleted != 0 {
 		// Nobody is to be shown any body then.
 		want.Body = events.Body{}
+	}
+	if want.Reactions = s.Reactions(item.Seq, reader); want.Reactions != nil {
+		want.ReactionsTo = s.Head.Seq
 	}
 	if !reflect.DeepEqual(item.State, want) {
 		report.problem("%s: "+what+" %+v, must be %+v", s.ID, item.Seq, item.State, want)

@@ -25,6 +25,7 @@ func talk(t *testing.T) (events.SessionID, []hottest.Said) {
 	a.must(s, "ann", events.Revoke{Seq: 4})                                         // 7
 	a.must(s, "cid", events.Leave{})                                                // 8
 	a.must(s, "ann", events.Send{Body: events.TextBody("without cid")})             // 9
+	a.must(s, "ann", events.React{Seq: 5, Emoji: "👍"})                              // 10
 	return s, a.said
 }
 
@@ -149,8 +150,8 @@ func (l liar) Tally(ctx context.Context, s events.SessionID, seq events.Seq, sen
 	return t, err
 }
 
-func (l liar) Forward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]hot.Item, error) {
-	items, err := l.View.Forward(ctx, s, first, last, limit)
+func (l liar) Forward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int, reader ...events.UserID) ([]hot.Item, error) {
+	items, err := l.View.Forward(ctx, s, first, last, limit, reader...)
 	if l.items != nil && first == 1 {
 		items = l.items(items)
 	}
@@ -201,6 +202,8 @@ func TestPlantedInTheView(t *testing.T) {
 		"a stay":                 {"cid is", of("cid", func(p *hot.Person) { p.Member.Stays[0].ToIndex++ })},
 		"a list of sessions":     {"not in the list of", liar{sessions: func([]events.SessionID) []events.SessionID { return nil }}},
 		"a missing member":       {"1 members listed, must be 2", liar{members: func(m []hot.MemberEntry) []hot.MemberEntry { return m[:1] }}},
+		"a count of reactions":   {"message 5 became", item(5, func(i *hot.Item) { i.State.Reactions[0].Count++ })},
+		"whose a reaction is":    {"message 5 became", item(5, func(i *hot.Item) { i.State.Reactions[0].Mine = false })},
 		"a ghost": {"member eve is", liar{members: func(m []hot.MemberEntry) []hot.MemberEntry {
 			return append(m, hot.MemberEntry{User: "eve", Member: m[0].Member})
 		}}},
@@ -210,7 +213,7 @@ func TestPlantedInTheView(t *testing.T) {
 		}}},
 		"a missing item":  {"window has 4 after 2", liar{items: func(i []hot.Item) []hot.Item { return slices.Delete(i, 2, 3) }}},
 		"a repeated item": {"window has 2 after 2", liar{items: func(i []hot.Item) []hot.Item { return slices.Insert(i, 1, i[1]) }}},
-		"an empty window": {"the window ends below 1, must reach 9", liar{items: func([]hot.Item) []hot.Item { return nil }}},
+		"an empty window": {"the window ends below 1, must reach 10", liar{items: func([]hot.Item) []hot.Item { return nil }}},
 		"a byte of an item": {"seq 3 is not byte for byte", item(3, func(i *hot.Item) {
 			i.Value = slices.Clone(i.Value)
 			i.Value[7]++

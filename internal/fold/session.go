@@ -38,6 +38,8 @@ type Message struct {
 	State hot.State
 	// refs says whom it mentions.
 	refs events.Refs
+	// reactions are who put an emoji on it.
+	reactions map[string]map[events.UserID]bool
 }
 
 // NewSession is a session of which nothing was said yet.
@@ -128,7 +130,9 @@ func (s *Session) event(o *events.Outcome, a events.Accepted) {
 	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
 		events.Uninvited, events.Pinned, events.ContactChanged, events.Hidden, events.SessionSet, events.AccountClosed:
 		s.other(o, a)
-	case events.Reacted, events.DeviceSet, events.Delivered, events.Reported:
+	case events.Reacted:
+		s.react(o.Actor.User, e)
+	case events.DeviceSet, events.Delivered, events.Reported:
 	}
 }
 

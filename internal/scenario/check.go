@@ -29,6 +29,8 @@ func (r *run) check(ctx context.Context, s *Step) error {
 		return r.members(ctx, s, who)
 	case "receipts":
 		return r.receipts(ctx, s, who)
+	case "reactions":
+		return r.reactions(ctx, s, who)
 	case "online", "closed":
 		return r.live(ctx, s, who)
 	}

@@ -86,9 +86,14 @@ func (w *Rules) history(u events.UserID, s *fold.Session, m *events.Member) []*c
 		if message := s.Messages[seq]; message != nil {
 			state = message.State
 		}
+		if state.Reactions = s.Reactions(seq, u); m.In() && len(state.Reactions) > 0 {
+			state.ReactionsTo = s.Head.Seq
+		} else {
+			state.Reactions = nil
+		}
 		e := gateway.EventOf(&o, state)
 		if sent := e.GetSent(); sent != nil && slices.Contains(hidden, events.Index(sent.GetIndex())) {
-			sent.Text, sent.Content, sent.Refs, sent.Hidden = "", nil, nil, true
+			sent.Text, sent.Content, sent.Refs, sent.Reactions, sent.ReactionsTo, sent.Hidden = "", nil, nil, nil, 0, true
 		}
 		if over := e.GetOverridden(); over != nil && slices.Contains(hidden, events.Index(over.GetTargetIndex())) {
 			over.Text, over.Content = "", nil

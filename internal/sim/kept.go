@@ -26,6 +26,8 @@ type kept struct {
 	members map[events.UserID]events.Member
 	states  map[events.Seq]hot.State
 	gone    map[events.Index]bool
+	// reactions are who put an emoji on a message of the window.
+	reactions map[events.Seq]map[string]map[events.UserID]bool
 	// facts are by field, traits among them.
 	facts map[string]string
 }
@@ -48,7 +50,8 @@ type entry struct {
 func newKept(view string, s events.SessionID, c *events.Created) *kept {
 	return &kept{
 		view: view, members: map[events.UserID]events.Member{}, states: map[events.Seq]hot.State{}, gone: map[events.Index]bool{}, facts: map[string]string{},
-		head: hot.Head{Session: s, Kind: c.Kind, Title: c.Title, Base: c.Base, Seq: c.Base, Policy: c.Policy},
+		reactions: map[events.Seq]map[string]map[events.UserID]bool{},
+		head:      hot.Head{Session: s, Kind: c.Kind, Title: c.Title, Base: c.Base, Seq: c.Base, Policy: c.Policy},
 	}
 }
 
@@ -57,6 +60,13 @@ func (k *kept) clone() *kept {
 	c := *k
 	c.window, c.members = slices.Clone(k.window), maps.Clone(k.members)
 	c.states, c.gone, c.facts = maps.Clone(k.states), maps.Clone(k.gone), maps.Clone(k.facts)
+	c.reactions = map[events.Seq]map[string]map[events.UserID]bool{}
+	for seq, emojis := range k.reactions {
+		c.reactions[seq] = map[string]map[events.UserID]bool{}
+		for emoji, users := range emojis {
+			c.reactions[seq][emoji] = maps.Clone(users)
+		}
+	}
 	return &c
 }
 
@@ -99,6 +109,7 @@ func (k *kept) add(e entry, window int) {
 	k.window = append(k.window, e)
 	k.window = k.window[max(0, len(k.window)-window):]
 	k.head.WindowStart = k.window[0].seq
+	maps.DeleteFunc(k.reactions, func(target events.Seq, _ map[string]map[events.UserID]bool) bool { return target < k.head.WindowStart })
 }
 
 func (k *kept) event(c *hot.Change) {
@@ -130,8 +141,10 @@ func (k *kept) event(c *hot.Change) {
 		return
 	case hot.BecameRevoked:
 		state.Revoked, k.gone[c.TargetIndex] = c.Seq, true
+		delete(k.reactions, c.Target)
 	case hot.BecameDeleted:
 		state.Deleted, k.gone[c.TargetIndex] = c.Seq, true
+		delete(k.reactions, c.Target)
 	case hot.BecameOverridden:
 		state.Overridden = c.Seq
 	}
@@ -154,6 +167,8 @@ func (k *kept) learn(facts []hot.Fact) {
 			delete(k.facts, f.Field)
 		case hot.FactAdd:
 			k.facts[f.Field] = strconv.Itoa(leading(k.facts[f.Field]) + leading(f.Value))
+		case hot.FactReact:
+			k.react(f)
 		case hot.FactMention:
 			k.facts["mention "+f.Field+" "+f.Value] = ""
 		case hot.FactRaise:
@@ -246,7 +261,7 @@ func (k *kept) unread(m events.Member, gone map[events.Index]bool) (n uint64) {
 }
 
 // item shows an event with what became of its message, as far as the window tells.
-func (k *kept) item(e *entry) hot.Item {
+func (k *kept) item(e *entry, reader []events.UserID) hot.Item {
 	told := func(seq events.Seq) events.Seq {
 		if seq < k.head.WindowStart {
 			return 0
@@ -257,6 +272,9 @@ func (k *kept) item(e *entry) hot.Item {
 	state := hot.State{Revoked: told(is.Revoked), Deleted: told(is.Deleted), Overridden: told(is.Overridden)}
 	if state.Overridden != 0 && state.Revoked == 0 && state.Deleted == 0 {
 		state.Body = bodyOf(k.window[state.Overridden-k.head.WindowStart].value)
+	}
+	if e.seq == e.target {
+		k.showReactions(&state, e.seq, reader)
 	}
 	return hot.Item{Seq: e.seq, Value: slices.Clone(e.value), State: state}
 }

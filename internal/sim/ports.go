@@ -88,14 +88,14 @@ func (n netView) Hidden(
 }
 
 // Forward implements hot.View.
-func (n netView) Forward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) (items []hot.Item, err error) {
-	err = n.call(ctx, string(s), func() (err error) { items, err = n.hot.Forward(ctx, s, first, last, limit); return err })
+func (n netView) Forward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int, reader ...events.UserID) (items []hot.Item, err error) {
+	err = n.call(ctx, string(s), func() (err error) { items, err = n.hot.Forward(ctx, s, first, last, limit, reader...); return err })
 	return items, err
 }
 
 // Backward implements hot.View.
-func (n netView) Backward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) (items []hot.Item, err error) {
-	err = n.call(ctx, string(s), func() (err error) { items, err = n.hot.Backward(ctx, s, first, last, limit); return err })
+func (n netView) Backward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int, reader ...events.UserID) (items []hot.Item, err error) {
+	err = n.call(ctx, string(s), func() (err error) { items, err = n.hot.Backward(ctx, s, first, last, limit, reader...); return err })
 	return items, err
 }
 

@@ -229,7 +229,7 @@ func (h *Hot) Facts(ctx context.Context, s events.SessionID) (hot.Facts, error) 
 }
 
 // Forward implements hot.View.
-func (h *Hot) Forward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]hot.Item, error) {
+func (h *Hot) Forward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int, reader ...events.UserID) ([]hot.Item, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	k, err := h.open(ctx, s)
@@ -239,14 +239,14 @@ func (h *Hot) Forward(ctx context.Context, s events.SessionID, first, last event
 	var items []hot.Item
 	for i := range k.window {
 		if e := &k.window[i]; e.seq >= first && e.seq <= last && len(items) < limit {
-			items = append(items, k.item(e))
+			items = append(items, k.item(e, reader))
 		}
 	}
 	return items, nil
 }
 
 // Backward implements hot.View.
-func (h *Hot) Backward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]hot.Item, error) {
+func (h *Hot) Backward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int, reader ...events.UserID) ([]hot.Item, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	k, err := h.open(ctx, s)
@@ -256,7 +256,7 @@ func (h *Hot) Backward(ctx context.Context, s events.SessionID, first, last even
 	var items []hot.Item
 	for i := len(k.window) - 1; i >= 0; i-- {
 		if e := &k.window[i]; e.seq >= first && e.seq <= last && len(items) < limit {
-			items = append(items, k.item(e))
+			items = append(items, k.item(e, reader))
 		}
 	}
 	return items, nil

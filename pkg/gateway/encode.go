@@ -115,6 +115,7 @@ func clientSent(e events.Sent, state hot.State) *clientv1.Sent {
 	}
 	if !hidden(state) {
 		m.Refs = clientRefs(&e.Refs)
+		m.Reactions, m.ReactionsTo = clientReactions(state.Reactions), uint64(state.ReactionsTo)
 	}
 	return m
 }

@@ -45,7 +45,7 @@ func (g *Gateway) readWindow(ctx context.Context, s events.SessionID, u events.U
 		return nil, err
 	}
 	defer done()
-	items, err := g.ports.View.Forward(ctx, s, first, last, windowPage)
+	items, err := g.ports.View.Forward(ctx, s, first, last, windowPage, u)
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +143,8 @@ func (t *topic) healed(items []hot.Item) {
 	messages := make([]message, len(items))
 	for i, item := range items {
 		messages[i] = t.gw.windowMessage(t.session, item)
+		// It is for all, and the reactions follow, as they do live.
+		withoutReactions(messages[i].frame.GetEvent().GetSent())
 	}
 	unlessOut(messages)
 	t.mu.Lock()

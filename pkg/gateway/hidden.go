@@ -17,6 +17,7 @@ import (
 func hide(e *clientv1.Event, hides func(events.Index) bool) {
 	if m := e.GetSent(); m != nil && hides(events.Index(m.GetIndex())) {
 		m.Text, m.Content, m.Refs, m.Hidden = "", nil, nil, true
+		withoutReactions(m)
 	}
 	if m := e.GetOverridden(); m != nil && hides(events.Index(m.GetTargetIndex())) {
 		m.Text, m.Content = "", nil

@@ -14,6 +14,8 @@ const (
 	// maxPageBytes is where a page ends whatever its limit, in stored bytes; it has
 	// one event at least.
 	maxPageBytes = 256 << 10
+	// reactionBytes is about what a reaction takes of that.
+	reactionBytes = 32
 )
 
 // history gives a page of the timeline as far as the user may see it.
@@ -38,7 +40,7 @@ func (c *Conn) history(ctx context.Context, u events.UserID, op *clientv1.Histor
 		return nil, &events.Error{Code: events.CodeNotAMember}
 	}
 	w := &walk{
-		gw: c.gw, ctx: ctx, session: session, sees: within(spans), mayAdd: p.Member.Role >= p.Head.Policy.AddRole, limit: limit,
+		gw: c.gw, ctx: ctx, session: session, user: u, in: p.Member.In(), sees: within(spans), mayAdd: p.Member.Role >= p.Head.Policy.AddRole, limit: limit,
 		page: &clientv1.HistoryPage{Session: string(session)},
 	}
 	if op.After != nil {
@@ -69,6 +71,8 @@ type walk struct {
 	gw      *Gateway
 	ctx     context.Context
 	session events.SessionID
+	user    events.UserID
+	in      bool
 	sees    func(events.Seq) bool
 	mayAdd  bool
 	limit   int
@@ -85,8 +89,11 @@ func (w *walk) done() bool {
 func (w *walk) add(item hot.Item) {
 	_, e := w.gw.itemEvent(w.session, item)
 	withhold(e, w.sees, w.mayAdd)
+	if !w.in {
+		withoutReactions(e.GetSent())
+	}
 	w.page.Events = append(w.page.Events, e)
-	w.bytes += len(item.Value) + len(e.GetSent().GetText())
+	w.bytes += len(item.Value) + len(e.GetSent().GetText()) + reactionBytes*len(e.GetSent().GetReactions())
 }
 
 func (w *walk) hide(first, last events.Seq) {
@@ -119,7 +126,7 @@ func (w *walk) backward(spans []span, to events.Seq) {
 
 // down adds one read's events from to down to first, and gives the seq below them.
 func (w *walk) down(first, to events.Seq) events.Seq {
-	items, err := w.gw.ports.View.Backward(w.ctx, w.session, first, to, min(windowPage, w.limit-len(w.page.Events)))
+	items, err := w.gw.ports.View.Backward(w.ctx, w.session, first, to, min(windowPage, w.limit-len(w.page.Events)), w.user)
 	w.err = err
 	if err == nil && (len(items) == 0 || items[0].Seq != to) {
 		w.page.WindowEnd = true
@@ -154,7 +161,7 @@ func (w *walk) forward(spans []span, from events.Seq) {
 
 // up adds one read's events from from up to last, and gives the seq above them.
 func (w *walk) up(from, last events.Seq) events.Seq {
-	items, err := w.gw.ports.View.Forward(w.ctx, w.session, from, last, min(windowPage, w.limit-len(w.page.Events)))
+	items, err := w.gw.ports.View.Forward(w.ctx, w.session, from, last, min(windowPage, w.limit-len(w.page.Events)), w.user)
 	w.err = err
 	if err == nil && (len(items) == 0 || items[0].Seq != from) {
 		w.page.WindowEnd = true

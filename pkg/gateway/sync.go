@@ -125,37 +125,52 @@ func (g *Gateway) readState(ctx context.Context, id events.SessionID, u events.U
 }
 
 // preview is the newest message that the person may see and that still has a text;
-// nil when there is none among the newest previewScan events of the window.
+// nil when there is none among the newest previewScan events of the window. It is none that the
+// user hides, if they hide any.
 func (g *Gateway) preview(ctx context.Context, p *hot.Person, u events.UserID, hides bool) (*clientv1.Event, error) {
 	spans, left, n := visible(p), previewScan, previewFirst
 	for i := len(spans) - 1; i >= 0; i-- {
 		for to := spans[i].last; to >= spans[i].first && left > 0; {
-			items, err := g.ports.View.Backward(ctx, p.Head.Session, spans[i].first, to, min(n, left))
+			items, err := g.ports.View.Backward(ctx, p.Head.Session, spans[i].first, to, min(n, left), u)
 			if err != nil {
 				return nil, err
 			}
 			if len(items) == 0 {
 				break
 			}
-			for _, item := range items {
-				to = item.Seq - 1
-				e := g.textOf(p.Head.Session, item, within(spans))
-				if e == nil {
-					continue
-				}
-				if hides {
-					hidden, err := g.hiddenOf(ctx, u, p.Head.Session, []*clientv1.Event{e})
-					if err != nil || hidden(events.Index(e.GetSent().GetIndex())) {
-						if err != nil {
-							return nil, err
-						}
-						continue
-					}
-				}
-				return e, nil
+			to = items[len(items)-1].Seq - 1
+			e, err := g.firstText(ctx, p.Head.Session, items, within(spans), u, hides)
+			if e != nil && !p.Member.In() {
+				withoutReactions(e.GetSent())
+			}
+			if e != nil || err != nil {
+				return e, err
 			}
 			left -= len(items)
 			n = min(4*n, windowPage)
+		}
+	}
+	return nil, nil
+}
+
+// firstText is the first of the items that is a message with a text that the person may see, and has not hidden.
+func (g *Gateway) firstText(
+	ctx context.Context, s events.SessionID, items []hot.Item, sees func(events.Seq) bool, u events.UserID, hides bool,
+) (*clientv1.Event, error) {
+	for _, item := range items {
+		e := g.textOf(s, item, sees)
+		switch {
+		case e == nil:
+			continue
+		case !hides:
+			return e, nil
+		}
+		hidden, err := g.hiddenOf(ctx, u, s, []*clientv1.Event{e})
+		if err != nil {
+			return nil, err
+		}
+		if !hidden(events.Index(e.GetSent().GetIndex())) {
+			return e, nil
 		}
 	}
 	return nil, nil

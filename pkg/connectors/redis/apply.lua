@@ -1,5 +1,5 @@
 -- Applies consecutive changes to one session's part of the view.
--- KEYS: head, window, states, members, roster, gone, facts, traits, mentions, tally (one hash slot)
+-- KEYS: head, window, states, members, roster, gone, facts, traits, mentions, tally, reactions, emojis (one hash slot)
 -- ARGV: view id, window length, most stays of a member, 1 while building from the log's
 -- start, from how many members on a tally is kept, the last event's log time, then changes; see arguments.go.
 -- Returns OK, GAP (what is here does not reach up to the changes, or is not whole),
@@ -8,7 +8,7 @@
 -- answer may have been lost).
 -- 64-bit numbers are decimal strings throughout: Lua's own would round them.
 local head, window, states, members, roster, gone = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local facts, traits, mentions, tally = KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local facts, traits, mentions, tally, reactions, emojis = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local view, length, most_stays, building = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
 local tally_from, at, begins = tonumber(ARGV[5]), ARGV[6], 7 -- where the changes begin
 
@@ -19,13 +19,13 @@ local function less(a, b)
   return a < b
 end
 
-local h = call('HMGET', head, 'view', 'seq', 'index', 'counts', 'first', 'holes', 'broken', 'facts', 'tally')
+local h = call('HMGET', head, 'view', 'seq', 'index', 'counts', 'first', 'holes', 'broken', 'facts', 'tally', 'reacted')
 local there, seq, index, first = h[7] or h[1], h[2], h[3], h[5]
 local holes = tonumber(h[6] or '0')
 if there and there ~= view then
   if there > view then return 'SUPERSEDED' end
-  call('UNLINK', head, window, states, members, roster, gone, facts, traits, mentions, tally)
-  there, holes, first, h[8], h[9] = false, 0, false, false, false
+  call('UNLINK', unpack(KEYS))
+  there, holes, first, h[8], h[9], h[10] = false, 0, false, false, false, false
 elseif h[7] then
   if call('HGET', head, 'by') == table.concat(ARGV, ' ', begins, math.min(#ARGV, begins + 2)) then return 'BROKEN' end
   return 'OK'
@@ -42,10 +42,11 @@ elseif there then
   -- Facts, traits and mentions are counted apart, since most sessions have none.
   if h[8] and h[8] ~= call('HLEN', facts) .. ' ' .. call('HLEN', traits) .. ' ' .. call('ZCARD', mentions) then return 'GAP' end
   if h[9] and tonumber(h[9]) ~= call('HLEN', tally) then return 'GAP' end
-elseif call('EXISTS', window, states, members, roster, gone, facts, traits, mentions, tally) > 0 then
+  if h[10] and h[10] ~= call('ZCARD', reactions) .. ' ' .. call('HLEN', emojis) then return 'GAP' end
+elseif call('EXISTS', unpack(KEYS, 2)) > 0 then
   -- Left over from an evicted head.
   if not building then return 'GAP' end
-  call('UNLINK', window, states, members, roster, gone, facts, traits, mentions, tally)
+  call('UNLINK', unpack(KEYS, 2))
 end
 
 -- A member is "role marker marker_index n stays": role 0 for who is out, n stays "from,from_index,to,to_index;…",
@@ -91,7 +92,7 @@ if not there and ARGV[i] == 'C' then
 end
 while there and ARGV[i] == 'S' and ARGV[i + 2] == seq and holes == 0 do
   local n = tonumber(ARGV[i + 1])
-  if n_states > 0 and n_window + n > length then break end
+  if (n_states > 0 or h[10]) and n_window + n > length then break end
   i = i + 3
   for _ = 1, n do
     seq, index = ARGV[i], ARGV[i + 3]
@@ -168,7 +169,7 @@ end
 
 -- Readers take the session for one of another view: TRY_AGAIN, never something short.
 local function put_aside()
-  call('UNLINK', head, window, states, members, roster, gone, facts, traits, mentions, tally)
+  call('UNLINK', unpack(KEYS))
   -- The first change's kind and place tell which call did it.
   call('HSET', head, 'view', '', 'broken', view, 'by', table.concat(ARGV, ' ', begins, math.min(#ARGV, begins + 2)), 'counts', '0 0 0 0 0')
   return 'BROKEN'
@@ -217,7 +218,52 @@ end
 local n_facts, n_traits, n_mentions = string.match(h[8] or '0 0 0', '^(%d+) (%d+) (%d+)$')
 n_facts, n_traits, n_mentions = tonumber(n_facts), tonumber(n_traits), tonumber(n_mentions)
 local counted = false
+-- Reactions are "seq emoji NUL user", the seq padded. By such a seq emojis has what they come to: "count emoji NUL…", fifty
+-- of these at most. Those of messages that the window holds no more are of no use; see sweep.
+local n_reactions, n_emojis = string.match(h[10] or '0 0', '^(%d+) (%d+)$')
+n_reactions, n_emojis = tonumber(n_reactions), tonumber(n_emojis)
+local reacted = false
+local function react(entry, off)
+  local target = string.sub(entry, 1, 20)
+  if target < pad(first) then return end
+  local step = off and -call('ZREM', reactions, entry) or call('ZADD', reactions, '0', entry)
+  if step == 0 then return end
+  local emoji = string.sub(entry, 22, string.find(entry, '\0', 22, true) - 1)
+  local was, now, at, found = call('HGET', emojis, target) or '', {}, 1, false
+  while at <= #was do
+    local space = string.find(was, ' ', at, true)
+    local stop = string.find(was, '\0', space, true)
+    local n, of = tonumber(string.sub(was, at, space - 1)), string.sub(was, space + 1, stop - 1)
+    if of == emoji then n, found = n + step, true end
+    if n > 0 then now[#now + 1] = string.format('%d %s\0', n, of) end
+    at = stop + 1
+  end
+  if not found then now[#now + 1] = '1 ' .. emoji .. '\0' end
+  n_reactions, reacted = n_reactions + step, true
+  if #now == 0 then
+    n_emojis = n_emojis - call('HDEL', emojis, target)
+  else
+    n_emojis = n_emojis + call('HSET', emojis, target, table.concat(now))
+  end
+end
+-- What is revoked or deleted shows none any more.
+local function unreact(target)
+  if n_emojis > 0 then n_emojis, reacted = n_emojis - call('HDEL', emojis, target), true end
+end
+-- Takes out some reactions to what the window holds no more: as many as a call can bring, and more.
+local function sweep()
+  if n_reactions == 0 then return end
+  local old = call('ZRANGEBYLEX', reactions, '-', '(' .. pad(first), 'LIMIT', 0, 1000)
+  if #old == 0 then return end
+  n_reactions, reacted = n_reactions - call('ZREM', reactions, unpack(old)), true
+  local target
+  for _, entry in ipairs(old) do
+    local of = string.sub(entry, 1, 20)
+    if of ~= target then target, n_emojis = of, n_emojis - call('HDEL', emojis, of) end
+  end
+end
 local function fact(op, field, value)
+  if op == 'e' then return react(field, value == '') end
   if op == 'm' then
     n_mentions, counted = n_mentions + call('ZADD', mentions, '0', field .. ' ' .. pad(value)), true
     return
@@ -260,7 +306,10 @@ local function became(what, target, target_index)
   local r, d, o = string.match(was, '^(%S+) (%S+) (%S+)$')
   if what == 'r' then r = seq elseif what == 'd' then d = seq else o = seq end
   n_states = n_states + call('HSET', states, target, r .. ' ' .. d .. ' ' .. o)
-  if what ~= 'o' then n_gone = n_gone + call('ZADD', gone, '0', pad(target_index)) end
+  if what ~= 'o' then
+    n_gone = n_gone + call('ZADD', gone, '0', pad(target_index))
+    unreact(pad(target))
+  end
 end
 
 local function add(value, target)
@@ -300,6 +349,7 @@ local function trim()
       n_states = n_states - call('HDEL', states, target)
     end
   end
+  sweep()
 end
 
 -- The tally has, of present members: how many have read up to a seq ("m"), how many have got or read up to it ("g"), and
@@ -479,6 +529,7 @@ if changed then
   if #fields > 0 then call('HSET', head, unpack(fields)) end
 end
 if there then keep_tally() end
+if reacted then call('HSET', head, 'reacted', n_reactions .. ' ' .. n_emojis) end
 if counted then call('HSET', head, 'facts', n_facts .. ' ' .. n_traits .. ' ' .. n_mentions) end
 if result == 'GAP' then return result end
 return 'OK'

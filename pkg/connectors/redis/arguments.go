@@ -25,7 +25,7 @@ type call struct {
 }
 
 // sessionParts are the keys of apply.lua, in its order.
-var sessionParts = []string{"head", "window", "states", "members", "roster", "gone", "facts", "traits", "mentions", "tally"}
+var sessionParts = []string{"head", "window", "states", "members", "roster", "gone", "facts", "traits", "mentions", "tally", "reactions", "emojis"}
 
 // callsFor cuts a session's changes into calls.
 func (r *Redis) callsFor(view string, s *hot.SessionChanges) iter.Seq[call] {

@@ -194,40 +194,6 @@ func decodeHead(s events.SessionID, h []string) (hot.Head, error) {
 	return head, f.err
 }
 
-// Forward implements hot.View.
-func (v Reader) Forward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]hot.Item, error) {
-	return v.items(ctx, s, "f", first, last, limit)
-}
-
-// Backward implements hot.View.
-func (v Reader) Backward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]hot.Item, error) {
-	return v.items(ctx, s, "b", first, last, limit)
-}
-
-func (v Reader) items(ctx context.Context, s events.SessionID, way string, first, last events.Seq, limit int) ([]hot.Item, error) {
-	got, err := v.r.ask(ctx, s, v.r.scripts.items, []string{"head", "window", "states"}, way, decimal(first), decimal(last), limit)
-	if err != nil {
-		return nil, err
-	}
-	var items []hot.Item
-	for rest := got; len(rest) >= 4; rest = rest[4:] {
-		seq, _ := rest[0].(string)
-		value, _ := rest[1].(string)
-		state, _ := rest[2].(string)
-		body, _ := rest[3].(string)
-		var f fields
-		item := hot.Item{Seq: events.Seq(f.number(seq)), Value: []byte(value)}
-		if f.err != nil {
-			return nil, f.err
-		}
-		if item.State, err = decodeState(state, body); err != nil {
-			return nil, err
-		}
-		items = append(items, item)
-	}
-	return items, nil
-}
-
 // Members implements hot.View.
 func (v Reader) Members(ctx context.Context, s events.SessionID, after events.UserID, limit int) ([]hot.MemberEntry, error) {
 	got, err := v.r.ask(ctx, s, v.r.scripts.members, []string{"head", "members", "roster", "facts", "traits", "mentions"},

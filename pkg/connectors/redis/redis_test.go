@@ -93,7 +93,7 @@ func fixtureOf(t testing.TB, o, feeds redis.Options, admin goredis.UniversalClie
 			}
 			return feed
 		},
-		Parts: []string{"head", "window", "states", "members", "roster", "gone", "facts", "traits", "mentions", "tally"},
+		Parts: []string{"head", "window", "states", "members", "roster", "gone", "facts", "traits", "mentions", "tally", "reactions", "emojis"},
 		Drop: func(t testing.TB, s events.SessionID, part string) bool {
 			n, err := admin.Del(t.Context(), o.Prefix+"annal:{"+string(s)+"}:"+part).Result()
 			if err != nil {

@@ -113,7 +113,7 @@ func within(stays []events.Stay, seq events.Seq) bool {
 }
 
 // Forward implements hot.View.
-func (w *World) Forward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]hot.Item, error) {
+func (w *World) Forward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int, reader ...events.UserID) ([]hot.Item, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	st, err := w.open(ctx, s)
@@ -123,14 +123,14 @@ func (w *World) Forward(ctx context.Context, s events.SessionID, first, last eve
 	var items []hot.Item
 	for _, e := range st.timeline {
 		if e.Seq >= max(first, st.window) && e.Seq <= min(last, st.head()) && len(items) < limit {
-			items = append(items, st.item(e))
+			items = append(items, st.item(e, reader))
 		}
 	}
 	return items, nil
 }
 
 // Backward implements hot.View.
-func (w *World) Backward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]hot.Item, error) {
+func (w *World) Backward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int, reader ...events.UserID) ([]hot.Item, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	st, err := w.open(ctx, s)
@@ -140,14 +140,14 @@ func (w *World) Backward(ctx context.Context, s events.SessionID, first, last ev
 	var items []hot.Item
 	for _, e := range slices.Backward(st.timeline) {
 		if e.Seq >= max(first, st.window) && e.Seq <= min(last, st.head()) && len(items) < limit {
-			items = append(items, st.item(e))
+			items = append(items, st.item(e, reader))
 		}
 	}
 	return items, nil
 }
 
 // item gives an event with what became of its message.
-func (s *state) item(e Stored) hot.Item {
+func (s *state) item(e Stored, reader []events.UserID) hot.Item {
 	target := e.Seq
 	if o, ok := e.Outcome.Result.(events.Accepted).Event.(events.Overridden); ok {
 		target = o.Target
@@ -163,7 +163,27 @@ func (s *state) item(e Stored) hot.Item {
 			item.State.Body = later.Outcome.Result.(events.Accepted).Event.(events.Overridden).Body
 		}
 	}
+	if target == e.Seq && m.Revoked == 0 && m.Deleted == 0 {
+		s.showReactions(&item.State, e.Seq, reader)
+	}
 	return item
+}
+
+// showReactions adds to a message's state what there is on it.
+func (s *state) showReactions(to *hot.State, seq events.Seq, reader []events.UserID) {
+	prefix := string(events.EmojiPrefix(seq))
+	for k, row := range s.rows {
+		emoji, ok := strings.CutPrefix(string(k), prefix)
+		if !ok {
+			continue
+		}
+		one := hot.Reaction{Emoji: emoji, Count: row.(events.EmojiRow).Count}
+		if len(reader) > 0 {
+			_, one.Mine = s.rows[events.ReactionKey(seq, reader[0], emoji)]
+		}
+		to.Reactions, to.ReactionsTo = append(to.Reactions, one), s.head()
+	}
+	slices.SortFunc(to.Reactions, hot.CompareReactions)
 }
 
 // Facts implements hot.View.

@@ -140,6 +140,24 @@ func sentField(r *reader, m *clientv1.Sent, key []byte) fieldSet {
 		m.Refs = sub(r, m.Refs)
 	case "hidden":
 		m.Hidden = r.boolean()
+	case "reactions":
+		m.Reactions = list(r, m.Reactions, func(r *reader) *clientv1.ReactionCount { return message(r, reactionField) })
+	case "reactions_to":
+		m.ReactionsTo = r.uint64()
+	default:
+		return unknownField
+	}
+	return knownField
+}
+
+func reactionField(r *reader, m *clientv1.ReactionCount, key []byte) fieldSet {
+	switch string(key) {
+	case "emoji":
+		m.Emoji = r.str()
+	case "count":
+		m.Count = r.uint32()
+	case "mine":
+		m.Mine = r.boolean()
 	default:
 		return unknownField
 	}

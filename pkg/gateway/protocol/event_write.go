@@ -85,6 +85,16 @@ func writeSent(w *writer, m *clientv1.Sent) {
 	w.sub("content", m.GetContent())
 	w.sub("refs", m.GetRefs())
 	w.boolean("hidden", m.GetHidden())
+	writeList(w, "reactions", m.GetReactions(), writeReaction)
+	w.uint64("reactions_to", m.GetReactionsTo())
+	w.close()
+}
+
+func writeReaction(w *writer, m *clientv1.ReactionCount) {
+	w.jx.ObjStart()
+	w.str("emoji", m.GetEmoji())
+	w.uint32("count", m.GetCount())
+	w.boolean("mine", m.GetMine())
 	w.close()
 }
 

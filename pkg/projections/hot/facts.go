@@ -78,10 +78,12 @@ func factsOf(o *events.Outcome, e events.Event) []Fact {
 		return settingFacts(e)
 	case events.Hidden:
 		return hiddenFacts(e)
+	case events.Reacted:
+		return []Fact{reactionFact(o.Actor.User, e)}
 	case events.Sent:
 		return mentionsOf(e)
 	case events.Removed, events.Left, events.Overridden, events.Read, events.PolicySet, events.RoleSet, events.Dismissed,
-		events.Reacted, events.Reported, events.DeviceSet, events.AccountClosed:
+		events.Reported, events.DeviceSet, events.AccountClosed:
 	}
 	return nil
 }

@@ -59,6 +59,10 @@ type State struct {
 	Overridden events.Seq
 	// Body is the newest one when Overridden is not 0.
 	Body events.Body
+	// Reactions are what there is on the message, by emoji, none if it is revoked or deleted: as of
+	// the event ReactionsTo, the last one when it was read. Told of the message itself alone.
+	Reactions   []Reaction
+	ReactionsTo events.Seq
 }
 
 // Item is a timeline event of the window.
@@ -80,10 +84,11 @@ type View interface {
 	// Hidden gives which of the messages with first <= index <= last the user hid from themselves, ascending, limit
 	// at most. None, too, when the user has no self session yet; ErrRebuilding.
 	Hidden(ctx context.Context, u events.UserID, s events.SessionID, first, last events.Index, limit int) ([]events.Index, error)
-	// Forward gives items with first <= seq <= last, ascending, limit at most.
-	Forward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]Item, error)
-	// Backward gives items with first <= seq <= last, descending, limit at most.
-	Backward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int) ([]Item, error)
+	// Forward gives items with first <= seq <= last, ascending, limit at most. Reactions of the
+	// reader, one at most, are marked as theirs.
+	Forward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int, reader ...events.UserID) ([]Item, error)
+	// Backward gives items with first <= seq <= last, descending, limit at most, as Forward does.
+	Backward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int, reader ...events.UserID) ([]Item, error)
 	// Facts gives what the session says and keeps besides; ErrNoSession, ErrRebuilding.
 	Facts(ctx context.Context, s events.SessionID) (Facts, error)
 	// Members gives present members with user id > after, ascending.

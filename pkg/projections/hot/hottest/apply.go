@@ -134,7 +134,8 @@ func testLostKeys(t *testing.T, f Fixture) {
 				b.apply(b.send(s, "ann", 3)...)
 				b.apply(b.Accept(s, "ann", events.Revoked{Target: 2, TargetIndex: 1}), b.Accept(s, "ann", events.Pinned{Target: 3, TargetIndex: 2}),
 					b.Accept(s, "ann", events.Muted{Users: []events.UserID{"bob"}, Until: 9}),
-					b.Accept(s, "ann", events.Sent{Body: events.TextBody("look"), Refs: events.Refs{Mentions: []events.UserID{"bob"}}}))
+					b.Accept(s, "ann", events.Sent{Body: events.TextBody("look"), Refs: events.Refs{Mentions: []events.UserID{"bob"}}}),
+					b.Accept(s, "bob", events.Reacted{Target: 4, TargetIndex: 3, Emoji: "👍"}))
 				want := b.dump(s, "ann", "bob")
 				if !f.Drop(t, s, part) {
 					t.Fatalf("%s has no key %s", s, part)

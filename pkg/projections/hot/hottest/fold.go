@@ -71,6 +71,20 @@ type message struct {
 	seq    events.Seq
 	index  events.Index
 	hidden bool
+	// reactions are by user and emoji.
+	reactions map[string]bool
+}
+
+// react puts an emoji on the message, or takes it back if the user has put it there.
+func (m *message) react(rt *rapid.T, u events.UserID) events.Reacted {
+	e := events.Reacted{Target: m.seq, TargetIndex: m.index, Emoji: rapid.SampledFrom([]string{"+", "+ 1", "👍", "0"}).Draw(rt, "emoji")}
+	if m.reactions == nil {
+		m.reactions = map[string]bool{}
+	}
+	key := string(u) + e.Emoji
+	e.Off = m.reactions[key]
+	m.reactions[key] = !e.Off
+	return e
 }
 
 var people = []events.UserID{"ann", "bob", "cid", "dan", "eve"}
@@ -86,7 +100,7 @@ func (c *crowd) act(rt *rapid.T) Said {
 		return c.open(rt)
 	}
 	actor := rapid.SampledFrom(r.in).Draw(rt, "actor")
-	switch rapid.IntRange(0, 17).Draw(rt, "act") {
+	switch rapid.IntRange(0, 20).Draw(rt, "act") {
 	case 0, 1:
 		return c.comeOrGo(rt, r, actor)
 	case 2:
@@ -113,6 +127,10 @@ func (c *crowd) act(rt *rapid.T) Said {
 		return c.b.Reject(r.id, actor, events.CodeNotAllowed, events.ReplyTo{})
 	case 9, 10, 11, 12, 13:
 		return c.other(rt, r, actor)
+	case 14, 15, 16:
+		if m := r.shown(rt); m != nil {
+			return c.b.Accept(r.id, actor, m.react(rt, actor))
+		}
 	}
 	body := text(rapid.StringN(1, 20, 60).Draw(rt, "body"))
 	switch rapid.IntRange(0, 3).Draw(rt, "mentions") {

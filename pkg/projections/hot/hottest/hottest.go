@@ -69,6 +69,8 @@ func Run(t *testing.T, open func(t testing.TB) Fixture) {
 		{"states of a view follow on each other", testViewStates},
 		{"heads are read together", testHeads},
 		{"facts of a pair", testFacts},
+		{"reactions stand at their message", testReactions},
+		{"reactions leave with their message", testManyReactions},
 		{"what was told is noted", testChanged},
 		{"confirmed is heard", testFeed},
 		{"a broken connection is made good", testBroken},
