@@ -313,6 +313,7 @@ func (d *device) frame(l *link, m *clientv1.ServerFrame) {
 			t.live = false
 		}
 		l.resync()
+	case m.GetNotice().GetRefused(): // the list is as it was
 	case m.GetNotice().GetSession() != "":
 		n := m.GetNotice()
 		l.news = append(l.news, &clientv1.SessionState{Session: n.GetSession(), Member: n.GetMember(), Seq: n.GetSeq()})

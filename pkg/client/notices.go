@@ -13,6 +13,8 @@ type Notice struct {
 	Session string
 	Seq     uint64
 	Member  bool
+	// Refused: the user asked to be let in there, and was refused. The list is as it was.
+	Refused bool
 	// Resync: notices may have been missed; Sync tells what is so now.
 	Resync bool
 }
@@ -33,7 +35,7 @@ func (q *noticeQueue) put(m *clientv1.Notice) {
 		q.resync()
 		return
 	}
-	q.add(Notice{Session: m.GetSession(), Seq: m.GetSeq(), Member: m.GetMember()})
+	q.add(Notice{Session: m.GetSession(), Seq: m.GetSeq(), Member: m.GetMember(), Refused: m.GetRefused()})
 }
 
 // resync takes the place of all notices before it.

@@ -7,6 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
+	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
 	"annal/pkg/gateway"
 	"annal/pkg/gateway/auth"
@@ -217,6 +220,26 @@ func TestNothingIsKeptOfWhoLeft(t *testing.T) {
 			pass(time.Minute)
 			if s, u := b.feed.Sessions(), b.feed.Users(); len(s)+len(u) != 0 {
 				t.Errorf("all left: still subscribed to %v, %v", s, u)
+			}
+		}
+	})
+}
+
+// TestRefusedAsker: who asked to be let in is told that they are not, and nothing more of the session.
+func TestRefusedAsker(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		s := b.group(func(p *events.Policy) { p.Joining = events.JoiningApproval })
+		c, other := b.hello("dan"), b.hello("eve")
+		b.world.Must("dan", "ask", s, events.Ask{Text: "may I?"})
+		c.take()
+		b.world.Must("u1", "refuse", s, events.Refuse{Users: []events.UserID{"dan"}})
+		want := &clientv1.Notice{Session: string(s), Refused: true}
+		if got := c.take(); len(got) != 1 || !proto.Equal(got[0].GetNotice(), want) {
+			t.Errorf("dan heard %v, want %v", got, want)
+		}
+		for _, f := range other.take() {
+			if f.GetNotice().GetSession() == string(s) {
+				t.Errorf("eve heard %v", f)
 			}
 		}
 	})

@@ -59,7 +59,11 @@ func (g *Gateway) User(u events.UserID, values [][]byte) {
 			g.unreadable(err)
 			continue
 		}
-		if accepted, ok := o.Result.(events.Accepted); ok {
+		accepted, ok := o.Result.(events.Accepted)
+		if _, refused := accepted.Event.(events.Refused); refused {
+			// Nothing more of the session is theirs to know.
+			a.tell(&clientv1.Notice{Session: string(o.Session), Refused: true})
+		} else if ok {
 			a.missed(o.Session, accepted.Seq)
 			a.tell(&clientv1.Notice{Session: string(o.Session), Seq: uint64(accepted.Seq), Member: !goes(&o, accepted.Event, u)})
 		}

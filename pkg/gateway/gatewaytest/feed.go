@@ -210,7 +210,7 @@ func (f *Feed) publish(o *events.Outcome, value []byte) {
 	}
 }
 
-// affected are the people whose membership an event changes.
+// affected are the people whose membership an event changes, or whom it keeps out.
 func affected(o *events.Outcome, e events.Event) []events.UserID {
 	switch e := e.(type) {
 	case events.Created:
@@ -219,10 +219,12 @@ func affected(o *events.Outcome, e events.Event) []events.UserID {
 		return usersOf(e.Members)
 	case events.Removed:
 		return slices.Clone(e.Users)
+	case events.Refused:
+		return slices.Clone(e.Users)
 	case events.Joined, events.Left:
 		return []events.UserID{o.Actor.User}
 	case events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read,
-		events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
+		events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Invited,
 		events.Uninvited, events.Reacted, events.Pinned, events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet,
 		events.DeviceSet, events.AccountClosed:
 		return nil

@@ -193,6 +193,8 @@ func noticeField(r *reader, m *clientv1.Notice, key []byte) fieldSet {
 		m.Seq = r.uint64()
 	case "member":
 		m.Member = r.boolean()
+	case "refused":
+		m.Refused = r.boolean()
 	default:
 		return unknownField
 	}

@@ -67,6 +67,7 @@ func AppendServerJSON(b []byte, m *clientv1.ServerFrame) []byte {
 		w.str("session", kind.Notice.GetSession())
 		w.uint64("seq", kind.Notice.GetSeq())
 		w.boolean("member", kind.Notice.GetMember())
+		w.boolean("refused", kind.Notice.GetRefused())
 		w.close()
 	case *clientv1.ServerFrame_Typing:
 		w.open("typing")

@@ -74,6 +74,12 @@ func (p *plan) add(c *counted) {
 	for _, u := range change.Out {
 		p.round.Users[u] = append(p.round.Users[u], c.value)
 	}
+	if e, ok := a.Event.(events.Refused); ok {
+		// Who asked is not in, and hears of the session by nothing else.
+		for _, u := range e.Users {
+			p.round.Users[u] = append(p.round.Users[u], c.value)
+		}
+	}
 }
 
 func (p *plan) change(s events.SessionID, c Change) {

@@ -69,6 +69,13 @@ func TestPlan(t *testing.T) {
 	})
 }
 
+// TestPlanOfARefusal: who asked to be let in hears that they are not.
+func TestPlanOfARefusal(t *testing.T) {
+	p := planOf([]counted{planned(1, "g_a", "ann", accepted(3, events.Refused{Users: []events.UserID{"dan", "eve"}}), true)}, false)
+	wantSame(t, "told", p.round.Users, map[events.UserID][][]byte{"dan": {[]byte("1")}, "eve": {[]byte("1")}})
+	wantSame(t, "users' sessions", len(p.users), 0)
+}
+
 // TestPlanOfWhatWasTold: it is written again, and nobody hears of it.
 func TestPlanOfWhatWasTold(t *testing.T) {
 	p := planOf([]counted{

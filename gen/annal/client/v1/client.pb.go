@@ -5099,8 +5099,10 @@ type Notice struct {
 	// Empty when notices may have been missed: sync again.
 	Session string `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	// The membership event.
-	Seq           uint64 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
-	Member        bool   `protobuf:"varint,3,opt,name=member,proto3" json:"member,omitempty"`
+	Seq    uint64 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	Member bool   `protobuf:"varint,3,opt,name=member,proto3" json:"member,omitempty"`
+	// The user asked to be let in there, and was refused. It may be lost; asking again tells as well.
+	Refused       bool `protobuf:"varint,4,opt,name=refused,proto3" json:"refused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5152,6 +5154,13 @@ func (x *Notice) GetSeq() uint64 {
 func (x *Notice) GetMember() bool {
 	if x != nil {
 		return x.Member
+	}
+	return false
+}
+
+func (x *Notice) GetRefused() bool {
+	if x != nil {
+		return x.Refused
 	}
 	return false
 }
@@ -7787,11 +7796,12 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x04next\x18\x04 \x01(\tR\x04next\">\n" +
 	"\fSessionsPage\x12\x1a\n" +
 	"\bsessions\x18\x01 \x03(\tR\bsessions\x12\x12\n" +
-	"\x04next\x18\x02 \x01(\tR\x04next\"L\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\"f\n" +
 	"\x06Notice\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x16\n" +
-	"\x06member\x18\x03 \x01(\bR\x06member\"=\n" +
+	"\x06member\x18\x03 \x01(\bR\x06member\x12\x18\n" +
+	"\arefused\x18\x04 \x01(\bR\arefused\"=\n" +
 	"\rSomeoneTyping\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\"\xe7\r\n" +
