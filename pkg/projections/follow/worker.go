@@ -167,9 +167,7 @@ func (w *worker) handle(records []eventlog.Record) error {
 func (w *worker) commit() {
 	w.commits = time.Now()
 	p := w.reader.Progress()
-	if _, end, err := w.opts.Log.Bounds(w.ctx, eventlog.Events, w.partition); err == nil {
-		w.opts.Metrics.behind.WithLabelValues(w.label).Set(float64(max(0, end-p.Offset)))
-	}
+	w.measure(p.Offset)
 	if p.Offset == w.committed {
 		return
 	}
@@ -180,6 +178,13 @@ func (w *worker) commit() {
 		return
 	}
 	w.committed = p.Offset
+}
+
+// measure tells how many records there are from the offset on, which is dealt with up to there.
+func (w *worker) measure(offset int64) {
+	if _, end, err := w.opts.Log.Bounds(w.ctx, eventlog.Events, w.partition); err == nil {
+		w.opts.Metrics.behind.WithLabelValues(w.label).Set(float64(max(0, end-offset)))
+	}
 }
 
 // leastWait and mostWait are how long it waits before it tries again.
@@ -203,6 +208,7 @@ func (w *worker) patiently(what string, try func() error) error {
 			since = time.Now()
 		}
 		w.opts.Metrics.retries.Inc()
+		w.measure(w.committed) // nothing since is sure to be dealt with
 		w.log.Warn("cannot "+what+"; trying again", "retry_in", wait, "error", err)
 		timer := time.NewTimer(wait)
 		select {
