@@ -31,8 +31,9 @@ run: build ## Build, then run all of Annal in one process
 	./bin/annal dev
 
 .PHONY: build
-build: ## Build bin/annal
+build: ## Build bin/annal and bin/chdbd
 	go build -p $(P) -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/annal ./cmd/annal
+	CGO_ENABLED=0 go build -p $(P) -trimpath -o bin/chdbd ./cmd/chdbd
 
 ##@ Change
 
@@ -105,7 +106,7 @@ check-schemas: $(BIN)/buf
 		{ echo 'the schemas changed: run make baseline' >&2; exit 1; }
 
 .PHONY: engines
-engines: ## Install what tests need: redis-server (as root) and Apache Kafka's jars
+engines: ## Install what tests need: redis-server (as root), Apache Kafka's jars, ClickHouse's engine
 	@engines/install $(CACHE)
 
 SEEDS ?= 10000

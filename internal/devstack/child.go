@@ -28,14 +28,19 @@ type child struct {
 
 // startChild starts path in directory dir with its output appended to logPath.
 func startChild(name, dir, logPath, path string, args ...string) (*child, error) {
+	cmd := exec.Command(path, args...)
+	cmd.Dir = dir
+	return startCommand(name, logPath, cmd)
+}
+
+// startCommand starts cmd with its output appended to logPath.
+func startCommand(name, logPath string, cmd *exec.Cmd) (*child, error) {
 	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("devstack: %s: open its log: %w", name, err)
 	}
 	defer log.Close() //nolint:errcheck // the child has its own descriptor; nothing was written through this one
 
-	cmd := exec.Command(path, args...)
-	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := startBound(cmd); err != nil {
 		return nil, fmt.Errorf("devstack: start %s: %w", name, err)

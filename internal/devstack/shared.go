@@ -49,7 +49,8 @@ var (
 	sharedKafka shared[*Kafka]
 	sharedRedis shared[*Redis]
 
-	sharedCluster shared[*RedisCluster]
+	sharedCluster    shared[*RedisCluster]
+	sharedClickHouse shared[*ClickHouse]
 )
 
 // KafkaForTest returns the Kafka that all tests of this process share, starting it the first time. The caller must not
@@ -84,11 +85,23 @@ func RedisClusterForTest(t TB) *RedisCluster {
 	return c
 }
 
+// ClickHouseForTest returns the ClickHouse engine that all tests of this process share, starting it the first time. The
+// caller must not stop or kill it, and works in a database named with [UniqueName]. It fails the test when the engine
+// can't be had.
+func ClickHouseForTest(t TB) *ClickHouse {
+	t.Helper()
+	c, err := sharedClickHouse.get(func() (*ClickHouse, error) { return StartClickHouse(context.Background(), ClickHouseOptions{}) })
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return c
+}
+
 // Main runs a package's tests and then stops the shared engines; call it from TestMain with the *testing.M. Without it
 // they die with the process all the same, but leave their directories to the next devstack that starts.
 func Main(m interface{ Run() int }) {
 	code := m.Run()
-	if err := errors.Join(sharedKafka.stop(), sharedRedis.stop(), sharedCluster.stop()); err != nil {
+	if err := errors.Join(sharedKafka.stop(), sharedRedis.stop(), sharedCluster.stop(), sharedClickHouse.stop()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}
