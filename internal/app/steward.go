@@ -3,8 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"time"
 
 	"annal/pkg/events"
@@ -24,7 +22,7 @@ func (p *process) openSteward(ctx context.Context) error {
 	}
 	f, err := follow.New(ctx, follow.Options{
 		Log: p.log, Group: steward.Group, Role: RoleSteward, Instance: member, CommitEvery: time.Second,
-		Handler: steward.New(p.log, StewardView{r.Reader()}, p.source(RoleSteward), p.config.Log, p.metrics),
+		Handler: steward.New(p.log, StewardView{r.Reader(), r}, p.source(RoleSteward), p.config.Log, p.metrics),
 		Logger:  p.config.Log, Metrics: follow.NewMetrics(p.metrics, RoleSteward),
 	})
 	if err != nil {
@@ -36,25 +34,24 @@ func (p *process) openSteward(ctx context.Context) error {
 }
 
 // StewardView is the hot view as the steward reads it.
-type StewardView struct{ View hot.View }
+type StewardView struct {
+	View  hot.View
+	Store hot.Store
+}
 
-// headsAtOnce is how many heads hot.View gives a call.
-const headsAtOnce = 1000
-
-// Reached implements steward.View.
-func (v StewardView) Reached(ctx context.Context, seqs map[events.SessionID]events.Seq) (bool, error) {
-	for page := range slices.Chunk(slices.Collect(maps.Keys(seqs)), headsAtOnce) {
-		heads, err := v.View.Heads(ctx, page)
+// Through implements steward.View: a view says how far it is once a second, and one that is an older copy says less.
+func (v StewardView) Through(ctx context.Context, partitions []int32) (map[int32]int64, error) {
+	through := map[int32]int64{}
+	for _, p := range partitions {
+		state, err := v.Store.View(ctx, p)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
-		for _, s := range page {
-			if heads[s] < seqs[s] {
-				return false, nil
-			}
+		if state.Whole && !state.Lost {
+			through[p] = state.Reached
 		}
 	}
-	return true, nil
+	return through, nil
 }
 
 // Closed implements steward.View.

@@ -62,6 +62,9 @@ func (w *World) unsettled(ctx context.Context) string {
 	case report.Undecided > 0:
 		return fmt.Sprintf("%d commands are undecided", report.Undecided)
 	}
+	if problem := unstewarded(sessions); problem != "" {
+		return problem
+	}
 	for _, c := range w.clients {
 		if problem := c.incomplete(sessions); problem != "" {
 			return fmt.Sprintf("%s: %s", c.user, problem)

@@ -35,7 +35,9 @@ type client struct {
 	open     []*command
 	actAt    time.Time
 	toDo     int
-	subs     map[events.SessionID]*sub
+	// closes: the account was to be closed.
+	closes bool
+	subs   map[events.SessionID]*sub
 	// stale: the list of sessions must be read, from syncAt on.
 	stale  bool
 	syncAt time.Time

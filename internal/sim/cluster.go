@@ -28,7 +28,7 @@ const (
 	clusterSubscriptions = 250
 )
 
-// NewCluster starts two sequencers, two projectors and [ClusterGateways] gateways.
+// NewCluster starts two sequencers, two projectors, a steward and [ClusterGateways] gateways.
 func NewCluster() (*Cluster, error) {
 	w := &World{calmed: make(chan struct{}), began: time.Now(), verbose: true}
 	w.calm.Store(true)
@@ -37,6 +37,7 @@ func NewCluster() (*Cluster, error) {
 	w.sequencers = w.processes("seq", 2, openSequencer)
 	w.projectors = w.processes("hot", 2, openHot)
 	w.gateways = w.processes("gw", ClusterGateways, openGateway)
+	w.stewards = w.processes("steward", 1, openSteward)
 	c := &Cluster{w}
 	for _, p := range w.all() {
 		if err := p.start(); err != nil {
@@ -96,11 +97,11 @@ func (c *Cluster) Dial(gateway int) *Socket {
 	return nil
 }
 
-// processes are those of a role, or of all: sequencer, projector, gateway, or one by number, such
+// processes are those of a role, or of all: sequencer, projector, gateway, steward, or one by number, such
 // as gateway1.
 func (c *Cluster) processes(name string) ([]*process, error) {
 	roles := map[string][]*process{
-		"sequencer": c.w.sequencers, "projector": c.w.projectors, "gateway": c.w.gateways, "all": c.w.all(),
+		"sequencer": c.w.sequencers, "projector": c.w.projectors, "gateway": c.w.gateways, "steward": c.w.stewards, "all": c.w.all(),
 	}
 	if all, ok := roles[name]; ok {
 		return all, nil

@@ -103,6 +103,10 @@ func (c *client) decide(now time.Time) {
 	}
 	if len(known) > 0 {
 		c.toDo--
+		if !c.closes && c.subs[events.NewSelfID(c.user)] != nil && c.dice.n(80) == 0 {
+			c.closeAccount()
+			return
+		}
 		s := pick(c.dice, known)
 		c.want(s.session, c.operation(s))
 	}

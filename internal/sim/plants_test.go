@@ -12,6 +12,7 @@ func plants() map[string]Plant {
 	all := maps.Clone(logPlants)
 	maps.Copy(all, hotPlants)
 	maps.Copy(all, snapshotPlants)
+	maps.Copy(all, stewardPlants)
 	return all
 }
 

@@ -11,7 +11,9 @@ import (
 	"annal/pkg/eventlog"
 	"annal/pkg/gateway"
 	"annal/pkg/gateway/auth"
+	"annal/pkg/projections/follow"
 	"annal/pkg/projections/hot"
+	"annal/pkg/projections/steward"
 	"annal/pkg/sequencer"
 )
 
@@ -181,6 +183,9 @@ type Plant struct {
 	Feed  func(hot.Feed) hot.Feed
 	// Rows gets the process's log, planted already, too.
 	Rows func(eventlog.Log, int32, sequencer.Store) sequencer.Store
+	// Handler and StewardView are of the steward.
+	Handler     func(follow.Handler) follow.Handler
+	StewardView func(steward.View) steward.View
 	// Odds changes what goes wrong, so that the bug has its occasion.
 	Odds func(*odds)
 }

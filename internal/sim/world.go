@@ -30,8 +30,8 @@ type World struct {
 	// limits changes the bounds of gateways, unless nil.
 	limits func(*gateway.Config)
 
-	sequencers, projectors, gateways []*process
-	clients                          []*client
+	sequencers, projectors, gateways, stewards []*process
+	clients                                    []*client
 	// open are channels anybody may join, once they are created.
 	open []*command
 
@@ -62,6 +62,7 @@ func newWorld(seed uint64, plant Plant, verbose bool) (*World, error) {
 	w.sequencers = w.processes("seq", 2+d.n(2), openSequencer)
 	w.projectors = w.processes("hot", 2+d.n(2), openHot)
 	w.gateways = w.processes("gw", 2, openGateway)
+	w.stewards = w.processes("steward", 1+w.dice("stewards").n(2), openSteward)
 	for i := range 3 + d.n(2) {
 		user := events.UserID(fmt.Sprintf("user%d", i))
 		token, err := auth.Issue(signing, auth.Identity{User: user, Expires: w.began.Add(24 * time.Hour)}, w.began)
@@ -105,7 +106,8 @@ func (w *World) all() []*process {
 	var all []*process
 	all = append(all, w.sequencers...)
 	all = append(all, w.projectors...)
-	return append(all, w.gateways...)
+	all = append(all, w.gateways...)
+	return append(all, w.stewards...)
 }
 
 // openSessions has the first clients create sessions.

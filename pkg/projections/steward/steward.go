@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,8 +38,8 @@ type Part struct {
 
 // View is what the steward reads. Errors are outages, to be waited out.
 type View interface {
-	// Reached says whether the view has each of the sessions up to that seq.
-	Reached(ctx context.Context, seqs map[events.SessionID]events.Seq) (bool, error)
+	// Through gives up to which offset of each of these partitions the view has all.
+	Through(ctx context.Context, partitions []int32) (map[int32]int64, error)
 	// Closed says whether the user closed their account.
 	Closed(ctx context.Context, u events.UserID) (bool, error)
 	// Sessions gives sessions that the user is or was in, with id > after, ascending; the zero
@@ -68,12 +70,14 @@ func New(log eventlog.Log, view View, source string, logger *slog.Logger, metric
 }
 
 // Two things may cross: a user closes the account while somebody lets them in. Each is looked
-// at only after the view has it. So whichever the view had first, the other is seen to: either
-// the list of the user's sessions has that one, or the account is closed when the steward asks.
+// at only after the view has it, and all that was in the log by then of what is looked at. So whichever was in the
+// log first, the other is seen to: either the list of the user's sessions has that one, or the account is closed
+// when the steward asks. The view may also be an older copy of itself for a moment, after its engine failed over: so how far
+// it is is asked before and after.
 
 // Handle implements follow.Handler.
-func (s *Steward) Handle(ctx context.Context, _ int32, outcomes []follow.Outcome) error {
-	seqs := map[events.SessionID]events.Seq{}
+func (s *Steward) Handle(ctx context.Context, partition int32, outcomes []follow.Outcome) error {
+	met := int64(0)
 	comers := map[events.UserID][]events.SessionID{}
 	var closed []*events.Outcome
 	for i := range outcomes {
@@ -88,23 +92,86 @@ func (s *Steward) Handle(ctx context.Context, _ int32, outcomes []follow.Outcome
 		} else if len(came) == 0 {
 			continue
 		}
-		seqs[o.Session] = max(seqs[o.Session], a.Seq)
+		met = outcomes[i].Offset + 1
 		for _, u := range came {
 			comers[u] = append(comers[u], o.Session)
 		}
 	}
-	if len(seqs) == 0 {
+	if met == 0 {
 		return nil
 	}
-	if err := s.reached(ctx, seqs); err != nil {
+	ends, err := s.ends(ctx, comers, len(closed) > 0)
+	if err != nil {
 		return err
 	}
-	for _, o := range closed {
-		if err := s.closed(ctx, o); err != nil {
-			return err
+	ends[partition] = max(ends[partition], met)
+	return s.whileThrough(ctx, ends, func() error {
+		for _, o := range closed {
+			if err := s.closed(ctx, o); err != nil {
+				return err
+			}
+		}
+		return s.came(ctx, comers)
+	})
+}
+
+// ends are those of the partitions that will be looked at: of all, or of the people's own sessions.
+func (s *Steward) ends(ctx context.Context, comers map[events.UserID][]events.SessionID, all bool) (map[int32]int64, error) {
+	n, err := s.log.Partitions(ctx, eventlog.Events)
+	if err != nil {
+		return nil, fmt.Errorf("steward: partitions: %w", err)
+	}
+	ends := map[int32]int64{}
+	for u := range comers {
+		ends[eventlog.KeyPartition([]byte(events.NewSelfID(u)), n)] = 0
+	}
+	if all {
+		for p := range n {
+			ends[p] = 0
 		}
 	}
-	return s.came(ctx, comers)
+	for p := range ends {
+		if _, ends[p], err = s.log.Bounds(ctx, eventlog.Events, p); err != nil {
+			return nil, fmt.Errorf("steward: partition %d: %w", p, err)
+		}
+	}
+	return ends, nil
+}
+
+// lookAgain is how often it looks whether the view has come so far.
+const lookAgain = 20 * time.Millisecond
+
+// whileThrough calls look once the view has come through to the ends, and again when it has not come so far any more behind that.
+func (s *Steward) whileThrough(ctx context.Context, ends map[int32]int64, look func() error) error {
+	partitions := slices.Sorted(maps.Keys(ends))
+	through := func() (bool, error) {
+		at, err := s.view.Through(ctx, partitions)
+		if err != nil {
+			return false, fmt.Errorf("steward: how far the view is: %w", err)
+		}
+		return !slices.ContainsFunc(partitions, func(p int32) bool { return at[p] < ends[p] }), nil
+	}
+	ticker := time.NewTicker(lookAgain)
+	defer ticker.Stop()
+	for {
+		ok, err := through()
+		if err != nil {
+			return err
+		}
+		if ok {
+			if err := look(); err != nil {
+				return err
+			}
+			if ok, err := through(); err != nil || ok {
+				return err
+			}
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // comersOf are those whom an event lets into a session that is not theirs alone.
@@ -224,27 +291,4 @@ func (s *Steward) letOut(ctx context.Context, session events.SessionID, user eve
 	}
 	s.commands.WithLabelValues(op.Name()).Inc()
 	return nil
-}
-
-// lookAgain is how often it looks whether the view has come so far.
-const lookAgain = 20 * time.Millisecond
-
-// reached waits until the view has the events.
-func (s *Steward) reached(ctx context.Context, seqs map[events.SessionID]events.Seq) error {
-	ticker := time.NewTicker(lookAgain)
-	defer ticker.Stop()
-	for {
-		ok, err := s.view.Reached(ctx, seqs)
-		if err != nil {
-			return fmt.Errorf("steward: heads: %w", err)
-		}
-		if ok {
-			return nil
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }

@@ -20,9 +20,10 @@ import (
 
 // view is one that has come as far as it says.
 type view struct {
-	seqs   map[events.SessionID]events.Seq
-	closed map[events.UserID]bool
-	parts  map[events.SessionID]map[events.UserID]steward.Part
+	// through is how far it is.
+	through int64
+	closed  map[events.UserID]bool
+	parts   map[events.SessionID]map[events.UserID]steward.Part
 	// asked counts questions after the heads; broken fails the first so many.
 	asked  int
 	broken atomic.Int32
@@ -30,17 +31,16 @@ type view struct {
 	looked func(*view)
 }
 
-func (v *view) Reached(_ context.Context, seqs map[events.SessionID]events.Seq) (bool, error) {
+func (v *view) Through(_ context.Context, partitions []int32) (map[int32]int64, error) {
 	v.asked++
 	if v.looked != nil {
 		v.looked(v)
 	}
-	for s, seq := range seqs {
-		if v.seqs[s] < seq {
-			return false, nil
-		}
+	through := map[int32]int64{}
+	for _, p := range partitions {
+		through[p] = v.through
 	}
-	return true, nil
+	return through, nil
 }
 
 func (v *view) Closed(_ context.Context, u events.UserID) (bool, error) {
@@ -66,7 +66,7 @@ func (v *view) Part(_ context.Context, s events.SessionID, u events.UserID) (ste
 }
 
 func accepted(s events.SessionID, u events.UserID, seq events.Seq, e events.Event) follow.Outcome {
-	return follow.Outcome{Outcome: events.Outcome{Session: s, Actor: events.Actor{User: u}, Result: events.Accepted{Seq: seq, Event: e}}}
+	return follow.Outcome{Offset: 4, Outcome: events.Outcome{Session: s, Actor: events.Actor{User: u}, Result: events.Accepted{Seq: seq, Event: e}}}
 }
 
 // asked are the commands in the log, a line each.
@@ -109,7 +109,7 @@ func TestClosedAccountsAreLetOut(t *testing.T) {
 	defer client.Close()
 	self := events.NewSelfID("ann")
 	v := &view{
-		seqs: map[events.SessionID]events.Seq{self: 2, "g_later": 5, "g_other": 9}, closed: map[events.UserID]bool{},
+		through: 100, closed: map[events.UserID]bool{},
 		parts: map[events.SessionID]map[events.UserID]steward.Part{
 			self:      {"ann": in(events.KindSelf, 1)},
 			"g_a":     {"ann": in(events.KindGroup, 3), "bob": in(events.KindGroup, 1)},
@@ -164,12 +164,12 @@ func TestStewardWaitsForTheView(t *testing.T) {
 	client := log.Client()
 	defer client.Close()
 	v := &view{
-		seqs: map[events.SessionID]events.Seq{}, closed: map[events.UserID]bool{"ann": true},
-		parts: map[events.SessionID]map[events.UserID]steward.Part{"g_a": {}},
+		closed: map[events.UserID]bool{"ann": true},
+		parts:  map[events.SessionID]map[events.UserID]steward.Part{"g_a": {}},
 	}
 	v.looked = func(v *view) {
 		if v.asked == 3 {
-			v.seqs["g_a"] = 4
+			v.through = 5
 			v.parts["g_a"]["ann"] = in(events.KindGroup, 4)
 		}
 	}
@@ -180,9 +180,37 @@ func TestStewardWaitsForTheView(t *testing.T) {
 	if got := asked(t, client); len(got) != 1 {
 		t.Errorf("asked for %q, want one to leave", got)
 	}
+	v.through = 4
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := s.Handle(ctx, 0, []follow.Outcome{accepted("g_none", "ann", 4, events.Joined{})}); !errors.Is(err, context.Canceled) {
 		t.Errorf("of a view that never gets there: %v, want the context's error", err)
+	}
+}
+
+// A view that was an older copy of itself when it was asked is asked again.
+func TestStewardAsksAnOlderCopyAgain(t *testing.T) {
+	log := eventlog.NewMemory(eventlog.MemoryOptions{Partitions: 1})
+	defer log.Close()
+	client := log.Client()
+	defer client.Close()
+	v := &view{
+		through: 9, closed: map[events.UserID]bool{},
+		parts: map[events.SessionID]map[events.UserID]steward.Part{"g_a": {"ann": in(events.KindGroup, 4)}},
+	}
+	v.looked = func(v *view) {
+		switch v.asked {
+		case 2: // it was one when it said that the account is open
+			v.through = 3
+		case 4:
+			v.through, v.closed["ann"] = 9, true
+		}
+	}
+	s := steward.New(client, v, "/test", slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	if err := s.Handle(t.Context(), 0, []follow.Outcome{accepted("g_a", "ann", 4, events.Joined{})}); err != nil {
+		t.Fatal(err)
+	}
+	if got := asked(t, client); len(got) != 1 {
+		t.Errorf("asked for %q, want one to leave", got)
 	}
 }
