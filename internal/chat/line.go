@@ -57,6 +57,8 @@ func sent(who, me string, m *clientv1.Sent) string {
 		return fmt.Sprintf("%s: (revoked)", who)
 	case m.GetDeleted() > 0:
 		return fmt.Sprintf("%s: (deleted)", who)
+	case m.GetHidden():
+		return fmt.Sprintf("%s: (hidden)", who)
 	}
 	text := said(m.GetText(), m.GetContent())
 	if doing, ok := strings.CutPrefix(text, "/me "); ok {

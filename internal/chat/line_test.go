@@ -18,6 +18,7 @@ func TestLines(t *testing.T) {
 		{"* bob waves", &clientv1.Event{Event: &clientv1.Event_Sent{Sent: &clientv1.Sent{Text: "/me waves"}}}},
 		{"bob: hi (edited)", &clientv1.Event{Event: &clientv1.Event_Sent{Sent: &clientv1.Sent{Text: "hi", Overridden: 9}}}},
 		{"bob: (revoked)", &clientv1.Event{Event: &clientv1.Event_Sent{Sent: &clientv1.Sent{Revoked: 9}}}},
+		{"bob: (hidden)", &clientv1.Event{Event: &clientv1.Event_Sent{Sent: &clientv1.Sent{Hidden: true}}}},
 		{"bob: (deleted)", &clientv1.Event{Event: &clientv1.Event_Sent{Sent: &clientv1.Sent{Deleted: 9}}}},
 		{"bob: a\n    b\uFFFD[2J \uFFFD", &clientv1.Event{Event: &clientv1.Event_Sent{Sent: &clientv1.Sent{Text: "a\nb\x1b[2J\t\u202e"}}}},
 		{"* bob deleted #4", &clientv1.Event{Event: &clientv1.Event_Deleted{Deleted: &clientv1.Deleted{Target: 4}}}},

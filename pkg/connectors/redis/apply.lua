@@ -225,7 +225,6 @@ n_reactions, n_emojis = tonumber(n_reactions), tonumber(n_emojis)
 local reacted = false
 local function react(entry, off)
   local target = string.sub(entry, 1, 20)
-  if target < pad(first) then return end
   local step = off and -call('ZREM', reactions, entry) or call('ZADD', reactions, '0', entry)
   if step == 0 then return end
   local emoji = string.sub(entry, 22, string.find(entry, '\0', 22, true) - 1)

@@ -84,8 +84,8 @@ const (
 	// FactMention notes that the message of index Value mentions the user Field, or mentionAll.
 	FactMention FactOp = "m"
 	// FactReact puts a reaction on a message, or takes it back when Value is empty. Field is the
-	// message's seq in 20 digits, a space, the emoji, NUL, and the user. One to a message that
-	// the window holds no more is passed over.
+	// message's seq in 20 digits, a space, the emoji, NUL, and the user. What the window
+	// holds no more has none, so one that comes late need not be kept.
 	FactReact FactOp = "e"
 )
 

@@ -63,6 +63,8 @@ func testReactions(t *testing.T, f Fixture) {
 	}
 	b.apply(react("bob", 3, "👍", true))
 	wantEqual(b, "taken back", b.reactions(s, 3, "bob"), "none")
+	b.apply(react("bob", 3, "👍", true), react("ann", 3, "+", false), react("ann", 3, "+", false))
+	wantEqual(b, "what was not there taken back, and what is there put again", b.reactions(s, 3, "bob"), "+ 1; ")
 	b.apply(react("ann", 4, "👍", false), b.Accept(s, "ann", events.Revoked{Target: 2, TargetIndex: 1}), b.Accept(s, "ann", events.Deleted{Target: 4, TargetIndex: 3}))
 	wantEqual(b, "of a revoked message", b.reactions(s, 2, "ann"), "none")
 	wantEqual(b, "of a deleted message", b.reactions(s, 4, "ann"), "none")
