@@ -64,9 +64,10 @@ test: engines $(BIN)/gotestsum ## Run all tests, with the race detector and the 
 FUZZTIME ?= 10m
 
 .PHONY: fuzz
-fuzz: ## Run every fuzz target, each for FUZZTIME
+fuzz: ## Run every fuzz target, each for FUZZTIME, and keep what they came upon in testdata/corpus
 	@grep -rnoE --include='*_test.go' '^func Fuzz[A-Za-z]+' . | sed -E 's|^\./(.*)/[^/]*:[0-9]+:func (.*)|\1 \2|' | while read -r dir target; do \
 		echo "$$dir $$target"; go test "./$$dir" -run xxx -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s -parallel $(P) < /dev/null; \
+		go run ./internal/fuzzcorpus/pack "$$(go env GOCACHE)/fuzz/annal/$$dir/$$target" "$$dir/testdata/corpus/$$target"; \
 	done
 
 .PHONY: scenario-table

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"annal/internal/fuzzcorpus"
 	"annal/internal/scenario"
 )
 
@@ -111,6 +112,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(story)
 	f.Add("scenario A\nrepeat 2\ntogether\nu1 create group S u2 -> seq 1 or SESSION_EXISTS\nend\nend\nrestart all\n")
 	f.Add("scenario A\nu1/a@2 send S \"x\"*3`y` mention=u2,u3 -> again NOT_A_MEMBER seq 3\n")
+	fuzzcorpus.Add(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		all, err := scenario.Parse("file", text)
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	logv1 "annal/gen/annal/log/v1"
+	"annal/internal/fuzzcorpus"
 	"annal/pkg/events"
 )
 
@@ -192,6 +193,7 @@ func FuzzDecodeOutcome(f *testing.F) {
 		}
 		f.Add(r.Value)
 	}
+	fuzzcorpus.Add(f)
 	f.Fuzz(func(t *testing.T, value []byte) {
 		o, err := events.DecodeOutcomeValue(value)
 		if err != nil {

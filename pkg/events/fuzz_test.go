@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"testing"
 
+	"annal/internal/fuzzcorpus"
 	"annal/pkg/events"
 )
 
@@ -18,6 +19,7 @@ func FuzzDecodeRow(f *testing.F) {
 		}
 		f.Add(string(k), b)
 	}
+	fuzzcorpus.Add(f)
 	f.Fuzz(func(t *testing.T, key string, value []byte) {
 		row, err := events.DecodeRow(events.Key(key), value)
 		if err != nil {
@@ -48,6 +50,7 @@ func FuzzParseSnapshot(f *testing.F) {
 		}
 		f.Add(rec.Value)
 	}
+	fuzzcorpus.Add(f)
 	f.Fuzz(func(t *testing.T, value []byte) {
 		s, err := events.ParseSnapshot("g_a", value)
 		if err != nil {

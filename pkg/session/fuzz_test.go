@@ -4,6 +4,7 @@ import (
 	"maps"
 	"testing"
 
+	"annal/internal/fuzzcorpus"
 	"annal/pkg/events"
 )
 
@@ -72,6 +73,7 @@ func FuzzDecide(f *testing.F) {
 		f.Add(rec.Key, rec.Value)
 	}
 	f.Add([]byte("\xff"), []byte{0xff})
+	fuzzcorpus.Add(f)
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		w := newWorld()
 		w.log = append(w.log, ground.log...)

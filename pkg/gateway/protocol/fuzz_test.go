@@ -9,6 +9,7 @@ import (
 
 	clientv1 "annal/gen/annal/client/v1"
 	logv1 "annal/gen/annal/log/v1"
+	"annal/internal/fuzzcorpus"
 )
 
 // FuzzClientJSON: nothing panics; what is refused is refused with a code; what is
@@ -25,6 +26,7 @@ func FuzzClientJSON(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	fuzzcorpus.Add(f)
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		m, err := ParseClientJSON(frame)
 		if err != nil {
@@ -55,6 +57,7 @@ func FuzzServerJSON(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	fuzzcorpus.Add(f)
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		m, err := ParseServerJSON(frame)
 		if err != nil {
@@ -87,6 +90,7 @@ func FuzzClientProto(f *testing.F) {
 		frame, _ := ProtoCodec.AppendClient(nil, seed)
 		f.Add(frame)
 	}
+	fuzzcorpus.Add(f)
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		m, err := ProtoCodec.ParseClient(frame)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"annal/internal/fuzzcorpus"
 	"annal/pkg/events"
 )
 
@@ -46,6 +47,7 @@ func TestMarks(t *testing.T) {
 
 func FuzzMarks(f *testing.F) {
 	f.Add(mark{view: "v", life: "r", progress: events.Progress{Offset: 3, Last: 2, Time: 1}, older: events.Start()}.String())
+	fuzzcorpus.Add(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		if m, err := parseMark(text); err == nil && m.String() != text {
 			t.Errorf("%q is read as %q", text, m)
