@@ -66,7 +66,8 @@ func unstewarded(sessions map[events.SessionID]*fold.Session) string {
 			in++
 			switch self := sessions[events.NewSelfID(u)]; {
 			case self == nil || !self.Head.Closed:
-			case s.Head.Kind == events.KindDirect && s.Head.Contact == events.NoContacts:
+			case s.Head.Kind == events.KindDirect && s.Head.Contact == events.NoContacts,
+				s.Head.Kind == events.KindDirect && s.Head.Contact == events.ContactAsked && s.Head.ContactBy != u:
 			default:
 				return fmt.Sprintf("the account of %s is closed, who is in %s", u, id)
 			}

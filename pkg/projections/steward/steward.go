@@ -78,7 +78,7 @@ func New(log eventlog.Log, view View, source string, logger *slog.Logger, metric
 // Handle implements follow.Handler.
 func (s *Steward) Handle(ctx context.Context, partition int32, outcomes []follow.Outcome) error {
 	met := int64(0)
-	comers := map[events.UserID][]events.SessionID{}
+	comers := map[events.UserID][]coming{}
 	var closed []*events.Outcome
 	for i := range outcomes {
 		o := &outcomes[i].Outcome
@@ -94,7 +94,7 @@ func (s *Steward) Handle(ctx context.Context, partition int32, outcomes []follow
 		}
 		met = outcomes[i].Offset + 1
 		for _, u := range came {
-			comers[u] = append(comers[u], o.Session)
+			comers[u] = append(comers[u], coming{o.Session, a.Seq})
 		}
 	}
 	if met == 0 {
@@ -116,7 +116,7 @@ func (s *Steward) Handle(ctx context.Context, partition int32, outcomes []follow
 }
 
 // ends are those of the partitions that will be looked at: of all, or of the people's own sessions.
-func (s *Steward) ends(ctx context.Context, comers map[events.UserID][]events.SessionID, all bool) (map[int32]int64, error) {
+func (s *Steward) ends(ctx context.Context, comers map[events.UserID][]coming, all bool) (map[int32]int64, error) {
 	n, err := s.log.Partitions(ctx, eventlog.Events)
 	if err != nil {
 		return nil, fmt.Errorf("steward: partitions: %w", err)
@@ -174,7 +174,13 @@ func (s *Steward) whileThrough(ctx context.Context, ends map[int32]int64, look f
 	}
 }
 
-// comersOf are those whom an event lets into a session that is not theirs alone.
+// coming is what lets somebody into a session, by its seq.
+type coming struct {
+	session events.SessionID
+	seq     events.Seq
+}
+
+// comersOf are those whom an event lets into a session that is not theirs alone, or who by it become contacts again.
 func comersOf(o *events.Outcome, e events.Event) (users []events.UserID) {
 	var members []events.NewMember
 	switch e := e.(type) {
@@ -186,7 +192,12 @@ func comersOf(o *events.Outcome, e events.Event) (users []events.UserID) {
 		members = e.Members
 	case events.Joined:
 		return []events.UserID{o.Actor.User}
-	case events.AccountClosed, events.Asked, events.ContactChanged, events.Deleted, events.Delivered, events.DeviceSet, events.Dismissed,
+	case events.ContactChanged:
+		// What the other one asks or accepts leads to nothing without a step of one's own.
+		if e.Step == events.ContactAsk || e.Step == events.ContactAccept {
+			return []events.UserID{o.Actor.User}
+		}
+	case events.AccountClosed, events.Asked, events.Deleted, events.Delivered, events.DeviceSet, events.Dismissed,
 		events.Hidden, events.InfoSet, events.Invited, events.Left, events.Muted, events.Overridden, events.Pinned, events.PolicySet,
 		events.Reacted, events.Read, events.Refused, events.Removed, events.Reported, events.Revoked, events.RoleSet, events.Sent,
 		events.SessionSet, events.Uninvited:
@@ -212,7 +223,7 @@ func (s *Steward) closed(ctx context.Context, o *events.Outcome) error {
 			if session == o.Session {
 				continue
 			}
-			if err := s.letOut(ctx, session, user); err != nil {
+			if err := s.letOut(ctx, coming{session: session}, user); err != nil {
 				return err
 			}
 			n++
@@ -229,7 +240,7 @@ func (s *Steward) closed(ctx context.Context, o *events.Outcome) error {
 const asking = 16
 
 // came lets those out again whose account is closed.
-func (s *Steward) came(ctx context.Context, comers map[events.UserID][]events.SessionID) error {
+func (s *Steward) came(ctx context.Context, comers map[events.UserID][]coming) error {
 	var mu sync.Mutex
 	var closed []events.UserID
 	var failed error
@@ -255,8 +266,8 @@ func (s *Steward) came(ctx context.Context, comers map[events.UserID][]events.Se
 		return failed
 	}
 	for _, u := range closed {
-		for _, session := range comers[u] {
-			if err := s.letOut(ctx, session, u); err != nil {
+		for _, c := range comers[u] {
+			if err := s.letOut(ctx, c, u); err != nil {
 				return err
 			}
 		}
@@ -265,7 +276,8 @@ func (s *Steward) came(ctx context.Context, comers map[events.UserID][]events.Se
 }
 
 // letOut asks for the end of the user's part in a session, if they have one.
-func (s *Steward) letOut(ctx context.Context, session events.SessionID, user events.UserID) error {
+func (s *Steward) letOut(ctx context.Context, c coming, user events.UserID) error {
+	session := c.session
 	part, err := s.view.Part(ctx, session, user)
 	if err != nil {
 		return fmt.Errorf("steward: %s in %s: %w", user, session, err)
@@ -277,9 +289,9 @@ func (s *Steward) letOut(ctx context.Context, session events.SessionID, user eve
 	if part.Kind == events.KindDirect {
 		op = events.Contact{Step: events.ContactRemove}
 	}
-	// The id is that of the stay, so that another one has another.
+	// The id is that of the stay, or of becoming contacts in it, so that another one has another.
 	rec, err := events.EncodeCommand(events.Command{
-		Session: session, Actor: events.Actor{User: user, Service: Service}, ClientID: fmt.Sprintf("%s-%s-%d", Service, op.Name(), part.From), Op: op,
+		Session: session, Actor: events.Actor{User: user, Service: Service}, ClientID: fmt.Sprintf("%s-%s-%d", Service, op.Name(), max(part.From, c.seq)), Op: op,
 	}, events.Envelope{Source: s.source})
 	if err != nil {
 		return fmt.Errorf("steward: %w", err)

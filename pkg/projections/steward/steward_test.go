@@ -214,3 +214,33 @@ func TestStewardAsksAnOlderCopyAgain(t *testing.T) {
 		t.Errorf("asked for %q, want one to leave", got)
 	}
 }
+
+// Who closed the account and becomes a contact again, by a step of their own, is none again: each time by another command.
+func TestContactsAgainAreNone(t *testing.T) {
+	log := eventlog.NewMemory(eventlog.MemoryOptions{Partitions: 1})
+	defer log.Close()
+	client := log.Client()
+	defer client.Close()
+	v := &view{
+		through: 100, closed: map[events.UserID]bool{"ann": true},
+		parts: map[events.SessionID]map[events.UserID]steward.Part{"d_b": {"ann": in(events.KindDirect, 1), "bob": in(events.KindDirect, 1)}},
+	}
+	s := steward.New(client, v, "/test", slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	step := func(u events.UserID, seq events.Seq, step events.ContactStep) follow.Outcome {
+		return accepted("d_b", u, seq, events.ContactChanged{Step: step})
+	}
+	for range 2 { // what is handed over again changes nothing
+		if err := s.Handle(t.Context(), 0, []follow.Outcome{
+			step("ann", 5, events.ContactAsk), step("bob", 6, events.ContactAccept), step("ann", 7, events.ContactRemove), step("ann", 8, events.ContactAccept),
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{
+		"d_b ann/steward steward-contact-5 events.Contact{Step:0x4, Text:\"\"}", "d_b ann/steward steward-contact-5 events.Contact{Step:0x4, Text:\"\"}",
+		"d_b ann/steward steward-contact-8 events.Contact{Step:0x4, Text:\"\"}", "d_b ann/steward steward-contact-8 events.Contact{Step:0x4, Text:\"\"}",
+	}
+	if got := asked(t, client); !reflect.DeepEqual(got, want) {
+		t.Errorf("asked for %q, want %q", got, want)
+	}
+}
