@@ -1,6 +1,7 @@
 package hot
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -16,20 +17,28 @@ type mark struct {
 	older events.Progress
 }
 
-// markForm begins a mark's text, so that another form can follow it one day.
-const markForm = "h1"
+// markForm begins a mark's text. Its number grows with what a view holds: one that an older
+// program built lacks what only the past's events tell, and is built anew.
+const markForm = "h2"
 
-// buildingForm begins the text of a commit that names a view before it is built.
-const buildingForm = "h1-building"
+// buildingSuffix follows the form in a commit that names a view before it is built.
+const buildingSuffix = "-building"
+
+// Errors of parseMark that are no surprise.
+var (
+	errUnfinished = errors.New("hot: the view was only begun")
+	errOtherForm  = errors.New("hot: the view is of another form")
+)
 
 // buildingMark is what is committed before anything is written under a view's id.
-func buildingMark(view string) string { return buildingForm + "|" + view }
+func buildingMark(view string) string { return markForm + buildingSuffix + "|" + view }
 
-// newestView is the id of the newest view that a commit speaks of; empty when it speaks
-// of none.
+// newestView is the id of the newest view that a commit of whatever form speaks of; empty
+// when it speaks of none.
 func newestView(metadata string) string {
 	form, rest, _ := strings.Cut(metadata, "|")
-	if form != markForm && form != buildingForm {
+	number, ok := strings.CutPrefix(strings.TrimSuffix(form, buildingSuffix), markForm[:1])
+	if !ok || number == "" || strings.Trim(number, "0123456789") != "" {
 		return ""
 	}
 	view, _, _ := strings.Cut(rest, "|")
@@ -45,11 +54,18 @@ func (m mark) String() string {
 	return strings.Join([]string{markForm, m.view, m.life, m.progress.String(), m.older.String()}, "|")
 }
 
-// parseMark reads what String wrote, and nothing else.
+// parseMark reads what String wrote, and nothing else. errUnfinished and errOtherForm say
+// what else is a view's commit.
 func parseMark(s string) (mark, error) {
 	parts := strings.Split(s, "|")
-	if len(parts) != 5 || parts[0] != markForm {
+	switch {
+	case parts[0] == markForm && len(parts) == 5:
+	case parts[0] == markForm || newestView(s) == "":
 		return mark{}, fmt.Errorf("hot: %.200q is no commit of a view", s)
+	case parts[0] == markForm+buildingSuffix:
+		return mark{}, errUnfinished
+	default:
+		return mark{}, errOtherForm
 	}
 	m := mark{view: parts[1], life: parts[2]}
 	if !printable(m.view, maxViewID) || !printable(m.life, MaxRun) {

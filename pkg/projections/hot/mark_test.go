@@ -1,6 +1,7 @@
 package hot
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -28,7 +29,8 @@ func TestMarks(t *testing.T) {
 	for what, text := range map[string]string{
 		"nothing":                "",
 		"a rebuilding's":         "rebuilding",
-		"another form":           "h2" + good[2:],
+		"a later form":           "h3" + good[2:],
+		"a first word alone":     "h" + good[2:],
 		"a part too much":        good + "|",
 		"a space too much":       good + " ",
 		"no view":                strings.Replace(good, "0000000001-a", "", 1),
@@ -41,6 +43,24 @@ func TestMarks(t *testing.T) {
 	} {
 		if m, err := parseMark(text); err == nil {
 			t.Errorf("%s is read as %+v, want an error", what, m)
+		}
+	}
+}
+
+// TestMarksOfOtherForms: they name their view, so that a new one stands above it, and no more.
+func TestMarksOfOtherForms(t *testing.T) {
+	rest := "|0000000001-a|a,b|p1 9"
+	for text, want := range map[string]error{
+		"h1" + rest: errOtherForm, "h1-building|0000000001-a": errOtherForm, "h12" + rest: errOtherForm,
+		buildingMark("0000000001-a"): errUnfinished,
+	} {
+		if _, err := parseMark(text); !errors.Is(err, want) || newestView(text) != "0000000001-a" {
+			t.Errorf("%q is read with %v and of view %q, want %v", text, err, newestView(text), want)
+		}
+	}
+	for _, text := range []string{"", "h" + rest, "x1" + rest, "hh1" + rest, "h1a" + rest, "-building" + rest} {
+		if got := newestView(text); got != "" {
+			t.Errorf("%q is of view %q, want of none", text, got)
 		}
 	}
 }

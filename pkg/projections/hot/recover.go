@@ -130,7 +130,12 @@ func (w *worker) resume() (how way, reason string, err error) {
 		return build, "first", nil
 	}
 	m, err := parseMark(w.claim.Metadata)
-	if err != nil || m.progress.Offset != w.claim.Offset {
+	switch {
+	case errors.Is(err, errUnfinished):
+		return build, "unfinished", nil
+	case errors.Is(err, errOtherForm):
+		return build, "other_form", nil
+	case err != nil || m.progress.Offset != w.claim.Offset:
 		w.log.Warn("the commit says nothing of a view", "error", err)
 		return build, "commit_unreadable", nil
 	}

@@ -1,11 +1,16 @@
 package hot_test
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
+
+	"annal/pkg/eventlog"
 	"annal/pkg/projections/hot"
 )
 
@@ -188,5 +193,76 @@ func TestDrainedAfterAnOutage(t *testing.T) {
 	stop()
 	if s.view.Reached != reached {
 		t.Errorf("the view was declared whole up to %d after an outage, want %d as before", s.view.Reached, reached)
+	}
+}
+
+// recommit rewrites the commit of the partition that it is given.
+type recommit struct {
+	eventlog.Membership
+	ctx       context.Context
+	as        func(metadata string) string
+	committed chan error
+}
+
+func (r *recommit) Claimed(c eventlog.Claim) {
+	go func() { r.committed <- r.Commit(r.ctx, c.Partition, c.Offset, r.as(c.Metadata)) }()
+}
+
+func (*recommit) Released(context.Context, int32) {}
+
+func (*recommit) Lost(int32) {}
+
+// recommit takes part in the projectors' group for a moment, while none runs.
+func (s *stage) recommit(as func(metadata string) string) {
+	s.Helper()
+	log := s.log.Client()
+	s.Cleanup(log.Close)
+	m, err := log.Join(s.ctx, hot.Group, eventlog.Events, "")
+	if err != nil {
+		s.Fatal(err)
+	}
+	r := &recommit{Membership: m, ctx: s.ctx, as: as, committed: make(chan error, 1)}
+	ctx, stop := context.WithCancel(s.ctx)
+	left := make(chan error, 1)
+	go func() { left <- m.Run(ctx, r) }()
+	err = <-r.committed
+	stop()
+	if left := <-left; err != nil || left != nil {
+		s.Fatalf("cannot commit: %v, %v", err, left)
+	}
+}
+
+// TestViewsOfOtherForms: what another program built, or only began, is built anew, above it and in silence.
+func TestViewsOfOtherForms(t *testing.T) {
+	for reason, as := range map[string]func(string) string{
+		"other_form": func(m string) string { return strings.Replace(m, "h2|", "h1|", 1) },
+		"unfinished": func(string) string { return "h2-building|0001" },
+	} {
+		t.Run(reason, func(t *testing.T) {
+			s := newStage(t)
+			p, stop, ended := s.run()
+			s.ready(p, ended)
+			s.say(5)
+			s.wantTold(5, ended)
+			stop()
+			s.recommit(as)
+			s.view = hot.ViewState{} // only the commit tells of the view
+			p, stop, ended = s.run()
+			s.ready(p, ended)
+			s.say(2)
+			s.wantTold(7, ended)
+			stop()
+			if want := []string{"", "0001"}; !slices.Equal(s.above, want) {
+				t.Errorf("views were to stand above %q, want %q", s.above, want)
+			}
+			all, err := s.metrics.Gather()
+			if err != nil {
+				t.Fatal(err)
+			}
+			i := slices.IndexFunc(all, func(f *dto.MetricFamily) bool { return f.GetName() == "annal_hot_rebuilds_total" })
+			if got := all[i].GetMetric(); len(got) != 1 || got[0].GetLabel()[0].GetValue() != reason {
+				t.Errorf("built anew for %v, want once for %s", got, reason)
+			}
+		})
 	}
 }
