@@ -1,6 +1,6 @@
 -- Reads timeline events of the window with what became of their messages.
 -- KEYS: head, window, states, reactions, emojis. ARGV: f(orward)|b(ackward), first, last, limit, and who reads, or nothing.
--- Returns life, view, the last seq, and of each event its seq, value, state, newest body, reactions to it (as apply.lua has
+-- Returns life, view, the last seq, and of each event its seq, value, state, newest body, reactions to it (as apply_facts.lua has
 -- them), and of each of these whether it is the reader's; {life} when there is no such session, {life, 'LOST'} when a key of it was lost.
 local h = redis.call('HMGET', KEYS[1], 'view', 'counts', 'first', 'reacted', 'seq')
 local view = h[1]

@@ -14,6 +14,14 @@ var (
 	lifeSource string
 	//go:embed apply.lua
 	applySource string
+	//go:embed apply_members.lua
+	applyMembersSource string
+	//go:embed apply_facts.lua
+	applyFactsSource string
+	//go:embed apply_tally.lua
+	applyTallySource string
+	//go:embed apply_changes.lua
+	applyChangesSource string
 	//go:embed person.lua
 	personSource string
 	//go:embed items.lua
@@ -54,7 +62,7 @@ func newScripts(embedded bool) scripts {
 		life = "local life = '" + embeddedLife + "'\n"
 	}
 	return scripts{
-		apply: redis.NewScript(applySource), person: redis.NewScript(life + personSource), items: redis.NewScript(life + itemsSource),
+		apply: redis.NewScript(applySource + applyMembersSource + applyFactsSource + applyTallySource + applyChangesSource), person: redis.NewScript(life + personSource), items: redis.NewScript(life + itemsSource),
 		facts: redis.NewScript(life + factsSource), members: redis.NewScript(life + membersSource), sessions: redis.NewScript(life + sessionsSource), head: redis.NewScript(life + headSource),
 		hidden: redis.NewScript(life + hiddenSource), tally: redis.NewScript(life + tallySource), activity: redis.NewScript(life + activitySource),
 		view: redis.NewScript(life + viewSource), lost: redis.NewScript(lostSource), list: redis.NewScript(listSource), note: redis.NewScript(noteSource),

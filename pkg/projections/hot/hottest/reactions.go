@@ -68,6 +68,8 @@ func testReactions(t *testing.T, f Fixture) {
 	b.apply(react("ann", 4, "👍", false), b.Accept(s, "ann", events.Revoked{Target: 2, TargetIndex: 1}), b.Accept(s, "ann", events.Deleted{Target: 4, TargetIndex: 3}))
 	wantEqual(b, "of a revoked message", b.reactions(s, 2, "ann"), "none")
 	wantEqual(b, "of a deleted message", b.reactions(s, 4, "ann"), "none")
+	b.apply(react("ann", 2, "👍", true))
+	wantEqual(b, "of a revoked message of which one was taken back", b.reactions(s, 2, "ann"), "none")
 }
 
 // testManyReactions: those of a message leave with it, and what comes to one that is gone is
