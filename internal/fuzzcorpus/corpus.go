@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// header begins each of Go's corpus files.
-const header = "go test fuzz v1\n"
+// Header begins each of Go's corpus files.
+const Header = "go test fuzz v1\n"
 
 // Add gives the target its corpus. It fails without one, and for what it cannot read.
 func Add(f *testing.F) {
@@ -34,7 +34,7 @@ func Add(f *testing.F) {
 
 // parse reads inputs, each of one or more arguments: strings or bytes.
 func parse(text []byte) (inputs [][]any, err error) {
-	blocks := bytes.Split(text, []byte(header))
+	blocks := bytes.Split(text, []byte(Header))
 	if len(blocks) < 2 || len(blocks[0]) != 0 {
 		return nil, fmt.Errorf("fuzzcorpus: no input, or something before the first: %q", blocks[0])
 	}

@@ -166,7 +166,7 @@ func (n netView) Changed(ctx context.Context, partition int32, after string) (c 
 	return c, place, err
 }
 
-// Heads implements hot.View.
+// Activity implements hot.View.
 func (n netView) Activity(
 	ctx context.Context, u events.UserID, sessions []events.SessionID,
 ) (times map[events.SessionID]events.Millis, err error) {

@@ -18,11 +18,7 @@ const (
 // changes tells what became of the messages that the client has: what it has to take off the
 // screen at once, however much else it has missed. Errors are those of reading.
 func (c *Conn) changes(ctx context.Context, u events.UserID, op *clientv1.Changes) (*clientv1.ServerFrame, *events.Error) {
-	session, err := sessionOf(op.GetSession())
-	if err != nil {
-		return nil, err
-	}
-	p, err := c.person(ctx, session, u)
+	session, p, err := c.personIn(ctx, op.GetSession(), u)
 	if err != nil {
 		return nil, err
 	}

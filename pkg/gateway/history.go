@@ -20,10 +20,6 @@ const (
 
 // history gives a page of the timeline as far as the user may see it.
 func (c *Conn) history(ctx context.Context, u events.UserID, op *clientv1.History) (*clientv1.ServerFrame, *events.Error) {
-	session, err := sessionOf(op.GetSession())
-	if err != nil {
-		return nil, err
-	}
 	limit, err := pageLimit(op.GetLimit(), defaultHistory, protocol.MaxHistory)
 	if err != nil {
 		return nil, err
@@ -31,7 +27,7 @@ func (c *Conn) history(ctx context.Context, u events.UserID, op *clientv1.Histor
 	if op.GetBefore() > 0 && op.After != nil {
 		return nil, events.Errorf(events.CodeInvalidField, "before and after exclude each other")
 	}
-	p, err := c.person(ctx, session, u)
+	session, p, err := c.personIn(ctx, op.GetSession(), u)
 	if err != nil {
 		return nil, err
 	}

@@ -17,11 +17,7 @@ const maxRequests = 100
 
 // info tells a member what the session says and keeps besides its timeline.
 func (c *Conn) info(ctx context.Context, u events.UserID, op *clientv1.Info) (*clientv1.ServerFrame, *events.Error) {
-	session, err := sessionOf(op.GetSession())
-	if err != nil {
-		return nil, err
-	}
-	p, err := c.person(ctx, session, u)
+	session, p, err := c.personIn(ctx, op.GetSession(), u)
 	if err != nil {
 		return nil, err
 	}

@@ -13,10 +13,6 @@ const defaultPage = 100
 
 // members lists a session's present members to one of them.
 func (c *Conn) members(ctx context.Context, u events.UserID, op *clientv1.Members) (*clientv1.ServerFrame, *events.Error) {
-	session, err := sessionOf(op.GetSession())
-	if err != nil {
-		return nil, err
-	}
 	limit, err := pageLimit(op.GetLimit(), defaultPage, protocol.MaxPage)
 	if err != nil {
 		return nil, err
@@ -24,7 +20,7 @@ func (c *Conn) members(ctx context.Context, u events.UserID, op *clientv1.Member
 	if err := validCursor(op.GetCursor()); err != nil {
 		return nil, err
 	}
-	p, err := c.person(ctx, session, u)
+	session, p, err := c.personIn(ctx, op.GetSession(), u)
 	if err != nil {
 		return nil, err
 	}

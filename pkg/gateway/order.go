@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"strings"
 
 	"annal/pkg/events"
 	"annal/pkg/gateway/protocol"
@@ -27,14 +26,12 @@ const (
 type order struct {
 	user events.UserID
 	id   uint64
-	// at is how many sessions were given; rest are the others.
-	at   int
 	rest []events.SessionID
 }
 
-// cursor names the order and the place in it.
+// cursor names the order and the place in it, by how many sessions are left.
 func (o *order) cursor() string {
-	return strconv.FormatUint(o.id, 10) + "-" + strconv.Itoa(o.at)
+	return strconv.FormatUint(o.id, 10) + "-" + strconv.Itoa(len(o.rest))
 }
 
 // begin puts the user's sessions in order.
@@ -78,19 +75,11 @@ func (c *Conn) resume(u events.UserID, cursor string) (*order, *events.Error) {
 			return o, nil
 		}
 	}
-	if id, at, ok := strings.Cut(cursor, "-"); !ok || !digits(id) || !digits(at) {
-		return nil, events.Errorf(events.CodeInvalidField, "cursor is not one of ours")
-	}
-	return nil, events.Errorf(events.CodeInvalidField, "cursor is of a sync that ended, or of another connection: begin again")
-}
-
-func digits(s string) bool {
-	return s != "" && strings.Trim(s, "0123456789") == ""
+	return nil, events.Errorf(events.CodeInvalidField, "cursor is of no sync that goes on on this connection: begin again")
 }
 
 // keep keeps an order of which n more sessions were given, and gives the cursor that goes on; empty when nothing is left.
 func (c *Conn) keep(o *order, n int) (cursor string) {
-	o.at += n
 	if o.rest = o.rest[n:]; len(o.rest) == 0 {
 		return ""
 	}

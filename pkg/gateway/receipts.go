@@ -18,10 +18,6 @@ const maxLookedThrough = 10 * protocol.MaxPage
 // receipts tells a member who has read a message. Up to the policy's limit of members it names
 // them; above that it only counts.
 func (c *Conn) receipts(ctx context.Context, u events.UserID, op *clientv1.Receipts) (*clientv1.ServerFrame, *events.Error) {
-	session, err := sessionOf(op.GetSession())
-	if err != nil {
-		return nil, err
-	}
 	limit, err := pageLimit(op.GetLimit(), defaultPage, protocol.MaxPage)
 	if err != nil {
 		return nil, err
@@ -29,7 +25,7 @@ func (c *Conn) receipts(ctx context.Context, u events.UserID, op *clientv1.Recei
 	if err := validCursor(op.GetCursor()); err != nil {
 		return nil, err
 	}
-	p, err := c.person(ctx, session, u)
+	session, p, err := c.personIn(ctx, op.GetSession(), u)
 	if err != nil {
 		return nil, err
 	}
@@ -67,26 +63,24 @@ type witnesses struct {
 	named  bool
 	cursor events.UserID
 	limit  int
-	// counted: the page has the numbers already.
+	// counted: the tally is whole from the beginning; else it counts whom add is given.
 	counted bool
+	tally   hot.Tally
 }
 
-// witness fills a page: the numbers from the tally, or by looking at each of the few of whom none
-// is kept.
-func (g *Gateway) witness(ctx context.Context, w *witnesses) error {
-	t, err := g.ports.View.Tally(ctx, w.head.Session, w.seq, w.sender)
+// witness fills a page: the numbers from the view's tally, or by looking at each of the few of
+// whom none is kept.
+func (g *Gateway) witness(ctx context.Context, w *witnesses) (err error) {
+	w.tally, err = g.ports.View.Tally(ctx, w.head.Session, w.seq, w.sender)
+	w.counted = err == nil
 	switch {
 	case errors.Is(err, hot.ErrNoTally):
-		return g.lookThrough(ctx, w, "", math.MaxInt)
-	case err != nil:
-		return err
+		err = g.lookThrough(ctx, w, "", math.MaxInt)
+	case err == nil && w.named:
+		err = g.lookThrough(ctx, w, w.cursor, maxLookedThrough)
 	}
-	w.page.Total, w.page.Read, w.page.Delivered = t.Total, t.Read, t.Delivered
-	w.counted = true
-	if !w.named {
-		return nil
-	}
-	return g.lookThrough(ctx, w, w.cursor, maxLookedThrough)
+	w.page.Total, w.page.Read, w.page.Delivered = w.tally.Total, w.tally.Read, w.tally.Delivered
+	return err
 }
 
 // lookThrough adds the members after a user, until there are no more, or enough were looked at.
@@ -113,27 +107,18 @@ func (w *witnesses) add(e *hot.MemberEntry) {
 	if e.User == w.sender || !within(visible(&hot.Person{Head: *w.head, Member: e.Member}))(w.seq) {
 		return
 	}
-	r := &clientv1.Receipt{User: string(e.User), Read: e.Member.Marker >= w.seq}
-	r.Delivered = r.Read || e.Member.Delivered >= w.seq
 	if !w.counted {
-		w.page.Total++
-		w.page.Read += one(r.GetRead())
-		w.page.Delivered += one(r.GetDelivered())
+		w.tally.Add(&e.Member, w.head.Policy.History, w.seq)
 	}
 	switch {
 	case !w.named || e.User <= w.cursor:
 	case len(w.page.Receipts) < w.limit:
+		r := &clientv1.Receipt{User: string(e.User), Read: e.Member.Marker >= w.seq}
+		r.Delivered = r.Read || e.Member.Delivered >= w.seq
 		w.page.Receipts = append(w.page.Receipts, r)
 	default:
 		w.page.Next = w.page.Receipts[w.limit-1].User
 	}
-}
-
-func one(is bool) uint32 {
-	if is {
-		return 1
-	}
-	return 0
 }
 
 // senderOf is who sent a message of the window. Errors are NO_SUCH_MESSAGE and those of reading.

@@ -116,6 +116,17 @@ func (c *Conn) person(ctx context.Context, s events.SessionID, u events.UserID) 
 	return p, nil
 }
 
+// personIn reads head and membership in the session that a client names. Errors are those of
+// sessionOf and person.
+func (c *Conn) personIn(ctx context.Context, session string, u events.UserID) (events.SessionID, hot.Person, *events.Error) {
+	s, err := sessionOf(session)
+	if err != nil {
+		return "", hot.Person{}, err
+	}
+	p, err := c.person(ctx, s, u)
+	return s, p, err
+}
+
 // readError is what a client is told of a failed read: NO_SUCH_SESSION when the view is
 // whole, else TRY_AGAIN, never an empty session.
 func (g *Gateway) readError(err error) *events.Error {

@@ -12,9 +12,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-)
 
-const header = "go test fuzz v1\n"
+	"annal/internal/fuzzcorpus"
+)
 
 func main() {
 	if len(os.Args) != 3 {
@@ -45,14 +45,14 @@ func pack(cache, file string) error {
 		kept = append(kept, one...)
 	}
 	all := map[string]bool{}
-	for block := range bytes.SplitSeq(kept, []byte(header)) {
+	for block := range bytes.SplitSeq(kept, []byte(fuzzcorpus.Header)) {
 		if len(block) > 0 {
 			all[string(block)] = true
 		}
 	}
 	var out bytes.Buffer
 	for _, block := range slices.Sorted(maps.Keys(all)) {
-		out.WriteString(header + block)
+		out.WriteString(fuzzcorpus.Header + block)
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
