@@ -238,7 +238,9 @@ func (d *device) read(l *link) {
 			d.mu.Unlock()
 			return
 		}
-		d.frame(l, m)
+		if d.conn == l { // else the next one brings it
+			d.frame(l, m)
+		}
 		d.mu.Unlock()
 	}
 }

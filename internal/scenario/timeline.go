@@ -80,6 +80,18 @@ func (d *device) keepUp(l *link) {
 	}
 }
 
+// on does something to what the device has, by what it heard on the link, unless that is over: what
+// came of an old connection must not meddle with what the next one has begun.
+func (d *device) on(l *link, do func()) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.conn != l {
+		return errNoAnswer
+	}
+	do()
+	return nil
+}
+
 // ask sends a question on the link; the error is that of an error frame too.
 func (d *device) ask(ctx context.Context, l *link, m *clientv1.ClientFrame) (*clientv1.ServerFrame, error) {
 	if d.connection() != l {
@@ -129,81 +141,71 @@ func (d *device) syncAll(ctx context.Context, l *link) error {
 
 // catchUp subscribes to a session that the user is in, and reads what is missing of it.
 func (d *device) catchUp(ctx context.Context, l *link, s *clientv1.SessionState) error {
-	d.mu.Lock()
-	t := d.copies[s.GetSession()]
-	if t == nil {
-		t = &timeline{session: s.GetSession()}
-		d.copies[t.session] = t
-	}
-	last, live := t.last, t.live
-	t.filling = !live
-	d.mu.Unlock()
-	switch {
-	case live:
-		return nil
-	case !s.GetMember():
-		defer d.filled(t)
-		if last >= s.GetSeq() {
-			return nil
+	var t *timeline
+	var last uint64
+	var live bool
+	if err := d.on(l, func() {
+		if t = d.copies[s.GetSession()]; t == nil {
+			t = &timeline{session: s.GetSession()}
+			d.copies[t.session] = t
 		}
-		return d.fill(ctx, l, t, s.GetSeq())
-	}
-	m, err := d.ask(ctx, l, &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Subscribe{Subscribe: &clientv1.Subscribe{Session: t.session, After: &last}}})
-	if err != nil {
+		last, live = t.last, t.live
+		t.filling = !live
+	}); err != nil || live {
 		return err
 	}
-	d.mu.Lock()
-	t.live = true
-	d.mu.Unlock()
-	if err := d.fill(ctx, l, t, m.GetSubscribed().GetFrom()); err != nil {
-		d.mu.Lock()
-		t.live = false // it is subscribed to again
-		d.mu.Unlock()
+	to := s.GetSeq()
+	if s.GetMember() {
+		m, err := d.ask(ctx, l, &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Subscribe{Subscribe: &clientv1.Subscribe{Session: t.session, After: &last}}})
+		if err == nil {
+			err = d.on(l, func() { t.live = true })
+		}
+		if err != nil {
+			return err
+		}
+		to = m.GetSubscribed().GetFrom()
+	}
+	if err := d.fill(ctx, l, t, to); err != nil {
+		_ = d.on(l, func() { t.live = false }) // it is subscribed to again
 		return err
 	}
-	d.filled(t)
-	return nil
-}
-
-// filled lets what came live meanwhile follow.
-func (d *device) filled(t *timeline) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	waiting := t.waiting
-	t.filling, t.waiting = false, nil
-	for _, e := range waiting {
-		d.wrong(t.keep(e))
-	}
+	return d.on(l, func() {
+		waiting := t.waiting
+		t.filling, t.waiting = false, nil
+		for _, e := range waiting {
+			d.wrong(t.keep(e))
+		}
+	})
 }
 
 // fill reads history up to a seq.
 func (d *device) fill(ctx context.Context, l *link, t *timeline, to uint64) error {
 	for {
-		d.mu.Lock()
-		after := t.last
-		d.mu.Unlock()
-		if after >= to {
-			return nil
+		var after uint64
+		if err := d.on(l, func() { after = t.last }); err != nil || after >= to {
+			return err
 		}
 		m, err := d.ask(ctx, l, &clientv1.ClientFrame{Op: &clientv1.ClientFrame_History{History: &clientv1.History{Session: t.session, After: &after, Limit: 200}}})
 		if err != nil {
 			return err
 		}
 		page, reached := m.GetHistory(), after
-		d.mu.Lock()
-		for _, e := range page.GetEvents() {
-			if e.GetSeq() <= to {
-				d.wrong(t.keep(e))
+		if err := d.on(l, func() {
+			for _, e := range page.GetEvents() {
+				if e.GetSeq() <= to {
+					d.wrong(t.keep(e))
+				}
+				reached = max(reached, e.GetSeq())
 			}
-			reached = max(reached, e.GetSeq())
+			for _, hidden := range page.GetHidden() {
+				reached = max(reached, hidden.GetLast())
+			}
+			if !page.GetMore() || reached == after {
+				reached = max(reached, to)
+			}
+			t.last = max(t.last, min(reached, to))
+		}); err != nil {
+			return err
 		}
-		for _, hidden := range page.GetHidden() {
-			reached = max(reached, hidden.GetLast())
-		}
-		if !page.GetMore() || reached == after {
-			reached = max(reached, to)
-		}
-		t.last = max(t.last, min(reached, to))
-		d.mu.Unlock()
 	}
 }
