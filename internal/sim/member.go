@@ -29,6 +29,18 @@ type member struct {
 	lapsed time.Time
 }
 
+// Commits implements eventlog.Log.
+func (n *netLog) Commits(ctx context.Context, group string, t eventlog.Topic) ([]eventlog.Claim, error) {
+	if err := n.link.part("commits of " + group).toLog(ctx); err != nil {
+		return nil, err
+	}
+	claims, err := n.inner.Commits(ctx, group, t)
+	if err == nil {
+		err = n.link.thawed()
+	}
+	return claims, err
+}
+
 // Join implements eventlog.Log.
 func (n *netLog) Join(ctx context.Context, group string, t eventlog.Topic, instance string) (eventlog.Membership, error) {
 	inner, err := n.inner.Join(ctx, group, t, instance)

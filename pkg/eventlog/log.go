@@ -82,6 +82,9 @@ type Log interface {
 	// Join makes a member of a consumer group over all partitions of a topic. instance
 	// is a static member id (empty: dynamic), kept over restarts.
 	Join(ctx context.Context, group string, t Topic, instance string) (Membership, error)
+	// Commits gives a group's last commits for a topic, ascending by partition, without those
+	// that it never committed; for whoever looks on.
+	Commits(ctx context.Context, group string, t Topic) ([]Claim, error)
 	// Close ends all cursors and memberships; unfinished appends end as ErrUnknown.
 	Close()
 }

@@ -52,6 +52,24 @@ type memberEvent struct {
 	partition int32
 }
 
+// Commits is Log's.
+func (m *memoryClient) Commits(ctx context.Context, group string, t Topic) ([]Claim, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if m.isClosed() {
+		return nil, ErrClosed
+	}
+	c := m.cluster
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	g := c.groups[group+"\x00"+string(t)]
+	if g == nil {
+		return nil, nil
+	}
+	return slices.DeleteFunc(slices.Clone(g.commits), func(c Claim) bool { return c.Offset < 0 }), nil
+}
+
 // Join makes a member; it takes part from Run on.
 func (m *memoryClient) Join(ctx context.Context, group string, t Topic, instance string) (Membership, error) {
 	if err := ctx.Err(); err != nil {

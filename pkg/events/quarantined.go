@@ -32,5 +32,5 @@ func DecodeQuarantined(rec Record) (Quarantined, error) {
 
 // PoisonReasons are all reasons for which a record is quarantined.
 func PoisonReasons() []PoisonReason {
-	return []PoisonReason{PoisonHeaders, PoisonFence, PoisonOwner, PoisonOrder, PoisonValue, PoisonVersion, PoisonTarget, PoisonRefused}
+	return []PoisonReason{PoisonHeaders, PoisonFence, PoisonOwner, PoisonOrder, PoisonValue, PoisonVersion, PoisonTarget, PoisonRefused, PoisonStore}
 }

@@ -127,6 +127,8 @@ const (
 	PoisonTarget PoisonReason = "target"
 	// PoisonRefused: the log refused the outcome twice for the record itself.
 	PoisonRefused PoisonReason = "refused"
+	// PoisonStore: a view's store takes what comes before and after it, and not this outcome.
+	PoisonStore PoisonReason = "store"
 )
 
 // PoisonError says why a record is quarantined.

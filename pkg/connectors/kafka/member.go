@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,26 @@ type member struct {
 // heartbeats are how many go into a session timeout. Members hear of a rebalance
 // by them, so they are what moving a partition waits for, twice.
 const heartbeats = 12
+
+// Commits is eventlog.Log's.
+func (l *Log) Commits(ctx context.Context, group string, t eventlog.Topic) ([]eventlog.Claim, error) {
+	found, err := l.admin.FetchOffsets(ctx, l.opts.Prefix+group)
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("kafka: commits of %s: %w", group, err)
+	}
+	var claims []eventlog.Claim
+	for p, o := range found[l.opts.topic(t)] {
+		if o.Err != nil {
+			return nil, fmt.Errorf("kafka: commits of %s, partition %d: %w", group, p, o.Err)
+		}
+		claims = append(claims, eventlog.Claim{Partition: p, Offset: o.At, Metadata: o.Metadata})
+	}
+	slices.SortFunc(claims, func(a, b eventlog.Claim) int { return cmp.Compare(a.Partition, b.Partition) })
+	return claims, nil
+}
 
 // Join is eventlog.Log's.
 func (l *Log) Join(ctx context.Context, group string, t eventlog.Topic, instance string) (eventlog.Membership, error) {

@@ -57,6 +57,14 @@ func testCommits(t *testing.T, f Fixture) {
 	}
 	wantErr(t, "commit before Run", outside.Commit(context30(t), 0, 9, ""), eventlog.ErrNotAssigned)
 
+	onlooker := f.Open(t)
+	seen, err := onlooker.Commits(context30(t), "readers", eventlog.Events)
+	if want := []eventlog.Claim{{Partition: 0, Offset: 7, Metadata: "owner=3-ab last=6"}, {Partition: 2, Offset: 1 << 40, Metadata: longest}, {Partition: 3}}; err != nil || !slices.Equal(seen, want) {
+		t.Errorf("an onlooker sees commits %.200v, %v; want %.200v", seen, err, want)
+	}
+	if seen, err := onlooker.Commits(context30(t), "nobody", eventlog.Events); err != nil || len(seen) > 0 {
+		t.Errorf("an onlooker sees commits %v, %v of a group that there is not", seen, err)
+	}
 	join(t, f.Open(t), s, "b", "", nil)
 	s.awaitHolds(t, "b", int(f.Partitions))
 	lines, _ := s.read()

@@ -1,7 +1,7 @@
 // Package follow reads the log for projectors whose store needs no building of its own: it
 // takes part in a consumer group, hands counted outcomes to a handler in log order, and
-// commits behind it. Poison is passed over and counted: the hot projector, which meets every
-// record too, puts it aside.
+// commits behind it. Poison is passed over and counted, and so is what can't be read: the hot
+// projector, which meets every record too, puts it aside.
 package follow
 
 import (
@@ -19,9 +19,11 @@ import (
 // Outcome is an outcome that counts, as it stands in the log.
 type Outcome struct {
 	events.Outcome
-	// Value is its stored bytes.
-	Value  []byte
+	// Err says why it can't be read; of the outcome only Session and Time are known then.
+	Err    error
 	Offset int64
+	Stamp  events.Stamp
+	Record events.Record
 }
 
 // Handler does what outcomes ask for.
@@ -29,6 +31,20 @@ type Handler interface {
 	// Handle returns once all is done durably; the same outcomes may come again, also by
 	// another process. After an error they are handed over again, after a wait.
 	Handle(ctx context.Context, partition int32, outcomes []Outcome) error
+}
+
+// Watcher is a Handler that wants to know how far it is.
+type Watcher interface {
+	// Reached says that all below the progress's offset is done, of a log that ends at end. It
+	// must not block.
+	Reached(partition int32, p events.Progress, end int64)
+}
+
+// Gather says how much is handed over at once: what came together, and what comes within Wait
+// after it, until it is Bytes. That is for all partitions of a process together.
+type Gather struct {
+	Wait  time.Duration
+	Bytes int
 }
 
 // Options say how a follower works.
@@ -39,6 +55,7 @@ type Options struct {
 	// Instance is the static member id, kept over restarts; empty: dynamic.
 	Instance string
 	Handler  Handler
+	Gather   Gather
 	// CommitEvery is how often progress is committed.
 	CommitEvery time.Duration
 	Logger      *slog.Logger
@@ -128,6 +145,13 @@ func (f *Follower) Lost(partition int32) {
 	if w := f.take(partition); w != nil {
 		w.stop()
 	}
+}
+
+// share is how many bytes one of the partitions may gather.
+func (f *Follower) share() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.opts.Gather.Bytes / max(1, len(f.workers))
 }
 
 func (f *Follower) take(partition int32) *worker {

@@ -6,6 +6,7 @@ import "github.com/prometheus/client_golang/prometheus"
 type Metrics struct {
 	records    *prometheus.CounterVec
 	behind     *prometheus.GaugeVec
+	seconds    *prometheus.GaugeVec
 	unreadable prometheus.Counter
 	retries    prometheus.Counter
 }
@@ -20,6 +21,9 @@ func NewMetrics(r prometheus.Registerer, role string) *Metrics {
 		behind: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: name("lag"), Help: "Records of the events topic not dealt with yet.",
 		}, []string{"partition"}),
+		seconds: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: name("lag_seconds"), Help: "How old the newest outcome dealt with is, while there are later records; else 0.",
+		}, []string{"partition"}),
 		unreadable: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: name("unreadable_total"), Help: "Outcomes that cannot be read, and were passed over.",
 		}),
@@ -27,6 +31,6 @@ func NewMetrics(r prometheus.Registerer, role string) *Metrics {
 			Name: name("retries_total"), Help: "Attempts that failed and were repeated.",
 		}),
 	}
-	r.MustRegister(m.records, m.behind, m.unreadable, m.retries)
+	r.MustRegister(m.records, m.behind, m.seconds, m.unreadable, m.retries)
 	return m
 }

@@ -28,9 +28,13 @@ type worker struct {
 	noMore  context.CancelFunc
 	done    chan struct{}
 
-	reader    events.Reader
-	committed int64
+	reader events.Reader
+	// committed is the last progress that was, and commits when the last commit was tried.
+	committed events.Progress
 	commits   time.Time
+	// trouble is the last that there was, told by the next commit.
+	trouble Trouble
+	told    bool
 }
 
 func newWorker(f *Follower, c eventlog.Claim) *worker {
@@ -61,6 +65,7 @@ func (w *worker) drain(ctx context.Context) {
 func (w *worker) run() {
 	defer close(w.done)
 	defer w.opts.Metrics.behind.DeleteLabelValues(w.label)
+	defer w.opts.Metrics.seconds.DeleteLabelValues(w.label)
 	defer w.cancel()
 	if err := w.work(); err != nil && w.ctx.Err() == nil {
 		w.log.Error("stopped", "error", err)
@@ -72,21 +77,21 @@ func (w *worker) run() {
 }
 
 func (w *worker) work() error {
-	progress := events.Start()
+	last := Commit{Progress: events.Start()}
 	if w.claim.Offset >= 0 {
 		var err error
-		if progress, err = events.ParseProgress(w.claim.Metadata); err != nil {
+		if last, err = ParseCommit(w.claim.Metadata); err != nil {
 			return fmt.Errorf("follow: the last commit: %w", err)
 		}
 	}
-	w.reader, w.committed = events.NewReader(progress), progress.Offset
-	cursor, err := w.open(progress.Offset)
+	w.reader, w.committed, w.trouble, w.told = events.NewReader(last.Progress), last.Progress, last.Trouble, true
+	cursor, err := w.open(last.Progress.Offset)
 	if err != nil {
 		return err
 	}
 	defer cursor.Close()
 	for {
-		records, drained, err := w.next(cursor)
+		records, drained, err := w.gather(cursor)
 		if err != nil {
 			return err
 		}
@@ -118,10 +123,36 @@ func (w *worker) open(from int64) (cursor eventlog.Cursor, err error) {
 	return cursor, err
 }
 
-// next waits for records, but not longer than until the next commit is due. It says when
-// there is no more to be read.
-func (w *worker) next(cursor eventlog.Cursor) (records []eventlog.Record, drained bool, err error) {
-	ctx, cancel := context.WithTimeout(w.reading, w.opts.CommitEvery)
+// gather waits for records, but not longer than until the next commit is due, and for what comes
+// close behind them. It says when there is no more to be read.
+func (w *worker) gather(cursor eventlog.Cursor) (records []eventlog.Record, drained bool, err error) {
+	records, drained, err = w.next(cursor, w.opts.CommitEvery)
+	if w.opts.Gather.Wait <= 0 || len(records) == 0 {
+		return records, drained, err
+	}
+	until, share, size := time.Now().Add(w.opts.Gather.Wait), w.follower.share(), bytesOf(records)
+	for err == nil && !drained && size < share {
+		left := time.Until(until)
+		if left <= 0 {
+			break
+		}
+		var more []eventlog.Record
+		more, drained, err = w.next(cursor, left)
+		records, size = append(records, more...), size+bytesOf(more)
+	}
+	return records, drained, err
+}
+
+func bytesOf(records []eventlog.Record) (n int) {
+	for i := range records {
+		n += len(records[i].Key) + len(records[i].Value)
+	}
+	return n
+}
+
+// next waits for records, for so long at most. It says when there is no more to be read.
+func (w *worker) next(cursor eventlog.Cursor, wait time.Duration) (records []eventlog.Record, drained bool, err error) {
+	ctx, cancel := context.WithTimeout(w.reading, wait)
 	defer cancel()
 	records, err = cursor.Next(ctx)
 	switch {
@@ -140,7 +171,7 @@ func (w *worker) handle(records []eventlog.Record) error {
 	var outcomes []Outcome
 	for i := range records {
 		rec := &records[i]
-		verdict, _, err := w.reader.Read(rec.Offset, rec.Record)
+		verdict, stamp, err := w.reader.Read(rec.Offset, rec.Record)
 		if verdict == 0 {
 			return fmt.Errorf("follow: %w", err)
 		}
@@ -152,9 +183,9 @@ func (w *worker) handle(records []eventlog.Record) error {
 		if err != nil {
 			w.opts.Metrics.unreadable.Inc()
 			w.log.Error("an outcome cannot be read, and is passed over", "offset", rec.Offset, "error", err)
-			continue
+			o = events.Outcome{Session: events.SessionID(rec.Key), Time: w.reader.Progress().Time}
 		}
-		outcomes = append(outcomes, Outcome{Outcome: o, Value: rec.Value, Offset: rec.Offset})
+		outcomes = append(outcomes, Outcome{Outcome: o, Err: err, Offset: rec.Offset, Stamp: stamp, Record: rec.Record})
 	}
 	if len(outcomes) == 0 {
 		return nil
@@ -167,25 +198,49 @@ func (w *worker) handle(records []eventlog.Record) error {
 func (w *worker) commit() {
 	w.commits = time.Now()
 	p := w.reader.Progress()
-	w.measure(p.Offset)
-	if p.Offset == w.committed {
+	w.measure(p)
+	if p.Offset == w.committed.Offset && w.told {
 		return
 	}
-	if err := w.follower.membership.Commit(w.ctx, w.partition, p.Offset, p.String()); err != nil {
+	if err := w.follower.membership.Commit(w.ctx, w.partition, p.Offset, Commit{p, w.trouble}.String()); err != nil {
 		if w.ctx.Err() == nil {
 			w.log.Warn("commit failed", "error", err)
 		}
 		return
 	}
-	w.committed = p.Offset
+	w.committed, w.told = p, true
 }
 
-// measure tells how many records there are from the offset on, which is dealt with up to there.
-func (w *worker) measure(offset int64) {
-	if _, end, err := w.opts.Log.Bounds(w.ctx, eventlog.Events, w.partition); err == nil {
-		w.opts.Metrics.behind.WithLabelValues(w.label).Set(float64(max(0, end-offset)))
+// measure tells how many records there are behind the progress, all before it being dealt with.
+func (w *worker) measure(p events.Progress) {
+	_, end, err := w.opts.Log.Bounds(w.ctx, eventlog.Events, w.partition)
+	if err != nil {
+		return
+	}
+	w.opts.Metrics.behind.WithLabelValues(w.label).Set(float64(max(0, end-p.Offset)))
+	seconds := 0.0
+	if end > p.Offset {
+		seconds = max(0, time.Since(time.UnixMilli(int64(p.Time))).Seconds())
+	}
+	w.opts.Metrics.seconds.WithLabelValues(w.label).Set(seconds)
+	if watcher, ok := w.opts.Handler.(Watcher); ok {
+		watcher.Reached(w.partition, p, end)
 	}
 }
+
+// tellTrouble commits, once in a while, that nothing goes on and why, for whoever looks on from outside.
+func (w *worker) tellTrouble() {
+	if time.Since(w.commits) < tellEvery {
+		return
+	}
+	w.commits = time.Now()
+	if w.follower.membership.Commit(w.ctx, w.partition, w.committed.Offset, Commit{w.committed, w.trouble}.String()) == nil {
+		w.told = true
+	}
+}
+
+// tellEvery is how often it commits while it waits.
+const tellEvery = 5 * time.Second
 
 // leastWait and mostWait are how long it waits before it tries again.
 const leastWait, mostWait = 50 * time.Millisecond, time.Second
@@ -209,6 +264,8 @@ func (w *worker) patiently(what string, try func() error) error {
 		}
 		w.opts.Metrics.retries.Inc()
 		w.measure(w.committed) // nothing since is sure to be dealt with
+		w.trouble, w.told = Trouble{At: events.Millis(time.Now().UnixMilli()), What: "cannot " + what + ": " + err.Error()}, false
+		w.tellTrouble()
 		w.log.Warn("cannot "+what+"; trying again", "retry_in", wait, "error", err)
 		timer := time.NewTimer(wait)
 		select {
