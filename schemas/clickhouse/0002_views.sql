@@ -1,4 +1,7 @@
 -- The ordinary names: one row for each thing, at any moment, however often it was written.
+--
+-- A part of a tuple or map that is read from a table with FINAL is not put together as the whole is, but some row's. So tables
+-- that have such columns are read whole in a query within, and their parts taken outside.
 
 CREATE OR REPLACE VIEW {{.Database}}.events{{.OnCluster}}
 (
@@ -84,7 +87,7 @@ AS SELECT
         mapKeys(mapFilter((k, v) -> v > m.unreacted[k], m.reacted))))) AS reactions,
     reply_to, thread, arraySort(m.mentions) AS mentions, m.mention_all > 0 AS mention_all,
     ['ordinary', 'low', 'high'][m.priority + 1] AS priority, length(m.reporters) AS reports
-FROM {{.Database}}.message_rows AS m FINAL
+FROM (SELECT * FROM {{.Database}}.message_rows FINAL) AS m
 WHERE m.`index` > 0
 COMMENT 'Messages as they are now, each once';
 
@@ -172,7 +175,7 @@ AS SELECT
     r.facts['policy'].2 AS policy, r.created.time AS created_at, r.created.who AS created_by,
     r.closed.seq > 0 AS closed, if(r.closed.seq = 0, NULL, r.closed.time) AS closed_at, base, head, messages, r.last_time AS last_at,
     if(r.last_message_time = 0, NULL, r.last_message_time) AS last_message_at
-FROM {{.Database}}.session_rows AS r FINAL
+FROM (SELECT * FROM {{.Database}}.session_rows FINAL) AS r
 WHERE r.created.seq > 0
 COMMENT 'Sessions as they are now, each once';
 
@@ -191,7 +194,7 @@ CREATE OR REPLACE VIEW {{.Database}}.contacts{{.OnCluster}}
 AS SELECT
     session, a, b, r.state.2 AS state, if(r.state.2 = 'asked', r.state.3, '') AS asked_by, if(r.state.2 = 'asked', r.state.4, '') AS asked_with,
     r.state.5 AS since, r.blocked[a] > r.unblocked[a] AS a_blocks_b, r.blocked[b] > r.unblocked[b] AS b_blocks_a
-FROM {{.Database}}.contact_rows AS r FINAL
+FROM (SELECT * FROM {{.Database}}.contact_rows FINAL) AS r
 WHERE a != ''
 COMMENT 'Who is whose contact, one row for each two';
 
