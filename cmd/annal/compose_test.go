@@ -169,7 +169,11 @@ func TestComposeHoldsTogether(t *testing.T) {
 		if !slices.ContainsFunc(s.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Target == "/data" }) {
 			t.Errorf("%s keeps nothing: no volume at /data", s.Name)
 		}
-		for _, name := range []string{"topics", "redis"} {
+		engine := "redis"
+		if roleOf(s) == app.RoleArchive {
+			engine = "archive-tables"
+		}
+		for _, name := range []string{"topics", engine} {
 			if _, ok := s.DependsOn[name]; !ok {
 				t.Errorf("%s does not wait for %s", s.Name, name)
 			}

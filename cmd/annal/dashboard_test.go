@@ -17,6 +17,7 @@ import (
 	"annal/internal/obs"
 	"annal/pkg/connectors/kafka"
 	"annal/pkg/gateway"
+	"annal/pkg/projections/archive"
 	"annal/pkg/projections/follow"
 	"annal/pkg/projections/hot"
 	"annal/pkg/sequencer"
@@ -67,6 +68,8 @@ func ours(t *testing.T) registered {
 	sequencer.NewMetrics(r)
 	hot.NewMetrics(r)
 	follow.NewMetrics(r, app.RoleSteward)
+	follow.NewMetrics(r, app.RoleArchive)
+	archive.NewMetrics(r)
 	broker, err := devstack.StartKfake(devstack.KfakeOptions{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

@@ -22,6 +22,7 @@ func (e *engineFlags) bind(cmd *cobra.Command) {
 	f.StringVar(&e.file, "endpoints", defaultEndpoints, "the server's endpoints file")
 	f.StringSliceVar(&e.target.Kafka, "kafka", nil, "Kafka's bootstrap addresses (default: from the endpoints file)")
 	f.StringVar(&e.target.Redis, "redis", "", "Redis's address; of a cluster several nodes', with commas between (default: from the endpoints file)")
+	bindClickHouse(f, &e.target.ClickHouse, " (default: from the endpoints file)")
 	f.StringVar(&e.target.Prefix, "prefix", "", "goes before the names of topics and keys")
 }
 
@@ -34,7 +35,11 @@ func (e *engineFlags) resolve() error {
 	if err != nil {
 		return err
 	}
-	e.target = app.Target{Kafka: f.Kafka, Redis: f.Redis, Prefix: f.Prefix, Cluster: f.Cluster, Embedded: f.Embedded}
+	c := e.target.ClickHouse
+	if c.URL == "" && f.ClickHouse != "" {
+		c.URL, c.Database = f.ClickHouse, f.ClickHouseDatabase
+	}
+	e.target = app.Target{Kafka: f.Kafka, Redis: f.Redis, Prefix: f.Prefix, Cluster: f.Cluster, Embedded: f.Embedded, ClickHouse: c}
 	return nil
 }
 
@@ -77,7 +82,7 @@ func tailCommand() *cobra.Command {
 // withLog opens the log alone.
 func (e *engineFlags) withLog(ctx context.Context, call func(context.Context, app.Opened) error) error {
 	t := e.target
-	t.Redis = ""
+	t.Redis, t.ClickHouse = "", app.ClickHouse{}
 	opened, err := app.Open(ctx, t)
 	if err != nil {
 		return err

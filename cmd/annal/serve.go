@@ -46,6 +46,7 @@ func newServeFlags() *serverFlags {
 	f.StringSliceVar(&s.config.Roles, "roles", s.config.Roles, "the roles to run")
 	f.StringSliceVar(&s.config.Kafka, "kafka", nil, "Kafka's bootstrap addresses, host:port")
 	f.StringVar(&s.config.Redis, "redis", "", "Redis's address, host:port; of a cluster several nodes', with commas between (roles gateway, hot and steward)")
+	bindClickHouse(f, &s.config.ClickHouse, "")
 	f.StringVar(&s.config.AuthKeys, "auth-keys", "", "file of the public keys that tokens are checked with (role gateway)")
 	f.StringVar(&s.config.Prefix, "prefix", "", "goes before the names of topics, groups and view keys")
 	return s
@@ -57,6 +58,8 @@ func newDevFlags() *serverFlags {
 	f.StringVar(&s.engines.Kind, "engines", s.engines.Kind, "embedded or real")
 	f.BoolVar(&s.engines.SyncWrites, "sync-writes", false, "embedded log: wait for the disk on every write (slow; survives a power cut)")
 	f.Int32Var(&s.engines.Partitions, "partitions", s.engines.Partitions, "partitions of new topics")
+	f.BoolVar(&s.engines.Archive, "archive", s.engines.Archive, "start ClickHouse's engine too, and archive (`make engines` fetches it)")
+	f.StringVar(&s.engines.Chdbd, "chdbd", "", "the program that serves that engine (default: chdbd beside annal)")
 	return s
 }
 
@@ -82,9 +85,9 @@ func serveCommand() *cobra.Command {
 	flags := newServeFlags()
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Run roles of Annal against a Kafka and a Redis",
+		Short: "Run roles of Annal against a Kafka, a Redis and a ClickHouse",
 		Long: "Run one or several roles in this process: " + strings.Join(app.Roles(), ", ") + ".\n" +
-			"The topics must be there (annal topics create).",
+			"The topics must be there (annal topics create), and for role archive the tables (annal archive migrate).",
 		Example: "  annal serve --roles sequencer --kafka k1:9092,k2:9092 --data /var/lib/annal/sequencer\n" +
 			"  annal serve --config /etc/annal/gateway.yaml --log-level debug",
 		Args: cobra.NoArgs,
@@ -106,7 +109,7 @@ func devCommand() *cobra.Command {
 		Use:   "dev",
 		Short: "Run all of Annal in one process, engines included",
 		Long: "Run every role in one process with embedded engines (a Kafka-compatible log and a Redis-compatible\n" +
-			"view), or with real Kafka and Redis started for it (--engines real; `make engines` fetches them).\n" +
+			"view; ClickHouse's engine for the archive, when it is there), or with real Kafka and Redis started for it (--engines real; `make engines` fetches them).\n" +
 			"All state is under --data and survives kill -9.",
 		Example: "  annal dev\n  annal dev --engines real --data /tmp/annal",
 		Args:    cobra.NoArgs,

@@ -22,10 +22,11 @@ const (
 	RoleSequencer = "sequencer"
 	RoleHot       = "hot"
 	RoleSteward   = "steward"
+	RoleArchive   = "archive"
 )
 
 // Roles are all roles.
-func Roles() []string { return []string{RoleGateway, RoleSequencer, RoleHot, RoleSteward} }
+func Roles() []string { return []string{RoleGateway, RoleSequencer, RoleHot, RoleSteward, RoleArchive} }
 
 // Config is what a server process is told.
 type Config struct {
@@ -40,6 +41,8 @@ type Config struct {
 	Kafka []string
 	// Redis is an address, or those of several nodes of a cluster with commas between.
 	Redis string
+	// ClickHouse is where the archive is.
+	ClickHouse ClickHouse
 	// Prefix goes before the names of topics, groups and view keys.
 	Prefix string
 	// AuthKeys is the file of public keys that tokens are checked with.
@@ -69,7 +72,7 @@ type Config struct {
 func Defaults() Config {
 	rows, gw := sequencer.Defaults(), gateway.DefaultConfig()
 	return Config{
-		HTTP: "127.0.0.1:8080", Data: "data", Roles: Roles(),
+		HTTP: "127.0.0.1:8080", Data: "data", Roles: Roles(), ClickHouse: DefaultClickHouse(),
 		CheckpointEvery: rows.CheckpointEvery, CheckpointEvents: rows.CheckpointEvents,
 		Heartbeat: gw.Heartbeat, HeartbeatTimeout: gw.HeartbeatTimeout,
 	}
@@ -83,6 +86,7 @@ var (
 	ErrNoKafka     = errors.New("app: --kafka is missing")
 	ErrNoRedis     = errors.New("app: --redis is missing: roles gateway, hot and steward need it")
 	ErrNoKeys      = errors.New("app: --auth-keys is missing: role gateway checks tokens with it")
+	ErrNoArchive   = errors.New("app: --clickhouse is missing: role archive needs it (--roles can leave that out)")
 	ErrNoData      = errors.New("app: --data is empty")
 	ErrHTTP        = errors.New("app: --http: want host:port")
 	ErrKafka       = errors.New("app: --kafka: want host:port")
@@ -113,6 +117,12 @@ func (c Config) Validate() error {
 		return ErrNoRedis
 	case c.AuthKeys == "" && c.has(RoleGateway):
 		return ErrNoKeys
+	case c.has(RoleArchive) && c.ClickHouse.URL == "":
+		return ErrNoArchive
+	case c.has(RoleArchive):
+		if err := c.ClickHouse.options("").Validate(); err != nil {
+			return fmt.Errorf("app: --clickhouse: %w", err)
+		}
 	}
 	for _, k := range c.Kafka {
 		if err := checkAddress(k, ErrKafka); err != nil {

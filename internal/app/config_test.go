@@ -5,11 +5,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"annal/pkg/connectors/clickhouse"
 )
 
 func TestValidate(t *testing.T) {
 	whole := Defaults()
-	whole.Kafka, whole.Redis, whole.AuthKeys = []string{"k:9092"}, "r:6379", "keys.json"
+	whole.Kafka, whole.Redis, whole.AuthKeys, whole.ClickHouse.URL = []string{"k:9092"}, "r:6379", "keys.json", "http://ch:8123"
 	if err := whole.Validate(); err != nil {
 		t.Fatalf("a whole configuration: %v", err)
 	}
@@ -22,6 +24,13 @@ func TestValidate(t *testing.T) {
 		{"no Kafka", func(c *Config) { c.Kafka = nil }, ErrNoKafka},
 		{"no Redis", func(c *Config) { c.Redis = "" }, ErrNoRedis},
 		{"no keys", func(c *Config) { c.AuthKeys = "" }, ErrNoKeys},
+		{"no ClickHouse", func(c *Config) { c.ClickHouse.URL = "" }, ErrNoArchive},
+		{"ClickHouse without a port", func(c *Config) { c.ClickHouse.URL = "http://ch" }, clickhouse.ErrURL},
+		{"ClickHouse's native protocol", func(c *Config) { c.ClickHouse.URL = "tcp://ch:9000" }, clickhouse.ErrURL},
+		{"a password in ClickHouse's URL", func(c *Config) { c.ClickHouse.URL = "http://u:secret@ch:8123" }, clickhouse.ErrURL},
+		{"a database that is no name", func(c *Config) { c.ClickHouse.Database = "a; DROP" }, clickhouse.ErrName},
+		{"a cluster that is no name", func(c *Config) { c.ClickHouse.Cluster = "a'b" }, clickhouse.ErrName},
+		{"no ClickHouse and no archive", func(c *Config) { c.Roles, c.ClickHouse.URL = []string{RoleHot}, "" }, nil},
 		{"no data", func(c *Config) { c.Data = "" }, ErrNoData},
 		{"an unknown role", func(c *Config) { c.Roles = []string{"king"} }, ErrUnknownRole},
 		{"a role twice", func(c *Config) { c.Roles = []string{RoleHot, RoleHot} }, ErrRoleTwice},

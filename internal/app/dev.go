@@ -7,8 +7,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"annal/internal/devstack"
 	"annal/pkg/connectors/kafka"
 	"annal/pkg/gateway/auth"
 )
@@ -40,7 +42,19 @@ func Dev(ctx context.Context, c Config, e Engines, w io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, running.stop()) }()
 	c.Roles, c.Kafka, c.Redis, c.AuthKeys = Roles(), running.kafka, running.redis, keyFile
-	c.clusterID, c.embedded, c.minISR, c.announce = running.clusterID, running.embedded, 1, func(url string) { welcome(w, url, c.EndpointsFile, e.Kind) }
+	noArchive := errors.New("off (--archive=false)")
+	if e.Archive {
+		var archive *devstack.ClickHouse
+		if archive, noArchive = startArchive(ctx, e, c.Data, c.Version); noArchive == nil {
+			defer func() { err = errors.Join(err, archive.Stop()) }()
+			c.ClickHouse.URL = archive.URL()
+		}
+	}
+	if noArchive != nil {
+		c.Roles = slices.DeleteFunc(c.Roles, func(role string) bool { return role == RoleArchive })
+		c.Log.Warn("no archive", "reason", noArchive)
+	}
+	c.clusterID, c.embedded, c.minISR, c.announce = running.clusterID, running.embedded, 1, func(url string) { welcome(w, url, c, e.Kind, noArchive) }
 	if err := c.createTopics(ctx, e.Partitions); err != nil {
 		return err
 	}
@@ -62,10 +76,15 @@ func (c Config) createTopics(ctx context.Context, partitions int32) error {
 	return log.CreateTopics(ctx, spec)
 }
 
-func welcome(w io.Writer, url, endpoints, engines string) {
+func welcome(w io.Writer, url string, c Config, engines string, noArchive error) {
 	flag := ""
-	if endpoints != filepath.Join("data", "endpoints.json") {
-		flag = " --endpoints " + endpoints
+	if c.EndpointsFile != filepath.Join("data", "endpoints.json") {
+		flag = " --endpoints " + c.EndpointsFile
+	}
+	archive := fmt.Sprintf("Ask the archive (docs/analytics.md), and how far it is:\n    curl '%s/?user=analyst' --data-binary 'SELECT * FROM %s_v1.messages LIMIT 5'\n    %s archive status%s",
+		c.ClickHouse.URL, c.ClickHouse.Database, os.Args[0], flag)
+	if noArchive != nil {
+		archive = fmt.Sprint("No archive: ", noArchive)
 	}
 	fmt.Fprintf(w, `
 Annal is up on %s, on %s engines. Endpoints and a token: %s
@@ -78,8 +97,9 @@ See the log:
 Bring in real chat, and hold the view against the log:
     %[5]s import%[4]s examples/ubuntu-irc-sample.jsonl.gz
     %[5]s verify%[4]s
+%[6]s
 Metrics: %[1]s/metrics
 Ctrl-C stops it; kill -9 loses nothing.
 
-`, url, engines, endpoints, flag, os.Args[0])
+`, url, engines, c.EndpointsFile, flag, os.Args[0], archive)
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"annal/internal/devstack"
+	"annal/pkg/connectors/clickhouse"
 )
 
 // The kinds of engines `annal dev` can run on.
@@ -28,10 +29,14 @@ type Engines struct {
 	SyncWrites bool
 	// Partitions of new topics.
 	Partitions int32
+	// Archive: start ClickHouse's engine too, and archive.
+	Archive bool
+	// Chdbd is its server's program.
+	Chdbd string
 }
 
 // DefaultEngines are those of `annal dev` where nothing else is said.
-func DefaultEngines() Engines { return Engines{Kind: EnginesEmbedded, Partitions: 4} }
+func DefaultEngines() Engines { return Engines{Kind: EnginesEmbedded, Partitions: 4, Archive: true} }
 
 // engines are those started for this process; they end with it whatever happens.
 type engines struct {
@@ -47,6 +52,34 @@ func startEngines(ctx context.Context, e Engines, data string) (engines, error) 
 		return startReal(ctx, data)
 	}
 	return startEmbedded(e, data)
+}
+
+// startArchive starts ClickHouse's engine and makes the tables. The error says why there is none, and what to do about that.
+func startArchive(ctx context.Context, e Engines, data, version string) (*devstack.ClickHouse, error) {
+	binary := e.Chdbd
+	if binary == "" {
+		own, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("app: %w", err)
+		}
+		binary = filepath.Join(filepath.Dir(own), "chdbd")
+	}
+	if _, err := os.Stat(binary); err != nil {
+		return nil, fmt.Errorf("app: ClickHouse's server is missing, run make build: %w", err)
+	}
+	started, err := devstack.StartClickHouse(ctx, devstack.ClickHouseOptions{
+		Dir: filepath.Join(data, "clickhouse"), Binary: binary, Args: []string{"--reader", "analyst"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	c := DefaultClickHouse()
+	c.URL = started.URL()
+	// The engine is this process's own, so nobody else can be at it.
+	if _, err := MigrateArchive(ctx, c, clickhouse.MigrateOptions{Program: version, Holder: "annal dev", Unlock: true}); err != nil {
+		return nil, errors.Join(err, started.Stop())
+	}
+	return started, nil
 }
 
 func startEmbedded(e Engines, data string) (engines, error) {

@@ -10,6 +10,7 @@ import (
 	"annal/pkg/connectors/kafka"
 	"annal/pkg/connectors/redis"
 	"annal/pkg/eventlog"
+	"annal/pkg/projections/archive"
 	"annal/pkg/projections/hot"
 )
 
@@ -19,6 +20,8 @@ type Target struct {
 	// Redis is an address, or those of a cluster's nodes with commas between.
 	Redis  string
 	Prefix string
+	// ClickHouse has no URL where there is no archive.
+	ClickHouse ClickHouse
 	// Cluster replaces the log's own id where that does not tell.
 	Cluster  string
 	Embedded bool
@@ -31,9 +34,17 @@ type Opened struct {
 	View hot.View
 	// Store is the view's write side; nil as View.
 	Store hot.Store
+	// Archive is nil when the target names no ClickHouse.
+	Archive Archive
 	// Window is how many timeline events of a session the view holds.
 	Window int
 	close  []func()
+}
+
+// Archive is an archive as tools use it.
+type Archive interface {
+	archive.Store
+	archive.View
 }
 
 // Close gives everything back.
@@ -55,6 +66,15 @@ func Open(ctx context.Context, t Target) (Opened, error) {
 // OpenView opens a target's view beside a log, which is closed with it.
 func OpenView(ctx context.Context, log eventlog.Log, t Target) (Opened, error) {
 	o := Opened{Log: log, close: []func(){log.Close}}
+	if t.ClickHouse.URL != "" {
+		store, err := t.ClickHouse.open()
+		if err != nil {
+			o.Close()
+			return Opened{}, err
+		}
+		o.Archive = store
+		o.close = append(o.close, func() { _ = store.Close() }) // what was inserted is
+	}
 	if t.Redis == "" {
 		return o, nil
 	}

@@ -98,7 +98,7 @@ func (p *process) open(ctx context.Context) (err error) {
 	for _, open := range []struct {
 		role string
 		call func(context.Context) error
-	}{{RoleGateway, p.openGateway}, {RoleSequencer, p.openSequencer}, {RoleHot, p.openHot}, {RoleSteward, p.openSteward}} {
+	}{{RoleGateway, p.openGateway}, {RoleSequencer, p.openSequencer}, {RoleHot, p.openHot}, {RoleSteward, p.openSteward}, {RoleArchive, p.openArchive}} {
 		if !p.config.has(open.role) {
 			continue
 		}
@@ -328,7 +328,7 @@ func (p *process) announceWhenReady(group, ctx context.Context, listener net.Lis
 		}
 		file := endpoints.File{
 			HTTP: http, Kafka: c.Kafka, Redis: c.Redis, Token: c.token, Prefix: c.Prefix, Cluster: c.clusterID,
-			Embedded: c.embedded, Data: data, PID: os.Getpid(),
+			Embedded: c.embedded, Data: data, PID: os.Getpid(), ClickHouse: c.ClickHouse.URL, ClickHouseDatabase: c.ClickHouse.Database,
 		}
 		if p.ws != nil {
 			file.WS = "ws://" + listener.Addr().String() + ws.Path

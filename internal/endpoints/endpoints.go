@@ -16,6 +16,9 @@ type File struct {
 	WS    string   `json:"ws,omitempty"`
 	Kafka []string `json:"kafka,omitempty"`
 	Redis string   `json:"redis,omitempty"`
+	// ClickHouse is the archive's URL, and ClickHouseDatabase its database there.
+	ClickHouse         string `json:"clickhouse,omitempty"`
+	ClickHouseDatabase string `json:"clickhouse_database,omitempty"`
 	// Token is the development service token; production servers write none.
 	Token string `json:"token,omitempty"`
 	// Prefix goes before topic and group names, empty in production.

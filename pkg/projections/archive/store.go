@@ -7,8 +7,8 @@ import (
 	"annal/pkg/events"
 )
 
-// ErrRefused: the store takes no such rows, and will not take them later; which ones, it does not say. Nothing else is
-// wrong with it.
+// ErrRefused says that the store takes no such rows, and will not take them later; which ones, it does not say. Nothing else
+// is wrong with it.
 var ErrRefused = errors.New("archive: rows refused")
 
 // Store is where rows go. archivetest has its conformance suite.

@@ -73,15 +73,12 @@ func (s *story) tell(u events.UserID, result events.Result) events.Seq {
 
 func (s *story) event(u events.UserID, e events.Event) events.Seq {
 	a := events.Accepted{Event: e}
-	switch e := e.(type) {
-	case events.Read, events.Delivered, events.Reported:
-	case events.Sent:
+	if sent, ok := e.(events.Sent); ok {
 		s.index++
-		e.Index = s.index
-		a.Event = e
-		s.seq++
-		a.Seq = s.seq
-	default:
+		sent.Index = s.index
+		a.Event = sent
+	}
+	if !slices.Contains([]string{"read", "delivered", "reported"}, e.Name()) {
 		s.seq++
 		a.Seq = s.seq
 	}
