@@ -107,22 +107,17 @@ func archiveStatusCommand() *cobra.Command {
 			if err := engines.resolve(); err != nil {
 				return err
 			}
-			t := engines.target
-			t.Redis = ""
-			opened, err := app.Open(cmd.Context(), t)
-			if err != nil {
-				return err
-			}
-			defer opened.Close()
-			s, err := freshness.Read(cmd.Context(), opened.Log, opened.Archive, time.Now())
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(s)
-			}
-			printStatus(cmd.OutOrStdout(), s, t.ClickHouse)
-			return nil
+			return engines.withArchive(cmd.Context(), func(ctx context.Context, o app.Opened) error {
+				s, err := freshness.Read(ctx, o.Log, o.Archive, time.Now())
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(s)
+				}
+				printStatus(cmd.OutOrStdout(), s, engines.target.ClickHouse)
+				return nil
+			})
 		},
 	}
 	engines.bind(cmd)

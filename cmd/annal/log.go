@@ -79,6 +79,18 @@ func tailCommand() *cobra.Command {
 	return cmd
 }
 
+// withArchive opens the log and the archive, if there is one.
+func (e *engineFlags) withArchive(ctx context.Context, call func(context.Context, app.Opened) error) error {
+	t := e.target
+	t.Redis = ""
+	opened, err := app.Open(ctx, t)
+	if err != nil {
+		return err
+	}
+	defer opened.Close()
+	return call(ctx, opened)
+}
+
 // withLog opens the log alone.
 func (e *engineFlags) withLog(ctx context.Context, call func(context.Context, app.Opened) error) error {
 	t := e.target

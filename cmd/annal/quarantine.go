@@ -136,7 +136,7 @@ func quarantineRetryCommand() *cobra.Command {
 		Long: "Try again what was put aside. An event that counts and that this program can read is filled in: the view\n" +
 			"of its partition is opened anew and the hot projector, which must be running and of this version, builds\n" +
 			"it from the log. Until it is built, readers of that partition's sessions are told TRY_AGAIN. Of several\n" +
-			"places in a partition one building is enough. Each place gets a line with a stable word:\n" +
+			"places in a partition one building is enough. The archive, where there is one, gets the event at once. Each place gets a line with a stable word:\n" +
 			"  FILLED, REBUILT, ALREADY_THERE  done\n" +
 			"  COMMAND_DECIDED                 a command has its outcome, a rejection, for ever: its sender sends it again\n" +
 			"  NOT_COUNTED                     no reader of the log counts it, so no view may have it\n" +
@@ -178,7 +178,7 @@ func retryQuarantined(cmd *cobra.Command, t app.Target, places []quarantine.Plac
 	if opened.Store == nil {
 		return errors.New("the view is needed: --redis")
 	}
-	r := quarantine.Retrier{Log: opened.Log, Store: opened.Store, View: opened.View, NewViewID: app.NewViewID, Wait: wait}
+	r := quarantine.Retrier{Log: opened.Log, Store: opened.Store, View: opened.View, Archive: opened.Archive, NewViewID: app.NewViewID, Wait: wait}
 	reports, err := r.Retry(cmd.Context(), places)
 	if err != nil {
 		return err

@@ -22,6 +22,8 @@ type Deployment struct {
 	Kafka  []string
 	Redis  string
 	Prefix string
+	// ClickHouse is where the archive is; without a URL there is none.
+	ClickHouse app.ClickHouse
 	// Roles are the processes, by name.
 	Roles  map[string]*Server
 	key    auth.Key
@@ -57,6 +59,25 @@ func NewDeploymentOn(t *testing.T, redis string) *Deployment {
 	return d
 }
 
+// Archive gives it a database in the ClickHouse engine that tests share, with its tables, until the test ends.
+func (d *Deployment) Archive(t *testing.T) {
+	t.Helper()
+	d.ArchiveAt(t, devstack.ClickHouseForTest(t).URL())
+}
+
+// ArchiveAt is Archive with a ClickHouse of the test's own.
+func (d *Deployment) ArchiveAt(t *testing.T, url string) {
+	t.Helper()
+	d.ClickHouse = app.DefaultClickHouse()
+	name := strings.ReplaceAll(devstack.UniqueName(t), "-", "_")
+	d.ClickHouse.URL, d.ClickHouse.Database = url, "t"+name[max(0, len(name)-40):]
+	Run(t, append([]string{"archive", "migrate", "--no-roles"}, d.archiveFlags()...)...)
+}
+
+func (d *Deployment) archiveFlags() []string {
+	return []string{"--clickhouse", d.ClickHouse.URL, "--clickhouse-database", d.ClickHouse.Database}
+}
+
 // Deploy makes a deployment and starts one process of each role, named after it.
 func Deploy(t *testing.T) *Deployment {
 	t.Helper()
@@ -80,6 +101,9 @@ func (d *Deployment) Serve(t *testing.T, names ...string) {
 func (d *Deployment) Launch(t *testing.T, name string, settings ...string) *Server {
 	t.Helper()
 	role, _, _ := strings.Cut(name, "-")
+	if d.ClickHouse.URL != "" {
+		settings = append(d.archiveFlags(), settings...)
+	}
 	d.Roles[name] = Launch(t, name, append([]string{
 		"serve", "--roles", role, "--kafka", strings.Join(d.Kafka, ","), "--redis", d.Redis, "--prefix", d.Prefix,
 		"--auth-keys", d.public, "--data", filepath.Join(t.TempDir(), name),
@@ -118,7 +142,7 @@ func (d *Deployment) issue(t *testing.T, id auth.Identity) string {
 // Open opens the deployment's log and view as a tool does, until the test ends.
 func (d *Deployment) Open(t *testing.T) app.Opened {
 	t.Helper()
-	opened, err := app.Open(t.Context(), app.Target{Kafka: d.Kafka, Redis: d.Redis, Prefix: d.Prefix})
+	opened, err := app.Open(t.Context(), app.Target{Kafka: d.Kafka, Redis: d.Redis, Prefix: d.Prefix, ClickHouse: d.ClickHouse})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"annal/internal/quarantine"
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
+	"annal/pkg/projections/archive"
 	"annal/pkg/projections/hot"
 	"annal/pkg/projections/hot/hottest"
 )
@@ -26,17 +27,18 @@ const poisonTime = 10 * time.Second
 // TestF22PoisonRecord
 //
 // Given good events around bad ones in one partition (random bytes; a sound envelope of unknown type and version; an override
-// and a revoke of messages never sent), when the projector runs: it passes each within 10 s and puts it aside with topic,
-// partition, offset and reason; its lag returns to 0 and the counter rises. What was put aside, tried again after a fix,
-// applies once.
+// and a revoke of messages never sent), when the projectors run: each passes them within 10 s; hot, which meets them all, puts them aside with
+// topic, partition, offset and reason; lag returns to 0 and counters rise. What was put aside, tried again after a fix,
+// applies once, in the archive too.
 //
 // The events are written by the test in a sequencer's place, since no sequencer writes such. The fixed projector runs in the
 // test and reads the unknown event as one it knows. That an outage of the store puts nothing aside: TestProjectorWaitsOutAnOutage
-// of pkg/connectors/redis; an outage of ClickHouse comes with the archive, as do the other projectors.
+// of pkg/connectors/redis, and TestF22ArchiveOutage.
 func TestF22PoisonRecord(t *testing.T) {
 	t.Parallel()
 	d := annaltest.NewDeployment(t)
-	d.Serve(t, "hot")
+	d.Archive(t)
+	d.Serve(t, "hot", "archive")
 	opened := d.Open(t)
 	chat := hottest.NewChat(t, opened.Log)
 	const room = events.SessionID("g_room")
@@ -80,6 +82,18 @@ func TestF22PoisonRecord(t *testing.T) {
 		return err
 	})
 	checkAside(t, projector.File, partition, want)
+	archiver := d.Roles["archive"]
+	annaltest.Eventually(t, poisonTime, func() error {
+		lag, err := archiver.Metric(t.Context(), "annal_archive_lag{")
+		if err == nil && lag != 0 {
+			err = fmt.Errorf("the archive's lag is %v", lag)
+		}
+		return err
+	})
+	if n, err := archiver.Metric(t.Context(), "annal_archive_unreadable_total"); err != nil || n != 1 {
+		t.Errorf("the archiver counts %v unreadable outcomes, %v; want 1", n, err)
+	}
+	checkArchived(t, opened, room, 1, "one, two, three, four")
 	bob, err := opened.View.Person(t.Context(), room, "bob")
 	if err != nil || bob.Unread != 5 {
 		t.Errorf("bob has %d unread, %v; want 5, the message that nobody can read yet among them", bob.Unread, err)
@@ -97,8 +111,32 @@ func TestF22PoisonRecord(t *testing.T) {
 	if got := readable(t, opened.View, room); got != "one, two, from the future, three, four" {
 		t.Errorf("after the fix the room reads %q", got)
 	}
+	checkArchived(t, opened, room, 0, "one, two, from the future, three, four")
 	if bob, err = opened.View.Person(t.Context(), room, "bob"); err != nil || bob.Unread != 5 {
 		t.Errorf("after the fix bob has %d unread, %v; want 5", bob.Unread, err)
+	}
+}
+
+// checkArchived looks at what the archive has: all that counts, so many of it unreadable, and which texts.
+func checkArchived(t *testing.T, opened app.Opened, s events.SessionID, unreadable uint64, texts string) {
+	t.Helper()
+	counts, err := opened.Archive.Count(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if counts[archive.KindUnreadable] != unreadable || counts[archive.KindAccepted] != 8-unreadable {
+		t.Errorf("the archive has %v; want 8 accepted, of them %d unreadable", counts, unreadable)
+	}
+	messages, err := opened.Archive.Messages(t.Context(), s, 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range messages {
+		got = append(got, m.Text)
+	}
+	if strings.Join(got, ", ") != texts {
+		t.Errorf("the archive reads %q, want %q", strings.Join(got, ", "), texts)
 	}
 }
 
@@ -170,7 +208,7 @@ func fix(t *testing.T, opened app.Opened) quarantine.Retrier {
 	})
 	// The stopped one's partitions are its own until its session times out.
 	annaltest.Eventually(t, annaltest.Patience, p.Ready)
-	return quarantine.Retrier{Log: log, Store: opened.Store, View: opened.View, NewViewID: app.NewViewID, Wait: annaltest.Patience}
+	return quarantine.Retrier{Log: log, Store: opened.Store, View: opened.View, Archive: opened.Archive, NewViewID: app.NewViewID, Wait: annaltest.Patience}
 }
 
 // nobody is told.

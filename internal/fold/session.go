@@ -36,6 +36,8 @@ type Session struct {
 type Message struct {
 	Index events.Index
 	State hot.State
+	// overrides is how often its body was replaced.
+	overrides int
 	// refs says whom it mentions.
 	refs events.Refs
 	// reactions are who put an emoji on it.
@@ -126,6 +128,7 @@ func (s *Session) event(o *events.Outcome, a events.Accepted) {
 	case events.Overridden:
 		m := s.message(e.Target, e.TargetIndex)
 		m.State.Overridden, m.State.Body = a.Seq, e.Body
+		m.overrides++
 	case events.Read:
 	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
 		events.Uninvited, events.Pinned, events.ContactChanged, events.Hidden, events.SessionSet, events.AccountClosed:

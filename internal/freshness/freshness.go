@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"annal/pkg/eventlog"
@@ -39,6 +40,46 @@ type Status struct {
 	Total uint64            `json:"total"`
 	Error string            `json:"error,omitempty"`
 }
+
+// Await waits until the archive has all that the log holds when it begins.
+func Await(ctx context.Context, log eventlog.Log) error {
+	n, err := log.Partitions(ctx, eventlog.Events)
+	if err != nil {
+		return fmt.Errorf("freshness: %w", err)
+	}
+	ends := make([]int64, n)
+	for p := range n {
+		if _, ends[p], err = log.Bounds(ctx, eventlog.Events, p); err != nil {
+			return fmt.Errorf("freshness: partition %d: %w", p, err)
+		}
+	}
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		commits, err := log.Commits(ctx, archive.Group, eventlog.Events)
+		if err != nil {
+			return fmt.Errorf("freshness: %w", err)
+		}
+		missing := slices.Clone(ends)
+		for _, c := range commits {
+			if c.Partition < n {
+				missing[c.Partition] -= c.Offset
+			}
+		}
+		p := slices.IndexFunc(missing, func(records int64) bool { return records > 0 })
+		if p < 0 {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("freshness: the archive lacks %d records of partition %d still: %w", missing[p], p, ctx.Err())
+		}
+	}
+}
+
+// lookEvery is how often Await looks.
+const lookEvery = 100 * time.Millisecond
 
 // lookTimeout bounds the look at the archive itself.
 const lookTimeout = 10 * time.Second

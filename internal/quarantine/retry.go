@@ -8,6 +8,8 @@ import (
 
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
+	"annal/pkg/projections/archive"
+	"annal/pkg/projections/follow"
 	"annal/pkg/projections/hot"
 )
 
@@ -59,6 +61,8 @@ type Retrier struct {
 	Log   eventlog.Log
 	Store hot.Store
 	View  hot.View
+	// Archive gets the outcome too; nil where there is none.
+	Archive archive.Store
 	// NewViewID gives an id greater than old.
 	NewViewID func(old string) string
 	// Wait bounds the building of a partition's view.
@@ -115,7 +119,7 @@ func (r Retrier) look(ctx context.Context, report *Report) (events.Outcome, erro
 	case p.Topic != eventlog.Events:
 		return events.Outcome{}, fmt.Errorf("%w: %q", ErrTopic, p.Topic)
 	}
-	rec, verdict, err := r.judge(ctx, p)
+	rec, verdict, stamp, err := r.judge(ctx, p)
 	if err != nil {
 		return events.Outcome{}, err
 	}
@@ -131,6 +135,9 @@ func (r Retrier) look(ctx context.Context, report *Report) (events.Outcome, erro
 		report.set(StillUnreadable, "this program cannot read it either: %v; try again with the version that wrote it (%s)", err, sourceOf(rec))
 		return events.Outcome{}, nil
 	}
+	if err := r.archive(ctx, p, follow.Outcome{Outcome: o, Offset: p.Offset, Stamp: stamp, Record: rec}); err != nil {
+		return events.Outcome{}, err
+	}
 	accepted, ok := o.Result.(events.Accepted)
 	if !ok {
 		report.set(NothingToFill, "it can be read now and is a refusal or an answer, which no view holds; the client that resends the command hears it")
@@ -144,42 +151,54 @@ func (r Retrier) look(ctx context.Context, report *Report) (events.Outcome, erro
 	return o, nil
 }
 
+// archive stores the outcome, which nothing that was archived before it has to wait for, and nothing after it.
+func (r Retrier) archive(ctx context.Context, p Place, o follow.Outcome) error {
+	if r.Archive == nil {
+		return nil
+	}
+	rows := archive.Plan(p.Partition, []follow.Outcome{o})
+	if err := r.Archive.Insert(ctx, &rows); err != nil {
+		return fmt.Errorf("quarantine: %s: %w", p, err)
+	}
+	return nil
+}
+
 func sourceOf(rec events.Record) string {
 	source, _ := rec.Header(events.HeaderSource)
 	return source
 }
 
 // judge reads the partition from its start by the reader's rule, up to the place.
-func (r Retrier) judge(ctx context.Context, p Place) (events.Record, events.Verdict, error) {
+func (r Retrier) judge(ctx context.Context, p Place) (events.Record, events.Verdict, events.Stamp, error) {
 	start, end, err := r.Log.Bounds(ctx, p.Topic, p.Partition)
 	switch {
 	case err != nil:
-		return events.Record{}, 0, fmt.Errorf("quarantine: %s: %w", p, err)
+		return events.Record{}, 0, events.Stamp{}, fmt.Errorf("quarantine: %s: %w", p, err)
 	case start > 0:
-		return events.Record{}, 0, fmt.Errorf("quarantine: %s: the partition begins at %d: %w", p, start, eventlog.ErrTrimmed)
+		return events.Record{}, 0, events.Stamp{}, fmt.Errorf("quarantine: %s: the partition begins at %d: %w", p, start, eventlog.ErrTrimmed)
 	case p.Offset >= end:
-		return events.Record{}, 0, fmt.Errorf("quarantine: %s: the partition ends at %d: %w", p, end, eventlog.ErrBeyond)
+		return events.Record{}, 0, events.Stamp{}, fmt.Errorf("quarantine: %s: the partition ends at %d: %w", p, end, eventlog.ErrBeyond)
 	}
 	cursor, err := r.Log.Read(ctx, p.Topic, p.Partition, 0)
 	if err != nil {
-		return events.Record{}, 0, fmt.Errorf("quarantine: %s: %w", p, err)
+		return events.Record{}, 0, events.Stamp{}, fmt.Errorf("quarantine: %s: %w", p, err)
 	}
 	defer cursor.Close()
 	rule := events.NewReader(events.Start())
 	for {
 		records, err := cursor.Next(ctx)
 		if err != nil {
-			return events.Record{}, 0, fmt.Errorf("quarantine: %s: %w", p, err)
+			return events.Record{}, 0, events.Stamp{}, fmt.Errorf("quarantine: %s: %w", p, err)
 		}
 		for _, rec := range records {
-			verdict, _, err := rule.Read(rec.Offset, rec.Record)
+			verdict, stamp, err := rule.Read(rec.Offset, rec.Record)
 			switch {
 			case verdict == 0:
-				return events.Record{}, 0, fmt.Errorf("quarantine: %w", err)
+				return events.Record{}, 0, events.Stamp{}, fmt.Errorf("quarantine: %w", err)
 			case rec.Offset == p.Offset:
-				return rec.Record, verdict, nil
+				return rec.Record, verdict, stamp, nil
 			case rec.Offset > p.Offset:
-				return events.Record{}, 0, fmt.Errorf("quarantine: the log holds no record at %s", p)
+				return events.Record{}, 0, events.Stamp{}, fmt.Errorf("quarantine: the log holds no record at %s", p)
 			}
 		}
 	}
