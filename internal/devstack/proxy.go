@@ -24,8 +24,9 @@ type Proxy struct {
 	delay    time.Duration
 	// stalled is closed, and replaced by nil, when a stall is over.
 	stalled chan struct{}
-	// lose is how many answers to produce requests are yet to be lost.
+	// lose is how many answers are yet to be lost: to produce requests, or to insertions.
 	lose, lost int
+	insertions bool
 }
 
 // StartProxy starts one that leads to host:port to. Nothing needs to listen there yet.
@@ -128,10 +129,18 @@ func (p *Proxy) Delay(d time.Duration) {
 func (p *Proxy) LoseProduceAnswers(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.lose, p.lost = n, 0
+	p.lose, p.lost, p.insertions = n, 0, false
 }
 
-// Lost is how many answers were lost since LoseProduceAnswers.
+// LoseInsertAnswers loses the next n answers of a ClickHouse server to an INSERT over HTTP: it has stored the rows, and the
+// connection ends before it can say so.
+func (p *Proxy) LoseInsertAnswers(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lose, p.lost, p.insertions = n, 0, true
+}
+
+// Lost is how many answers were lost since LoseProduceAnswers or LoseInsertAnswers.
 func (p *Proxy) Lost() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -173,9 +182,17 @@ func (p *Proxy) pass(in net.Conn) {
 	p.open[c] = struct{}{}
 	p.mu.Unlock()
 	var both sync.WaitGroup
-	both.Go(func() { p.copy(c, out, in, c.requests.see) })
 	both.Go(func() {
-		p.copy(c, in, out, func(b []byte) bool { return c.requests.answersProduce(b) && p.losesOne() })
+		p.copy(c, out, in, func(b []byte) bool {
+			c.inserts.see(b)
+			return c.requests.see(b)
+		})
+	})
+	both.Go(func() {
+		p.copy(c, in, out, func(b []byte) bool {
+			produced, inserted := c.requests.answersProduce(b), c.inserts.answersInsert()
+			return produced && p.losesOne(false) || inserted && p.losesOne(true)
+		})
 	})
 	both.Wait()
 	p.mu.Lock()
@@ -187,6 +204,7 @@ func (p *Proxy) pass(in net.Conn) {
 type proxied struct {
 	in, out  net.Conn
 	requests produces
+	inserts  inserts
 	once     sync.Once
 	done     chan struct{}
 }
@@ -243,10 +261,10 @@ func (p *Proxy) hold(c *proxied) bool {
 	return true
 }
 
-func (p *Proxy) losesOne() bool {
+func (p *Proxy) losesOne(insertion bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.lost >= p.lose {
+	if p.insertions != insertion || p.lost >= p.lose {
 		return false
 	}
 	p.lost++

@@ -120,7 +120,7 @@ var messageColumns = []column[archive.Message]{
 		}
 		return names
 	}),
-	of("mention_all", func(r *archive.Message) uint8 { return flag(r.Refs.MentionAll) }),
+	of("mention_all", func(r *archive.Message) uint8 { return asUint8(r.Refs.MentionAll) }),
 	of("priority", func(r *archive.Message) uint8 { return uint8(r.Refs.Priority) }),
 	of("body", func(r *archive.Message) []any { return []any{uint64(r.Body.Seq), r.Body.Kind, r.Body.Text} }),
 	of("overrides", func(r *archive.Message) []uint64 {
@@ -203,7 +203,7 @@ var progressColumns = []column[archive.Progress]{
 // contactStates are the names of what two people are.
 var contactStates = [...]string{events.Contacts: "contacts", events.ContactAsked: "asked", events.NoContacts: "none"}
 
-func flag(b bool) uint8 {
+func asUint8(b bool) uint8 {
 	if b {
 		return 1
 	}
