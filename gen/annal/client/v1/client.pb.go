@@ -7164,7 +7164,7 @@ func (x *ContactChanged) GetState() v1.ContactState {
 	return v1.ContactState(0)
 }
 
-// Reported reaches admins alone.
+// Reported reaches admins alone, and only those who are there; it may be lost.
 type Reported struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Target        uint64                 `protobuf:"varint,1,opt,name=target,proto3" json:"target,omitempty"`
