@@ -31,6 +31,8 @@ func (r *run) check(ctx context.Context, s *Step) error {
 		return r.receipts(ctx, s, who)
 	case "reactions":
 		return r.reactions(ctx, s, who)
+	case "told":
+		return r.told(ctx, s, who)
 	case "online", "closed":
 		return r.live(ctx, s, who)
 	}

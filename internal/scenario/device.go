@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -29,7 +30,9 @@ type device struct {
 	// problem is the first thing that must not have come.
 	problem string
 	copies  map[string]*timeline
-	ids     int
+	// told is what notices said last, by session.
+	told map[string]string
+	ids  int
 }
 
 // link is a connection with what is awaited on it.
@@ -49,7 +52,7 @@ type link struct {
 }
 
 func newDevice(w *System, who Who) *device {
-	return &device{way: w, who: who, copies: map[string]*timeline{}}
+	return &device{way: w, who: who, copies: map[string]*timeline{}, told: map[string]string{}}
 }
 
 func (d *device) choose(gateway int) {
@@ -76,7 +79,7 @@ func (d *device) connection() *link {
 func (d *device) live() Live {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return Live{Online: d.conn != nil && d.conn.welcome, Code: d.code, Problem: d.problem}
+	return Live{Online: d.conn != nil && d.conn.welcome, Code: d.code, Problem: d.problem, Told: maps.Clone(d.told)}
 }
 
 // end forgets a connection. The lock is held.
@@ -315,9 +318,12 @@ func (d *device) frame(l *link, m *clientv1.ServerFrame) {
 			t.live = false
 		}
 		l.resync()
-	case m.GetNotice().GetRefused(): // the list is as it was
 	case m.GetNotice().GetSession() != "":
 		n := m.GetNotice()
+		d.told[n.GetSession()] = toldBy(n)
+		if n.GetRefused() {
+			return // the list is as it was
+		}
 		l.news = append(l.news, &clientv1.SessionState{Session: n.GetSession(), Member: n.GetMember(), Seq: n.GetSeq()})
 		l.wake()
 	case m.GetNotice() != nil:

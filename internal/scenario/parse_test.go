@@ -98,6 +98,7 @@ func TestBadSteps(t *testing.T) {
 		"u1 create heap T", "u1 create group T u2:king", "u1 create group T limit=many", "u1 create group T revoke=soon",
 		"u1 send S x reply=first", "u1 send S x content=`{}{`", "u1 revoke S first", "u1 mute S for=ever", "wait long", "u1 history S a-b",
 		"u1 history S 5-4", "u1 pages S up 5 1-4", "u1 contact D hug", "u1 invite S abcdefghijklmnop uses=few", "u1 add S u*99999",
+		"u1 told S everything",
 		"repeat 0\nend",
 	} {
 		if r := tell(t, step); r.Failed == nil {

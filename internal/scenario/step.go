@@ -195,6 +195,7 @@ var verbs = map[string]verb{
 	"receipts":  {isCheck, 2, 2, []string{"read", "delivered"}},
 	"state":     {isCheck, 1, 1, []string{"role", "closed", "member", "contact", "name", "pinned", "hidden", "draft", "seq"}},
 	"out":       {isCheck, 1, 1, nil},
+	"told":      {isCheck, 2, 2, nil},
 	"online":    {isCheck, 0, 0, nil},
 	"closed":    {isCheck, 1, 1, []string{"within"}},
 

@@ -56,6 +56,8 @@ type Live struct {
 	Code string
 	// Problem is what a device must never be shown, such as an event twice.
 	Problem string
+	// Told is what it was last told of sessions without having asked: toldRefused, toldIn or toldOut.
+	Told map[string]string
 }
 
 // NotHere says that a way can't do a step.

@@ -144,9 +144,9 @@ type commandPlace struct {
 
 // checkAnswers: every command took effect once, and its answer is what the log says.
 func (w *World) checkAnswers(ctx context.Context) {
-	first := map[commandPlace]*events.Outcome{}
+	first, asked := map[commandPlace]*events.Outcome{}, followUps{}
 	for p := range w.partitions {
-		if err := w.outcomes(ctx, p, first); err != nil {
+		if err := w.outcomes(ctx, p, first, asked); err != nil {
 			w.violate("reading the log: %v", err)
 			return
 		}
@@ -164,8 +164,8 @@ func (w *World) checkAnswers(ctx context.Context) {
 	}
 }
 
-// outcomes notes what came of commands first.
-func (w *World) outcomes(ctx context.Context, partition int32, first map[commandPlace]*events.Outcome) error {
+// outcomes notes what came of commands first, and what stewards asked for.
+func (w *World) outcomes(ctx context.Context, partition int32, first map[commandPlace]*events.Outcome, asked followUps) error {
 	_, end, err := w.log.Bounds(ctx, eventlog.Events, partition)
 	if err != nil || end == 0 {
 		return err
@@ -192,6 +192,9 @@ func (w *World) outcomes(ctx context.Context, partition int32, first map[command
 			o, err := events.DecodeOutcome(records[i].Record)
 			if err != nil {
 				return err
+			}
+			if problem := asked.take(&o); problem != "" {
+				w.violate("%s", problem)
 			}
 			place := commandPlace{o.Session, o.Actor.User, o.ClientID}
 			again, is := o.Result.(events.Answered)

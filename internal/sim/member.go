@@ -27,6 +27,9 @@ type member struct {
 	held map[int32]bool
 	// lapsed since then; zero while the group hears of the member.
 	lapsed time.Time
+
+	// draining are the process's drains, of which the group may have stopped waiting.
+	draining sync.WaitGroup
 }
 
 // Commits implements eventlog.Log.
@@ -82,6 +85,7 @@ func (m *member) Run(ctx context.Context, h eventlog.Handler) error {
 			err = m.lapse(leave, left)
 		}
 		leave()
+		m.draining.Wait()
 		if m.link.isDead() {
 			return errDead
 		}
@@ -184,14 +188,30 @@ func (m *memberHandler) Claimed(c eventlog.Claim) {
 	}
 }
 
-// Released leaves out a lapse.
+// Released leaves out a lapse. The process may lapse in the middle of it, too: the group waits for no longer than the
+// session lasts.
 func (m *memberHandler) Released(ctx context.Context, partition int32) {
 	if m.isLapsed() {
 		return
 	}
 	m.moment()
-	m.h.Released(ctx, partition)
-	m.hold(partition, false)
+	drained := make(chan struct{})
+	m.draining.Go(func() {
+		defer close(drained)
+		m.h.Released(ctx, partition)
+		m.hold(partition, false)
+	})
+	select {
+	case <-drained:
+		return
+	case <-m.link.running.whenShut():
+	case <-m.link.log.whenShut():
+	}
+	select {
+	case <-drained:
+	case <-time.After(sessionTimeout):
+		m.link.w.note("%s is waited for no longer to give partition %d back", m.link.name, partition)
+	}
 }
 
 // Lost passes it on.

@@ -114,7 +114,7 @@ func openSequencer(p *process, l *life) (func(context.Context) error, error) {
 	opts := sequencer.Defaults()
 	planted := p.w.plant.log(l.log)
 	opts.Log = planted
-	opts.Rules, opts.Instance, opts.Source = sequencer.SessionRules{}, p.name, l.name
+	opts.Rules, opts.Instance, opts.Source = p.w.plant.rules(sequencer.SessionRules{}), p.name, l.name
 	opts.OpenStore = func(partition int32) (sequencer.Store, error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -182,10 +182,12 @@ type Plant struct {
 	Store func(hot.Store, hot.Notifier) hot.Store
 	Feed  func(hot.Feed) hot.Feed
 	// Rows gets the process's log, planted already, too.
-	Rows func(eventlog.Log, int32, sequencer.Store) sequencer.Store
-	// Handler and StewardView are of the steward.
+	Rows  func(eventlog.Log, int32, sequencer.Store) sequencer.Store
+	Rules func(sequencer.Rules) sequencer.Rules
+	// Handler, StewardView and StewardLog are of the steward; the log is what it appends to.
 	Handler     func(follow.Handler) follow.Handler
 	StewardView func(steward.View) steward.View
+	StewardLog  func(eventlog.Log) eventlog.Log
 	// Odds changes what goes wrong, so that the bug has its occasion.
 	Odds func(*odds)
 }
@@ -216,4 +218,11 @@ func (p Plant) rows(l eventlog.Log, partition int32, s sequencer.Store) sequence
 		return s
 	}
 	return p.Rows(l, partition, s)
+}
+
+func (p Plant) rules(r sequencer.Rules) sequencer.Rules {
+	if p.Rules == nil {
+		return r
+	}
+	return p.Rules(r)
 }

@@ -12,6 +12,7 @@ import (
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/internal/app"
 	"annal/internal/fold"
+	"annal/pkg/eventlog"
 	"annal/pkg/events"
 	"annal/pkg/projections/follow"
 	"annal/pkg/projections/steward"
@@ -20,7 +21,7 @@ import (
 func openSteward(p *process, l *life) (func(context.Context) error, error) {
 	view := p.w.plant.stewardView(app.StewardView{View: netView{netHot{l.link, p.w.hot}}, Store: netHot{l.link, p.w.hot}})
 	logger := p.w.logger.With("process", l.name)
-	handler := p.w.plant.handler(steward.New(l.log, view, l.name, logger, prometheus.NewRegistry()))
+	handler := p.w.plant.handler(steward.New(p.w.plant.stewardLog(l.log), view, l.name, logger, prometheus.NewRegistry()))
 	f, err := follow.New(context.Background(), follow.Options{
 		Log: l.log, Group: steward.Group, Role: "steward", Instance: p.name, Handler: handler, CommitEvery: time.Second,
 		Logger: logger, Metrics: follow.NewMetrics(prometheus.NewRegistry(), "steward"),
@@ -45,6 +46,13 @@ func (p Plant) stewardView(v steward.View) steward.View {
 	return p.StewardView(v)
 }
 
+func (p Plant) stewardLog(l eventlog.Log) eventlog.Log {
+	if p.StewardLog == nil {
+		return l
+	}
+	return p.StewardLog(l)
+}
+
 // closeAccount has a client close its account, once at most. The lock is held.
 func (c *client) closeAccount() {
 	c.closes = true
@@ -58,12 +66,15 @@ func unstewarded(sessions map[events.SessionID]*fold.Session) string {
 		if s.Head.Kind == events.KindSelf {
 			continue
 		}
-		in := 0
+		in, owners := 0, 0
 		for _, u := range slices.Sorted(maps.Keys(s.Members)) {
 			if !s.Members[u].In() {
 				continue
 			}
 			in++
+			if s.Members[u].Role == events.RoleOwner {
+				owners++
+			}
 			switch self := sessions[events.NewSelfID(u)]; {
 			case self == nil || !self.Head.Closed:
 			case s.Head.Kind == events.KindDirect && s.Head.Contact == events.NoContacts,
@@ -74,6 +85,9 @@ func unstewarded(sessions map[events.SessionID]*fold.Session) string {
 		}
 		if in == 0 && !s.Head.Closed {
 			return fmt.Sprintf("nobody is in %s, which is open", id)
+		}
+		if s.Head.Kind != events.KindDirect && !s.Head.Closed && owners != 1 {
+			return fmt.Sprintf("%s is open and has %d owners", id, owners)
 		}
 		for _, seq := range slices.Sorted(maps.Keys(s.Timeline)) {
 			o, err := events.DecodeOutcomeValue(s.Timeline[seq])
@@ -86,4 +100,66 @@ func unstewarded(sessions map[events.SessionID]*fold.Session) string {
 		}
 	}
 	return ""
+}
+
+// followUps are what stewards asked for, to be held against what there was to ask for: however often a steward is
+// killed, or hears no answer, it asks once for each time that somebody was let in.
+type followUps map[followedUp]*asked
+
+// followedUp is somebody in a session.
+type followedUp struct {
+	session events.SessionID
+	user    events.UserID
+}
+
+// asked is what came of a person there.
+type asked struct {
+	// occasions are how often they were let in, or became contacts by what they did.
+	occasions int
+	// ids are the client ids of the stewards' commands.
+	ids map[string]bool
+}
+
+func (f followUps) of(s events.SessionID, u events.UserID) *asked {
+	p := followedUp{s, u}
+	if f[p] == nil {
+		f[p] = &asked{ids: map[string]bool{}}
+	}
+	return f[p]
+}
+
+// take takes the next outcome of a session, and says when it is one too many.
+func (f followUps) take(o *events.Outcome) string {
+	user := o.Actor.User
+	if o.Actor.Service == steward.Service {
+		a := f.of(o.Session, user)
+		a.ids[o.ClientID] = true
+		if len(a.ids) > a.occasions {
+			return fmt.Sprintf("%s was let in %d times to %s, and stewards asked %d times for the end of it", user, a.occasions, o.Session, len(a.ids))
+		}
+	}
+	accepted, _ := o.Result.(events.Accepted)
+	switch e := accepted.Event.(type) {
+	case events.Created:
+		f.letIn(o.Session, e.Members)
+	case events.Added:
+		f.letIn(o.Session, e.Members)
+	case events.Joined:
+		f.of(o.Session, user).occasions++
+	case events.ContactChanged:
+		if e.Step == events.ContactAsk || e.Step == events.ContactAccept {
+			f.of(o.Session, user).occasions++
+		}
+	case events.AccountClosed, events.Asked, events.Deleted, events.Delivered, events.DeviceSet, events.Dismissed, events.Hidden,
+		events.InfoSet, events.Invited, events.Left, events.Muted, events.Overridden, events.Pinned, events.PolicySet, events.Reacted,
+		events.Read, events.Refused, events.Removed, events.Reported, events.Revoked, events.RoleSet, events.Sent, events.SessionSet,
+		events.Uninvited:
+	}
+	return ""
+}
+
+func (f followUps) letIn(s events.SessionID, members []events.NewMember) {
+	for _, m := range members {
+		f.of(s, m.User).occasions++
+	}
 }

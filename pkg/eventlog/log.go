@@ -92,7 +92,8 @@ type Log interface {
 // Cursor reads one partition in order. For one goroutine, except Close.
 type Cursor interface {
 	// Next waits for records and gives what is there, at least one, in order, a
-	// bounded number. The slice is the caller's.
+	// bounded number. The slice is the caller's. What may pass is waited out: an error
+	// other than ctx's is the end of the cursor.
 	Next(ctx context.Context) ([]Record, error)
 	Close()
 }

@@ -115,6 +115,47 @@ func TestSilentLossOfANotice(t *testing.T) {
 	})
 }
 
+// TestLostForGood: what docs/protocol.md says that gateways don't make good.
+func TestLostForGood(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		s := b.group(func(p *events.Policy) { p.Joining = events.JoiningApproval }, "u2")
+		b.say(s, 3)
+		admin, asks := b.hello("u1"), b.hello("u3")
+		admin.ask(fmt.Sprintf(`{"id":"s","subscribe":{"session":%q}}`, s))
+		wait(admin, asks)
+		admin.take()
+		asks.take()
+		change := func(message events.Seq) {
+			b.world.Must("u2", fmt.Sprint("got", message), s, events.MarkDelivered{Seq: message})
+			b.world.Must("u2", fmt.Sprint("report", message), s, events.Report{Seq: message, Reason: "rude"})
+			b.world.Must("u3", fmt.Sprint("ask", message), s, events.Ask{})
+			b.world.Must("u1", fmt.Sprint("refuse", message), s, events.Refuse{Users: []events.UserID{"u3"}})
+			wait(admin, asks)
+		}
+		change(2)
+		if got := admin.take(); !slices.Equal(seqs(got), span(4, 5)) || len(got) != 4 {
+			t.Errorf("nothing lost: the admin got %v, want a marker, a report, a request and its answer", got)
+		}
+		if got := asks.take(); len(got) != 1 || !got[0].GetNotice().GetRefused() {
+			t.Errorf("nothing lost: who asked got %v, want to be refused", got)
+		}
+		b.feed.Deaf(true)
+		change(3)
+		b.feed.Deaf(false)
+		wait(admin, asks)
+		if got := admin.take(); !slices.Equal(seqs(got), span(6, 7)) || len(got) != 2 {
+			t.Errorf("all lost: the admin got %v, want the request and its answer alone", got)
+		}
+		if got := asks.take(); len(got) != 0 {
+			t.Errorf("all lost: who asked got %v, want nothing", got)
+		}
+		members := admin.ask(fmt.Sprintf(`{"id":"m","members":{"session":%q}}`, s)).GetMembers().GetMembers()
+		if len(members) != 2 || members[1].GetDelivered() != 3 {
+			t.Errorf("members: got %v, want that u2 has got 3", members)
+		}
+	})
+}
+
 // TestAwayTooLong: when changes reach no longer back, all heads are compared, however
 // long it takes to read them.
 func TestAwayTooLong(t *testing.T) {

@@ -182,8 +182,8 @@ func (t *topic) sendTo(s *subscription, run []*message) {
 	}
 }
 
-// marker sends an event without a seq to who may see it. One that is lost is made up for by
-// the next, by what is noted, or by reading.
+// marker sends an event without a seq to who may see it. A marker that is lost is made up for
+// by the next, by what is noted, or by reading; a report is not.
 func (t *topic) marker(m *message) {
 	t.mark(m)
 	for _, s := range t.live {

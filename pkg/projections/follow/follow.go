@@ -86,7 +86,8 @@ func New(ctx context.Context, opts Options) (*Follower, error) {
 }
 
 // Run follows until ctx ends, then finishes what it read and commits. It returns an error
-// when the log does not reach back far enough.
+// when the log does not have what the last commit names, or cannot be read on; what may pass
+// is waited out.
 func (f *Follower) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -31,6 +31,8 @@ type world struct {
 	handed [][]int64
 	// fail is asked before each call.
 	fail func([]int64) error
+	// work is what each call takes, unless nil.
+	work func(context.Context) error
 }
 
 const instance = "a"
@@ -80,7 +82,14 @@ func (w *world) say(n int) {
 }
 
 // Handle implements Handler.
-func (w *world) Handle(_ context.Context, partition int32, outcomes []Outcome) error {
+func (w *world) Handle(ctx context.Context, partition int32, outcomes []Outcome) error {
+	if err := w.take(partition, outcomes); err != nil || w.work == nil {
+		return err
+	}
+	return w.work(ctx)
+}
+
+func (w *world) take(partition int32, outcomes []Outcome) error {
 	offsets := make([]int64, len(outcomes))
 	for i, o := range outcomes {
 		offsets[i] = o.Offset
@@ -99,6 +108,12 @@ func (w *world) Handle(_ context.Context, partition int32, outcomes []Outcome) e
 
 // follow starts a follower; stop ends it orderly and gives what Run gave.
 func (w *world) follow(log eventlog.Log) (stop func() error) {
+	w.Helper()
+	return w.followAs(instance, log)
+}
+
+// followAs is follow, as another member of the group.
+func (w *world) followAs(instance string, log eventlog.Log) (stop func() error) {
 	w.Helper()
 	w.metrics = NewMetrics(prometheus.NewRegistry(), "test")
 	f, err := New(w.Context(), Options{
@@ -228,7 +243,7 @@ func TestWhereItGoesOn(t *testing.T) {
 		w.say(1)
 		stop = w.follow(w.client)
 		w.wantHanded("after an orderly stop", 4)
-		<-time.After(3 * time.Second) // committed
+		<-time.After(3500 * time.Millisecond) // committed, and not about to be
 		w.say(2)
 		w.wantHanded("before it is lost", 5, 6)
 		w.log.Expel("test", eventlog.Events, instance) // nothing more is committed

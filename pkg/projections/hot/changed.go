@@ -52,7 +52,7 @@ func (c Changed) Len() int {
 // Add adds an outcome's change.
 func (c Changed) Add(s events.SessionID, change *Change) {
 	if change.Seq == 0 && change.Reader == "" {
-		return // who does not hear of it finds it when they read
+		return // who does not hear of a delivery marker finds it when they read; of a report nothing tells again
 	}
 	if change.Seq == 0 {
 		c.marker(Part{s, change.Reader}, events.Read{Marker: change.Marker, MarkerIndex: change.MarkerIndex})

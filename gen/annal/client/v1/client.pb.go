@@ -3670,8 +3670,10 @@ type Ack struct {
 	TimeMs    int64                  `protobuf:"varint,5,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
 	// Why the command had no effect of its own (DUPLICATE, ALREADY_MEMBER, ...);
 	// empty when accepted.
-	Answered string        `protobuf:"bytes,6,opt,name=answered,proto3" json:"answered,omitempty"`
-	Skipped  []*v1.Skipped `protobuf:"bytes,7,rep,name=skipped,proto3" json:"skipped,omitempty"`
+	Answered string `protobuf:"bytes,6,opt,name=answered,proto3" json:"answered,omitempty"`
+	// Who of several people was passed over by an accepted command, and why; where it was
+	// answered, that code is everybody's. A repeat's answer leaves it out.
+	Skipped []*v1.Skipped `protobuf:"bytes,7,rep,name=skipped,proto3" json:"skipped,omitempty"`
 	// The command was sent before; this is what came of it then.
 	Duplicate     bool `protobuf:"varint,8,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -7162,7 +7164,7 @@ func (x *ContactChanged) GetState() v1.ContactState {
 	return v1.ContactState(0)
 }
 
-// Reported reaches admins alone.
+// Reported reaches admins alone, and only those who are there; it may be lost.
 type Reported struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Target        uint64                 `protobuf:"varint,1,opt,name=target,proto3" json:"target,omitempty"`
