@@ -105,7 +105,7 @@ func TestF23Retries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = through.Close() }) //nolint:errcheck // its connections were broken
+	t.Cleanup(func() { _ = through.Close() })
 	c.mustExec(t, "SYSTEM STOP MERGES {{.Database}}.event_rows")
 	all := outcomes(t, "g_1", 1000)
 	insert := func(to archive.Store, part []follow.Outcome) error {
@@ -202,7 +202,7 @@ func TestF23Times(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() }) //nolint:errcheck // the server ends
+	t.Cleanup(func() { _ = c.Close() })
 	if _, err := c.Migrate(t.Context(), byTest); err != nil {
 		t.Fatal(err)
 	}

@@ -200,7 +200,7 @@ func (idle) Claimed(eventlog.Claim)          {}
 func (idle) Released(context.Context, int32) {}
 func (idle) Lost(int32)                      {}
 
-// An outcome that counts and cannot be read is passed over and counted; nothing waits for it.
+// An outcome that counts and cannot be read is handed over as such, and counted; nothing waits for it.
 func TestAnUnreadableOutcome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -212,7 +212,10 @@ func TestAnUnreadableOutcome(t *testing.T) {
 		w.last++
 		w.say(1)
 		stop := w.follow(w.client)
-		w.wantHanded("around it", 1, 3)
+		w.wantHanded("it and those around it", 1, 2, 3)
+		if o := w.unread; len(o) != 1 || o[0].Offset != 2 || o[0].Session != "g_1" || string(o[0].Record.Value) != "no outcome" || o[0].Result != nil {
+			t.Errorf("as unreadable was handed over %+v, want the second", o)
+		}
 		w.wantMetric("unreadable", w.metrics.unreadable, 1)
 		w.wantMetric("counted", w.metrics.records.WithLabelValues("counted"), 3)
 		w.wantStopped(stop)

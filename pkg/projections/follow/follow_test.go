@@ -29,8 +29,12 @@ type world struct {
 	mu sync.Mutex
 	// handed are the offsets handed over, call by call.
 	handed [][]int64
+	// unread are the outcomes handed over that can't be read.
+	unread []Outcome
 	// fail is asked before each call.
 	fail func([]int64) error
+	// gather is how its followers gather.
+	gather Gather
 	// work is what each call takes, unless nil.
 	work func(context.Context) error
 }
@@ -96,6 +100,11 @@ func (w *world) take(partition int32, outcomes []Outcome) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for _, o := range outcomes {
+		if o.Err != nil {
+			w.unread = append(w.unread, o)
+		}
+	}
 	w.handed = append(w.handed, offsets)
 	if partition != 0 {
 		return fmt.Errorf("partition %d", partition)
@@ -117,7 +126,7 @@ func (w *world) followAs(instance string, log eventlog.Log) (stop func() error) 
 	w.Helper()
 	w.metrics = NewMetrics(prometheus.NewRegistry(), "test")
 	f, err := New(w.Context(), Options{
-		Log: log, Group: "test", Instance: instance, Role: "test", Handler: w, CommitEvery: time.Second, Logger: slog.New(slog.DiscardHandler), Metrics: w.metrics,
+		Log: log, Group: "test", Instance: instance, Role: "test", Handler: w, CommitEvery: time.Second, Gather: w.gather, Logger: slog.New(slog.DiscardHandler), Metrics: w.metrics,
 	})
 	if err != nil {
 		w.Fatal(err)
