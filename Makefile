@@ -136,6 +136,13 @@ chaos: build engines ## Kill, stop and restart processes, brokers and Redis for 
 outage: engines ## Flood a gateway while Kafka is away for 40 s
 	go test -race -count=1 -timeout 10m -run Flood -v ./internal/engines -outage 40s
 
+CHAT ?= examples/ubuntu-irc-sample.jsonl.gz
+
+.PHONY: archive-soak
+archive-soak: engines ## Archive CHAT=file.jsonl.gz while the archiver is killed every 15 s and answers are lost, and while ClickHouse is away for 5 min
+	go test -race -count=1 -timeout 60m -run 'F23ArchiveKilled|F22ArchiveOutage' -v ./internal/cases -chat $(abspath $(CHAT)) -kill-every 15s -archive-away 5m
+	go test -count=1 -timeout 30m -run 'F23Retries' -v ./pkg/connectors/clickhouse -further 10500
+
 .PHONY: clean
 clean: ## Remove what was built and the data of `make run`, but not .cache
 	rm -rf bin data

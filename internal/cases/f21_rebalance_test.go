@@ -2,7 +2,7 @@ package cases
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"sync"
 	"syscall"
 	"testing"
@@ -26,41 +26,49 @@ const (
 
 // TestF21RebalanceInMidBatch
 //
-// Given a projector in the middle of traffic, when a second one joins, one is stopped for so long that the group takes its
-// partitions away and its next commits are refused (they are of a generation that is over), and both are killed and started
-// again 10 times in turn: the view has each event once, unread is right, and at no moment did a commit lie beyond what the
-// view had.
-//
-// That the same holds for the archive comes with it.
+// Given a projector and an archiver in the middle of traffic, when a second one of each joins, one of each is stopped for so long that the
+// group takes its partitions away and its next commits are refused (they are of a generation that is over), and all are killed and started
+// again 10 times in turn: view and archive have each event once, unread is right, and at no moment did a commit lie beyond what the
+// view had. (Of the archive TestF23ArchiveKilled shows that.)
 func TestF21RebalanceInMidBatch(t *testing.T) {
 	d := annaltest.NewDeployment(t)
-	d.Serve(t, "sequencer", "hot", "gateway")
+	d.Archive(t)
+	d.Serve(t, "sequencer", "hot", "gateway", "archive")
 	p := annaltest.Meet(t, annaltest.Connect(t, d.File(), d.Token(t, "u1"), ""), annaltest.Connect(t, d.File(), d.Token(t, "u2"), ""))
 	annaltest.Until(t, p.AtBob, func(e *clientv1.Event) bool { return e.GetCreated() != nil })
 	f := p.Flow(t)
 	w := watchCommits(t, d, events.SessionID(p.Session))
 	f.GoesOn(t, 50)
-	d.Serve(t, "hot-2")
+	d.Serve(t, "hot-2", "archive-2")
 	f.GoesOn(t, 50)
 
-	first := d.Roles["hot"]
-	first.Signal(syscall.SIGSTOP)
+	first := []*annaltest.Server{d.Roles["hot"], d.Roles["archive"]}
+	for _, s := range first {
+		s.Signal(syscall.SIGSTOP)
+	}
 	over := time.NewTimer(expelled)
 	defer over.Stop()
 	<-over.C
 	f.GoesOn(t, 50)
-	first.Signal(syscall.SIGCONT)
+	for _, s := range first {
+		s.Signal(syscall.SIGCONT)
+	}
 	annaltest.Eventually(t, annaltest.Patience, func() error {
-		lost, err := first.Metric(t.Context(), "annal_log_partitions_lost_total")
-		if err == nil && lost == 0 {
-			err = errors.New("the group has taken nothing away")
+		for _, s := range first {
+			lost, err := s.Metric(t.Context(), "annal_log_partitions_lost_total")
+			if err == nil && lost == 0 {
+				err = fmt.Errorf("the group has taken nothing away from %s", s.Name())
+			}
+			if err != nil {
+				return err
+			}
 		}
-		return err
+		return nil
 	})
 	f.GoesOn(t, 50)
 
 	for range restarts {
-		for _, name := range []string{"hot", "hot-2"} {
+		for _, name := range []string{"hot", "hot-2", "archive", "archive-2"} {
 			d.Roles[name].Crash(t)
 			f.GoesOn(t, 10)
 		}
@@ -74,6 +82,7 @@ func TestF21RebalanceInMidBatch(t *testing.T) {
 		t.Errorf("U2, who read nothing, stands at %v; want all unread", state)
 	}
 	annaltest.Verify(t, d.File())
+	t.Logf("annal verify archive: %s", annaltest.Run(t, "verify", "archive", "--endpoints", d.Roles["archive"].File))
 }
 
 // commits watches what the projectors commit, and what the view has then.
