@@ -35,7 +35,8 @@ func archiveCommand() *cobra.Command {
 
 func archiveMigrateCommand() *cobra.Command {
 	var engines engineFlags
-	var unlock, noRoles bool
+	var o clickhouse.MigrateOptions
+	var noRoles bool
 	cmd := &cobra.Command{
 		Use:   "migrate",
 		Short: "Make the archive's tables and views, or bring them up to date",
@@ -49,23 +50,30 @@ func archiveMigrateCommand() *cobra.Command {
 			if err := engines.resolveArchive(); err != nil {
 				return err
 			}
-			return migrateArchive(cmd.Context(), cmd.OutOrStdout(), engines.target.ClickHouse, unlock, !noRoles)
+			if o.KeepDays < 0 || o.KeepDays > maxKeepDays {
+				return fmt.Errorf("--keep-days is 0 to %d", maxKeepDays)
+			}
+			o.Roles = !noRoles
+			return migrateArchive(cmd.Context(), cmd.OutOrStdout(), engines.target.ClickHouse, o)
 		},
 	}
 	engines.bind(cmd)
-	cmd.Flags().BoolVar(&unlock, "unlock", false, "take the place of a migration that ended without giving its lock back")
+	cmd.Flags().IntVar(&o.KeepDays, "keep-days", 0, "how many days after their log time outcomes are kept (the table events; messages stay); 0: for ever")
+	cmd.Flags().BoolVar(&o.Unlock, "unlock", false, "take the place of a migration that ended without giving its lock back")
 	cmd.Flags().BoolVar(&noRoles, "no-roles", false, "make no roles")
 	return cmd
 }
 
-func migrateArchive(ctx context.Context, out io.Writer, c app.ClickHouse, unlock, roles bool) error {
+// maxKeepDays is a century.
+const maxKeepDays = 36_500
+
+func migrateArchive(ctx context.Context, out io.Writer, c app.ClickHouse, o clickhouse.MigrateOptions) error {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
-	applied, err := app.MigrateArchive(ctx, c, clickhouse.MigrateOptions{
-		Program: version, Holder: fmt.Sprintf("process %d on %s", os.Getpid(), host), Unlock: unlock, Roles: roles,
-	})
+	o.Program, o.Holder = version, fmt.Sprintf("process %d on %s", os.Getpid(), host)
+	applied, err := app.MigrateArchive(ctx, c, o)
 	for _, name := range applied {
 		fmt.Fprintln(out, "applied", name)
 	}

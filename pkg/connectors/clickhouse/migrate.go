@@ -90,6 +90,8 @@ type MigrateOptions struct {
 	Unlock bool
 	// Roles: make the analysts' roles too.
 	Roles bool
+	// KeepDays is how long after their log time outcomes are kept; 0 is for ever. Messages and all else that is so now stay.
+	KeepDays int
 }
 
 // Migrate applies what is missing, and gives it. Two at once exclude each other: the second gets ErrLocked. What was applied in part is
@@ -129,10 +131,27 @@ func (c *ClickHouse) Migrate(ctx context.Context, o MigrateOptions) (applied []M
 		}
 		applied = append(applied, m)
 	}
+	if err := c.keep(ctx, o.KeepDays); err != nil {
+		return applied, err
+	}
 	if !o.Roles {
 		return applied, nil
 	}
 	return applied, c.roles(ctx)
+}
+
+// keep has outcomes kept for so many days.
+func (c *ClickHouse) keep(ctx context.Context, days int) error {
+	if days > 0 {
+		return c.apply(ctx, fmt.Sprintf("ALTER TABLE {{.Database}}.event_rows{{.OnCluster}} MODIFY TTL toDateTime(time) + INTERVAL %d DAY", days))
+	}
+	limited := false
+	if err := c.query(ctx, "see how long outcomes are kept", "SELECT engine_full LIKE '%% TTL %%' FROM system.tables WHERE database = '%s' AND name = 'event_rows'", func(r conn.Rows) error {
+		return r.Scan(&limited)
+	}); err != nil || !limited {
+		return err
+	}
+	return c.apply(ctx, "ALTER TABLE {{.Database}}.event_rows{{.OnCluster}} REMOVE TTL")
 }
 
 func (c *ClickHouse) roles(ctx context.Context) error {

@@ -10,6 +10,7 @@ import (
 
 	conn "github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"annal/pkg/projections/archive"
 	schema "annal/schemas/clickhouse"
 )
 
@@ -149,6 +150,28 @@ func TestClusterStatements(t *testing.T) {
 					t.Errorf("%s, cluster %q: %.60s… has the wrong engine", file, cluster, s)
 				}
 			}
+		}
+	}
+}
+
+// TestKeepDays: outcomes go when they are that old, and messages stay; and that can be taken back.
+func TestKeepDays(t *testing.T) {
+	c := open(t)
+	o := byTest
+	for _, step := range []struct {
+		days, want int
+	}{{0, 2}, {30, 1}, {60, 1}, {0, 2}} {
+		o.KeepDays = step.days
+		if _, err := c.Migrate(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		c.mustExec(t, "INSERT INTO {{.Database}}.event_rows (session, partition, offset, time) VALUES ('g_1', 0, 1, now64(3)), ('g_1', 0, 2, now64(3) - INTERVAL 90 DAY)")
+		c.mustExec(t, "INSERT INTO {{.Database}}.message_rows (session, seq, `index`, time) VALUES ('g_1', 2, 1, now64(3) - INTERVAL 90 DAY)")
+		c.mustExec(t, "OPTIMIZE TABLE {{.Database}}.event_rows FINAL")
+		counts, err := c.Count(t.Context())
+		messages, err2 := c.Messages(t.Context(), "g_1", 0, 10)
+		if err != nil || err2 != nil || int(counts[archive.KindAccepted]) != step.want || len(messages) != 1 {
+			t.Errorf("%d days: %v outcomes, %d messages, %v, %v; want %d and 1", step.days, counts, len(messages), err, err2, step.want)
 		}
 	}
 }
