@@ -191,7 +191,7 @@ func TestCompression(t *testing.T) {
 		if got := ask(t, base, asked{query: "INSERT INTO t FORMAT TSV", body: body, header: map[string]string{"Content-Encoding": name}}); got.status != 200 {
 			t.Fatalf("%s: %v", name, got)
 		}
-		got := ask(t, base, asked{body: "SELECT * FROM t ORDER BY a", params: url.Values{"enable_http_compression": {"1"}}, header: map[string]string{"Accept-Encoding": name}})
+		got := ask(t, base, asked{body: "SELECT * FROM t ORDER BY a", header: map[string]string{"Accept-Encoding": name}})
 		r, err := inflate[name](strings.NewReader(got.body))
 		if err != nil {
 			t.Fatalf("%s: %v: %v", name, err, got)
@@ -199,7 +199,7 @@ func TestCompression(t *testing.T) {
 		if text, err := io.ReadAll(r); string(text) != rows || err != nil || got.header.Get("Content-Encoding") != name {
 			t.Errorf("%s: %q, %v, by header %q", name, text, err, got.header.Get("Content-Encoding"))
 		}
-		if got := ask(t, base, asked{body: "SELECT 1", header: map[string]string{"Accept-Encoding": name}}); got.body != "1\n" {
+		if got := ask(t, base, asked{body: "SELECT 1", params: url.Values{"enable_http_compression": {"0"}}, header: map[string]string{"Accept-Encoding": name}}); got.body != "1\n" {
 			t.Errorf("%s where it was not allowed: %v", name, got)
 		}
 	}
