@@ -1,7 +1,8 @@
 # Annal's one entry point. `make` alone lists the targets.
 #
 # Everything the targets need is installed by them into .cache (ignored by git): developer tools from tools/go.mod,
-# engines for tests from engines/. A machine brings Go, Java 17, Maven, Node.js and make.
+# engines for tests from engines/. A machine brings Go, Java 17, Maven, Node.js and make;
+# Python with venv comes from the distribution's packages where it is missing.
 
 SHELL         := /bin/bash
 .SHELLFLAGS   := -euo pipefail -c
@@ -107,7 +108,7 @@ check-schemas: $(BIN)/buf
 		{ echo 'the schemas changed: run make baseline' >&2; exit 1; }
 
 .PHONY: engines
-engines: ## Install what tests need: redis-server (as root), Apache Kafka's jars, ClickHouse's engine
+engines: ## Install what tests need: redis-server and python3-venv (as root), Apache Kafka's jars, ClickHouse's engine and clients
 	@engines/install $(CACHE)
 
 SEEDS ?= 10000

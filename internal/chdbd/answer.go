@@ -1,6 +1,7 @@
 package chdbd
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/http"
 
@@ -15,6 +16,8 @@ type answer struct {
 	head  bool
 	out   *output
 	begun bool
+	// tag marks an error that comes when the answer has begun; the client knows it by a header.
+	tag string
 }
 
 // begin sends the headers.
@@ -28,6 +31,8 @@ func (a *answer) begin(p chdb.Progress) error {
 	h.Set("X-ClickHouse-Format", a.req.format.name)
 	h.Set("X-ClickHouse-Timezone", a.zone)
 	h.Set("X-ClickHouse-Summary", summary(p))
+	a.tag = exceptionTag()
+	h.Set("X-ClickHouse-Exception-Tag", a.tag)
 	if out.encoding != "" {
 		h.Set("Content-Encoding", out.encoding)
 	}
@@ -118,11 +123,21 @@ func (a *answer) writePiece(piece *chdb.Result) error {
 	return nil
 }
 
-// breakOff ends an answer that has begun: the error's text stands at its end, and the connection is cut, so that
-// nobody takes it for a whole one.
+// breakOff ends an answer that has begun: the error stands at its end as ClickHouse writes it there since 25.11, and the
+// connection is cut, so that nobody takes it for a whole one.
 func (a *answer) breakOff(text string) {
-	_, _ = a.out.Write([]byte(text))
+	_, _ = fmt.Fprintf(a.out, "\r\n__exception__\r\n%s\r\n%s%d %[1]s\r\n__exception__\r\n", a.tag, text, len(text))
 	_ = a.out.Close()
 	_ = http.NewResponseController(a.w).Flush() // whoever is gone needs no answer
 	panic(http.ErrAbortHandler)
+}
+
+// exceptionTag is 16 random small letters.
+func exceptionTag() string {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // never fails
+	for i := range b {
+		b[i] = 'a' + b[i]%26
+	}
+	return string(b)
 }

@@ -62,8 +62,8 @@ type output struct {
 	encoding string
 }
 
-// newOutput chooses the compression: ClickHouse's own blocks for compress=1, and by Accept-Encoding where the
-// client allows it (enable_http_compression=1).
+// newOutput chooses the compression: ClickHouse's own blocks for compress=1, and by Accept-Encoding unless the
+// client forbids it (enable_http_compression=0).
 func newOutput(w http.ResponseWriter, accept string, blocks bool) (*output, error) {
 	o := &output{to: w, flush: func() { _ = http.NewResponseController(w).Flush() }}
 	// The server's own order.

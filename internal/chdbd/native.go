@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	ch "github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/proto"
@@ -27,8 +28,27 @@ func transcode(native []byte, revision uint64) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read a block: %w", err)
 		}
-		if err := block.Encode(&out, revision); err != nil {
+		if err := encode(&out, block, revision); err != nil {
 			return nil, fmt.Errorf("write a block: %w", err)
 		}
 	}
+}
+
+// encode writes a block. The driver leaves out the byte that stands for each value of Nothing, the type of a bare NULL.
+func encode(out *ch.Buffer, block *proto.Block, revision uint64) error {
+	if err := block.EncodeHeader(out, revision); err != nil {
+		return err
+	}
+	for i, column := range block.Columns {
+		if err := block.EncodeColumn(out, revision, i); err != nil {
+			return err
+		}
+		switch kind := string(column.Type()); {
+		case kind == "Nullable(Nothing)":
+			out.PutRaw(make([]byte, column.Rows()))
+		case strings.Contains(kind, "Nothing") && kind != "Array(Nothing)": // which is always empty
+			return fmt.Errorf("%s is not supported", kind)
+		}
+	}
+	return nil
 }

@@ -67,7 +67,8 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, u User) (*request,
 	if len(strings.TrimSpace(req.text)) == 0 {
 		return nil, fail(codeSyntax, "Empty query")
 	}
-	if isOn(q.Get("enable_http_compression")) {
+	// On unless it is switched off, as in the server since 25.10.
+	if v := q.Get("enable_http_compression"); v == "" || isOn(v) {
 		req.accept = r.Header.Get("Accept-Encoding")
 	}
 	if req.statement = parse(req.text); req.statement.several {

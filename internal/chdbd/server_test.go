@@ -3,6 +3,7 @@ package chdbd
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -97,12 +98,30 @@ func TestInterface(t *testing.T) {
 	}
 }
 
-// TestErrorMidway: what fails when bytes are out already ends as a broken answer, with the error's text in it.
+// TestErrorMidway: what fails when bytes are out already ends as a broken answer, with the error in it between the marks that clients look for.
 func TestErrorMidway(t *testing.T) {
 	base := start(t).URL()
 	got := ask(t, base, asked{body: "SELECT throwIf(number = 100000) FROM numbers(200000) SETTINGS max_block_size = 1000 FORMAT TSV"})
-	if got.status != 200 || got.err == nil || !strings.Contains(got.body, "Code: 395. ") {
+	tag := got.header.Get("X-ClickHouse-Exception-Tag")
+	_, framed, _ := strings.Cut(got.body, "0\n\r\n__exception__\r\n"+tag+"\r\n")
+	text, length, _ := strings.Cut(framed, "\n")
+	ok := length == fmt.Sprintf("%d %s\r\n__exception__\r\n", len(text)+len("\n"), tag)
+	if got.status != 200 || got.err == nil || len(tag) != 16 || !ok || !strings.HasPrefix(text, "Code: 395. ") {
 		t.Errorf("got %d, %d bytes to the end %q, %v; want an answer that breaks off with code 395", got.status, len(got.body), got.body[max(0, len(got.body)-200):], got.err)
+	}
+}
+
+// TestNothing: a client of a revision of its own gets the byte for each NULL that has no other type.
+func TestNothing(t *testing.T) {
+	base := start(t).URL()
+	revision := url.Values{"client_protocol_version": {"54405"}}
+	got := ask(t, base, asked{body: "SELECT NULL AS n, 7 AS a FROM numbers(2) FORMAT Native", params: revision})
+	if want := "\x01n\x11Nullable(Nothing)\x01\x01\x00\x00\x01a\x05UInt8\x07\x07"; got.status != 200 || !strings.HasSuffix(got.body, want) {
+		t.Errorf("got %v, want an end of %q", got, want)
+	}
+	got = ask(t, base, asked{body: "SELECT [NULL] FORMAT Native", params: revision})
+	if got.status != http.StatusNotImplemented || !strings.HasPrefix(got.body, "Code: 48. ") {
+		t.Errorf("a NULL deeper within: %v", got)
 	}
 }
 
@@ -172,7 +191,7 @@ func TestCompression(t *testing.T) {
 		if got := ask(t, base, asked{query: "INSERT INTO t FORMAT TSV", body: body, header: map[string]string{"Content-Encoding": name}}); got.status != 200 {
 			t.Fatalf("%s: %v", name, got)
 		}
-		got := ask(t, base, asked{body: "SELECT * FROM t ORDER BY a", params: url.Values{"enable_http_compression": {"1"}}, header: map[string]string{"Accept-Encoding": name}})
+		got := ask(t, base, asked{body: "SELECT * FROM t ORDER BY a", header: map[string]string{"Accept-Encoding": name}})
 		r, err := inflate[name](strings.NewReader(got.body))
 		if err != nil {
 			t.Fatalf("%s: %v: %v", name, err, got)
@@ -180,7 +199,7 @@ func TestCompression(t *testing.T) {
 		if text, err := io.ReadAll(r); string(text) != rows || err != nil || got.header.Get("Content-Encoding") != name {
 			t.Errorf("%s: %q, %v, by header %q", name, text, err, got.header.Get("Content-Encoding"))
 		}
-		if got := ask(t, base, asked{body: "SELECT 1", header: map[string]string{"Accept-Encoding": name}}); got.body != "1\n" {
+		if got := ask(t, base, asked{body: "SELECT 1", params: url.Values{"enable_http_compression": {"0"}}, header: map[string]string{"Accept-Encoding": name}}); got.body != "1\n" {
 			t.Errorf("%s where it was not allowed: %v", name, got)
 		}
 	}

@@ -41,7 +41,7 @@ type ClickHouse struct {
 func StartClickHouse(ctx context.Context, opts ClickHouseOptions) (*ClickHouse, error) {
 	if opts.Library == "" {
 		var err error
-		if opts.Library, err = cached("chdb/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so"); err != nil {
+		if opts.Library, err = Cached("chdb/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so"); err != nil {
 			return nil, err
 		}
 	}

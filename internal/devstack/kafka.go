@@ -165,7 +165,7 @@ func (k *Kafka) release() error {
 }
 
 func (k *Kafka) start(ctx context.Context) error {
-	libs, err := cached("kafka/libs")
+	libs, err := Cached("kafka/libs")
 	if err != nil {
 		return fmt.Errorf("devstack: Apache Kafka: %w", err)
 	}

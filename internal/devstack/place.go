@@ -121,9 +121,9 @@ func lockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// cached finds path (such as kafka/libs) in the nearest .cache above the working directory, where `make engines`
+// Cached finds path (such as kafka/libs) in the nearest .cache above the working directory, where `make engines`
 // puts things: tests run in their package's directory, `annal dev` at the root.
-func cached(path string) (string, error) {
+func Cached(path string) (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", fmt.Errorf("devstack: %w", err)

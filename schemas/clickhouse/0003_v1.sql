@@ -49,7 +49,7 @@ CREATE OR REPLACE VIEW {{.Database}}_v1.messages{{.OnCluster}}
     device String COMMENT 'The sender''s device',
     client_version String COMMENT 'The version of the sender''s client',
     kind LowCardinality(String) COMMENT 'text, image, file, audio, video, location, card, forward, custom or sealed',
-    text String COMMENT 'What it says now: a text, a caption, a name or custom JSON; empty once it is revoked or deleted; every letter and digit a *',
+    text String COMMENT 'What it says now: a text, a caption, a name or custom JSON; empty once it is revoked or deleted; every sign but spaces a *',
     versions UInt64 COMMENT 'How many versions there were, the first included',
     overridden_at Nullable(DateTime64(3, 'UTC')) COMMENT 'Log time of the last override',
     revoked Bool COMMENT 'It was taken back',
