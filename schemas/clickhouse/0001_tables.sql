@@ -92,7 +92,8 @@ CREATE TABLE IF NOT EXISTS {{.Database}}.member_rows{{.OnCluster}}
     event LowCardinality(String) COMMENT 'The event''s name',
     role Enum8('none' = 0, 'member' = 1, 'admin' = 2, 'owner' = 3) COMMENT 'The role from then on',
     actor String COMMENT 'Who did it',
-    time DateTime64(3, 'UTC') COMMENT 'Log time'
+    time DateTime64(3, 'UTC') COMMENT 'Log time',
+    origin_time DateTime64(3, 'UTC') COMMENT 'When it first happened, of what was imported; 1970 for not given'
 )
 ENGINE = {{engine "ReplacingMergeTree" ""}}
 ORDER BY (session, user, seq)

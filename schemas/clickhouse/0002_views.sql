@@ -12,7 +12,7 @@ CREATE OR REPLACE VIEW {{.Database}}.events{{.OnCluster}}
     command UInt64 COMMENT 'The offset of its command in the same partition of annal.commands',
     owner LowCardinality(String) COMMENT 'The process that decided it, as its fence names it',
     outcome LowCardinality(String) COMMENT 'accepted, rejected, answered; unreadable for one of a newer program',
-    event LowCardinality(String) COMMENT 'What happened (sent, revoked, added, read …), or what was asked for where it was refused (send, revoke …)',
+    event LowCardinality(String) COMMENT 'What happened (sent, revoked, added, read …), or what was asked for where it was refused (send, revoke …); empty for answers',
     code LowCardinality(String) COMMENT 'Why it was refused, or how it was answered: docs/errors.md',
     detail String COMMENT 'More about a refusal',
     seq UInt64 COMMENT 'The place in the timeline; 0 for refusals, answers and markers',
@@ -114,21 +114,28 @@ CREATE OR REPLACE VIEW {{.Database}}.stays{{.OnCluster}}
     user String COMMENT 'Who was in it',
     `from` UInt64 COMMENT 'The seq of the event by which they came in; with session and user the identity of the row',
     from_time DateTime64(3, 'UTC') COMMENT 'Its log time',
+    from_origin_time Nullable(DateTime64(3, 'UTC')) COMMENT 'When they first came, of what was imported',
     came_by LowCardinality(String) COMMENT 'created, added or joined',
     let_in_by String COMMENT 'Who let them in',
     `to` UInt64 COMMENT 'The seq of the event by which they went, 0 while they are in',
     to_time Nullable(DateTime64(3, 'UTC')) COMMENT 'Its log time',
+    to_origin_time Nullable(DateTime64(3, 'UTC')) COMMENT 'When they first went, of what was imported',
     went_by LowCardinality(String) COMMENT 'left or removed; empty while they are in',
     let_out_by String COMMENT 'Who let them out'
 )
 AS SELECT
     session, transform(left(session, 2), ['d_', 'g_', 's_', 'c_'], ['direct', 'group', 'self', 'channel'], '') AS session_kind,
-    user, r.seq AS `from`, r.time AS from_time, r.event AS came_by, r.actor AS let_in_by,
-    leadInFrame(r.seq) OVER w AS `to`, if(`to` = 0, NULL, leadInFrame(r.time) OVER w) AS to_time,
-    leadInFrame(toString(r.event)) OVER w AS went_by, leadInFrame(r.actor) OVER w AS let_out_by
-FROM (SELECT * FROM {{.Database}}.member_rows FINAL WHERE step != 'role') AS r
-WINDOW w AS (PARTITION BY session, user ORDER BY seq ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)
-QUALIFY r.step = 'in'
+    user, (stay.1).1 AS `from`, (stay.1).3 AS from_time, if((stay.1).4 = 0, NULL, (stay.1).4) AS from_origin_time, (stay.1).5 AS came_by, (stay.1).6 AS let_in_by,
+    (stay.2).1 AS `to`, if(`to` = 0, NULL, (stay.2).3) AS to_time, if(`to` = 0 OR (stay.2).4 = 0, NULL, (stay.2).4) AS to_origin_time,
+    (stay.2).5 AS went_by, (stay.2).6 AS let_out_by
+FROM
+(
+    -- By person, so that a question about a session reads that session alone: a window would read all of them.
+    SELECT session, user, arraySort(groupArray((seq, step = 'in', time, origin_time, toString(event), actor))) AS steps
+    FROM (SELECT * FROM {{.Database}}.member_rows FINAL WHERE step != 'role')
+    GROUP BY session, user
+)
+ARRAY JOIN arrayFilter(s -> (s.1).2, arrayZip(steps, arrayShiftLeft(steps, 1))) AS stay
 COMMENT 'From coming to going, one row for each time that somebody was in';
 
 CREATE OR REPLACE VIEW {{.Database}}.members{{.OnCluster}}
@@ -204,12 +211,12 @@ CREATE OR REPLACE VIEW {{.Database}}.freshness{{.OnCluster}}
     archived UInt64 COMMENT 'Everything below this offset is archived',
     log_end UInt64 COMMENT 'Where the log ended when the archiver looked last',
     behind UInt64 COMMENT 'How many records were not archived then',
-    newest DateTime64(3, 'UTC') COMMENT 'Log time of the newest outcome that is archived',
+    newest Nullable(DateTime64(3, 'UTC')) COMMENT 'Log time of the newest outcome that is archived',
     looked_at DateTime64(3, 'UTC') COMMENT 'When the archiver looked last; long ago: it does not run',
     looked_seconds_ago Float64 COMMENT 'How long ago that was'
 )
 AS SELECT
-    partition, archived, log_end, if(log_end > archived, log_end - archived, 0) AS behind, r.time AS newest, r.at AS looked_at,
+    partition, archived, log_end, if(log_end > archived, log_end - archived, 0) AS behind, if(r.time = 0, NULL, r.time) AS newest, r.at AS looked_at,
     dateDiff('millisecond', r.at, now64(3, 'UTC')) / 1000 AS looked_seconds_ago
 FROM {{.Database}}.progress_rows AS r FINAL
 COMMENT 'How far the archive is behind the log, by partition';

@@ -10,7 +10,7 @@ CREATE OR REPLACE VIEW {{.Database}}_v1.events{{.OnCluster}}
     command UInt64 COMMENT 'The offset of its command in the same partition of annal.commands',
     owner LowCardinality(String) COMMENT 'The process that decided it, as its fence names it',
     outcome LowCardinality(String) COMMENT 'accepted, rejected, answered; unreadable for one of a newer program',
-    event LowCardinality(String) COMMENT 'What happened (sent, revoked, added, read …), or what was asked for where it was refused (send, revoke …)',
+    event LowCardinality(String) COMMENT 'What happened (sent, revoked, added, read …), or what was asked for where it was refused (send, revoke …); empty for answers',
     code LowCardinality(String) COMMENT 'Why it was refused, or how it was answered: docs/errors.md',
     seq UInt64 COMMENT 'The place in the timeline; 0 for refusals, answers and markers',
     `index` UInt64 COMMENT 'A message''s number among messages, 0 for none',
@@ -58,7 +58,7 @@ CREATE OR REPLACE VIEW {{.Database}}_v1.messages{{.OnCluster}}
     deleted Bool COMMENT 'It was deleted for all',
     deleted_by String COMMENT 'Who deleted it',
     deleted_at Nullable(DateTime64(3, 'UTC')) COMMENT 'Log time of that',
-    delete_reason String COMMENT 'The reason that was given',
+    delete_reason String COMMENT 'The reason that was given; every sign that is no space a *',
     pinned Bool COMMENT 'It is pinned',
     reactions Map(String, UInt64) COMMENT 'How many people react with each emoji; empty once it is revoked or deleted',
     reply_to UInt64 COMMENT 'The seq of the message it replies to, 0 for none',
@@ -73,7 +73,7 @@ DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
     session, session_kind, seq, `index`, id, time, origin_time, sender, service, device, client_version, kind,
     replaceRegexpAll(x.text, '\\S', '*') AS text, versions, overridden_at, revoked, revoked_by, revoked_at, deleted, deleted_by, deleted_at,
-    delete_reason, pinned, reactions, reply_to, thread, mentions, mention_all, priority, reports, lengthUTF8(x.text) AS text_length
+    replaceRegexpAll(x.delete_reason, '\\S', '*') AS delete_reason, pinned, reactions, reply_to, thread, mentions, mention_all, priority, reports, lengthUTF8(x.text) AS text_length
 FROM {{.Database}}.messages AS x
 COMMENT 'Messages as they are now, each once; their texts are masked';
 
@@ -141,16 +141,18 @@ CREATE OR REPLACE VIEW {{.Database}}_v1.stays{{.OnCluster}}
     user String COMMENT 'Who was in it',
     `from` UInt64 COMMENT 'The seq of the event by which they came in; with session and user the identity of the row',
     from_time DateTime64(3, 'UTC') COMMENT 'Its log time',
+    from_origin_time Nullable(DateTime64(3, 'UTC')) COMMENT 'When they first came, of what was imported',
     came_by LowCardinality(String) COMMENT 'created, added or joined',
     let_in_by String COMMENT 'Who let them in',
     `to` UInt64 COMMENT 'The seq of the event by which they went, 0 while they are in',
     to_time Nullable(DateTime64(3, 'UTC')) COMMENT 'Its log time',
+    to_origin_time Nullable(DateTime64(3, 'UTC')) COMMENT 'When they first went, of what was imported',
     went_by LowCardinality(String) COMMENT 'left or removed; empty while they are in',
     let_out_by String COMMENT 'Who let them out'
 )
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
-    session, session_kind, user, `from`, from_time, came_by, let_in_by, `to`, to_time, went_by, let_out_by
+    session, session_kind, user, `from`, from_time, from_origin_time, came_by, let_in_by, `to`, to_time, to_origin_time, went_by, let_out_by
 FROM {{.Database}}.stays AS x
 COMMENT 'From coming to going, one row for each time that somebody was in';
 
@@ -215,7 +217,7 @@ CREATE OR REPLACE VIEW {{.Database}}_v1.freshness{{.OnCluster}}
     archived UInt64 COMMENT 'Everything below this offset is archived',
     log_end UInt64 COMMENT 'Where the log ended when the archiver looked last',
     behind UInt64 COMMENT 'How many records were not archived then',
-    newest DateTime64(3, 'UTC') COMMENT 'Log time of the newest outcome that is archived',
+    newest Nullable(DateTime64(3, 'UTC')) COMMENT 'Log time of the newest outcome that is archived',
     looked_at DateTime64(3, 'UTC') COMMENT 'When the archiver looked last; long ago: it does not run',
     looked_seconds_ago Float64 COMMENT 'How long ago that was'
 )
@@ -325,16 +327,19 @@ CREATE OR REPLACE VIEW {{.Database}}_v1.responses{{.OnCluster}}
     session_kind LowCardinality(String) COMMENT 'direct, group, self or channel',
     seq UInt64 COMMENT 'The message that responds',
     sender String COMMENT 'Who responds',
+    time DateTime64(3, 'UTC') COMMENT 'Log time of that message',
+    origin_time Nullable(DateTime64(3, 'UTC')) COMMENT 'When it was first said, of what was imported',
     responds_to UInt64 COMMENT 'The message just before it',
     responds_to_sender String COMMENT 'Whose message that is',
     seconds Float64 COMMENT 'The time between the two, by log time',
-    seconds_by_origin Float64 COMMENT 'The time between the two, by when they were first said, or else log time'
+    seconds_by_origin Nullable(Float64) COMMENT 'The time between the two, by when they were first said; where neither was imported by log time, and nothing where one was'
 )
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
-    session, session_kind, seq, sender, lagInFrame(m.seq) OVER w AS responds_to, lagInFrame(m.sender) OVER w AS responds_to_sender,
+    session, session_kind, seq, sender, m.time AS time, m.origin_time AS origin_time, lagInFrame(m.seq) OVER w AS responds_to, lagInFrame(m.sender) OVER w AS responds_to_sender,
     dateDiff('millisecond', lagInFrame(m.time) OVER w, m.time) / 1000 AS seconds,
-    dateDiff('millisecond', lagInFrame(coalesce(m.origin_time, m.time)) OVER w, coalesce(m.origin_time, m.time)) / 1000 AS seconds_by_origin
+    if(isNull(m.origin_time) = isNull(lagInFrame(m.origin_time) OVER w),
+        dateDiff('millisecond', lagInFrame(coalesce(m.origin_time, m.time)) OVER w, coalesce(m.origin_time, m.time)) / 1000, NULL) AS seconds_by_origin
 FROM {{.Database}}.messages AS m
 WINDOW w AS (PARTITION BY session ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 QUALIFY responds_to > 0 AND responds_to_sender != m.sender

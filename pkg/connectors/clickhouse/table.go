@@ -161,6 +161,7 @@ var memberColumns = []column[archive.Member]{
 	of("role", func(r *archive.Member) string { return [...]string{"none", "member", "admin", "owner"}[r.Role] }),
 	of("actor", func(r *archive.Member) string { return string(r.Actor) }),
 	of("time", func(r *archive.Member) int64 { return int64(r.Time) }),
+	of("origin_time", func(r *archive.Member) int64 { return int64(r.Origin) }),
 }
 
 var sessionColumns = []column[archive.Session]{

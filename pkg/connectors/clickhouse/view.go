@@ -159,7 +159,7 @@ func (c *ClickHouse) Contact(ctx context.Context, s events.SessionID) (now archi
 // Progress implements archive.View.
 func (c *ClickHouse) Progress(ctx context.Context) ([]archive.Progress, error) {
 	var all []archive.Progress
-	err := c.query(ctx, "show progress", "SELECT partition, archived, log_end, newest, looked_at FROM %s.freshness ORDER BY partition", func(r conn.Rows) error {
+	err := c.query(ctx, "show progress", "SELECT partition, archived, log_end, ifNull(newest, toDateTime64(0, 3, 'UTC')), looked_at FROM %s.freshness ORDER BY partition", func(r conn.Rows) error {
 		var p archive.Progress
 		var archived, end uint64
 		var newest, at time.Time

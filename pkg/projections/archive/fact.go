@@ -99,6 +99,7 @@ func (f *fact) say(name, value string) {
 func (f *fact) member(u events.UserID, step Step, event string, role events.Role) {
 	f.rows.Members = append(f.rows.Members, Member{
 		Session: f.outcome.Session, User: u, Seq: f.seq, Step: step, Event: event, Role: role, Actor: f.outcome.Actor.User, Time: f.outcome.Time,
+		Origin: f.outcome.Origin,
 	})
 }
 

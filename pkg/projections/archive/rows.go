@@ -155,6 +155,8 @@ type Member struct {
 	Role  events.Role
 	Actor events.UserID
 	Time  events.Millis
+	// Origin is 0 for not given.
+	Origin events.Millis
 }
 
 // Session is what outcomes say of a session. Its key is the session.
