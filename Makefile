@@ -28,7 +28,8 @@ help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: build ## Build, then run all of Annal in one process
+run: build ## Build, then run all of Annal in one process; ClickHouse's engine is fetched the first time
+	@engines/install $(CACHE) chdb || echo 'make run: ClickHouse'\''s engine could not be fetched; everything but the archive runs' >&2
 	./bin/annal dev
 
 .PHONY: build
