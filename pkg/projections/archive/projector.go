@@ -78,16 +78,16 @@ func (p *Projector) Handle(ctx context.Context, partition int32, outcomes []foll
 	mine := p.join(part{partition, outcomes})
 	select {
 	case p.turns <- struct{}{}:
-		defer func() { <-p.turns }()
 		if p.close(mine) {
 			mine.err = p.insert(ctx, mine.parts)
 			close(mine.done)
 		}
+		<-p.turns
 	case <-mine.done:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	// Whose turn came may have found that another's has begun with it.
+	// Whose turn came may have found that another has begun with it.
 	select {
 	case <-mine.done:
 		return mine.err
