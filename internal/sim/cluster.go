@@ -28,7 +28,7 @@ const (
 	clusterSubscriptions = 250
 )
 
-// NewCluster starts two sequencers, two projectors, a steward and [ClusterGateways] gateways.
+// NewCluster starts two sequencers, two projectors, a steward, two archivers and [ClusterGateways] gateways.
 func NewCluster() (*Cluster, error) {
 	w := &World{calmed: make(chan struct{}), began: time.Now(), verbose: true}
 	w.calm.Store(true)
@@ -38,6 +38,7 @@ func NewCluster() (*Cluster, error) {
 	w.projectors = w.processes("hot", 2, openHot)
 	w.gateways = w.processes("gw", ClusterGateways, openGateway)
 	w.stewards = w.processes("steward", 1, openSteward)
+	w.archivers = w.processes("archiver", 2, openArchiver)
 	c := &Cluster{w}
 	for _, p := range w.all() {
 		if err := p.start(); err != nil {
