@@ -35,12 +35,16 @@ func (e *engineFlags) resolve() error {
 	if err != nil {
 		return err
 	}
-	c := e.target.ClickHouse
+	e.target = targetOf(f, e.target.ClickHouse)
+	return nil
+}
+
+// targetOf is the deployment of an endpoints file, with the archive that is named beside it, or in it.
+func targetOf(f endpoints.File, c app.ClickHouse) app.Target {
 	if c.URL == "" && f.ClickHouse != "" {
 		c.URL, c.Database = f.ClickHouse, f.ClickHouseDatabase
 	}
-	e.target = app.Target{Kafka: f.Kafka, Redis: f.Redis, Prefix: f.Prefix, Cluster: f.Cluster, Embedded: f.Embedded, ClickHouse: c}
-	return nil
+	return app.Target{Kafka: f.Kafka, Redis: f.Redis, Prefix: f.Prefix, Cluster: f.Cluster, Embedded: f.Embedded, ClickHouse: c}
 }
 
 func logCommand() *cobra.Command {

@@ -18,6 +18,7 @@ import (
 	"annal/internal/fold"
 	"annal/internal/scenario"
 	"annal/internal/scenario/live"
+	"annal/pkg/events"
 )
 
 func scenarioCommand() *cobra.Command {
@@ -38,6 +39,8 @@ type scenarioRun struct {
 	rules   bool
 	json    bool
 	only    string
+	// clickhouse is where the archive is; the endpoints name it where nothing else does.
+	clickhouse app.ClickHouse
 }
 
 func scenarioRunCommand() *cobra.Command {
@@ -62,6 +65,7 @@ func scenarioRunCommand() *cobra.Command {
 	f.DurationVar(&r.maxWait, "max-wait", 5*time.Second, "the longest wait of a step that is waited out")
 	f.BoolVar(&r.rules, "rules", false, "run against the rules alone")
 	f.BoolVar(&r.json, "json", false, `print {"scenarios","steps","passed","failed","not_run"} only; the rest goes to standard error`)
+	bindClickHouse(f, &r.clickhouse, " (default: from the first endpoints file)")
 	f.StringVar(&r.only, "only", "", "run only scenarios whose file or name has this in it")
 	cmd.MarkFlagsMutuallyExclusive("rules", "endpoints")
 	return cmd
@@ -75,10 +79,11 @@ func (r *scenarioRun) run(ctx context.Context, files []string, out io.Writer) er
 	if err != nil {
 		return err
 	}
-	open, err := r.way(ctx)
+	open, end, err := r.way(ctx)
 	if err != nil {
 		return err
 	}
+	defer end()
 	told := out
 	if r.json {
 		told = os.Stderr
@@ -125,25 +130,25 @@ func readScenarios(files []string) ([]scenario.Scenario, error) {
 	return all, errors.Join(errs...)
 }
 
-// way gives what makes a way for each scenario, and ends it.
-func (r *scenarioRun) way(ctx context.Context) (open func() (scenario.Way, func()), err error) {
+// way gives what makes a way for each scenario, and ends it; and what ends all.
+func (r *scenarioRun) way(ctx context.Context) (open func() (scenario.Way, func()), end func(), err error) {
 	if r.rules {
-		return func() (scenario.Way, func()) { return scenario.NewRules(), func() {} }, nil
+		return func() (scenario.Way, func()) { return scenario.NewRules(), func() {} }, func() {}, nil
 	}
 	d := &live.Deployment{MaxWait: r.maxWait}
 	request := app.TokenRequest{KeyFile: r.key}
+	var target app.Target
 	for i, path := range r.files {
 		f, err := endpoints.Read(path)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if f.WS == "" {
-			return nil, fmt.Errorf("%s names no gateway", path)
+			return nil, nil, fmt.Errorf("%s names no gateway", path)
 		}
 		d.URLs = append(d.URLs, f.WS)
 		if i == 0 {
-			request.Data = f.Data
-			d.Check = checker(f)
+			request.Data, target = f.Data, targetOf(f, r.clickhouse)
 		}
 	}
 	d.Sign = func(user string, ttl time.Duration, service bool) (string, error) {
@@ -155,21 +160,46 @@ func (r *scenarioRun) way(ctx context.Context) (open func() (scenario.Way, func(
 		return app.IssueToken(one)
 	}
 	if _, err := d.Sign("somebody", time.Minute, false); err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if end, err = checks(ctx, d, target); err != nil {
+		return nil, nil, err
 	}
 	return func() (scenario.Way, func()) {
 		way := scenario.NewSystem(d)
 		return way, way.Close
-	}, ctx.Err()
+	}, end, ctx.Err()
 }
 
-// checker compares the view with the log, where the endpoints say where they are.
-func checker(f endpoints.File) func(context.Context) (string, error) {
-	if len(f.Kafka) == 0 || f.Redis == "" {
-		return nil
+// checks has the deployment's view and archive looked at, as far as it is known where they are.
+func checks(ctx context.Context, d *live.Deployment, t app.Target) (end func(), err error) {
+	hot, archive := t, t
+	hot.ClickHouse, archive.Redis = app.ClickHouse{}, ""
+	if len(t.Kafka) > 0 && t.Redis != "" {
+		d.Check = checker(hot, func(ctx context.Context, o app.Opened, sessions map[events.SessionID]*fold.Session, report *fold.Report) error {
+			return fold.Compare(ctx, o.View, o.Window, sessions, report)
+		})
 	}
+	if len(t.Kafka) == 0 || t.ClickHouse.URL == "" {
+		return func() {}, nil
+	}
+	d.CheckArchive = checker(archive, func(ctx context.Context, o app.Opened, sessions map[events.SessionID]*fold.Session, report *fold.Report) error {
+		return fold.CompareArchive(ctx, o.Archive, sessions, report)
+	})
+	opened, err := app.Open(ctx, archive)
+	if err != nil {
+		return nil, err
+	}
+	d.Archived = opened.Archive
+	return opened.Close, nil
+}
+
+// checker compares what is opened with a fold of the log, and says what differs.
+func checker(
+	t app.Target, compare func(context.Context, app.Opened, map[events.SessionID]*fold.Session, *fold.Report) error,
+) func(context.Context) (string, error) {
 	return func(ctx context.Context) (string, error) {
-		opened, err := app.Open(ctx, app.Target{Kafka: f.Kafka, Redis: f.Redis, Prefix: f.Prefix, Cluster: f.Cluster, Embedded: f.Embedded})
+		opened, err := app.Open(ctx, t)
 		if err != nil {
 			return "", err
 		}
@@ -177,7 +207,7 @@ func checker(f endpoints.File) func(context.Context) (string, error) {
 		var report fold.Report
 		sessions, err := fold.Log(ctx, opened.Log, &report)
 		if err == nil {
-			err = fold.Compare(ctx, opened.View, opened.Window, sessions, &report)
+			err = compare(ctx, opened, sessions, &report)
 		}
 		if err != nil || report.Found == 0 {
 			return "", err

@@ -25,9 +25,11 @@ type Deployment struct {
 	// ClickHouse is where the archive is; without a URL there is none.
 	ClickHouse app.ClickHouse
 	// Roles are the processes, by name.
-	Roles  map[string]*Server
-	key    auth.Key
-	public string
+	Roles map[string]*Server
+	// KeyFile has the key that tokens are signed with.
+	KeyFile string
+	key     auth.Key
+	public  string
 }
 
 // NewDeployment makes topics and keys on the engines that tests share; no role runs yet.
@@ -42,14 +44,14 @@ func NewDeploymentOn(t *testing.T, redis string) *Deployment {
 	d := &Deployment{Kafka: devstack.KafkaForTest(t).Addrs(), Redis: redis, Prefix: devstack.UniqueName(t) + ".", Roles: map[string]*Server{}}
 	Run(t, "topics", "create", "--kafka", strings.Join(d.Kafka, ","), "--prefix", d.Prefix,
 		"--partitions", strconv.Itoa(Partitions), "--replication", "1", "--min-insync-replicas", "1")
-	keyFile := filepath.Join(t.TempDir(), "key.json")
-	Run(t, "token", "--new-key", keyFile)
+	d.KeyFile = filepath.Join(t.TempDir(), "key.json")
+	Run(t, "token", "--new-key", d.KeyFile)
 	// As in production: gateways hold public keys only.
 	d.public = filepath.Join(t.TempDir(), "keys.json")
-	if err := os.WriteFile(d.public, []byte(Run(t, "token", "--key", keyFile, "--public")), 0o600); err != nil {
+	if err := os.WriteFile(d.public, []byte(Run(t, "token", "--key", d.KeyFile, "--public")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	content, err := os.ReadFile(keyFile)
+	content, err := os.ReadFile(d.KeyFile)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"annal/internal/annaltest"
+	"annal/internal/app"
 	"annal/internal/scenario/scenariotest"
 )
 
@@ -24,12 +25,14 @@ var (
 	reasonLine = regexp.MustCompile(`^\tfrom line (\d+) on: (.*)$`)
 )
 
-// TestScenariosLive runs all scenarios on a server that is there, and holds the table against what it
+// TestScenariosLive runs all scenarios on a deployment with every role, and holds the table against what it
 // says of them.
 func TestScenariosLive(t *testing.T) {
 	t.Parallel()
-	s := dev(t, "embedded")
-	args := append([]string{"scenario", "run", "--endpoints", s.File}, scenariotest.Files(t, "../..")...)
+	d := annaltest.NewDeployment(t)
+	d.Archive(t)
+	d.Serve(t, app.Roles()...)
+	args := append([]string{"scenario", "run", "--endpoints", d.File(), "--key", d.KeyFile}, scenariotest.Files(t, "../..")...)
 	out := string(annaltest.Start(t, "scenario", nil, args...).Wait(scenarioTime))
 	cells, last := map[string]string{}, ""
 	for line := range strings.Lines(out) {
@@ -52,11 +55,12 @@ func TestScenariosLive(t *testing.T) {
 // TestScenarioFails: what is not as a scenario says is told, with the step, and by the exit status.
 func TestScenarioFails(t *testing.T) {
 	t.Parallel()
-	s := dev(t, "embedded")
+	s := annaltest.Serve(t, "dev", "dev", "--engines", "embedded", "--archive=false", "--data", filepath.Join(t.TempDir(), "data"))
 	file := filepath.Join(t.TempDir(), "wrong.txt")
 	text := "scenario Wrong\nu1 create group S u2\nu1 send S hello -> seq 7\n\n" +
 		"scenario Right\nu1 create group S u2\nu2 unread S 0\n\n" +
-		"scenario Elsewhere\nu1 create group S u2\nempty view\n"
+		"scenario Elsewhere\nu1 create group S u2\nempty view\n\n" +
+		"scenario No archive\nu1 create group S u2\narchived S\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -71,10 +75,10 @@ func TestScenarioFails(t *testing.T) {
 	if err := json.Unmarshal(p.Output(), &got); err != nil {
 		t.Fatalf("%v: %s", err, p.Output())
 	}
-	if got.Scenarios != 3 || got.Passed != 1 || got.Failed != 1 || got.NotRun != 1 || got.Steps != 6 {
-		t.Errorf("got %+v, want one of each in 6 steps", got)
+	if got.Scenarios != 4 || got.Passed != 1 || got.Failed != 1 || got.NotRun != 2 || got.Steps != 8 {
+		t.Errorf("got %+v, want one passed, one failed and two not run in 8 steps", got)
 	}
-	for _, part := range []string{"wrong.txt:line 3: u1 send S hello -> seq 7", "expected: ok seq 7", "got:      ok seq 2"} {
+	for _, part := range []string{"wrong.txt:line 3: u1 send S hello -> seq 7", "expected: ok seq 7", "got:      ok seq 2", "from line 15 on: no archive"} {
 		if !strings.Contains(p.Log(), part) {
 			t.Errorf("standard error does not say %q:\n%s", part, p.Log())
 		}

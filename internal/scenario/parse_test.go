@@ -29,6 +29,8 @@ func TestWrongFiles(t *testing.T) {
 		"scenario A\nu1 leave S -> FINE":           "f:2: FINE is no code",
 		"scenario A\nu1 leave S -> seq x":          "f:2: seq needs a number",
 		"scenario A\nu1 unread S 1 -> ok":          "f:2: unread has no answer",
+		"scenario A\nu1 archived S 2":              "f:2: archived is nothing that a person does",
+		"scenario A\nverify all":                   `f:2: there is no "all" to verify`,
 		"scenario A\nend":                          "f:2: there is nothing to end",
 		"scenario A\nrepeat 2\nu1 leave S":         "f:2: repeat has no end",
 		"scenario A\ntogether\nu1 unread S 0\nend": "f:4: line 3: only commands happen together",
@@ -98,7 +100,7 @@ func TestBadSteps(t *testing.T) {
 		"u1 create heap T", "u1 create group T u2:king", "u1 create group T limit=many", "u1 create group T revoke=soon",
 		"u1 send S x reply=first", "u1 send S x content=`{}{`", "u1 revoke S first", "u1 mute S for=ever", "wait long", "u1 history S a-b",
 		"u1 history S 5-4", "u1 pages S up 5 1-4", "u1 contact D hug", "u1 invite S abcdefghijklmnop uses=few", "u1 add S u*99999",
-		"u1 told S everything",
+		"u1 told S everything", "archived S first",
 		"repeat 0\nend",
 	} {
 		if r := tell(t, step); r.Failed == nil {

@@ -14,6 +14,7 @@ import (
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
 	"annal/pkg/gateway"
+	"annal/pkg/projections/archive"
 )
 
 // inProcess is the whole system in this process, on fake time.
@@ -56,6 +57,9 @@ func (c inProcess) Settled() (settle, patience time.Duration) { return 2 * time.
 // Wait implements Cluster.
 func (c inProcess) Wait(ctx context.Context, d time.Duration) error { return sleep(ctx, d) }
 
+// Archive implements Cluster.
+func (c inProcess) Archive() (archive.View, error) { return c.Cluster.Archive(), nil }
+
 // World implements Cluster.
 func (c inProcess) World(ctx context.Context, s *scenario.Step) (*clientv1.ServerFrame, error) {
 	switch name := first(s); s.Verb {
@@ -84,8 +88,12 @@ func (c inProcess) World(ctx context.Context, s *scenario.Step) (*clientv1.Serve
 		c.CutFeeds()
 		return nil, nil
 	case "verify":
+		verify := c.Verify
+		if name == "archive" {
+			verify = c.VerifyArchive
+		}
 		return nil, c.until(ctx, "as the log says", func() (string, error) {
-			problem, err := c.Verify(ctx)
+			problem, err := verify(ctx)
 			if problem == "" {
 				problem = "as the log says"
 			}

@@ -13,6 +13,7 @@ import (
 	"annal/internal/fold"
 	"annal/pkg/events"
 	"annal/pkg/gateway"
+	"annal/pkg/projections/archive"
 	"annal/pkg/session"
 )
 
@@ -200,10 +201,18 @@ func (w *Rules) Device(_ context.Context, s *Step) (*clientv1.ServerFrame, error
 // Live implements Way.
 func (w *Rules) Live(Who) (Live, error) { return Live{}, notHere("there are no connections") }
 
+// Archive implements Way.
+func (w *Rules) Archive() (archive.View, error) { return nil, ErrNoArchive }
+
 // World implements Way.
 func (w *Rules) World(_ context.Context, s *Step) (*clientv1.ServerFrame, error) {
 	switch s.Verb {
-	case "restart", "empty", "lose", "cut", "verify":
+	case "verify":
+		if len(s.Args) > 0 {
+			return nil, ErrNoArchive
+		}
+		return nil, w.refold()
+	case "restart", "empty", "lose", "cut":
 		return nil, w.refold()
 	case "inject":
 		if s.Args[1] == "command" {

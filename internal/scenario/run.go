@@ -114,12 +114,15 @@ func (r *run) step(ctx context.Context, s *Step) error {
 		r.devices[Who{Person: s.Who.Person, Device: s.Who.Device}] = true
 		return r.answered(s, r.onDevice)(ctx)
 	case isWorld:
-		if s.Verb == "wait" {
+		switch s.Verb {
+		case "wait":
 			d, err := span(s.Args[0])
 			if err != nil {
 				return err
 			}
 			return r.way.Wait(ctx, d)
+		case "archived":
+			return r.archived(ctx, s)
 		}
 		return r.answered(s, r.world)(ctx)
 	case isCheck:

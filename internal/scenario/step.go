@@ -211,7 +211,8 @@ var verbs = map[string]verb{
 	"cut":         {isWorld, 1, 1, nil},
 	"inject":      {isWorld, 2, 4, nil},
 	"quarantined": {isWorld, 1, 1, nil},
-	"verify":      {isWorld, 0, 0, nil},
+	"verify":      {isWorld, 0, 1, nil},
+	"archived":    {isWorld, 1, -1, nil},
 
 	"together": {isBlock, 0, 0, nil},
 	"repeat":   {isBlock, 1, 1, nil},
@@ -235,6 +236,9 @@ func (s *Step) check() error {
 	}
 	if n := len(s.Args); n < v.least || v.most >= 0 && n > v.most {
 		return fmt.Errorf("%s has %d arguments, which is too few or too many", s.Verb, n)
+	}
+	if s.Verb == "verify" && len(s.Args) == 1 && s.Args[0] != "archive" {
+		return fmt.Errorf("there is no %q to verify: it is the view, or archive", s.Args[0])
 	}
 	allowed := v.options
 	if v.kind == isCommand {

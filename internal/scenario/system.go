@@ -9,6 +9,7 @@ import (
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
+	"annal/pkg/projections/archive"
 )
 
 // Cluster is a system that devices connect to.
@@ -19,6 +20,8 @@ type Cluster interface {
 	// Token is good for the user for ttl; a service's may act for everybody. [NotHere] when it
 	// can't be had.
 	Token(user string, ttl time.Duration, service bool) (string, error)
+	// Archive is [Way]'s.
+	Archive() (archive.View, error)
 	// World does to the system what a step says.
 	World(ctx context.Context, s *Step) (*clientv1.ServerFrame, error)
 	// Settled is [Way]'s.
@@ -91,6 +94,9 @@ func (w *System) Wait(ctx context.Context, d time.Duration) error { return w.clu
 
 // Settled implements Way.
 func (w *System) Settled() (settle, patience time.Duration) { return w.cluster.Settled() }
+
+// Archive implements Way.
+func (w *System) Archive() (archive.View, error) { return w.cluster.Archive() }
 
 // World implements Way.
 func (w *System) World(ctx context.Context, s *Step) (*clientv1.ServerFrame, error) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	clientv1 "annal/gen/annal/client/v1"
+	"annal/pkg/projections/archive"
 )
 
 // Way is how a scenario is run: what there is behind the people.
@@ -26,6 +27,8 @@ type Way interface {
 	Heard(ctx context.Context, who Who, session string, live bool) ([]*clientv1.Event, error)
 	// Live says how its connection stands.
 	Live(who Who) (Live, error)
+	// Archive is what is archived; [NotHere] where there is no archive.
+	Archive() (archive.View, error)
 	// World does to the system what a step says.
 	World(ctx context.Context, s *Step) (*clientv1.ServerFrame, error)
 	// Settled is for how long something must stay as it is before it counts; patience is how

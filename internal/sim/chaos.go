@@ -17,6 +17,7 @@ func (w *World) cause(chaos *sync.WaitGroup) {
 		chaos.Go(p.chaos)
 	}
 	chaos.Go(w.storeChaos)
+	chaos.Go(w.archiveChaos)
 	for _, p := range w.gateways {
 		chaos.Go(p.feedChaos)
 	}

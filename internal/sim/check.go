@@ -54,6 +54,9 @@ func (w *World) unsettled(ctx context.Context) string {
 	if err == nil {
 		err = fold.Compare(ctx, w.hot, w.hot.window, sessions, &report)
 	}
+	if err == nil {
+		err = fold.CompareArchive(ctx, w.archive, sessions, &report)
+	}
 	switch {
 	case err != nil:
 		return err.Error()

@@ -12,6 +12,7 @@ import (
 	"annal/pkg/events"
 	"annal/pkg/gateway"
 	"annal/pkg/gateway/auth"
+	"annal/pkg/projections/archive"
 )
 
 // Cluster is the whole system in process, in which nothing goes wrong by itself: whoever has it
@@ -28,7 +29,7 @@ const (
 	clusterSubscriptions = 250
 )
 
-// NewCluster starts two sequencers, two projectors, a steward and [ClusterGateways] gateways.
+// NewCluster starts two sequencers, two projectors, a steward, two archivers and [ClusterGateways] gateways.
 func NewCluster() (*Cluster, error) {
 	w := &World{calmed: make(chan struct{}), began: time.Now(), verbose: true}
 	w.calm.Store(true)
@@ -38,6 +39,7 @@ func NewCluster() (*Cluster, error) {
 	w.projectors = w.processes("hot", 2, openHot)
 	w.gateways = w.processes("gw", ClusterGateways, openGateway)
 	w.stewards = w.processes("steward", 1, openSteward)
+	w.archivers = w.processes("archiver", 2, openArchiver)
 	c := &Cluster{w}
 	for _, p := range w.all() {
 		if err := p.start(); err != nil {
@@ -97,11 +99,12 @@ func (c *Cluster) Dial(gateway int) *Socket {
 	return nil
 }
 
-// processes are those of a role, or of all: sequencer, projector, gateway, steward, or one by number, such
+// processes are those of a role, or of all: sequencer, projector, gateway, steward, archiver, or one by number, such
 // as gateway1.
 func (c *Cluster) processes(name string) ([]*process, error) {
 	roles := map[string][]*process{
-		"sequencer": c.w.sequencers, "projector": c.w.projectors, "gateway": c.w.gateways, "steward": c.w.stewards, "all": c.w.all(),
+		"sequencer": c.w.sequencers, "projector": c.w.projectors, "gateway": c.w.gateways, "steward": c.w.stewards, "archiver": c.w.archivers,
+		"all": c.w.all(),
 	}
 	if all, ok := roles[name]; ok {
 		return all, nil
@@ -215,12 +218,28 @@ func (c *Cluster) Quarantined(ctx context.Context) (n int64, err error) {
 	return n, nil
 }
 
+// Archive is what is archived.
+func (c *Cluster) Archive() archive.View { return c.w.archive }
+
 // Verify compares the view with a fold of the log, and says what differs.
 func (c *Cluster) Verify(ctx context.Context) (string, error) {
+	return c.verify(ctx, func(sessions map[events.SessionID]*fold.Session, report *fold.Report) error {
+		return fold.Compare(ctx, c.w.hot, c.w.hot.window, sessions, report)
+	})
+}
+
+// VerifyArchive is Verify of the archive.
+func (c *Cluster) VerifyArchive(ctx context.Context) (string, error) {
+	return c.verify(ctx, func(sessions map[events.SessionID]*fold.Session, report *fold.Report) error {
+		return fold.CompareArchive(ctx, c.w.archive, sessions, report)
+	})
+}
+
+func (c *Cluster) verify(ctx context.Context, compare func(map[events.SessionID]*fold.Session, *fold.Report) error) (string, error) {
 	var report fold.Report
 	sessions, err := fold.Log(ctx, c.w.log, &report)
 	if err == nil {
-		err = fold.Compare(ctx, c.w.hot, c.w.hot.window, sessions, &report)
+		err = compare(sessions, &report)
 	}
 	if err != nil || report.Found == 0 {
 		return "", err

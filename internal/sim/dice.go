@@ -52,9 +52,9 @@ func pick[T any](d *dice, some []T) T { return some[d.n(len(some))] }
 type odds struct {
 	// delay of a call to a port, slow being a long one.
 	delay, slow int
-	// Of appends: never written, written without an answer, written late.
+	// Of appends: never written, written without an answer, written late; the last of insertions into the archive, too.
 	unwritten, unanswered, late int
-	// Of calls to the hot store: not done, done without an answer.
+	// Of calls to the hot store and the archive: not done, done without an answer.
 	storeFails, storeUnanswered int
 	// Of published messages: doubled, delayed (and so reordered).
 	doubled, reordered int

@@ -1,5 +1,5 @@
-// Package sim simulates the whole of Annal: the production sequencer, hot projector and
-// gateways, several of each, with only their ports replaced and on fake time
+// Package sim simulates the whole of Annal: the production sequencer, hot projector,
+// gateway, steward and archiver, several of each, with only their ports replaced and on fake time
 // (testing/synctest). A seed draws the load and the faults; after them everything must
 // come to rest as the promises P1 to P6 say.
 //

@@ -13,6 +13,7 @@ func plants() map[string]Plant {
 	maps.Copy(all, hotPlants)
 	maps.Copy(all, snapshotPlants)
 	maps.Copy(all, stewardPlants)
+	maps.Copy(all, archivePlants)
 	return all
 }
 

@@ -11,6 +11,7 @@ import (
 	"annal/pkg/eventlog"
 	"annal/pkg/gateway"
 	"annal/pkg/gateway/auth"
+	"annal/pkg/projections/archive"
 	"annal/pkg/projections/follow"
 	"annal/pkg/projections/hot"
 	"annal/pkg/projections/steward"
@@ -188,6 +189,10 @@ type Plant struct {
 	Handler     func(follow.Handler) follow.Handler
 	StewardView func(steward.View) steward.View
 	StewardLog  func(eventlog.Log) eventlog.Log
+	// Archiver, ArchiverLog and Archive are of the archivers, and what they store in.
+	Archiver    func(follow.Handler) follow.Handler
+	ArchiverLog func(eventlog.Log) eventlog.Log
+	Archive     func(*archive.Memory) archiveStore
 	// Odds changes what goes wrong, so that the bug has its occasion.
 	Odds func(*odds)
 }

@@ -14,6 +14,7 @@ import (
 	"annal/pkg/events"
 	"annal/pkg/gateway"
 	"annal/pkg/gateway/auth"
+	"annal/pkg/projections/archive"
 	"annal/pkg/sequencer"
 )
 
@@ -26,12 +27,15 @@ type World struct {
 	partitions int32
 	log        *eventlog.Memory
 	hot        *Hot
-	logger     *slog.Logger
+	archive    archiveStore
+	// archiveUp is shut while the archive is away.
+	archiveUp *gate
+	logger    *slog.Logger
 	// limits changes the bounds of gateways, unless nil.
 	limits func(*gateway.Config)
 
-	sequencers, projectors, gateways, stewards []*process
-	clients                                    []*client
+	sequencers, projectors, gateways, stewards, archivers []*process
+	clients                                               []*client
 	// open are channels anybody may join, once they are created.
 	open []*command
 
@@ -63,6 +67,7 @@ func newWorld(seed uint64, plant Plant, verbose bool) (*World, error) {
 	w.projectors = w.processes("hot", 2+d.n(2), openHot)
 	w.gateways = w.processes("gw", 2, openGateway)
 	w.stewards = w.processes("steward", 1+w.dice("stewards").n(2), openSteward)
+	w.archivers = w.processes("archiver", 1+w.dice("archivers").n(2), openArchiver)
 	for i := range 3 + d.n(2) {
 		user := events.UserID(fmt.Sprintf("user%d", i))
 		token, err := auth.Issue(signing, auth.Identity{User: user, Expires: w.began.Add(24 * time.Hour)}, w.began)
@@ -76,7 +81,7 @@ func newWorld(seed uint64, plant Plant, verbose bool) (*World, error) {
 	return w, nil
 }
 
-// openEngines makes the log and the store, empty.
+// openEngines makes the log, the store and the archive, empty.
 func (w *World) openEngines(partitions int32, window int) {
 	w.partitions = partitions
 	w.logger = slog.New(slog.DiscardHandler)
@@ -88,6 +93,7 @@ func (w *World) openEngines(partitions int32, window int) {
 		Now: func() events.Millis { return events.Millis(time.Now().UnixMilli()) },
 	})
 	w.hot = NewHot(partitions, window)
+	w.archive, w.archiveUp = w.plant.archive(archive.NewMemory()), newGate()
 }
 
 func (w *World) processes(name string, n int, open func(*process, *life) (func(context.Context) error, error)) []*process {
@@ -107,7 +113,8 @@ func (w *World) all() []*process {
 	all = append(all, w.sequencers...)
 	all = append(all, w.projectors...)
 	all = append(all, w.gateways...)
-	return append(all, w.stewards...)
+	all = append(all, w.stewards...)
+	return append(all, w.archivers...)
 }
 
 // openSessions has the first clients create sessions.
@@ -149,6 +156,7 @@ func (w *World) run(ctx context.Context) []string {
 	}
 	var chaos sync.WaitGroup
 	w.cause(&chaos)
+	chaos.Go(func() { w.watchArchive(ctx) })
 	w.pass(w.dice("load").between(15*time.Second, 45*time.Second))
 	w.calm.Store(true)
 	close(w.calmed)

@@ -10,6 +10,7 @@ import (
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/internal/scenario"
+	"annal/pkg/projections/archive"
 )
 
 // Deployment is where it runs.
@@ -20,6 +21,9 @@ type Deployment struct {
 	Sign func(user string, ttl time.Duration, service bool) (string, error)
 	// Check compares the view with the log, and says what differs; nil where that can't be done.
 	Check func(ctx context.Context) (string, error)
+	// Archived is what is archived, and CheckArchive compares it with the log; nil where there is no archive.
+	Archived     archive.View
+	CheckArchive func(ctx context.Context) (string, error)
 	// MaxWait is the longest wait of a step that is waited out.
 	MaxWait time.Duration
 }
@@ -56,22 +60,36 @@ func (d *Deployment) Wait(ctx context.Context, span time.Duration) error {
 	}
 }
 
+// Archive implements scenario.Cluster.
+func (d *Deployment) Archive() (archive.View, error) {
+	if d.Archived == nil {
+		return nil, scenario.ErrNoArchive
+	}
+	return d.Archived, nil
+}
+
 // World implements scenario.Cluster.
 func (d *Deployment) World(ctx context.Context, s *scenario.Step) (*clientv1.ServerFrame, error) {
 	if s.Verb == "needs" {
 		return nil, &scenario.NotHere{Reason: "it is not known that the deployment has " + s.Args[0]}
 	}
-	if s.Verb != "verify" || d.Check == nil {
+	check, what := d.Check, "a view"
+	if s.Verb == "verify" && len(s.Args) > 0 {
+		if check, what = d.CheckArchive, "an archive"; check == nil {
+			return nil, scenario.ErrNoArchive
+		}
+	}
+	if s.Verb != "verify" || check == nil {
 		return nil, &scenario.NotHere{Reason: fmt.Sprintf("%s needs a hand on the deployment's processes or engines", s.Verb)}
 	}
 	_, patience := d.Settled()
 	for end := time.Now().Add(patience); ; {
-		problem, err := d.Check(ctx)
+		problem, err := check(ctx)
 		if err != nil || problem == "" {
 			return nil, err
 		}
 		if time.Now().After(end) {
-			return nil, &scenario.Failure{Line: s.Line, Text: s.Text, Expected: "a view as the log says", Got: problem}
+			return nil, &scenario.Failure{Line: s.Line, Text: s.Text, Expected: what + " as the log says", Got: problem}
 		}
 		if err := d.Wait(ctx, min(d.MaxWait, 100*time.Millisecond)); err != nil {
 			return nil, err

@@ -136,7 +136,7 @@ func (table Table) text() string {
 	slices.Sort(names)
 	var b strings.Builder
 	b.WriteString("# Which way runs which scenario\n\n" +
-		"*rules*: against the pure rules; *in process*: the whole system on fake time; *live*: `annal scenario run` on `annal dev`.\n" +
+		"*rules*: against the pure rules; *in process*: the whole system on fake time; *live*: `annal scenario run` on a deployment with an archive.\n" +
 		"A scenario that a way can't run to its end has the line it comes to, and why. Kept by tests: `make scenario-table` writes it anew.\n\n")
 	fmt.Fprintf(&b, "| scenario | %s |\n|---%s|\n", strings.Join(columns, " | "), strings.Repeat("|---", len(columns)))
 	for _, name := range names {
