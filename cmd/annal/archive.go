@@ -37,6 +37,7 @@ func archiveMigrateCommand() *cobra.Command {
 	var engines engineFlags
 	var o clickhouse.MigrateOptions
 	var noRoles bool
+	var keepDays int
 	cmd := &cobra.Command{
 		Use:   "migrate",
 		Short: "Make the archive's tables and views, or bring them up to date",
@@ -50,15 +51,18 @@ func archiveMigrateCommand() *cobra.Command {
 			if err := engines.resolveArchive(); err != nil {
 				return err
 			}
-			if o.KeepDays < 0 || o.KeepDays > maxKeepDays {
-				return fmt.Errorf("--keep-days is 0 to %d", maxKeepDays)
+			if cmd.Flags().Changed("keep-days") {
+				if keepDays < 0 || keepDays > maxKeepDays {
+					return fmt.Errorf("--keep-days is 0 to %d", maxKeepDays)
+				}
+				o.KeepDays = &keepDays
 			}
 			o.Roles = !noRoles
 			return migrateArchive(cmd.Context(), cmd.OutOrStdout(), engines.target.ClickHouse, o)
 		},
 	}
 	engines.bind(cmd)
-	cmd.Flags().IntVar(&o.KeepDays, "keep-days", 0, "how many days after their log time outcomes are kept (the table events; messages stay); 0: for ever")
+	cmd.Flags().IntVar(&keepDays, "keep-days", 0, "how many days after their log time outcomes are kept (the table events; messages stay); 0: for ever; where it is not given: as it was")
 	cmd.Flags().BoolVar(&o.Unlock, "unlock", false, "take the place of a migration that ended without giving its lock back")
 	cmd.Flags().BoolVar(&noRoles, "no-roles", false, "make no roles")
 	return cmd
@@ -144,7 +148,7 @@ func printStatus(w io.Writer, s freshness.Status, c app.ClickHouse) {
 	case c.URL == "":
 		fmt.Fprintln(w, "no archive was asked (--clickhouse)")
 	case s.Error != "":
-		fmt.Fprintf(w, "in the archive (%s, database %s): it does not answer: %s\n", c.URL, c.Database, s.Error)
+		fmt.Fprintf(w, "in the archive (%s, database %s): %s\n", c.URL, c.Database, s.Error)
 	default:
 		fmt.Fprintf(w, "in the archive (%s, database %s): %d outcomes: %d accepted, %d rejected, %d answered, %d unreadable\n", c.URL, c.Database, s.Total,
 			s.Rows["accepted"], s.Rows["rejected"], s.Rows["answered"], s.Rows["unreadable"])

@@ -138,6 +138,8 @@ func quarantineRetryCommand() *cobra.Command {
 			"it from the log. Until it is built, readers of that partition's sessions are told TRY_AGAIN. Of several\n" +
 			"places in a partition one building is enough. The archive, where there is one, gets the event at once. Each place gets a line with a stable word:\n" +
 			"  FILLED, REBUILT, ALREADY_THERE  done\n" +
+			"  ARCHIVED                        a refusal or an answer, which the archive has now\n" +
+			"  STILL_REFUSED                   the archive's store does not take it\n" +
 			"  COMMAND_DECIDED                 a command has its outcome, a rejection, for ever: its sender sends it again\n" +
 			"  NOT_COUNTED                     no reader of the log counts it, so no view may have it\n" +
 			"  STILL_UNREADABLE                this program cannot read it either: retry with the version that wrote it\n" +

@@ -77,7 +77,7 @@ func (p *process) openArchive(ctx context.Context) error {
 		Metrics: archive.NewMetrics(p.metrics),
 	})
 	follower, err := follow.New(ctx, follow.Options{
-		Log: p.log, Group: archive.Group, Role: RoleArchive, Instance: member, CommitEvery: time.Second, Handler: projector,
+		Log: p.log, Group: archive.Group, Role: RoleArchive, Instance: member, CommitEvery: time.Second, TellTrouble: true, Handler: projector,
 		Gather: follow.Gather{Wait: gatherWait, Bytes: gatherBytes}, Logger: p.config.Log, Metrics: follow.NewMetrics(p.metrics, RoleArchive),
 	})
 	if err != nil {

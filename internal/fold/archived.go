@@ -168,6 +168,9 @@ func compareMessage(s *Session, got archive.MessageNow, report *Report) {
 		Revoked: m.State.Revoked != 0, Deleted: m.State.Deleted != 0, RevokedBy: got.RevokedBy, DeletedBy: got.DeletedBy, Reason: got.Reason,
 		Pinned: slices.Contains(s.Facts.Pins, got.Seq), Reports: got.Reports,
 	}
+	if want.Origin > 65_535*86_400_000 { // no day there has
+		want.Origin = 0
+	}
 	reactions := map[string]uint64{}
 	if want.Revoked || want.Deleted {
 		want.Text = ""

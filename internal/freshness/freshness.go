@@ -34,7 +34,7 @@ type Status struct {
 	// Trouble is the last that an archiver had, At when, OfPartition where.
 	Trouble     string `json:"trouble,omitempty"`
 	TroubleAt   string `json:"trouble_at,omitempty"`
-	OfPartition int32  `json:"trouble_partition,omitempty"`
+	OfPartition int32  `json:"trouble_partition"`
 	// Rows are outcomes in the archive, by kind; Error says why they can't be counted.
 	Rows  map[string]uint64 `json:"rows"`
 	Total uint64            `json:"total"`
@@ -82,7 +82,7 @@ func Await(ctx context.Context, log eventlog.Log) error {
 const lookEvery = 100 * time.Millisecond
 
 // lookTimeout bounds the look at the archive itself.
-const lookTimeout = 10 * time.Second
+const lookTimeout = 30 * time.Second
 
 // Read reads how the archive does; nil stands for one that is not to be asked.
 func Read(ctx context.Context, log eventlog.Log, view archive.View, now time.Time) (Status, error) {
@@ -159,7 +159,7 @@ func (s *Status) look(ctx context.Context, view archive.View) {
 	defer cancel()
 	counts, err := view.Count(ctx)
 	if err != nil {
-		s.Error = err.Error()
+		s.Error = fmt.Sprintf("not counted within %v: %v", lookTimeout, err)
 		return
 	}
 	for kind, n := range counts {

@@ -16,7 +16,7 @@ import (
 // Result is a stable word for what came of a retry.
 type Result string
 
-// What comes of a retry. Filled, Rebuilt and AlreadyThere are successes.
+// What comes of a retry. Filled, Rebuilt, AlreadyThere and Archived are successes.
 const (
 	// Filled: the view of the partition was built anew and has the event.
 	Filled Result = "FILLED"
@@ -38,6 +38,10 @@ const (
 	NothingToFill Result = "NOTHING_TO_FILL"
 	// NotBuilt: the view was opened anew and nobody has built it in time.
 	NotBuilt Result = "NOT_BUILT"
+	// Archived: it can be read, is a refusal or an answer, which no hot view holds, and is in the archive now.
+	Archived Result = "ARCHIVED"
+	// StillRefused: the archive's store takes it no more than before.
+	StillRefused Result = "STILL_REFUSED"
 	// StillAHole: the view was built anew without the event, so by an older program than this.
 	StillAHole Result = "STILL_A_HOLE"
 )
@@ -52,7 +56,7 @@ type Report struct {
 
 // Done says whether nothing is left to do.
 func (r Report) Done() bool {
-	return r.Result == Filled || r.Result == Rebuilt || r.Result == AlreadyThere
+	return r.Result == Filled || r.Result == Rebuilt || r.Result == AlreadyThere || r.Result == Archived
 }
 
 // Retrier tries again what the hot projector put aside: if this program can read it, the
@@ -135,10 +139,19 @@ func (r Retrier) look(ctx context.Context, report *Report) (events.Outcome, erro
 		report.set(StillUnreadable, "this program cannot read it either: %v; try again with the version that wrote it (%s)", err, sourceOf(rec))
 		return events.Outcome{}, nil
 	}
-	if err := r.archive(ctx, p, follow.Outcome{Outcome: o, Offset: p.Offset, Stamp: stamp, Record: rec}); err != nil {
+	err = r.archive(ctx, p, follow.Outcome{Outcome: o, Offset: p.Offset, Stamp: stamp, Record: rec})
+	if errors.Is(err, archive.ErrRefused) {
+		report.set(StillRefused, "%v", err)
+		return events.Outcome{}, nil
+	}
+	if err != nil {
 		return events.Outcome{}, err
 	}
 	accepted, ok := o.Result.(events.Accepted)
+	if !ok && r.Archive != nil {
+		report.set(Archived, "it can be read now and is a refusal or an answer: the archive has it")
+		return events.Outcome{}, nil
+	}
 	if !ok {
 		report.set(NothingToFill, "it can be read now and is a refusal or an answer, which no view holds; the client that resends the command hears it")
 		return events.Outcome{}, nil

@@ -90,7 +90,7 @@ CREATE TABLE IF NOT EXISTS {{.Database}}.member_rows{{.OnCluster}}
     seq UInt64 COMMENT 'The event',
     step Enum8('in' = 1, 'out' = 2, 'role' = 3) COMMENT 'What it did: let in, let out, or another role',
     event LowCardinality(String) COMMENT 'The event''s name',
-    role Enum8('none' = 0, 'member' = 1, 'admin' = 2, 'owner' = 3) COMMENT 'The role from then on',
+    role Enum8('none' = 0, 'member' = 1, 'admin' = 2, 'owner' = 3, 'unknown' = 127) COMMENT 'The role from then on',
     actor String COMMENT 'Who did it',
     time DateTime64(3, 'UTC') COMMENT 'Log time',
     origin_time DateTime64(3, 'UTC') COMMENT 'When it first happened, of what was imported; 1970 for not given'

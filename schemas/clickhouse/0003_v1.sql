@@ -24,14 +24,12 @@ CREATE OR REPLACE VIEW {{.Database}}_v1.events{{.OnCluster}}
     client_version LowCardinality(String) COMMENT 'The version of the asker''s client',
     time DateTime64(3, 'UTC') COMMENT 'Log time: when the broker took the command',
     origin_time Nullable(DateTime64(3, 'UTC')) COMMENT 'When it was first said, of what was imported',
-    prev_hash String COMMENT 'SHA-256 of the session''s outcome before, in hex; zeros for the first',
-    hash String COMMENT 'SHA-256 of bytes, in hex',
     archived_at DateTime64(3, 'UTC') COMMENT 'When it was archived'
 )
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
     session, session_kind, partition, offset, command, owner, outcome, event, code, seq, `index`, target, people, id, actor, service, client_id,
-    device, client_version, time, origin_time, prev_hash, hash, archived_at
+    device, client_version, time, origin_time, archived_at
 FROM {{.Database}}.events AS x
 COMMENT 'Every outcome that counts, refusals and answers too, each once';
 
@@ -60,7 +58,7 @@ CREATE OR REPLACE VIEW {{.Database}}_v1.messages{{.OnCluster}}
     deleted_at Nullable(DateTime64(3, 'UTC')) COMMENT 'Log time of that',
     delete_reason String COMMENT 'The reason that was given; every sign that is no space a *',
     pinned Bool COMMENT 'It is pinned',
-    reactions Map(String, UInt64) COMMENT 'How many people react with each emoji; empty once it is revoked or deleted',
+    reactions Map(String, UInt64) COMMENT 'How many people react with each emoji, words left out; empty once it is revoked or deleted',
     reply_to UInt64 COMMENT 'The seq of the message it replies to, 0 for none',
     thread UInt64 COMMENT 'The seq of the first message of its thread, 0 for none',
     mentions Array(String) COMMENT 'Whom it calls',
@@ -73,7 +71,7 @@ DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
     session, session_kind, seq, `index`, id, time, origin_time, sender, service, device, client_version, kind,
     replaceRegexpAll(x.text, '\\S', '*') AS text, versions, overridden_at, revoked, revoked_by, revoked_at, deleted, deleted_by, deleted_at,
-    replaceRegexpAll(x.delete_reason, '\\S', '*') AS delete_reason, pinned, reactions, reply_to, thread, mentions, mention_all, priority, reports, lengthUTF8(x.text) AS text_length
+    replaceRegexpAll(x.delete_reason, '\\S', '*') AS delete_reason, pinned, mapFilter((k, v) -> NOT match(k, '[\\pL\\pN]{2}'), x.reactions) AS reactions, reply_to, thread, mentions, mention_all, priority, reports, lengthUTF8(x.text) AS text_length
 FROM {{.Database}}.messages AS x
 COMMENT 'Messages as they are now, each once; their texts are masked';
 

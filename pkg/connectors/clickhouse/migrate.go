@@ -90,8 +90,9 @@ type MigrateOptions struct {
 	Unlock bool
 	// Roles: make the analysts' roles too.
 	Roles bool
-	// KeepDays is how long after their log time outcomes are kept; 0 is for ever. Messages and all else that is so now stay.
-	KeepDays int
+	// KeepDays is how long after their log time outcomes are kept; 0 is for ever, nil as it was. Messages and all else that is
+	// so now stay.
+	KeepDays *int
 }
 
 // Migrate applies what is missing, and gives it. Two at once exclude each other: the second gets ErrLocked. What was applied in part is
@@ -131,8 +132,10 @@ func (c *ClickHouse) Migrate(ctx context.Context, o MigrateOptions) (applied []M
 		}
 		applied = append(applied, m)
 	}
-	if err := c.keep(ctx, o.KeepDays); err != nil {
-		return applied, err
+	if o.KeepDays != nil {
+		if err := c.keep(ctx, *o.KeepDays); err != nil {
+			return applied, err
+		}
 	}
 	if !o.Roles {
 		return applied, nil
@@ -140,18 +143,21 @@ func (c *ClickHouse) Migrate(ctx context.Context, o MigrateOptions) (applied []M
 	return applied, c.roles(ctx)
 }
 
-// keep has outcomes kept for so many days.
+// keep has outcomes kept for so many days. What is so already is left alone: another TTL would go over the whole table again.
 func (c *ClickHouse) keep(ctx context.Context, days int) error {
-	if days > 0 {
-		return c.apply(ctx, fmt.Sprintf("ALTER TABLE {{.Database}}.event_rows{{.OnCluster}} MODIFY TTL toDateTime(time) + INTERVAL %d DAY", days))
-	}
-	limited := false
-	if err := c.query(ctx, "see how long outcomes are kept", "SELECT engine_full LIKE '%% TTL %%' FROM system.tables WHERE database = '%s' AND name = 'event_rows'", func(r conn.Rows) error {
-		return r.Scan(&limited)
-	}); err != nil || !limited {
+	engine := ""
+	if err := c.query(ctx, "see how long outcomes are kept", "SELECT engine_full FROM system.tables WHERE database = '%s' AND name = 'event_rows'", func(r conn.Rows) error {
+		return r.Scan(&engine)
+	}); err != nil {
 		return err
 	}
-	return c.apply(ctx, "ALTER TABLE {{.Database}}.event_rows{{.OnCluster}} REMOVE TTL")
+	switch limited := strings.Contains(engine, " TTL "); {
+	case days == 0 && !limited, days > 0 && strings.Contains(engine, fmt.Sprintf(" + toIntervalDay(%d) ", days)):
+		return nil
+	case days == 0:
+		return c.apply(ctx, "ALTER TABLE {{.Database}}.event_rows{{.OnCluster}} REMOVE TTL")
+	}
+	return c.apply(ctx, fmt.Sprintf("ALTER TABLE {{.Database}}.event_rows{{.OnCluster}} MODIFY TTL toDateTime(time) + toIntervalDay(%d)", days))
 }
 
 func (c *ClickHouse) roles(ctx context.Context) error {
@@ -220,24 +226,37 @@ func (c *ClickHouse) lock(ctx context.Context, o MigrateOptions) error {
 			return err
 		}
 	}
-	text := fmt.Sprintf("CREATE TABLE {{.Database}}.%s{{.OnCluster}} (holder String COMMENT 'Nobody writes here: that there is the table says it all') ENGINE = Memory COMMENT '%s'",
-		lockTable, quoted.Replace(o.Holder+" since "+time.Now().UTC().Format(time.RFC3339)))
-	err := c.apply(ctx, text)
-	if codeOf(err) != codeTableExists {
-		return err
+	mine := plain.Replace(o.Holder + " since " + time.Now().UTC().Format(time.RFC3339Nano))
+	err := c.apply(ctx, fmt.Sprintf("CREATE TABLE {{.Database}}.%s{{.OnCluster}} (holder String COMMENT 'Nobody writes here: that there is the table says it all') ENGINE = Memory COMMENT '%s'",
+		lockTable, mine))
+	if err == nil {
+		return nil
 	}
-	holder := "somebody"
-	if err := c.query(ctx, "see who migrates", "SELECT comment FROM system.tables WHERE database = '%s' AND name = '"+lockTable+"'", func(r conn.Rows) error { return r.Scan(&holder) }); err != nil {
+	holder, err2 := c.holder(context.WithoutCancel(ctx))
+	switch {
+	case err2 != nil:
+		return errors.Join(err, err2)
+	case holder == mine: // the table was made, on one server at least, and no more was heard of it
+		return errors.Join(err, c.unlock(context.WithoutCancel(ctx)))
+	case codeOf(err) != codeTableExists:
 		return err
 	}
 	return fmt.Errorf("%w: %s; if that one has ended, --unlock takes its place", ErrLocked, holder)
+}
+
+// holder is who holds the lock.
+func (c *ClickHouse) holder(ctx context.Context) (string, error) {
+	holder := "nobody now"
+	err := c.query(ctx, "see who migrates", "SELECT comment FROM system.tables WHERE database = '%s' AND name = '"+lockTable+"'", func(r conn.Rows) error { return r.Scan(&holder) })
+	return holder, err
 }
 
 func (c *ClickHouse) unlock(ctx context.Context) error {
 	return c.apply(ctx, "DROP TABLE IF EXISTS {{.Database}}."+lockTable+"{{.OnCluster}}")
 }
 
-var quoted = strings.NewReplacer(`\`, `\\`, `'`, `\'`, "{", "(", "}", ")")
+// plain leaves out what means something in a statement or its template.
+var plain = strings.NewReplacer(`\`, "/", "'", "", "{", "(", "}", ")", "\n", " ")
 
 // apply runs the statements of a template.
 func (c *ClickHouse) apply(ctx context.Context, text string) error {

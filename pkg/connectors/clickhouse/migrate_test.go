@@ -157,9 +157,11 @@ func TestClusterStatements(t *testing.T) {
 func TestKeepDays(t *testing.T) {
 	c := open(t)
 	o := byTest
+	days := func(n int) *int { return &n }
 	for _, step := range []struct {
-		days, want int
-	}{{0, 2}, {30, 1}, {60, 1}, {0, 2}} {
+		days *int
+		want int
+	}{{nil, 2}, {days(0), 2}, {days(30), 1}, {days(60), 1}, {days(60), 1}, {nil, 1}, {days(0), 2}} {
 		o.KeepDays = step.days
 		if _, err := c.Migrate(t.Context(), o); err != nil {
 			t.Fatal(err)
@@ -170,7 +172,7 @@ func TestKeepDays(t *testing.T) {
 		counts, err := c.Count(t.Context())
 		messages, err2 := c.Messages(t.Context(), "g_1", 0, 10)
 		if err != nil || err2 != nil || int(counts[archive.KindAccepted]) != step.want || len(messages) != 1 {
-			t.Errorf("%d days: %v outcomes, %d messages, %v, %v; want %d and 1", step.days, counts, len(messages), err, err2, step.want)
+			t.Errorf("%v days: %v outcomes, %d messages, %v, %v; want %d and 1", step.days, counts, len(messages), err, err2, step.want)
 		}
 	}
 }
@@ -212,6 +214,7 @@ func TestMasked(t *testing.T) {
 	c := migrated(t)
 	c.mustExec(t, "INSERT INTO {{.Database}}.message_rows (session, seq, `index`, sender, body) VALUES ('g_1', 2, 1, 'ann', (2, 'text', 'Secret, 日本!'))")
 	c.mustExec(t, "INSERT INTO {{.Database}}.message_rows (session, seq, `index`, sender, deleted) VALUES ('g_1', 3, 2, 'ann', (4, now64(3), 'bob', 'Secret too'))")
+	c.mustExec(t, "INSERT INTO {{.Database}}.message_rows (session, seq, reacted) VALUES ('g_1', 2, map('bob Secret wages', 5, 'bob 👍', 6))")
 	c.mustExec(t, "INSERT INTO {{.Database}}.event_rows (session, partition, offset, outcome, event, bytes, address) VALUES ('g_1', 0, 1, 'accepted', 'sent', 'Secret', '192.0.2.1')")
 	var views []string
 	if err := c.query(t.Context(), "views", "SELECT name FROM system.tables WHERE database = '%s_v1'", func(r conn.Rows) error {
@@ -233,9 +236,25 @@ func TestMasked(t *testing.T) {
 			if view == "messages" && !strings.Contains(row, "******* ***") && !strings.Contains(row, "****** ***") {
 				t.Errorf("a masked text is %s", row)
 			}
+			if view == "messages" && strings.Contains(row, "******* ***") && !strings.Contains(row, "{'👍':1}") {
+				t.Errorf("reactions are not shown by %s", row)
+			}
 			return err
 		}); err != nil {
 			t.Errorf("%s: %v", view, err)
+		}
+	}
+	roles, err := fs.ReadFile(schema.Files, rolesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, view := range views {
+		role := "_analyst;"
+		if view == "messages_with_texts" {
+			role = "_texts;"
+		}
+		if grants := strings.Count(string(roles), "_v1."+view+" TO "); grants != 1 || !strings.Contains(string(roles), "_v1."+view+" TO {{.Database}}"+role) {
+			t.Errorf("%s is granted %d times, or not to %s", view, grants, role)
 		}
 	}
 	if len(shown) != 1 || !shown["messages_with_texts"] || len(views) < 15 {

@@ -158,7 +158,7 @@ var memberColumns = []column[archive.Member]{
 	of("seq", func(r *archive.Member) uint64 { return uint64(r.Seq) }),
 	of("step", func(r *archive.Member) string { return [...]string{"", "in", "out", "role"}[r.Step] }),
 	of("event", func(r *archive.Member) string { return r.Event }),
-	of("role", func(r *archive.Member) string { return [...]string{"none", "member", "admin", "owner"}[r.Role] }),
+	of("role", func(r *archive.Member) string { return named(roles, r.Role) }),
 	of("actor", func(r *archive.Member) string { return string(r.Actor) }),
 	of("time", func(r *archive.Member) int64 { return int64(r.Time) }),
 	of("origin_time", func(r *archive.Member) int64 { return int64(r.Origin) }),
@@ -187,7 +187,7 @@ var contactColumns = []column[archive.Contact]{
 	of("a", func(r *archive.Contact) string { return string(r.A) }),
 	of("b", func(r *archive.Contact) string { return string(r.B) }),
 	of("state", func(r *archive.Contact) []any {
-		return []any{uint64(r.State.Seq), contactStates[r.State.State], string(r.State.By), r.State.Text, int64(r.State.Time)}
+		return []any{uint64(r.State.Seq), named(contactStates, r.State.State), string(r.State.By), r.State.Text, int64(r.State.Time)}
 	}),
 	of("blocked", func(r *archive.Contact) map[string]uint64 { return blocks(r, false) }),
 	of("unblocked", func(r *archive.Contact) map[string]uint64 { return blocks(r, true) }),
@@ -201,8 +201,19 @@ var progressColumns = []column[archive.Progress]{
 	of("at", func(r *archive.Progress) int64 { return int64(r.At) }),
 }
 
-// contactStates are the names of what two people are.
-var contactStates = [...]string{events.Contacts: "contacts", events.ContactAsked: "asked", events.NoContacts: "none"}
+var (
+	// contactStates are the names of what two people are.
+	contactStates = []string{events.Contacts: "contacts", events.ContactAsked: "asked", events.NoContacts: "none"}
+	roles         = []string{"none", events.RoleMember: "member", events.RoleAdmin: "admin", events.RoleOwner: "owner"}
+)
+
+// named is a number's name. A number of a newer program has none here, and stops nothing.
+func named[N ~uint8](names []string, n N) string {
+	if int(n) < len(names) {
+		return names[n]
+	}
+	return "unknown"
+}
 
 func asUint8(b bool) uint8 {
 	if b {

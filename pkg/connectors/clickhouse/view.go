@@ -16,9 +16,6 @@ import (
 func (c *ClickHouse) query(ctx context.Context, what, text string, scan func(conn.Rows) error, args ...any) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
 	defer cancel()
-	if c.opts.Cluster != "" {
-		ctx = driver.Context(ctx, driver.WithSettings(driver.Settings{"select_sequential_consistency": 1}))
-	}
 	rows, err := c.conn.Query(ctx, fmt.Sprintf(text, c.opts.Database), args...)
 	if err != nil {
 		return c.failed(what, err)
@@ -56,7 +53,7 @@ func (c *ClickHouse) Count(ctx context.Context) (map[archive.Kind]uint64, error)
 func (c *ClickHouse) Outcomes(ctx context.Context, s events.SessionID, after int64, limit int) ([]archive.Outcome, error) {
 	var all []archive.Outcome
 	err := c.query(ctx, "list outcomes", `SELECT partition, offset, toString(outcome), toString(event), toString(code), seq, actor, time, ifNull(origin_time, toDateTime64(0, 3, 'UTC')),
-		unhex(prev_hash), unhex(hash), bytes FROM %s.events WHERE session = {session:String} AND toInt64(offset) > {after:Int64} ORDER BY offset LIMIT {limit:UInt64}`, func(r conn.Rows) error {
+		unhex(prev_hash), unhex(hash), bytes FROM %s.events WHERE session = {session:String} AND offset >= {from:UInt64} ORDER BY offset LIMIT {limit:UInt64}`, func(r conn.Rows) error {
 		var o archive.Outcome
 		var kind, event, code, actor, prev, hash, bytes string
 		var seq uint64
@@ -70,7 +67,7 @@ func (c *ClickHouse) Outcomes(ctx context.Context, s events.SessionID, after int
 		o.Bytes = bytes
 		all = append(all, o)
 		return nil
-	}, driver.Named("session", string(s)), driver.Named("after", fmt.Sprint(after)), driver.Named("limit", fmt.Sprint(limit)))
+	}, driver.Named("session", string(s)), driver.Named("from", fmt.Sprint(after+1)), driver.Named("limit", fmt.Sprint(limit)))
 	return all, err
 }
 

@@ -99,7 +99,7 @@ func (f *fact) say(name, value string) {
 func (f *fact) member(u events.UserID, step Step, event string, role events.Role) {
 	f.rows.Members = append(f.rows.Members, Member{
 		Session: f.outcome.Session, User: u, Seq: f.seq, Step: step, Event: event, Role: role, Actor: f.outcome.Actor.User, Time: f.outcome.Time,
-		Origin: f.outcome.Origin,
+		Origin: origin(f.outcome.Origin),
 	})
 }
 
@@ -144,7 +144,7 @@ func (f *fact) sent(e events.Sent) {
 	s := f.session(o.Session)
 	s.Messages, s.LastMessageTime = max(s.Messages, e.Index), max(s.LastMessageTime, o.Time)
 	m := Message{
-		Session: o.Session, Seq: f.seq, Index: e.Index, ID: o.ID, Time: o.Time, Origin: o.Origin, Sender: o.Actor.User, Service: o.Actor.Service,
+		Session: o.Session, Seq: f.seq, Index: e.Index, ID: o.ID, Time: o.Time, Origin: origin(o.Origin), Sender: o.Actor.User, Service: o.Actor.Service,
 		Device: o.Client.Device, ClientVersion: o.Client.Version, Refs: e.Refs,
 	}
 	m.Body = bodyOf(f.seq, e.Body)

@@ -38,7 +38,7 @@ func (p *planner) add(partition int32, o *follow.Outcome) {
 func (p *planner) readable(e *Event, o *follow.Outcome) {
 	e.Form, e.ID, e.Actor, e.Service = Form, o.ID, o.Actor.User, o.Actor.Service
 	e.ClientID, e.Device, e.ClientVersion, e.Address = o.ClientID, o.Client.Device, o.Client.Version, o.Client.Address.Plain
-	e.Origin, e.PrevHash = o.Origin, o.PrevHash
+	e.Origin, e.PrevHash = origin(o.Origin), o.PrevHash
 	switch result := o.Result.(type) {
 	case events.Accepted:
 		e.Kind, e.Event, e.Seq = KindAccepted, result.Event.Name(), result.Seq
@@ -53,6 +53,16 @@ func (p *planner) readable(e *Event, o *follow.Outcome) {
 	case events.Answered:
 		e.Kind, e.Code, e.Target = KindAnswered, result.Code, result.Earlier.Seq
 	}
+}
+
+// maxOrigin is where ClickHouse's days end, in 2149. Somebody's word of a later time is as good as none.
+const maxOrigin events.Millis = 65_535 * 24 * 60 * 60 * 1000
+
+func origin(t events.Millis) events.Millis {
+	if t > maxOrigin {
+		return 0
+	}
+	return t
 }
 
 // session gives the row of a session, which is there once.

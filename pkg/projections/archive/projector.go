@@ -40,6 +40,9 @@ type Projector struct {
 	mu sync.Mutex
 	// open is the insertion that waits for its turn and takes more.
 	open *insertion
+	// sound is an outcome that the store took, nil before; aside are those that it did not, before it took any.
+	sound *part
+	aside int
 	// reached is how far each partition is, as of what was not stored yet.
 	reached map[int32]Progress
 }
@@ -47,8 +50,11 @@ type Projector struct {
 const (
 	// mostTurns is how many insertions are under way at once: while the store works on one the other is made.
 	mostTurns = 2
-	// mostTogether bounds the outcomes of an insertion of several partitions.
+	// mostTogether and mostBytes bound an insertion of several partitions.
 	mostTogether = 100_000
+	mostBytes    = 32 << 20
+	// mostAside is how many outcomes are put aside by a store that took none yet: beyond that something is wrong with the store.
+	mostAside = 10
 	// reportTimeout bounds one report of how far it is: the next is soon.
 	reportTimeout = 5 * time.Second
 )
@@ -68,6 +74,7 @@ type part struct {
 type insertion struct {
 	parts []part
 	size  int
+	bytes int
 	// done is closed once err says what came of it.
 	done chan struct{}
 	err  error
@@ -75,6 +82,16 @@ type insertion struct {
 
 // Handle implements follow.Handler.
 func (p *Projector) Handle(ctx context.Context, partition int32, outcomes []follow.Outcome) error {
+	for {
+		err := p.handle(ctx, partition, outcomes)
+		// Another partition's insertion ended with that partition.
+		if !errors.Is(err, context.Canceled) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+func (p *Projector) handle(ctx context.Context, partition int32, outcomes []follow.Outcome) error {
 	mine := p.join(part{partition, outcomes})
 	select {
 	case p.turns <- struct{}{}:
@@ -98,13 +115,18 @@ func (p *Projector) Handle(ctx context.Context, partition int32, outcomes []foll
 
 // join adds to the insertion that waits, or opens one.
 func (p *Projector) join(x part) *insertion {
+	bytes := 0
+	for i := range x.outcomes {
+		bytes += len(x.outcomes[i].Record.Value)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.open == nil || p.open.size+len(x.outcomes) > mostTogether {
+	if p.open == nil || p.open.size+len(x.outcomes) > mostTogether || p.open.bytes+bytes > mostBytes {
 		p.open = &insertion{done: make(chan struct{})}
 	}
 	p.open.parts = append(p.open.parts, x)
 	p.open.size += len(x.outcomes)
+	p.open.bytes += bytes
 	return p.open
 }
 
@@ -126,6 +148,9 @@ func (p *Projector) insert(ctx context.Context, parts []part) error {
 		rows.add(Plan(x.partition, x.outcomes))
 	}
 	err := p.store(ctx, &rows)
+	if err == nil {
+		p.took(parts[0])
+	}
 	if !errors.Is(err, ErrRefused) {
 		return err
 	}
@@ -142,9 +167,15 @@ func (p *Projector) apart(ctx context.Context, x part) error {
 	rows := Plan(x.partition, x.outcomes)
 	err := p.store(ctx, &rows)
 	switch {
+	case err == nil:
+		p.took(x)
+		return nil
 	case !errors.Is(err, ErrRefused):
 		return err
 	case len(x.outcomes) == 1:
+		if !p.takesOthers(ctx) {
+			return fmt.Errorf("archive: the store takes no outcome at all: %w", err)
+		}
 		return p.quarantine(ctx, x.partition, &x.outcomes[0], err)
 	}
 	half := len(x.outcomes) / 2
@@ -152,6 +183,31 @@ func (p *Projector) apart(ctx context.Context, x part) error {
 		return err
 	}
 	return p.apart(ctx, part{x.partition, x.outcomes[half:]})
+}
+
+// took keeps an outcome that the store took.
+func (p *Projector) took(x part) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sound == nil {
+		p.sound = &part{x.partition, slices.Clone(x.outcomes[:1])}
+	}
+}
+
+// takesOthers tells an outcome that is wrong from tables that are: what the store took before it takes again.
+func (p *Projector) takesOthers(ctx context.Context) bool {
+	p.mu.Lock()
+	sound := p.sound
+	if sound == nil {
+		p.aside++
+	}
+	few := p.aside <= mostAside
+	p.mu.Unlock()
+	if sound == nil {
+		return few
+	}
+	rows := Plan(sound.partition, sound.outcomes)
+	return p.store(ctx, &rows) == nil
 }
 
 func (p *Projector) store(ctx context.Context, rows *Rows) error {

@@ -184,6 +184,49 @@ func TestPutsAside(t *testing.T) {
 	}
 }
 
+// TestTakesNothing: when the store refuses what it took before, the tables are wrong and not the outcomes: nothing is put aside.
+func TestTakesNothing(t *testing.T) {
+	broken := false
+	store := &slow{Memory: NewMemory(), fail: func([]uint64) error {
+		if broken {
+			return ErrRefused
+		}
+		return nil
+	}}
+	p, log := newProjector(t, store)
+	if err := p.Handle(t.Context(), 0, refusals(1)); err != nil {
+		t.Fatal(err)
+	}
+	broken = true
+	for _, outcomes := range [][]follow.Outcome{refusals(2, 3, 4, 5), refusals(6)} {
+		if err := p.Handle(t.Context(), 0, outcomes); !errors.Is(err, ErrRefused) {
+			t.Errorf("a store that takes nothing: %v", err)
+		}
+	}
+	// Before it took anything few are put aside.
+	fresh, log2 := newProjector(t, store)
+	if err := fresh.Handle(t.Context(), 0, refusals(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)); !errors.Is(err, ErrRefused) {
+		t.Errorf("a store that never took anything: %v", err)
+	}
+	for i, l := range []eventlog.Log{log, log2} {
+		aside := int64(0)
+		n, err := l.Partitions(t.Context(), eventlog.Quarantine)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for partition := range n {
+			_, end, err := l.Bounds(t.Context(), eventlog.Quarantine, partition)
+			if err != nil {
+				t.Fatal(err)
+			}
+			aside += end
+		}
+		if want := int64(i * mostAside); aside != want {
+			t.Errorf("%d are put aside, want %d", aside, want)
+		}
+	}
+}
+
 // TestReports: it stores how far it is, once for each partition that moved, and once more at its end.
 func TestReports(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -44,11 +44,10 @@ func ParseCommit(text string) (Commit, error) {
 	if c.Progress, err = events.ParseProgress(first); err != nil || !two {
 		return c, err
 	}
+	// What another program says there is no reason to stop.
 	at, what, _ := strings.Cut(second, " ")
-	n, err := strconv.ParseInt(at, 10, 64)
-	if err != nil {
-		return Commit{}, fmt.Errorf("follow: %q is not a time: %w", at, err)
+	if n, err := strconv.ParseInt(at, 10, 64); err == nil {
+		c.Trouble = Trouble{At: events.Millis(n), What: what}
 	}
-	c.Trouble = Trouble{At: events.Millis(n), What: what}
 	return c, nil
 }

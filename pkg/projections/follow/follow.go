@@ -58,6 +58,8 @@ type Options struct {
 	Gather   Gather
 	// CommitEvery is how often progress is committed.
 	CommitEvery time.Duration
+	// TellTrouble: commits say what last went wrong, for whoever looks on from outside.
+	TellTrouble bool
 	Logger      *slog.Logger
 	Metrics     *Metrics
 }

@@ -126,7 +126,7 @@ func (w *world) followAs(instance string, log eventlog.Log) (stop func() error) 
 	w.Helper()
 	w.metrics = NewMetrics(prometheus.NewRegistry(), "test")
 	f, err := New(w.Context(), Options{
-		Log: log, Group: "test", Instance: instance, Role: "test", Handler: w, CommitEvery: time.Second, Gather: w.gather, Logger: slog.New(slog.DiscardHandler), Metrics: w.metrics,
+		Log: log, Group: "test", Instance: instance, Role: "test", Handler: w, CommitEvery: time.Second, Gather: w.gather, TellTrouble: true, Logger: slog.New(slog.DiscardHandler), Metrics: w.metrics,
 	})
 	if err != nil {
 		w.Fatal(err)

@@ -130,7 +130,12 @@ func TestCommitText(t *testing.T) {
 	if text := long.String(); len(text) > eventlog.MaxMetadataBytes || strings.Count(text, "\n") != 1 {
 		t.Errorf("%d bytes with %d line ends, want few and one", len(text), strings.Count(text, "\n"))
 	}
-	for _, text := range []string{"", "p1", p.String() + "\n", p.String() + "\nsoon it broke"} {
+	for _, text := range []string{"", "\n", "\nsoon it broke"} {
+		if c, err := ParseCommit(p.String() + text); err != nil || c.Progress != p {
+			t.Errorf("with %q behind it was read as %+v, %v", text, c, err)
+		}
+	}
+	for _, text := range []string{"", "p1", "\n" + p.String()} {
 		if c, err := ParseCommit(text); err == nil {
 			t.Errorf("%q was read as %+v", text, c)
 		}

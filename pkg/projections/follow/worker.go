@@ -229,7 +229,8 @@ func (w *worker) measure(p events.Progress) {
 }
 
 // tellTrouble commits, once in a while, that nothing goes on and why, for whoever looks on from outside.
-func (w *worker) tellTrouble() {
+func (w *worker) tellTrouble(trouble Trouble) {
+	w.trouble, w.told = trouble, false
 	if time.Since(w.commits) < tellEvery {
 		return
 	}
@@ -264,8 +265,9 @@ func (w *worker) patiently(what string, try func() error) error {
 		}
 		w.opts.Metrics.retries.Inc()
 		w.measure(w.committed) // nothing since is sure to be dealt with
-		w.trouble, w.told = Trouble{At: events.Millis(time.Now().UnixMilli()), What: "cannot " + what + ": " + err.Error()}, false
-		w.tellTrouble()
+		if w.opts.TellTrouble {
+			w.tellTrouble(Trouble{At: events.Millis(time.Now().UnixMilli()), What: "cannot " + what + ": " + err.Error()})
+		}
 		w.log.Warn("cannot "+what+"; trying again", "retry_in", wait, "error", err)
 		timer := time.NewTimer(wait)
 		select {

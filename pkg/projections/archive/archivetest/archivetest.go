@@ -258,18 +258,19 @@ func testAnyOrder(t *testing.T, a Archive) {
 func testExtremes(t *testing.T, a Archive) {
 	const base = events.Seq(1<<63 - 100)
 	s := group("g_huge", base)
-	s.time = 1_772_953_199_999 // 2026-03-08T06:59:59.999Z
+	s.time = 1_772_953_198_998                             // 2026-03-08T06:59:58.998Z
+	s.event("bob", events.RoleSet{User: "eve", Role: 200}) // of a newer program
 	s.say("bob", strings.Repeat("x", 64<<10))
 	last := &s.outcomes[len(s.outcomes)-1]
 	last.Origin, last.Record.Value = 1, []byte{0xff, 0, 10, 10, 0xfe}
 	put(t, a, archive.Plan(3, s.outcomes))
 	st := look(t, a, "g_huge")
 	got := st.Messages[len(st.Messages)-1]
-	if got.Seq != base+24 || len(got.Text) != 64<<10 || got.Time != 1_772_953_201_000 || got.Origin != 1 {
+	if got.Seq != base+25 || len(got.Text) != 64<<10 || got.Time != 1_772_953_201_000 || got.Origin != 1 {
 		t.Errorf("the message is %d, %d bytes, at %d, said at %d", got.Seq, len(got.Text), got.Time, got.Origin)
 	}
 	out := st.Outcomes[len(st.Outcomes)-1]
-	if out.Bytes != "\xff\x00\n\n\xfe" || out.Partition != 3 || out.Seq != base+24 {
+	if out.Bytes != "\xff\x00\n\n\xfe" || out.Partition != 3 || out.Seq != base+25 {
 		t.Errorf("the outcome is %+v", out)
 	}
 	if n := len(st.Messages[0].Reactions); st.Sessions[0].Base != base || n != 2 {
