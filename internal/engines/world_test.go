@@ -76,6 +76,8 @@ func start(t *testing.T, e on) *world {
 	c.Version = "test"
 	c.Log, err = obs.NewLogger(w.log, "info", "text")
 	w.ok(err)
+	// What becomes of the archive when its engine fails is shown by internal/cases.
+	c.Roles = slices.DeleteFunc(c.Roles, func(r string) bool { return r == app.RoleArchive })
 	w.config = c
 	if len(e.apart) > 0 {
 		w.apart = w.startApart(e.apart...)
