@@ -88,6 +88,9 @@ func testChanged(t *testing.T, f Fixture) {
 	var passed bool
 	for i := 0; !passed && i < 3000; i++ {
 		b.note(first)
+		if i%100 != 0 {
+			continue // reading all that is kept is what takes long
+		}
 		_, _, err := b.View.Changed(b.ctx, 0, beginning)
 		passed = errors.Is(err, hot.ErrPassed)
 	}
