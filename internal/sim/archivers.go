@@ -22,14 +22,14 @@ type archiveStore interface {
 }
 
 func openArchiver(p *process, l *life) (func(context.Context) error, error) {
-	logger, log := p.w.logger.With("process", l.name), p.w.plant.archiverLog(l.log)
+	logger, log := p.w.logger.With("process", l.name), planted[eventlog.Log](p.w.plant.ArchiverLog, l.log)
 	projector := archive.New(archive.Options{
 		Log: log, Store: netArchive{l.link.part("archive"), p.w}, Source: l.name, ReportEvery: 2 * time.Second, Now: time.Now, Logger: logger,
 		Metrics: archive.NewMetrics(prometheus.NewRegistry()),
 	})
 	gather := follow.Gather{Wait: time.Duration(p.dice.n(2)*p.dice.n(500)) * time.Millisecond, Bytes: pick(p.dice, []int{2000, 1 << 20})}
 	f, err := follow.New(context.Background(), follow.Options{
-		Log: log, Group: archive.Group, Role: "archive", Instance: p.name, Handler: p.w.plant.archiver(projector), Gather: gather,
+		Log: log, Group: archive.Group, Role: "archive", Instance: p.name, Handler: planted[follow.Handler](p.w.plant.Archiver, projector), Gather: gather,
 		CommitEvery: time.Second, Logger: logger, Metrics: follow.NewMetrics(prometheus.NewRegistry(), "archive"),
 	})
 	if err != nil {
@@ -221,18 +221,4 @@ func (p Plant) archive(a *archive.Memory) archiveStore {
 		return a
 	}
 	return p.Archive(a)
-}
-
-func (p Plant) archiver(h follow.Handler) follow.Handler {
-	if p.Archiver == nil {
-		return h
-	}
-	return p.Archiver(h)
-}
-
-func (p Plant) archiverLog(l eventlog.Log) eventlog.Log {
-	if p.ArchiverLog == nil {
-		return l
-	}
-	return p.ArchiverLog(l)
 }

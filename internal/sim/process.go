@@ -113,16 +113,16 @@ func (p *process) stop() {
 
 func openSequencer(p *process, l *life) (func(context.Context) error, error) {
 	opts := sequencer.Defaults()
-	planted := p.w.plant.log(l.log)
-	opts.Log = planted
-	opts.Rules, opts.Instance, opts.Source = p.w.plant.rules(sequencer.SessionRules{}), p.name, l.name
+	log := planted[eventlog.Log](p.w.plant.Log, l.log)
+	opts.Log = log
+	opts.Rules, opts.Instance, opts.Source = planted[sequencer.Rules](p.w.plant.Rules, sequencer.SessionRules{}), p.name, l.name
 	opts.OpenStore = func(partition int32) (sequencer.Store, error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if p.disk[partition] == nil {
 			p.disk[partition] = sequencer.NewMemoryStore()
 		}
-		return p.w.plant.rows(planted, partition, diskStore{l.link, p.disk[partition]}), nil
+		return p.w.plant.rows(log, partition, diskStore{l.link, p.disk[partition]}), nil
 	}
 	opts.CacheBytes = p.dice.n(2) << 20
 	if p.dice.n(2) == 0 {
@@ -143,7 +143,7 @@ func openHot(p *process, l *life) (func(context.Context) error, error) {
 	view := netHot{l.link, p.w.hot}
 	ids := p.w.dice("views " + l.name)
 	projector, err := hot.New(context.Background(), hot.Options{
-		Log: p.w.plant.log(l.log), Store: p.w.plant.store(view, view), Notifier: view, Instance: p.name, Source: l.name,
+		Log: planted[eventlog.Log](p.w.plant.Log, l.log), Store: p.w.plant.store(view, view), Notifier: view, Instance: p.name, Source: l.name,
 		NewViewID: func(old string) string {
 			var n uint64
 			_, _ = fmt.Sscanf(old, "%d", &n) // none: the first
@@ -166,7 +166,7 @@ func openGateway(p *process, l *life) (func(context.Context) error, error) {
 	l.feed = p.w.hot.NewFeed(l.name)
 	l.feed.late, l.feed.pace = p.w.lateness(l.name), l.link.moment()
 	gw, err := gateway.New(config, gateway.Ports{
-		Log: l.log, View: netView{netHot{l.link, p.w.hot}}, Feed: p.w.plant.feed(l.feed), Notifier: netHot{l.link, p.w.hot},
+		Log: l.log, View: netView{netHot{l.link, p.w.hot}}, Feed: planted[hot.Feed](p.w.plant.Feed, l.feed), Notifier: netHot{l.link, p.w.hot},
 		Tokens: auth.NewVerifier(signing.Public(), time.Now), Now: time.Now,
 		Logger: p.w.logger.With("process", l.name), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
 	})
@@ -197,11 +197,12 @@ type Plant struct {
 	Odds func(*odds)
 }
 
-func (p Plant) log(l eventlog.Log) eventlog.Log {
-	if p.Log == nil {
-		return l
+// planted is what a bug makes of a port; nil makes nothing of it.
+func planted[T any](bug func(T) T, port T) T {
+	if bug == nil {
+		return port
 	}
-	return p.Log(l)
+	return bug(port)
 }
 
 func (p Plant) store(s hot.Store, n hot.Notifier) hot.Store {
@@ -211,23 +212,9 @@ func (p Plant) store(s hot.Store, n hot.Notifier) hot.Store {
 	return p.Store(s, n)
 }
 
-func (p Plant) feed(f hot.Feed) hot.Feed {
-	if p.Feed == nil {
-		return f
-	}
-	return p.Feed(f)
-}
-
 func (p Plant) rows(l eventlog.Log, partition int32, s sequencer.Store) sequencer.Store {
 	if p.Rows == nil {
 		return s
 	}
 	return p.Rows(l, partition, s)
-}
-
-func (p Plant) rules(r sequencer.Rules) sequencer.Rules {
-	if p.Rules == nil {
-		return r
-	}
-	return p.Rules(r)
 }

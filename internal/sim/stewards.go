@@ -19,9 +19,9 @@ import (
 )
 
 func openSteward(p *process, l *life) (func(context.Context) error, error) {
-	view := p.w.plant.stewardView(app.StewardView{View: netView{netHot{l.link, p.w.hot}}, Store: netHot{l.link, p.w.hot}})
+	view := planted[steward.View](p.w.plant.StewardView, app.StewardView{View: netView{netHot{l.link, p.w.hot}}, Store: netHot{l.link, p.w.hot}})
 	logger := p.w.logger.With("process", l.name)
-	handler := p.w.plant.handler(steward.New(p.w.plant.stewardLog(l.log), view, l.name, logger, prometheus.NewRegistry()))
+	handler := planted[follow.Handler](p.w.plant.Handler, steward.New(planted[eventlog.Log](p.w.plant.StewardLog, l.log), view, l.name, logger, prometheus.NewRegistry()))
 	f, err := follow.New(context.Background(), follow.Options{
 		Log: l.log, Group: steward.Group, Role: "steward", Instance: p.name, Handler: handler, CommitEvery: time.Second,
 		Logger: logger, Metrics: follow.NewMetrics(prometheus.NewRegistry(), "steward"),
@@ -30,27 +30,6 @@ func openSteward(p *process, l *life) (func(context.Context) error, error) {
 		return nil, err
 	}
 	return f.Run, nil
-}
-
-func (p Plant) handler(h follow.Handler) follow.Handler {
-	if p.Handler == nil {
-		return h
-	}
-	return p.Handler(h)
-}
-
-func (p Plant) stewardView(v steward.View) steward.View {
-	if p.StewardView == nil {
-		return v
-	}
-	return p.StewardView(v)
-}
-
-func (p Plant) stewardLog(l eventlog.Log) eventlog.Log {
-	if p.StewardLog == nil {
-		return l
-	}
-	return p.StewardLog(l)
 }
 
 // closeAccount has a client close its account, once at most. The lock is held.

@@ -2,7 +2,6 @@
 package clickhouse
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -102,13 +101,6 @@ func Open(o Options) (*ClickHouse, error) {
 
 // Close ends the connections.
 func (c *ClickHouse) Close() error { return c.conn.Close() }
-
-// Ping asks whether the server answers.
-func (c *ClickHouse) Ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
-	defer cancel()
-	return c.failed("ping", c.conn.Ping(ctx))
-}
 
 // codeOf is ClickHouse's code of an error, 0 when there is none.
 func codeOf(err error) int32 {
