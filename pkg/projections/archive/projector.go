@@ -226,13 +226,7 @@ func (p *Projector) quarantine(ctx context.Context, partition int32, o *follow.O
 	if err != nil {
 		return fmt.Errorf("archive: %w", err)
 	}
-	result := make(chan error, 1)
-	p.opts.Log.Append(ctx, eventlog.Quarantine, eventlog.ByKey, q, func(_ int32, _ int64, err error) { result <- err })
-	select {
-	case err = <-result:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	err = eventlog.Put(ctx, p.opts.Log, eventlog.Quarantine, q)
 	if errors.Is(err, eventlog.ErrRefused) {
 		p.opts.Logger.Error("the quarantine takes no such record; only the log has it", "partition", partition, "offset", o.Offset, "error", err)
 		err = nil

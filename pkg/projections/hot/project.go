@@ -178,17 +178,11 @@ func (w *worker) quarantine(rec *eventlog.Record, reason events.PoisonReason, ca
 	}
 	w.quarantined = rec.Offset + 1
 	return w.patiently("quarantine a record", func() error {
-		result := make(chan error, 1)
-		w.opts.Log.Append(w.ctx, eventlog.Quarantine, eventlog.ByKey, q, func(_ int32, _ int64, err error) { result <- err })
-		select {
-		case err := <-result:
-			if errors.Is(err, eventlog.ErrRefused) {
-				w.log.Error("the quarantine takes no such record; only the log has it", "offset", rec.Offset, "error", err)
-				return nil
-			}
-			return err
-		case <-w.ctx.Done():
-			return w.ctx.Err()
+		err := eventlog.Put(w.ctx, w.opts.Log, eventlog.Quarantine, q)
+		if errors.Is(err, eventlog.ErrRefused) {
+			w.log.Error("the quarantine takes no such record; only the log has it", "offset", rec.Offset, "error", err)
+			return nil
 		}
+		return err
 	})
 }

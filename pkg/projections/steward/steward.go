@@ -296,9 +296,7 @@ func (s *Steward) letOut(ctx context.Context, c coming, user events.UserID) erro
 	if err != nil {
 		return fmt.Errorf("steward: %w", err)
 	}
-	done := make(chan error, 1)
-	s.log.Append(ctx, eventlog.Commands, eventlog.ByKey, rec, func(_ int32, _ int64, err error) { done <- err })
-	if err := <-done; err != nil {
+	if err := eventlog.Put(ctx, s.log, eventlog.Commands, rec); err != nil {
 		return fmt.Errorf("steward: %s of %s in %s: %w", op.Name(), user, session, err)
 	}
 	s.commands.WithLabelValues(op.Name()).Inc()
