@@ -396,6 +396,25 @@ func TestSyncOfALostSession(t *testing.T) {
 	})
 }
 
+// TestSyncWhileASessionComes: a list is written a moment before the session is; whoever asks in between waits for it.
+func TestSyncWhileASessionComes(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		s := b.group(nil)
+		c := b.hello("u1")
+		for _, ask := range []string{`{"id":"sync","sync":{}}`, `{"id":"totals","totals":{}}`} {
+			time.AfterFunc(50*time.Millisecond, b.world.Hold(s))
+			if reply := c.ask(ask); reply.GetSync() == nil && reply.GetTotals() == nil {
+				t.Errorf("%s while a session comes: got %v", ask, reply)
+			}
+			release := b.world.Hold(s)
+			if reply := c.ask(ask); reply.GetError().GetCode() != string(events.CodeTryAgain) {
+				t.Errorf("%s while a session does not come: got %v, want %s", ask, reply, events.CodeTryAgain)
+			}
+			release()
+		}
+	})
+}
+
 // TestSyncBeforeComingIn: a list is written a moment before the user is in; nothing is shown to them of the session then.
 func TestSyncBeforeComingIn(t *testing.T) {
 	run(t, nil, func(b *bench) {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -91,19 +92,35 @@ func (c *Conn) states(ctx context.Context, u events.UserID, ids []events.Session
 	return states, group.Wait()
 }
 
+// listedWaits are how long a listed session is waited for that is not there. Lists are written a moment before sessions: the
+// first sync of a new user would mostly meet its own session in between.
+var listedWaits = []time.Duration{5 * time.Millisecond, 20 * time.Millisecond, 75 * time.Millisecond}
+
+// listed reads a person's part in a session that the user's list has. One that is not there for long is of a view that is
+// not whole: hot.ErrRebuilding, never hot.ErrNoSession.
+func (g *Gateway) listed(ctx context.Context, id events.SessionID, u events.UserID, hides bool) (hot.Person, error) {
+	for _, wait := range listedWaits {
+		p, err := g.personOf(ctx, id, u, hides)
+		if !errors.Is(err, hot.ErrNoSession) {
+			return p, err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return hot.Person{}, ctx.Err()
+		}
+	}
+	p, err := g.personOf(ctx, id, u, hides)
+	if errors.Is(err, hot.ErrNoSession) {
+		err = hot.ErrRebuilding
+	}
+	return p, err
+}
+
 // state is a listed session as it stands for a user; for a former member as it stood when
 // they went, and nil for whoever comes in only now.
 func (g *Gateway) state(ctx context.Context, id events.SessionID, u events.UserID, hides bool) (*clientv1.SessionState, error) {
-	s, err := g.readState(ctx, id, u, hides)
-	if errors.Is(err, hot.ErrNoSession) {
-		// It was listed: the view is not whole.
-		return nil, hot.ErrRebuilding
-	}
-	return s, err
-}
-
-func (g *Gateway) readState(ctx context.Context, id events.SessionID, u events.UserID, hides bool) (*clientv1.SessionState, error) {
-	p, err := g.personOf(ctx, id, u, hides)
+	p, err := g.listed(ctx, id, u, hides)
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +138,9 @@ func (g *Gateway) readState(ctx context.Context, id events.SessionID, u events.U
 		s.Seq, s.Index, s.Members, s.LastTimeMs = uint64(last.To), uint64(last.ToIndex), 0, 0
 	}
 	s.Preview, err = g.preview(ctx, &p, u, hides)
+	if errors.Is(err, hot.ErrNoSession) {
+		err = hot.ErrRebuilding // it was there just now
+	}
 	return s, err
 }
 

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 
@@ -45,10 +44,7 @@ func (c *Conn) addUp(
 	now := events.Millis(c.gw.ports.Now().UnixMilli())
 	for _, id := range ids {
 		group.Go(func() error {
-			p, err := c.gw.personOf(ctx, id, u, own.Hides[id])
-			if errors.Is(err, hot.ErrNoSession) {
-				return hot.ErrRebuilding // it was listed
-			}
+			p, err := c.gw.listed(ctx, id, u, own.Hides[id])
 			if err != nil || !p.Member.In() || own.Settings[id].Hidden {
 				return err
 			}

@@ -19,7 +19,7 @@ func (w *World) open(ctx context.Context, s events.SessionID) (*state, error) {
 		return nil, ctx.Err()
 	case w.rebuilding:
 		return nil, hot.ErrRebuilding
-	case w.sessions[s] == nil:
+	case w.sessions[s] == nil || w.sessions[s].held:
 		return nil, hot.ErrNoSession
 	}
 	return w.sessions[s], nil

@@ -51,6 +51,8 @@ type state struct {
 	copied events.Seq
 	// listed are users who have it in their list already, and come in only now.
 	listed []events.UserID
+	// held: it is listed, and not there yet.
+	held bool
 }
 
 // head is the last seq that the view shows.
@@ -164,6 +166,17 @@ func (w *World) List(s events.SessionID, u events.UserID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sessions[s].listed = append(w.sessions[s].listed, u)
+}
+
+// Hold makes the view list the session while it has none such, until release is called.
+func (w *World) Hold(s events.SessionID) (release func()) {
+	set := func(held bool) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.sessions[s].held = held
+	}
+	set(true)
+	return func() { set(false) }
 }
 
 // Lose makes the view say that there is no such session.
