@@ -5,282 +5,229 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"annal/pkg/events"
 	"annal/pkg/projections/archive"
 )
 
-// archivePage is how many rows of the archive are read at once.
-const archivePage = 5000
+// archivePage is how many rows of the archive are read at once, and keysPage how many keys.
+const (
+	archivePage = 5000
+	keysPage    = 50_000
+)
 
-// CompareArchive holds the archive against the folded sessions: how many outcomes there are of each kind, every event of a timeline
-// byte for byte, and of each session its messages with what became of them, markers, stays, contact and what it says of itself. The log
-// must be at rest, and the archive have come to its end.
+// CompareArchive holds the archive against the folded sessions, field by field: every outcome, messages with what became of them,
+// markers, stays, members, contact and what the session says of itself; and looks for what the archive has of sessions that the log
+// does not have. The log must be at rest, and the archive have come to its end.
 func CompareArchive(ctx context.Context, view archive.View, sessions map[events.SessionID]*Session, report *Report) error {
-	if err := compareCounts(ctx, view, report); err != nil {
-		return err
-	}
-	if err := compareSessions(ctx, view, sessions, report); err != nil {
-		return err
-	}
-	for _, id := range slices.Sorted(maps.Keys(sessions)) {
-		s := sessions[id]
-		for _, compare := range []func(context.Context, archive.View, *Session, *Report) error{
-			compareOutcomes, compareMessages, compareMarkers, compareStays, compareContact,
-		} {
-			if err := compare(ctx, view, s, report); err != nil {
-				return fmt.Errorf("fold: the archive of %s: %w", id, err)
+	for _, all := range []map[events.SessionID]*Session{sessions, report.strays} {
+		for _, id := range slices.Sorted(maps.Keys(all)) {
+			if err := compareArchived(ctx, view, all[id], report); err != nil {
+				return err
 			}
 		}
 	}
-	return nil
-}
-
-func compareCounts(ctx context.Context, view archive.View, report *Report) error {
-	got, err := view.Count(ctx)
+	known := func(key string) bool {
+		return sessions[events.SessionID(key)] != nil || report.strays[events.SessionID(key)] != nil
+	}
+	unknown, err := unknownKeys(ctx, view, known)
 	if err != nil {
 		return err
 	}
-	want := map[archive.Kind]uint64{}
-	for what, n := range report.Outcomes {
-		for _, kind := range []archive.Kind{archive.KindAccepted, archive.KindRejected, archive.KindAnswered} {
-			if strings.HasPrefix(what, kind.String()+" ") {
-				want[kind] += uint64(n)
-			}
+	report.unknown(unknown)
+	return nil
+}
+
+// compareArchived compares one session, or what came under a key that was none.
+func compareArchived(ctx context.Context, view archive.View, s *Session, report *Report) error {
+	for _, compare := range []func(context.Context, archive.View, *Session, *Report) error{
+		compareOutcomes, compareArchivedSession, compareMessages, compareMarkers, compareStays, compareMembers, compareContact,
+	} {
+		if err := compare(ctx, view, s, report); err != nil {
+			return fmt.Errorf("fold: the archive of %s: %w", s.ID, err)
 		}
-	}
-	maps.DeleteFunc(got, func(_ archive.Kind, n uint64) bool { return n == 0 })
-	if !maps.Equal(got, want) {
-		report.problem("the archive has %v outcomes, must have %v", got, want)
 	}
 	return nil
 }
 
-func compareSessions(ctx context.Context, view archive.View, sessions map[events.SessionID]*Session, report *Report) error {
-	seen := map[events.SessionID]bool{}
-	for after := events.SessionID(""); ; {
-		page, err := view.Sessions(ctx, after, archivePage)
-		if err != nil {
-			return err
-		}
-		for _, got := range page {
-			after, seen[got.Session] = got.Session, true
-			s := sessions[got.Session]
-			if s == nil {
-				report.problem("the archive has a session %s that is not in the log", got.Session)
-				continue
+// unknownKeys are those that something is archived under and the log has nothing of, by the parts that have them.
+func unknownKeys(ctx context.Context, view archive.View, known func(string) bool) (map[string][]archive.Part, error) {
+	unknown := map[string][]archive.Part{}
+	for _, part := range archive.Parts() {
+		for after := ""; ; {
+			keys, err := view.Keys(ctx, part, after, keysPage)
+			if err != nil {
+				return nil, fmt.Errorf("fold: %w", err)
 			}
-			h := s.Head
-			if got.Title != h.Title || got.Closed != h.Closed || got.Base != h.Base || got.Head != h.Seq || got.Messages != h.Index || got.Notice != s.Facts.Info.Notice {
-				report.problem("%s: archived as %+v, must be %+v with notice %q", s.ID, got, h, s.Facts.Info.Notice)
+			for _, key := range keys {
+				if after = key; !known(key) {
+					unknown[key] = append(unknown[key], part)
+				}
 			}
-			custom := map[string]string{}
-			for _, f := range s.Facts.Info.Custom {
-				custom[f.Name] = f.Value
+			if len(keys) < keysPage {
+				break
 			}
-			if !maps.Equal(got.Custom, custom) {
-				report.problem("%s: archived with the fields %v, must be %v", s.ID, got.Custom, custom)
-			}
-		}
-		if len(page) < archivePage {
-			break
 		}
 	}
-	for id, s := range sessions {
-		if s.Head.Seq > 0 && !seen[id] {
-			report.problem("%s: not archived", id)
+	return unknown, nil
+}
+
+func (r *Report) unknown(keys map[string][]archive.Part) {
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		for _, part := range keys[key] {
+			r.differ(events.SessionID(key), string(part), "", archived, none)
 		}
 	}
+}
+
+// rows compares two lists of what has keys: what is missing, what is too many, what is there twice, and each field.
+func rows[T any](report *Report, s events.SessionID, what string, key func(*T) string, got, want []T) {
+	must := make(map[string]*T, len(want))
+	for i := range want {
+		must[key(&want[i])] = &want[i]
+	}
+	seen := make(map[string]bool, len(got))
+	for i := range got {
+		where := key(&got[i])
+		switch w := must[where]; {
+		case seen[where]:
+			report.differ(s, what, where, twice, once)
+		case w == nil:
+			report.differ(s, what, where, got[i], none)
+		default:
+			report.fields(s, what, where, got[i], *w)
+		}
+		seen[where] = true
+	}
+	for i := range want {
+		if where := key(&want[i]); !seen[where] {
+			report.differ(s, what, where, none, want[i])
+		}
+	}
+}
+
+func compareArchivedSession(ctx context.Context, view archive.View, s *Session, report *Report) error {
+	got, found, err := view.Session(ctx, s.ID)
+	if err != nil {
+		return err
+	}
+	var is, must []archive.SessionNow
+	if found {
+		if got.Policy, err = canonical(got.Policy); err != nil {
+			report.problem(s.ID, "session.policy", "no JSON: %v", err)
+		}
+		is = append(is, got)
+	}
+	if s.Head.Seq > 0 {
+		must = append(must, s.wantSession())
+	}
+	rows(report, s.ID, "session", func(*archive.SessionNow) string { return "" }, is, must)
 	return nil
 }
 
 func compareOutcomes(ctx context.Context, view archive.View, s *Session, report *Report) error {
-	found := map[events.Seq]bool{}
+	where := func(o *archive.Outcome) string { return fmt.Sprintf("partition %d offset %d", o.Partition, o.Offset) }
+	left := s.outcomes
 	for after := int64(-1); ; {
 		page, err := view.Outcomes(ctx, s.ID, after, archivePage)
 		if err != nil {
 			return err
 		}
-		for _, o := range page {
-			if int64(o.Offset) <= after {
-				report.problem("%s: the archive lists offset %d after %d", s.ID, o.Offset, after)
-			}
-			after = int64(o.Offset)
-			if o.Seq == 0 {
-				continue
-			}
-			if found[o.Seq] {
-				report.problem("%s: the archive has seq %d twice", s.ID, o.Seq)
-			}
-			found[o.Seq] = true
-			if o.Bytes != string(s.Timeline[o.Seq]) {
-				report.problem("%s: the archive's seq %d is not byte for byte the log's", s.ID, o.Seq)
-			}
+		var want []archive.Outcome
+		last := len(page) < archivePage
+		if !last {
+			after = int64(page[len(page)-1].Offset)
 		}
-		if len(page) < archivePage {
-			break
+		for len(left) > 0 && (last || left[0].offset <= after) {
+			want = append(want, left[0].want())
+			left = left[1:]
+		}
+		rows(report, s.ID, "event", where, page, want)
+		if last {
+			return nil
 		}
 	}
-	if len(found) != len(s.Timeline) {
-		report.problem("%s: the archive has %d events of the timeline, must have %d", s.ID, len(found), len(s.Timeline))
-	}
-	return nil
 }
 
 func compareMessages(ctx context.Context, view archive.View, s *Session, report *Report) error {
-	n := 0
+	left := slices.Sorted(maps.Keys(s.Messages))
 	for after := events.Seq(0); ; {
 		page, err := view.Messages(ctx, s.ID, after, archivePage)
 		if err != nil {
 			return err
 		}
-		for _, got := range page {
-			after = got.Seq
-			n++
-			compareMessage(s, got, report)
+		var want []archive.MessageNow
+		last := len(page) < archivePage
+		if !last {
+			after = page[len(page)-1].Seq
 		}
-		if len(page) < archivePage {
-			break
+		for len(left) > 0 && (last || left[0] <= after) {
+			want = append(want, s.wantMessage(left[0]))
+			left = left[1:]
 		}
-	}
-	if n != len(s.Messages) {
-		report.problem("%s: the archive has %d messages, must have %d", s.ID, n, len(s.Messages))
-	}
-	return nil
-}
-
-func compareMessage(s *Session, got archive.MessageNow, report *Report) {
-	m := s.Messages[got.Seq]
-	o, err := events.DecodeOutcomeValue(s.Timeline[got.Seq])
-	accepted, _ := o.Result.(events.Accepted)
-	sent, ok := accepted.Event.(events.Sent)
-	if m == nil || err != nil || !ok {
-		report.problem("%s: the archive has a message %d that is none", s.ID, got.Seq)
-		return
-	}
-	body := sent.Body
-	if m.State.Overridden != 0 {
-		body = m.State.Body
-	}
-	want := archive.MessageNow{
-		Seq: got.Seq, Index: m.Index, Time: o.Time, Origin: o.Origin, Sender: o.Actor.User, Kind: got.Kind, Text: plain(body), Versions: uint64(1 + m.overrides),
-		Revoked: m.State.Revoked != 0, Deleted: m.State.Deleted != 0, RevokedBy: got.RevokedBy, DeletedBy: got.DeletedBy, Reason: got.Reason,
-		Pinned: slices.Contains(s.Facts.Pins, got.Seq), Reports: got.Reports,
-	}
-	if want.Origin > 65_535*86_400_000 { // no day there has
-		want.Origin = 0
-	}
-	reactions := map[string]uint64{}
-	if want.Revoked || want.Deleted {
-		want.Text = ""
-	} else {
-		for emoji, users := range m.reactions {
-			reactions[emoji] = uint64(len(users))
+		rows(report, s.ID, "message", func(m *archive.MessageNow) string { return fmt.Sprint("seq ", m.Seq) }, page, want)
+		if last {
+			return nil
 		}
 	}
-	if !maps.Equal(got.Reactions, reactions) {
-		report.problem("%s: message %d is archived with the reactions %v, must be %v", s.ID, got.Seq, got.Reactions, reactions)
-	}
-	got.Reactions = nil
-	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
-		report.problem("%s: message %d is archived as %+v, must be %+v", s.ID, got.Seq, got, want)
-	}
-}
-
-// plain is what there is to read in a body.
-func plain(b events.Body) string {
-	for _, text := range readings(b.Plain) {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
-}
-
-func readings(c events.Content) []string {
-	switch c := c.(type) {
-	case events.Text:
-		return []string{string(c)}
-	case events.Media:
-		return []string{c.Caption, c.Name}
-	case events.Location:
-		return []string{c.Name, c.Address}
-	case events.Card:
-		return []string{c.Name, string(c.User), string(c.Session)}
-	case events.Forward:
-		return []string{c.Title}
-	case events.Custom:
-		return []string{c.JSON}
-	case nil:
-	}
-	return nil
 }
 
 func compareMarkers(ctx context.Context, view archive.View, s *Session, report *Report) error {
-	markers, err := view.Markers(ctx, s.ID)
+	got, err := view.Markers(ctx, s.ID)
 	if err != nil {
 		return err
 	}
-	for _, got := range markers {
-		if m := s.Members[got.User]; m == nil || got.Read != m.Marker || got.Delivered != m.Delivered {
-			report.problem("%s: markers are archived as %+v, must be those of %+v", s.ID, got, m)
-		}
+	var want []archive.MarkersNow
+	for _, u := range slices.Sorted(maps.Keys(s.Members)) {
+		m := s.Members[u]
+		want = append(want, archive.MarkersNow{User: u, Read: m.Marker, Delivered: m.Delivered, ReadAt: s.rest.readAt[u], DeliveredAt: s.rest.deliveredAt[u]})
 	}
-	if len(markers) != len(s.Members) {
-		report.problem("%s: markers of %d people are archived, must be of %d", s.ID, len(markers), len(s.Members))
-	}
+	rows(report, s.ID, "markers", func(m *archive.MarkersNow) string { return string(m.User) }, got, want)
 	return nil
 }
 
-// compareStays looks at the stays that a fold keeps: of each person the last ones.
 func compareStays(ctx context.Context, view archive.View, s *Session, report *Report) error {
-	stays, err := view.Stays(ctx, s.ID)
+	got, err := view.Stays(ctx, s.ID)
 	if err != nil {
 		return err
 	}
-	of := map[events.UserID][]events.Stay{}
-	for _, got := range stays {
-		of[got.User] = append(of[got.User], events.Stay{From: got.From, To: got.To})
+	var want []archive.Stay
+	for _, u := range slices.Sorted(maps.Keys(s.rest.stays)) {
+		want = append(want, s.rest.stays[u]...)
 	}
-	for u, m := range s.Members {
-		got := of[u]
-		if len(got) > len(m.Stays) {
-			got = got[len(got)-len(m.Stays):]
-		}
-		var want []events.Stay
-		for _, stay := range m.Stays {
-			want = append(want, events.Stay{From: stay.From, To: stay.To})
-		}
-		if !slices.Equal(got, want) {
-			report.problem("%s: stays of %s are archived as %v, must be %v", s.ID, u, got, want)
-		}
-		delete(of, u)
+	rows(report, s.ID, "stay", func(x *archive.Stay) string { return fmt.Sprintf("%s from seq %d", x.User, x.From) }, got, want)
+	return nil
+}
+
+func compareMembers(ctx context.Context, view archive.View, s *Session, report *Report) error {
+	got, err := view.Members(ctx, s.ID)
+	if err != nil {
+		return err
 	}
-	for u := range of {
-		report.problem("%s: %s has an archived stay and was never in", s.ID, u)
+	var want []archive.MemberNow
+	for _, u := range slices.Sorted(maps.Keys(s.Members)) {
+		m := s.Members[u]
+		if stays := s.rest.stays[u]; m.In() && len(stays) > 0 {
+			last := stays[len(stays)-1]
+			want = append(want, archive.MemberNow{User: u, Role: roleName(m.Role), Since: last.From, SinceTime: last.FromTime})
+		}
 	}
+	rows(report, s.ID, "member", func(m *archive.MemberNow) string { return string(m.User) }, got, want)
 	return nil
 }
 
 func compareContact(ctx context.Context, view archive.View, s *Session, report *Report) error {
-	if s.Head.Kind != events.KindDirect {
-		return nil
-	}
 	got, found, err := view.Contact(ctx, s.ID)
 	if err != nil {
 		return err
 	}
-	people := slices.Sorted(maps.Keys(s.Members))
-	if !found || len(people) != 2 {
-		report.problem("%s: archived as a contact: %t, of %d people", s.ID, found, len(people))
-		return nil
+	var is, must []archive.ContactNow
+	if found {
+		is = append(is, got)
 	}
-	want := archive.ContactNow{
-		A: people[0], B: people[1], State: s.Head.Contact, AskedBy: s.Head.ContactBy, ABlocks: s.Members[people[0]].Blocks, BBlocks: s.Members[people[1]].Blocks,
+	if people := slices.Sorted(maps.Keys(s.Members)); s.Head.Kind == events.KindDirect && len(people) == 2 {
+		must = append(must, s.wantContact(people[0], people[1]))
 	}
-	if got != want {
-		report.problem("%s: the contact is archived as %+v, must be %+v", s.ID, got, want)
-	}
+	rows(report, s.ID, "contact", func(*archive.ContactNow) string { return "" }, is, must)
 	return nil
 }

@@ -30,10 +30,10 @@ func TestPlantedInWhatIsHidden(t *testing.T) {
 		view liar
 	}{
 		"nothing":      {"", liar{}},
-		"a count":      {"bob has 2 unread and 1 mentions without what they hid, must be 1 and 1", liar{hiding: func(p *hot.Person) { p.Unread++ }}},
-		"a mention":    {"bob has 1 unread and 2 mentions without what they hid, must be 1 and 1", liar{hiding: func(p *hot.Person) { p.Mentions++ }}},
-		"one too few":  {"bob hid [2], must be [2 3]", liar{hidden: func(i []events.Index) []events.Index { return i[:1] }}},
-		"one too many": {"bob hid [2 3 4], must be [2 3]", liar{hidden: func(i []events.Index) []events.Index { return append(i, 4) }}},
+		"a count":      {"unread without what is hidden of bob is 2, must be 1", liar{hiding: func(p *hot.Person) { p.Unread++ }}},
+		"a mention":    {"mentions without what is hidden of bob is 2, must be 1", liar{hiding: func(p *hot.Person) { p.Mentions++ }}},
+		"one too few":  {" is [2], must be [2 3]", liar{hidden: func(i []events.Index) []events.Index { return i[:min(1, len(i))] }}},
+		"one too many": {" is [2 3 4], must be [2 3]", liar{hidden: func(i []events.Index) []events.Index { return append(i, 4) }}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var report fold.Report

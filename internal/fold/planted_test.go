@@ -193,35 +193,35 @@ func TestPlantedInTheView(t *testing.T) {
 		view liar
 	}{
 		"nothing":                {"", liar{}},
-		"unread":                 {"bob has 3 unread, must be 2", of("bob", func(p *hot.Person) { p.Unread++ })},
-		"unread of one who left": {"cid has 0 unread, must be 3", of("cid", func(p *hot.Person) { p.Unread = 0 })},
-		"a head":                 {"head is", of("bob", func(p *hot.Person) { p.Head.Seq-- })},
-		"a head that is closed":  {"head is", of("bob", func(p *hot.Person) { p.Head.Closed = true })},
-		"a marker":               {"bob is", of("bob", func(p *hot.Person) { p.Member.Marker++ })},
-		"a role":                 {"bob is", of("bob", func(p *hot.Person) { p.Member.Role = events.RoleOwner })},
-		"a stay":                 {"cid is", of("cid", func(p *hot.Person) { p.Member.Stays[0].ToIndex++ })},
-		"a list of sessions":     {"not in the list of", liar{sessions: func([]events.SessionID) []events.SessionID { return nil }}},
-		"a missing member":       {"1 members listed, must be 2", liar{members: func(m []hot.MemberEntry) []hot.MemberEntry { return m[:1] }}},
-		"a count of reactions":   {"message 5 became", item(5, func(i *hot.Item) { i.State.Reactions[0].Count++ })},
-		"whose a reaction is":    {"message 5 became", item(5, func(i *hot.Item) { i.State.Reactions[0].Mine = false })},
-		"a ghost": {"member eve is", liar{members: func(m []hot.MemberEntry) []hot.MemberEntry {
+		"unread":                 {"unread of bob is 3, must be 2", of("bob", func(p *hot.Person) { p.Unread++ })},
+		"unread of one who left": {"unread of cid is 0, must be 3", of("cid", func(p *hot.Person) { p.Unread = 0 })},
+		"a head":                 {"head.seq is", of("bob", func(p *hot.Person) { p.Head.Seq-- })},
+		"a head that is closed":  {"head.closed is", of("ann", func(p *hot.Person) { p.Head.Closed = true })},
+		"a marker":               {"member.marker of bob is", of("bob", func(p *hot.Person) { p.Member.Marker++ })},
+		"a role":                 {"member.role of bob is", of("bob", func(p *hot.Person) { p.Member.Role = events.RoleOwner })},
+		"a stay":                 {"member.stays of cid is", of("cid", func(p *hot.Person) { p.Member.Stays[0].ToIndex++ })},
+		"a list of sessions":     {"list of sessions of ann is none", liar{sessions: func([]events.SessionID) []events.SessionID { return nil }}},
+		"a missing member":       {"roster of bob is none", liar{members: func(m []hot.MemberEntry) []hot.MemberEntry { return m[:1] }}},
+		"a count of reactions":   {"became.reactions of seq 5 is", item(5, func(i *hot.Item) { i.State.Reactions[0].Count++ })},
+		"whose a reaction is":    {"became.reactions of seq 5 is", item(5, func(i *hot.Item) { i.State.Reactions[0].Mine = false })},
+		"a ghost": {"roster of eve is", liar{members: func(m []hot.MemberEntry) []hot.MemberEntry {
 			return append(m, hot.MemberEntry{User: "eve", Member: m[0].Member})
 		}}},
-		"a reader too many": {"message 2 was seen by", liar{tally: func(t hot.Tally) hot.Tally {
+		"a reader too many": {"seen.read of seq 2 is", liar{tally: func(t hot.Tally) hot.Tally {
 			t.Read++
 			return t
 		}}},
-		"a missing item":  {"window has 4 after 2", liar{items: func(i []hot.Item) []hot.Item { return slices.Delete(i, 2, 3) }}},
-		"a repeated item": {"window has 2 after 2", liar{items: func(i []hot.Item) []hot.Item { return slices.Insert(i, 1, i[1]) }}},
-		"an empty window": {"the window ends below 1, must reach 10", liar{items: func([]hot.Item) []hot.Item { return nil }}},
-		"a byte of an item": {"seq 3 is not byte for byte", item(3, func(i *hot.Item) {
+		"a missing item":  {"window of seq 3 is none", liar{items: func(i []hot.Item) []hot.Item { return slices.Delete(i, 2, 3) }}},
+		"a repeated item": {"window of seq 2 is twice", liar{items: func(i []hot.Item) []hot.Item { return slices.Insert(i, 1, i[1]) }}},
+		"an empty window": {"window of seq 1 is none", liar{items: func([]hot.Item) []hot.Item { return nil }}},
+		"a byte of an item": {"event of seq 3 is", item(3, func(i *hot.Item) {
 			i.Value = slices.Clone(i.Value)
 			i.Value[7]++
 		})},
-		"a forgotten revoke":               {"message 4 became", item(4, func(i *hot.Item) { i.State = hot.State{} })},
-		"a stale body":                     {"message 2 became", item(2, func(i *hot.Item) { i.State.Body = events.TextBody("hello") })},
-		"a stale body behind the override": {"event 6 shows", item(6, func(i *hot.Item) { i.State.Body = events.TextBody("hello") })},
-		"a revoke of another message":      {"message 3 became", item(3, func(i *hot.Item) { i.State.Revoked = 7 })},
+		"a forgotten revoke":               {"became.revoked of seq 4 is 0, must be 7", item(4, func(i *hot.Item) { i.State = hot.State{} })},
+		"a stale body":                     {"became.body.plain of seq 2 is hello, must be hello again", item(2, func(i *hot.Item) { i.State.Body = events.TextBody("hello") })},
+		"a stale body behind the override": {"became.body.plain of seq 6 is", item(6, func(i *hot.Item) { i.State.Body = events.TextBody("hello") })},
+		"a revoke of another message":      {"became.revoked of seq 3 is 7, must be 0", item(3, func(i *hot.Item) { i.State.Revoked = 7 })},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var report fold.Report
@@ -261,5 +261,5 @@ func TestBodyOfARevoked(t *testing.T) {
 	if err := fold.Compare(t.Context(), view, window, sessions, &report); err != nil {
 		t.Fatalf("compare: %v", err)
 	}
-	wantProblem(t, &report, "message 2 became")
+	wantProblem(t, &report, "became.body.plain of seq 2 is secret")
 }

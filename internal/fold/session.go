@@ -30,6 +30,11 @@ type Session struct {
 	Hidden map[events.SessionID][]events.Index
 	// Faults are what no sound log holds.
 	Faults []string
+
+	// outcomes are all that count, if they are kept; moves counts them.
+	outcomes []outcome
+	moves    int
+	rest     rest
 }
 
 // Message is a message and what became of it.
@@ -42,6 +47,9 @@ type Message struct {
 	refs events.Refs
 	// reactions are who put an emoji on it.
 	reactions map[string]map[events.UserID]bool
+	// revoked, deleted and overridden are who did so last, when and why; reporters who reported it.
+	revoked, deleted, overridden fate
+	reporters                    map[events.UserID]bool
 }
 
 // NewSession is a session of which nothing was said yet.
@@ -50,12 +58,12 @@ func NewSession(id events.SessionID) *Session {
 		ID: id, Members: map[events.UserID]*events.Member{}, Timeline: map[events.Seq][]byte{},
 		Messages: map[events.Seq]*Message{}, about: map[events.Seq]*Message{}, gone: map[events.Index]bool{},
 		Facts:  hot.Facts{Asks: map[events.UserID]hot.Ask{}, Invites: map[events.Hash]events.InviteRow{}, Settings: map[events.SessionID]events.Settings{}, Hides: map[events.SessionID]bool{}},
-		Hidden: map[events.SessionID][]events.Index{},
+		Hidden: map[events.SessionID][]events.Index{}, rest: newRest(),
 	}
 }
 
 func (s *Session) fault(format string, args ...any) {
-	s.Faults = append(s.Faults, fmt.Sprintf("%s: ", s.ID)+fmt.Sprintf(format, args...))
+	s.Faults = append(s.Faults, fmt.Sprintf(format, args...))
 }
 
 // Add takes the session's next counted outcome.
@@ -78,6 +86,7 @@ func (s *Session) Add(o events.Outcome, value []byte) {
 	}
 	if a.Seq == 0 {
 		s.apart(o.Actor.User, a.Event)
+		s.remember(&o, a)
 		return
 	}
 	if e, ok := a.Event.(events.Created); ok {
@@ -92,6 +101,7 @@ func (s *Session) Add(o events.Outcome, value []byte) {
 	s.Head.Seq, s.Head.Time = a.Seq, o.Time
 	s.Timeline[a.Seq] = value
 	s.event(&o, a)
+	s.remember(&o, a)
 }
 
 func (s *Session) event(o *events.Outcome, a events.Accepted) {

@@ -30,6 +30,8 @@ var (
 	factsSource string
 	//go:embed activity.lua
 	activitySource string
+	//go:embed kept.lua
+	keptSource string
 	//go:embed hidden.lua
 	hiddenSource string
 	//go:embed members.lua
@@ -54,7 +56,9 @@ var (
 const embeddedLife = "embedded"
 
 // scripts are what Redis is asked by.
-type scripts struct{ apply, person, items, facts, hidden, members, tally, activity, list, sessions, head, view, lost, note *redis.Script }
+type scripts struct {
+	apply, person, items, facts, hidden, kept, members, tally, activity, list, sessions, head, view, lost, note *redis.Script
+}
 
 func newScripts(embedded bool) scripts {
 	life := lifeSource
@@ -64,14 +68,14 @@ func newScripts(embedded bool) scripts {
 	return scripts{
 		apply: redis.NewScript(applySource + applyMembersSource + applyFactsSource + applyTallySource + applyChangesSource), person: redis.NewScript(life + personSource), items: redis.NewScript(life + itemsSource),
 		facts: redis.NewScript(life + factsSource), members: redis.NewScript(life + membersSource), sessions: redis.NewScript(life + sessionsSource), head: redis.NewScript(life + headSource),
-		hidden: redis.NewScript(life + hiddenSource), tally: redis.NewScript(life + tallySource), activity: redis.NewScript(life + activitySource),
+		hidden: redis.NewScript(life + hiddenSource), kept: redis.NewScript(life + keptSource), tally: redis.NewScript(life + tallySource), activity: redis.NewScript(life + activitySource),
 		view: redis.NewScript(life + viewSource), lost: redis.NewScript(lostSource), list: redis.NewScript(listSource), note: redis.NewScript(noteSource),
 	}
 }
 
 func (r *Redis) loadScripts(ctx context.Context) error {
 	s := r.scripts
-	for _, script := range []*redis.Script{s.apply, s.person, s.items, s.facts, s.hidden, s.members, s.tally, s.activity, s.list, s.sessions, s.head, s.view, s.lost, s.note} {
+	for _, script := range []*redis.Script{s.apply, s.person, s.items, s.facts, s.hidden, s.kept, s.members, s.tally, s.activity, s.list, s.sessions, s.head, s.view, s.lost, s.note} {
 		if err := script.Load(ctx, r.client).Err(); err != nil {
 			return fmt.Errorf("redis: load a script: %w", err)
 		}

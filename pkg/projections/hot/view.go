@@ -112,6 +112,25 @@ type View interface {
 	Changed(ctx context.Context, partition int32, after string) (Changed, string, error)
 }
 
+// Keeper is a View that tells what it keeps to reckon with too, for whoever checks it.
+type Keeper interface {
+	// Kept gives it of a session, all of it; ErrNoSession, ErrRebuilding.
+	Kept(ctx context.Context, s events.SessionID) (Kept, error)
+}
+
+// Kept is what a view keeps of a session to reckon with. Numbers within entries have 20 digits.
+type Kept struct {
+	// Gone are the indexes of messages revoked or deleted.
+	Gone []string
+	// Mentions are "user index", of "*" for all; and of a self session what its user hid, under HiddenBy.
+	Mentions []string
+	// Reactions are "seq emoji NUL user". Those of messages that the window holds no more may still be there.
+	Reactions []string
+	// Tally is nil where none is kept. It counts, of present members, how many have read up to a seq ("m5"), how many have got or read up
+	// to it ("g5"), and how many of their stays begin ("f5") and end ("t5") at it.
+	Tally map[string]int64
+}
+
 // MemberEntry is a present member.
 type MemberEntry struct {
 	User   events.UserID

@@ -125,10 +125,12 @@ func group(id events.SessionID, base events.Seq) *story {
 	s.event("eve", events.Reported{Target: second, TargetIndex: 2, Reason: "rude"})
 	s.tell("mal", events.Rejected{Code: events.CodeNotAMember, Command: &events.Command{Session: id, Op: events.Send{Body: events.TextBody("let me in")}}})
 	s.tell("bob", events.Answered{Code: events.CodeAlreadyRead, Earlier: events.Earlier{Seq: second}})
-	fourth := s.say("eve", "fourth")
+	fourth := s.event("eve", events.Sent{Body: events.TextBody("fourth"), Refs: events.Refs{
+		ReplyTo: first, Thread: first, Mentions: []events.UserID{"bob", "ann"}, MentionAll: true, Priority: events.PriorityHigh,
+	}})
 	s.event("ann", events.Deleted{Target: fourth, TargetIndex: 4, Reason: "spam"})
-	title := "Tea and cake"
-	s.event("ann", events.InfoSet{Info: events.InfoChange{Title: &title, Custom: []events.CustomField{{Name: "color", Value: "red"}, {Name: "size", Value: "big"}}}})
+	title, avatar := "Tea and cake", "https://media.example/1"
+	s.event("ann", events.InfoSet{Info: events.InfoChange{Title: &title, Avatar: &avatar, Custom: []events.CustomField{{Name: "color", Value: "red"}, {Name: "size", Value: "big"}}}})
 	s.event("ann", events.InfoSet{Info: events.InfoChange{Custom: []events.CustomField{{Name: "size", Value: ""}}}})
 	s.event("ann", events.RoleSet{User: "bob", Role: events.RoleOwner, Demoted: "ann"})
 	s.event("eve", events.Left{})
@@ -145,6 +147,7 @@ type state struct {
 	Messages []archive.MessageNow
 	Markers  []archive.MarkersNow
 	Stays    []archive.Stay
+	Members  []archive.MemberNow
 	Sessions []archive.SessionNow
 }
 
@@ -152,13 +155,14 @@ func look(t *testing.T, v archive.View, s events.SessionID) state {
 	t.Helper()
 	ctx := t.Context()
 	var st state
-	var errs [6]error
+	var errs [7]error
 	st.Count, errs[0] = v.Count(ctx)
 	st.Outcomes, errs[1] = v.Outcomes(ctx, s, -1, 1000)
 	st.Messages, errs[2] = v.Messages(ctx, s, 0, 1000)
 	st.Markers, errs[3] = v.Markers(ctx, s)
 	st.Stays, errs[4] = v.Stays(ctx, s)
 	st.Sessions, errs[5] = v.Sessions(ctx, "", 1000)
+	st.Members, errs[6] = v.Members(ctx, s)
 	for _, err := range errs {
 		if err != nil {
 			t.Fatal(err)
@@ -199,38 +203,65 @@ func testStory(t *testing.T, a Archive) {
 	}
 	for i, o := range st.Outcomes {
 		in := s.outcomes[i]
-		if o.Offset != uint64(in.Offset) || o.Bytes != string(in.Record.Value) || o.PrevHash != in.PrevHash || o.Time != in.Time || o.Actor != in.Actor.User {
+		if o.Offset != uint64(in.Offset) || o.Bytes != string(in.Record.Value) || o.PrevHash != in.PrevHash || o.Time != in.Time || o.Actor != in.Actor.User ||
+			o.ID != in.ID || o.ClientID != in.ClientID || o.Device != "phone" || o.ClientVersion != "1.2" || o.Address != "192.0.2.7" || o.Command != uint64(in.Stamp.Command) ||
+			o.Owner != in.Stamp.Owner.String() {
 			t.Errorf("outcome %d is %+v, want %+v", i, o, in)
 		}
 	}
+	if first := st.Outcomes[0]; !slices.Equal(first.People, []string{"ann", "bob"}) || st.Outcomes[1].Index != 1 || st.Outcomes[13].Target != 4 {
+		t.Errorf("people of the first %q, index of the second %d, target of the revoke %d", first.People, st.Outcomes[1].Index, st.Outcomes[13].Target)
+	}
 	same(t, "the refusal", [3]any{st.Outcomes[17].Kind, st.Outcomes[17].Event, st.Outcomes[17].Code}, [3]any{archive.KindRejected, "send", events.CodeNotAMember})
-	messages := []archive.MessageNow{
-		{Seq: 2, Index: 1, Sender: "ann", Kind: "text", Text: "Hello, \"world\"\n\x01 日本 \\ 'quoted'", Versions: 1, Pinned: true, Reactions: map[string]uint64{"👍": 1, "❤ x": 1}},
-		{Seq: 3, Index: 2, Sender: "bob", Kind: "text", Text: "second, best", Versions: 3, Reports: 1, Reactions: map[string]uint64{}},
-		{Seq: 4, Index: 3, Sender: "bob", Kind: "text", Versions: 1, Revoked: true, RevokedBy: "bob", Reactions: map[string]uint64{}},
-		{Seq: 15, Index: 4, Sender: "eve", Kind: "text", Versions: 1, Deleted: true, DeletedBy: "ann", Reason: "spam", Reactions: map[string]uint64{}},
+	// Outcome 0 opens it, 1 to 3 and 19 are messages.
+	at := func(i int) events.Millis { return s.outcomes[i].Time }
+	sent := func(i int, m archive.MessageNow) archive.MessageNow {
+		o := s.outcomes[i]
+		m.ID, m.Time, m.Kind, m.Device, m.ClientVersion = o.ID, o.Time, "text", o.Client.Device, o.Client.Version
+		return m
 	}
-	for i := range st.Messages {
-		if i < len(messages) {
-			messages[i].Time = st.Messages[i].Time
-		}
-	}
-	same(t, "messages", st.Messages, messages)
-	same(t, "markers", st.Markers, []archive.MarkersNow{{User: "ann", Read: 2}, {User: "bob", Read: 4}, {User: "eve", Read: 21, Delivered: 4}})
+	same(t, "messages", st.Messages, []archive.MessageNow{
+		sent(1, archive.MessageNow{Seq: 2, Index: 1, Sender: "ann", Text: "Hello, \"world\"\n\x01 日本 \\ 'quoted'", Versions: 1, Pinned: true, Reactions: map[string]uint64{"👍": 1, "❤ x": 1}}),
+		sent(2, archive.MessageNow{Seq: 3, Index: 2, Sender: "bob", Text: "second, best", Versions: 3, Reports: 1, Reactions: map[string]uint64{}, OverriddenAt: at(6)}),
+		sent(3, archive.MessageNow{Seq: 4, Index: 3, Sender: "bob", Versions: 1, Revoked: true, RevokedBy: "bob", Reactions: map[string]uint64{}, RevokedAt: at(13)}),
+		sent(19, archive.MessageNow{
+			Seq: 15, Index: 4, Sender: "eve", Versions: 1, Deleted: true, DeletedBy: "ann", Reason: "spam", Reactions: map[string]uint64{}, DeletedAt: at(20),
+			Refs: events.Refs{ReplyTo: 2, Thread: 2, Mentions: []events.UserID{"ann", "bob"}, MentionAll: true, Priority: events.PriorityHigh},
+		}),
+	})
+	same(t, "markers", st.Markers, []archive.MarkersNow{
+		{User: "ann", Read: 2, ReadAt: at(1)}, {User: "bob", Read: 4, ReadAt: at(3)}, {User: "eve", Read: 21, Delivered: 4, ReadAt: at(25), DeliveredAt: at(15)},
+	})
 	same(t, "stays", st.Stays, []archive.Stay{
-		{User: "ann", From: 1, To: 22, Came: "created", Went: "removed", LetIn: "ann"}, {User: "bob", From: 1, Came: "created", LetIn: "ann"},
-		{User: "eve", From: 5, To: 20, Came: "added", Went: "left", LetIn: "ann"}, {User: "eve", From: 21, Came: "added", LetIn: "ann"},
+		{User: "ann", From: 1, To: 22, Came: "created", Went: "removed", LetIn: "ann", FromTime: at(0), ToTime: at(26), LetOut: "bob"},
+		{User: "bob", From: 1, Came: "created", LetIn: "ann", FromTime: at(0)},
+		{User: "eve", From: 5, To: 20, Came: "added", Went: "left", LetIn: "ann", FromTime: at(4), ToTime: at(24), LetOut: "eve"},
+		{User: "eve", From: 21, Came: "added", LetIn: "ann", FromTime: at(25)},
+	})
+	same(t, "members", st.Members, []archive.MemberNow{
+		{User: "bob", Role: "owner", Since: 1, SinceTime: at(0)}, {User: "eve", Role: "member", Since: 21, SinceTime: at(25)},
 	})
 	if len(st.Sessions) != 1 {
 		t.Fatalf("sessions: %+v", st.Sessions)
 	}
+	one, found, err := a.Session(t.Context(), "g_tea")
+	if err != nil || !found {
+		t.Errorf("the session alone: %t, %v", found, err)
+	}
+	same(t, "the session alone", one, st.Sessions[0])
 	if !strings.Contains(st.Sessions[0].Policy, `"revoke_window_ms":120000`) {
 		t.Errorf("the policy is %s", st.Sessions[0].Policy)
 	}
 	st.Sessions[0].Policy = ""
 	same(t, "session", st.Sessions[0], archive.SessionNow{
 		Session: "g_tea", Title: "Tea and cake", Creator: "ann", Closed: true, Head: 23, Messages: 4, Custom: map[string]string{"color": "red"},
+		Avatar: "https://media.example/1", CreatedAt: at(0), ClosedAt: at(27), LastAt: at(27), LastMessageAt: at(19),
 	})
+	for part, want := range map[archive.Part]int{"events": 1, "messages": 1, "markers": 1, "stays": 1, "sessions": 1, "contacts": 0} {
+		if keys, err := a.Keys(t.Context(), part, "", 10); err != nil || len(keys) != want {
+			t.Errorf("keys of %s: %q %v, want %d", part, keys, err, want)
+		}
+	}
 }
 
 // testAnyOrder: whatever is inserted together, in whatever order and how often, comes to the same.
@@ -299,9 +330,13 @@ func testReadAgain(t *testing.T, a Archive) {
 }
 
 func testContacts(t *testing.T, a Archive) {
-	s := newStory(events.NewDirectID("bob", "ann"), 0)
+	s, since := newStory(events.NewDirectID("bob", "ann"), 0), events.Millis(0)
 	check := func(what string, want archive.ContactNow) {
 		t.Helper()
+		if last := s.outcomes[len(s.outcomes)-1]; !strings.HasSuffix(what, "blocked") {
+			since = last.Time
+		}
+		want.Since = since
 		put(t, a, archive.Plan(0, s.outcomes[len(s.outcomes)-1:]))
 		got, ok, err := a.Contact(t.Context(), s.session)
 		if err != nil || !ok || got != want {
@@ -315,7 +350,7 @@ func testContacts(t *testing.T, a Archive) {
 		s.event(u, events.ContactChanged{Step: step, State: state})
 	}
 	s.event("bob", events.Created{Kind: events.KindDirect, Policy: policy, Members: members("bob", "ann"), Contact: events.ContactAsked, Text: "me"})
-	check("asked", archive.ContactNow{A: "ann", B: "bob", State: events.ContactAsked, AskedBy: "bob"})
+	check("asked", archive.ContactNow{A: "ann", B: "bob", State: events.ContactAsked, AskedBy: "bob", AskedWith: "me"})
 	step("ann", events.ContactAccept, events.Contacts)
 	check("accepted", archive.ContactNow{A: "ann", B: "bob", State: events.Contacts})
 	step("ann", events.ContactBlock, events.Contacts)
