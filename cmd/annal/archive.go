@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -72,11 +71,7 @@ func archiveMigrateCommand() *cobra.Command {
 const maxKeepDays = 36_500
 
 func migrateArchive(ctx context.Context, out io.Writer, c app.ClickHouse, o clickhouse.MigrateOptions) error {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	o.Program, o.Holder = version, fmt.Sprintf("process %d on %s", os.Getpid(), host)
+	o.Program, o.Holder = version, holder()
 	applied, err := app.MigrateArchive(ctx, c, o)
 	for _, name := range applied {
 		fmt.Fprintln(out, "applied", name)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -23,7 +24,11 @@ func main() {
 	if err := rootCommand().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "annal:", err)
 		stop()
-		os.Exit(1)
+		code := 1
+		if e, ok := errors.AsType[exit](err); ok {
+			code = e.code
+		}
+		os.Exit(code)
 	}
 }
 
@@ -42,7 +47,7 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	root.AddCommand(devCommand(), serveCommand(), configCommand(), chatCommand(), importCommand(), logCommand(), topicsCommand(),
-		tokenCommand(), verifyCommand(), healthCommand(), quarantineCommand(), reportsCommand(), archiveCommand(), scenarioCommand(), benchCommand(), versionCommand())
+		tokenCommand(), verifyCommand(), rebuildCommand(), healthCommand(), quarantineCommand(), reportsCommand(), archiveCommand(), scenarioCommand(), benchCommand(), versionCommand())
 	return root
 }
 

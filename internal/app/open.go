@@ -45,6 +45,7 @@ type Opened struct {
 type Archive interface {
 	archive.Store
 	archive.View
+	archive.Builder
 }
 
 // Close gives everything back.

@@ -28,10 +28,12 @@ type Options struct {
 	Cluster string
 	// Timeout bounds an insertion into one table, and a question.
 	Timeout time.Duration
+	// HolderGone is after how much silence the process that builds the archive anew is taken for gone.
+	HolderGone time.Duration
 }
 
 // Defaults are the settings where nothing else is said.
-func Defaults() Options { return Options{Database: "annal", Timeout: time.Minute} }
+func Defaults() Options { return Options{Database: "annal", Timeout: time.Minute, HolderGone: 15 * time.Second} }
 
 // Errors of Open.
 var (
@@ -57,13 +59,16 @@ func (o Options) Validate() error {
 
 // ClickHouse is an archive. Its methods may be called by many at once.
 type ClickHouse struct {
-	opts Options
-	conn conn.Conn
+	opts   Options
+	conn   conn.Conn
+	writer *writer
 }
 
 var (
 	_ archive.Store = (*ClickHouse)(nil)
 	_ archive.View  = (*ClickHouse)(nil)
+
+	_ archive.Builder = (*ClickHouse)(nil)
 )
 
 // Open makes the connections, when they are needed: the server need not be there yet.
@@ -96,11 +101,14 @@ func Open(o Options) (*ClickHouse, error) {
 	if err != nil {
 		return nil, fmt.Errorf("clickhouse: %w", err)
 	}
-	return &ClickHouse{opts: o, conn: c}, nil
+	return &ClickHouse{opts: o, conn: c, writer: newWriter()}, nil
 }
 
-// Close ends the connections.
-func (c *ClickHouse) Close() error { return c.conn.Close() }
+// Close says that nothing more is written, and ends the connections.
+func (c *ClickHouse) Close() error {
+	c.withdraw()
+	return c.conn.Close()
+}
 
 // codeOf is ClickHouse's code of an error, 0 when there is none.
 func codeOf(err error) int32 {

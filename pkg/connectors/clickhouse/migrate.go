@@ -56,7 +56,7 @@ type Migration struct {
 	Hash string
 }
 
-// Migrations are all that this program knows, ascending: 1, 2 and so on.
+// Migrations are all that this program knows, ascending by their numbers.
 func Migrations() ([]Migration, error) {
 	names, err := fs.Glob(schema.Files, "[0-9]*.sql")
 	if err != nil {
@@ -67,8 +67,8 @@ func Migrations() ([]Migration, error) {
 	for i, file := range names {
 		number, name, _ := strings.Cut(strings.TrimSuffix(path.Base(file), ".sql"), "_")
 		n, err := strconv.ParseUint(number, 10, 32)
-		if err != nil || int(n) != i+1 {
-			return nil, fmt.Errorf("clickhouse: %s is not migration %d", file, i+1)
+		if err != nil || i > 0 && uint32(n) <= all[i-1].Number {
+			return nil, fmt.Errorf("clickhouse: %s has no number of its own", file)
 		}
 		text, err := fs.ReadFile(schema.Files, file)
 		if err != nil {
@@ -145,14 +145,12 @@ func (c *ClickHouse) Migrate(ctx context.Context, o MigrateOptions) (applied []M
 
 // keep has outcomes kept for so many days. What is so already is left alone: another TTL would go over the whole table again.
 func (c *ClickHouse) keep(ctx context.Context, days int) error {
-	engine := ""
-	if err := c.query(ctx, "see how long outcomes are kept", "SELECT engine_full FROM system.tables WHERE database = '%s' AND name = 'event_rows'", func(r conn.Rows) error {
-		return r.Scan(&engine)
-	}); err != nil {
+	ttl, err := c.ttl(ctx)
+	if err != nil {
 		return err
 	}
-	switch limited := strings.Contains(engine, " TTL "); {
-	case days == 0 && !limited, days > 0 && strings.Contains(engine, fmt.Sprintf(" + toIntervalDay(%d) ", days)):
+	switch {
+	case days == 0 && ttl == "", days > 0 && strings.HasSuffix(ttl, fmt.Sprintf(" + toIntervalDay(%d)", days)):
 		return nil
 	case days == 0:
 		return c.apply(ctx, "ALTER TABLE {{.Database}}.event_rows{{.OnCluster}} REMOVE TTL")
@@ -204,8 +202,8 @@ func (c *ClickHouse) missing(ctx context.Context, all []Migration) ([]Migration,
 	if err != nil {
 		return nil, err
 	}
-	if int(newest) > len(all) {
-		return nil, fmt.Errorf("%w: they have migration %d, this program knows %d", ErrNewer, newest, len(all))
+	if known := all[len(all)-1].Number; newest > known {
+		return nil, fmt.Errorf("%w: they have migration %d, this program knows %d", ErrNewer, newest, known)
 	}
 	var missing []Migration
 	for _, m := range all {
@@ -293,8 +291,13 @@ func (c *ClickHouse) render(text string) ([]string, error) {
 	if err := t.Execute(&b, values); err != nil {
 		return nil, fmt.Errorf("clickhouse: %w", err)
 	}
+	return split(b.String()), nil
+}
+
+// split gives a text's statements, without comments.
+func split(text string) []string {
 	var lines []string
-	for line := range strings.Lines(b.String()) {
+	for line := range strings.Lines(text) {
 		if !strings.HasPrefix(line, "--") {
 			lines = append(lines, line)
 		}
@@ -305,5 +308,5 @@ func (c *ClickHouse) render(text string) ([]string, error) {
 			statements = append(statements, strings.TrimSuffix(s, ";"))
 		}
 	}
-	return statements, nil
+	return statements
 }

@@ -53,22 +53,33 @@ func insert[R any](ctx context.Context, c *ClickHouse, table string, columns []c
 	return c.failed("insert into "+table, batch.Send())
 }
 
-// Insert implements archive.Store.
-func (c *ClickHouse) Insert(ctx context.Context, r *archive.Rows) error {
-	for _, into := range []func() error{
-		func() error { return insert(ctx, c, "message_rows", messageColumns, r.Messages) },
-		func() error { return insert(ctx, c, "marker_rows", markerColumns, r.Markers) },
-		func() error { return insert(ctx, c, "member_rows", memberColumns, r.Members) },
-		func() error { return insert(ctx, c, "session_rows", sessionColumns, r.Sessions) },
-		func() error { return insert(ctx, c, "contact_rows", contactColumns, r.Contacts) },
-		func() error { return insert(ctx, c, "event_rows", eventColumns, r.Events) },
-		func() error { return insert(ctx, c, "progress_rows", progressColumns, r.Progress) },
-	} {
-		if err := into(); err != nil {
-			return err
-		}
+// table is one that rows are inserted into.
+type table struct {
+	name string
+	// rebuilt says that it is a function of the log, and so built anew.
+	rebuilt bool
+	empty   func(*archive.Rows) bool
+	insert  func(ctx context.Context, c *ClickHouse, into string, r *archive.Rows) error
+}
+
+func tableFor[R any](name string, rebuilt bool, columns []column[R], rows func(*archive.Rows) []R) table {
+	return table{
+		name, rebuilt, func(r *archive.Rows) bool { return len(rows(r)) == 0 },
+		func(ctx context.Context, c *ClickHouse, into string, r *archive.Rows) error {
+			return insert(ctx, c, into, columns, rows(r))
+		},
 	}
-	return nil
+}
+
+// tables are all, in the order in which rows are inserted: those of events last of what is of the log.
+var tables = []table{
+	tableFor("message_rows", true, messageColumns, func(r *archive.Rows) []archive.Message { return r.Messages }),
+	tableFor("marker_rows", true, markerColumns, func(r *archive.Rows) []archive.Marker { return r.Markers }),
+	tableFor("member_rows", true, memberColumns, func(r *archive.Rows) []archive.Member { return r.Members }),
+	tableFor("session_rows", true, sessionColumns, func(r *archive.Rows) []archive.Session { return r.Sessions }),
+	tableFor("contact_rows", true, contactColumns, func(r *archive.Rows) []archive.Contact { return r.Contacts }),
+	tableFor("event_rows", true, eventColumns, func(r *archive.Rows) []archive.Event { return r.Events }),
+	tableFor("progress_rows", false, progressColumns, func(r *archive.Rows) []archive.Progress { return r.Progress }),
 }
 
 var eventColumns = []column[archive.Event]{

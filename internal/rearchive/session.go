@@ -1,0 +1,97 @@
+package rearchive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"annal/pkg/eventlog"
+	"annal/pkg/events"
+	"annal/pkg/projections/archive"
+	"annal/pkg/projections/follow"
+)
+
+// Store is an archive whose parts can be taken out.
+type Store interface {
+	archive.Store
+	archive.Builder
+}
+
+// SessionOptions say which session, and of what.
+type SessionOptions struct {
+	Log      eventlog.Log
+	Store    Store
+	Session  events.SessionID
+	Said     func(what string)
+	Progress func(done, total int64)
+}
+
+// Session removes what is archived of a session, and archives it anew. All of it is read before, so that readers miss it for as long
+// as it takes to remove and to insert it. What an archiver inserted and this removed came into the log before: it is read after that.
+func Session(ctx context.Context, o SessionOptions) (outcomes int, err error) {
+	n, err := o.Log.Partitions(ctx, eventlog.Events)
+	if err != nil {
+		return 0, fmt.Errorf("rearchive: %w", err)
+	}
+	p := eventlog.KeyPartition([]byte(o.Session), n)
+	r := &reading{log: o.Log, partition: p, rule: events.NewReader(events.Start())}
+	defer r.close()
+	o.Said("reading the log")
+	all, err := r.ofSession(ctx, o)
+	if err != nil {
+		return 0, err
+	}
+	if len(all) == 0 {
+		return 0, fmt.Errorf("%w %s", ErrNoSession, o.Session)
+	}
+	o.Said("removing what is archived")
+	if err := o.Store.Remove(ctx, o.Session); err != nil {
+		return 0, err
+	}
+	o.Said("archiving it anew")
+	if err := insert(ctx, o.Store, p, all); err != nil {
+		return 0, err
+	}
+	more, err := r.ofSession(ctx, o)
+	if err != nil {
+		return 0, err
+	}
+	return len(all) + len(more), insert(ctx, o.Store, p, more)
+}
+
+// ofSession reads on to where the partition ends now.
+func (r *reading) ofSession(ctx context.Context, o SessionOptions) (all []follow.Outcome, err error) {
+	_, end, err := r.log.Bounds(ctx, eventlog.Events, r.partition)
+	if err != nil {
+		return nil, fmt.Errorf("rearchive: partition %d: %w", r.partition, err)
+	}
+	for r.rule.Progress().Offset < end {
+		some, err := r.batch(ctx, end, batchOutcomes, func(key []byte) bool { return string(key) == string(o.Session) })
+		if err != nil {
+			return nil, fmt.Errorf("rearchive: partition %d: %w", r.partition, err)
+		}
+		all = append(all, some...)
+		o.Progress(r.rule.Progress().Offset, end)
+	}
+	return all, nil
+}
+
+// insert stores outcomes; those that are refused are left out, as they were when they were archived first.
+func insert(ctx context.Context, to archive.Store, p int32, outcomes []follow.Outcome) error {
+	for len(outcomes) > 0 {
+		batch := outcomes[:min(batchOutcomes, len(outcomes))]
+		outcomes = outcomes[len(batch):]
+		rows := archive.Plan(p, batch)
+		err := to.Insert(ctx, &rows)
+		switch {
+		case errors.Is(err, archive.ErrRefused) && len(batch) > 1:
+			half := len(batch) / 2
+			if err := errors.Join(insert(ctx, to, p, batch[:half]), insert(ctx, to, p, batch[half:])); err != nil {
+				return err
+			}
+		case err != nil && !errors.Is(err, archive.ErrRefused):
+			return err
+		}
+	}
+	return nil
+}
