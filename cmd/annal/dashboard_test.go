@@ -15,6 +15,7 @@ import (
 	"annal/internal/app"
 	"annal/internal/devstack"
 	"annal/internal/obs"
+	"annal/internal/sampler"
 	"annal/pkg/connectors/kafka"
 	"annal/pkg/gateway"
 	"annal/pkg/projections/archive"
@@ -70,6 +71,7 @@ func ours(t *testing.T) registered {
 	follow.NewMetrics(r, app.RoleSteward)
 	follow.NewMetrics(r, app.RoleArchive)
 	archive.NewMetrics(r)
+	sampler.NewMetrics(r)
 	broker, err := devstack.StartKfake(devstack.KfakeOptions{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

@@ -35,6 +35,7 @@ func newServerFlags() *serverFlags {
 	f.Int64Var(&s.config.CheckpointEvents, "checkpoint-events", s.config.CheckpointEvents, "and as soon as so many events came")
 	f.DurationVar(&s.config.Heartbeat, "heartbeat", s.config.Heartbeat, "ask a silent client for a sign of life this often (role gateway)")
 	f.DurationVar(&s.config.HeartbeatTimeout, "heartbeat-timeout", s.config.HeartbeatTimeout, "close a connection that was silent for so long (role gateway)")
+	f.DurationVar(&s.config.VerifyEvery, "verify-every", s.config.VerifyEvery, "hold a session against the log this often, a random one (roles hot and archive); 0: never")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
 	return s

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"annal/internal/fold"
 	"annal/pkg/connectors/clickhouse"
 	"annal/pkg/projections/archive"
 	"annal/pkg/projections/follow"
@@ -83,6 +84,7 @@ func (p *process) openArchive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	look := p.sampling(RoleArchive, fold.Options{Log: p.log, Archive: store, Group: archive.Group}, follower.Partitions)
 	p.roles = append(p.roles, role{RoleArchive, func(ctx context.Context) error {
 		if err := p.awaitTables(ctx, store); err != nil || ctx.Err() != nil {
 			return err
@@ -90,6 +92,10 @@ func (p *process) openArchive(ctx context.Context) error {
 		g, running := errgroup.WithContext(context.WithoutCancel(ctx))
 		following, stop := context.WithCancel(running)
 		defer context.AfterFunc(ctx, stop)()
+		g.Go(func() error {
+			look(following)
+			return nil
+		})
 		reporting, done := context.WithCancel(running)
 		g.Go(func() error {
 			defer done() // it reports once more how far all came

@@ -55,6 +55,8 @@ type Config struct {
 	// heard of for HeartbeatTimeout.
 	Heartbeat        time.Duration
 	HeartbeatTimeout time.Duration
+	// A hot projector and an archiver hold a session against the log every VerifyEvery; 0: never.
+	VerifyEvery time.Duration
 
 	Version string
 	Log     *slog.Logger
@@ -74,7 +76,7 @@ func Defaults() Config {
 	return Config{
 		HTTP: "127.0.0.1:8080", Data: "data", Roles: Roles(), ClickHouse: DefaultClickHouse(),
 		CheckpointEvery: rows.CheckpointEvery, CheckpointEvents: rows.CheckpointEvents,
-		Heartbeat: gw.Heartbeat, HeartbeatTimeout: gw.HeartbeatTimeout,
+		Heartbeat: gw.Heartbeat, HeartbeatTimeout: gw.HeartbeatTimeout, VerifyEvery: time.Minute,
 	}
 }
 
@@ -94,6 +96,7 @@ var (
 	ErrEngines     = errors.New("app: --engines: want " + EnginesEmbedded + " or " + EnginesReal)
 	ErrCheckpoints = errors.New("app: --checkpoint-every is 1s to 24h, --checkpoint-events at least 1000")
 	ErrHeartbeats  = errors.New("app: --heartbeat is 1s at least, --heartbeat-timeout more than that and 10m at most")
+	ErrVerifyEvery = errors.New("app: --verify-every is 0, or 1s to 24h")
 	ErrPartitions  = errors.New("app: --partitions: want 1 to 1000")
 )
 
@@ -163,6 +166,9 @@ func (c Config) validateOwn() error {
 	}
 	if c.Heartbeat < time.Second || c.HeartbeatTimeout <= c.Heartbeat || c.HeartbeatTimeout > 10*time.Minute {
 		return ErrHeartbeats
+	}
+	if c.VerifyEvery != 0 && (c.VerifyEvery < time.Second || c.VerifyEvery > 24*time.Hour) {
+		return ErrVerifyEvery
 	}
 	return checkAddress(c.HTTP, ErrHTTP)
 }

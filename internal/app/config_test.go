@@ -44,6 +44,8 @@ func TestValidate(t *testing.T) {
 		{"heartbeats without a pause", func(c *Config) { c.Heartbeat = time.Millisecond }, ErrHeartbeats},
 		{"a heartbeat that is late at once", func(c *Config) { c.HeartbeatTimeout = c.Heartbeat }, ErrHeartbeats},
 		{"a heartbeat that nobody misses", func(c *Config) { c.HeartbeatTimeout = time.Hour }, ErrHeartbeats},
+		{"looking at a view all the time", func(c *Config) { c.VerifyEvery = time.Millisecond }, ErrVerifyEvery},
+		{"never looking at a view", func(c *Config) { c.VerifyEvery = 0 }, nil},
 		{"a port that is too high", func(c *Config) { c.HTTP = ":65536" }, ErrHTTP},
 		{"a sequencer needs no Redis and no keys", func(c *Config) { c.Roles, c.Redis, c.AuthKeys = []string{RoleSequencer}, "", "" }, nil},
 	} {

@@ -20,7 +20,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"annal/internal/endpoints"
+	"annal/internal/fold"
 	"annal/internal/obs"
+	"annal/internal/sampler"
 	"annal/pkg/connectors/kafka"
 	"annal/pkg/connectors/pebble"
 	"annal/pkg/connectors/redis"
@@ -70,6 +72,8 @@ type process struct {
 	// roles run in order of the messages' way, and stop in it.
 	roles []role
 	ws    http.Handler
+	// looks are the metrics of what holds views against the log; nil before the first does.
+	looks *sampler.Metrics
 }
 
 type role struct {
@@ -223,7 +227,8 @@ func (p *process) openHot(ctx context.Context) error {
 		return err
 	}
 	p.ready.Add(RoleHot, projector.Ready)
-	p.roles = append(p.roles, role{RoleHot, projector.Run})
+	look := p.sampling(RoleHot, fold.Options{Log: p.log, Hot: r.Reader(), Window: redis.Defaults().Window, Group: hot.Group}, projector.Partitions)
+	p.roles = append(p.roles, role{RoleHot, func(ctx context.Context) error { return beside(ctx, look, projector.Run) }})
 	return nil
 }
 

@@ -38,11 +38,15 @@ func CompareArchive(ctx context.Context, view archive.View, sessions map[events.
 	return nil
 }
 
-// compareArchived compares one session, or what came under a key that was none.
+// compareArchived compares one session, or what came under a key that was none. Outcomes are compared if they were kept.
 func compareArchived(ctx context.Context, view archive.View, s *Session, report *Report) error {
-	for _, compare := range []func(context.Context, archive.View, *Session, *Report) error{
-		compareOutcomes, compareArchivedSession, compareMessages, compareMarkers, compareStays, compareMembers, compareContact,
-	} {
+	comparisons := []func(context.Context, archive.View, *Session, *Report) error{
+		compareArchivedSession, compareMessages, compareMarkers, compareStays, compareMembers, compareContact,
+	}
+	if len(s.outcomes) > 0 {
+		comparisons = append(comparisons, compareOutcomes)
+	}
+	for _, compare := range comparisons {
 		if err := compare(ctx, view, s, report); err != nil {
 			return fmt.Errorf("fold: the archive of %s: %w", s.ID, err)
 		}

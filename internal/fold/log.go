@@ -217,5 +217,9 @@ func kind(r events.Result) string {
 	return "none"
 }
 
-// errBehind says that a view did not come to where the log was read to.
-var errBehind = errors.New("fold: the view is behind the log")
+func (p *part) reached() (partition int32, offset int64) {
+	return p.partition, p.rule.Progress().Offset
+}
+
+// ErrBehind says that a view did not come to where the log was read to.
+var ErrBehind = errors.New("fold: the view is behind the log")

@@ -209,8 +209,15 @@ func (v *verifier) look(ctx context.Context, s *Session) (Report, error) {
 	return seen, nil
 }
 
+// feed brings sessions up to where the log ends.
+type feed interface {
+	forward(ctx context.Context) error
+	// reached is the offset of the partition below which all was read.
+	reached() (partition int32, offset int64)
+}
+
 // judge looks at a session until it can be said what differs.
-func (v *verifier) judge(ctx context.Context, p *part, s *Session) error {
+func (v *verifier) judge(ctx context.Context, p feed, s *Session) error {
 	seen, err := v.look(ctx, s)
 	if err != nil {
 		return err
@@ -267,19 +274,23 @@ func (r *Report) merge(more *Report) {
 }
 
 // await waits until the view's projectors have committed all that was read of the partition.
-func (v *verifier) await(ctx context.Context, p *part) error {
-	if v.opts.Group == "" {
+func (v *verifier) await(ctx context.Context, p feed) error {
+	partition, offset := p.reached()
+	return awaitCommit(ctx, v.opts.Log, v.opts.Group, partition, offset, v.opts.Patience)
+}
+
+func awaitCommit(ctx context.Context, log eventlog.Log, group string, partition int32, offset int64, patience time.Duration) error {
+	if group == "" {
 		return nil
 	}
-	offset, until := p.rule.Progress().Offset, time.Now().Add(v.opts.Patience)
-	for {
-		commits, err := v.opts.Log.Commits(ctx, v.opts.Group, eventlog.Events)
+	for until := time.Now().Add(patience); ; {
+		commits, err := log.Commits(ctx, group, eventlog.Events)
 		if err != nil {
 			return fmt.Errorf("fold: %w", err)
 		}
 		at := int64(0)
 		for _, c := range commits {
-			if c.Partition == p.partition {
+			if c.Partition == partition {
 				at = c.Offset
 			}
 		}
@@ -287,7 +298,7 @@ func (v *verifier) await(ctx context.Context, p *part) error {
 		case at >= offset:
 			return nil
 		case time.Now().After(until):
-			return fmt.Errorf("%w: it lacks %d records of partition %d after %v", errBehind, offset-at, p.partition, v.opts.Patience)
+			return fmt.Errorf("%w: it lacks %d records of partition %d after %v", ErrBehind, offset-at, partition, patience)
 		}
 		if err := pause(ctx, lookEvery); err != nil {
 			return err

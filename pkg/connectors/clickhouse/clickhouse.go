@@ -33,7 +33,9 @@ type Options struct {
 }
 
 // Defaults are the settings where nothing else is said.
-func Defaults() Options { return Options{Database: "annal", Timeout: time.Minute, HolderGone: 15 * time.Second} }
+func Defaults() Options {
+	return Options{Database: "annal", Timeout: time.Minute, HolderGone: 15 * time.Second}
+}
 
 // Errors of Open.
 var (

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -120,6 +122,13 @@ func (f *Follower) Ready() error {
 		return errors.New("has no partitions yet")
 	}
 	return nil
+}
+
+// Partitions are those that the group gives it now, ascending.
+func (f *Follower) Partitions() []int32 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Sorted(maps.Keys(f.workers))
 }
 
 // Claimed implements eventlog.Handler.

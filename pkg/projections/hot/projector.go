@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -104,6 +106,13 @@ func (p *Projector) Ready() error {
 		}
 	}
 	return nil
+}
+
+// Partitions are those that the group gives it now, ascending.
+func (p *Projector) Partitions() []int32 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Sorted(maps.Keys(p.workers))
 }
 
 // Claimed implements eventlog.Handler.
