@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"gopkg.in/yaml.v3"
 
 	"annal/internal/app"
 	"annal/internal/devstack"
@@ -206,6 +207,52 @@ func TestTheDashboardIsLaidOut(t *testing.T) {
 			if !strings.Contains(string(source), "uid: "+target.Datasource.UID+"\n") {
 				t.Errorf("%s asks the data source %q, which is not provisioned", p.Title, target.Datasource.UID)
 			}
+		}
+	}
+}
+
+// TestAlarmsAreOfWhatThereIs: each metric that an alarm asks is one that the code registers, by labels that it has.
+func TestAlarmsAreOfWhatThereIs(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join(composeDir, "alarms.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var alarms struct {
+		Groups []struct {
+			Rules []struct {
+				Alert, Expr string
+				Annotations struct{ Summary, Description string }
+			}
+		}
+	}
+	if err := yaml.Unmarshal(content, &alarms); err != nil {
+		t.Fatal(err)
+	}
+	metrics, n := ours(t), 0
+	for _, g := range alarms.Groups {
+		for _, r := range g.Rules {
+			n++
+			names := metricName.FindAllString(r.Expr, -1)
+			if len(names) == 0 || r.Annotations.Summary == "" || r.Annotations.Description == "" {
+				t.Errorf("%s asks or says nothing", r.Alert)
+			}
+			for _, name := range names {
+				labels, there := metrics[name]
+				for _, by := range byLabels.FindAllStringSubmatch(r.Expr, -1) {
+					there = there && slices.Contains(labels, by[1])
+				}
+				if !there {
+					t.Errorf("%s: nothing registers %s, or not with the labels of %s", r.Alert, name, r.Expr)
+				}
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("there are no alarms")
+	}
+	for file, want := range map[string]string{"prometheus.yml": "rule_files: [alarms.yml]", "compose.yaml": "./alarms.yml:/etc/prometheus/alarms.yml:ro"} {
+		if content, err := os.ReadFile(filepath.Join(composeDir, file)); err != nil || !strings.Contains(string(content), want) {
+			t.Errorf("%s does not have %s: %v", file, want, err)
 		}
 	}
 }
