@@ -137,7 +137,7 @@ func tell(w io.Writer, report fold.Report, about string) {
 	for _, k := range slices.Sorted(maps.Keys(report.Outcomes)) {
 		fmt.Fprintf(w, "  %8d %s\n", report.Outcomes[k], k)
 	}
-	fmt.Fprintf(w, "%d sessions; %s", report.Sessions, about)
+	fmt.Fprintf(w, "%d sessions; seqs, indices and chains looked at; %s", report.Sessions, about)
 	if report.Compared > 0 {
 		fmt.Fprintf(w, " for %d memberships", report.Compared)
 	}
