@@ -55,8 +55,8 @@ var alterations = []alteration{
 	{"event_rows", "address", "seq = 3", "'192.0.2.9'", "event.address", false},
 	{"event_rows", "time", "seq = 3", "time + 1", "event.time", false},
 	{"event_rows", "origin_time", "seq = 3", "toDateTime64(5, 3, 'UTC')", "event.origin", false},
-	{"event_rows", "prev_hash", "seq = 3", "hash", "event.prev_hash", false},
-	{"event_rows", "hash", "seq = 3", "prev_hash", "event.hash", false},
+	{"event_rows", "prev_hash", "seq = 3", "unhex(repeat('ab', 32))", "event.prev_hash", false},
+	{"event_rows", "hash", "seq = 3", "unhex(repeat('cd', 32))", "event.hash", false},
 	{"event_rows", "bytes", "seq = 3", "concat(bytes, 'x')", "event.bytes", false},
 
 	{"message_rows", "seq", "seq = 3", "78", "message", true},
@@ -239,7 +239,9 @@ func named(all []fold.Difference, what string) bool {
 func spoils() [][]alteration {
 	var all [][]alteration
 	for _, alter := range alterations {
-		i := slices.IndexFunc(all, func(x []alteration) bool { return !x[0].alone && !alter.alone && x[0].table == alter.table && x[0].which == alter.which })
+		i := slices.IndexFunc(all, func(x []alteration) bool {
+			return !x[0].alone && !alter.alone && x[0].table == alter.table && x[0].which == alter.which
+		})
 		if i < 0 {
 			all = append(all, []alteration{alter})
 		} else {

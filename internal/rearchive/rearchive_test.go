@@ -179,6 +179,9 @@ func TestRebuildUnderTraffic(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.finish(t)
+	if d := w.differences(); len(d) > 0 {
+		t.Errorf("while all goes on %d differences: %q", len(d), d)
+	}
 	stop()
 	w.settle()
 	if d := w.differences(); len(d) > 0 {
