@@ -201,6 +201,9 @@ func newShelf(t *testing.T, a *author) *shelf {
 		}); err != nil {
 			t.Fatal(err)
 		}
+		if len(all) == 0 {
+			continue
+		}
 		rows := archive.Plan(p, all)
 		_, end, err := sh.log.Bounds(t.Context(), eventlog.Events, p)
 		if err != nil {
@@ -299,8 +302,8 @@ func TestAlteredInTheArchive(t *testing.T) {
 	if d := sh.differences(again); len(d) > 0 {
 		t.Errorf("rows inserted again, which is nothing: %v", d)
 	}
-	if d := sh.differences(months); !slices.ContainsFunc(d, func(d fold.Difference) bool { return d.What == "event" && d.Got == "twice" }) {
-		t.Errorf("an event in two months: %v", d)
+	if d := sh.differences(months); !named(d, "event.time") {
+		t.Errorf("an event doubled in another month, which holds: %v", d)
 	}
 }
 
@@ -349,7 +352,7 @@ func TestStrangers(t *testing.T) {
 		}
 	}
 	for column, what := range map[string]string{"archived": "progress", "log_end": "progress", "time": "progress.time"} {
-		sh.exec("INSERT INTO DB.progress_rows SELECT * REPLACE (%s + 1000 AS %[1]s, at + 1 AS at) FROM DB.progress_rows FINAL WHERE partition = 1", column)
+		sh.exec("INSERT INTO DB.progress_rows SELECT * REPLACE (%s + 1000 AS %[1]s, at + 1 AS at) FROM DB.progress_rows FINAL WHERE partition = %d", column, eventlog.KeyPartition([]byte(s), partitions))
 		if d := sh.differences(""); !named(d, what) {
 			t.Errorf("%s of the progress: %v", column, d)
 		}

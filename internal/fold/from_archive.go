@@ -11,7 +11,7 @@ import (
 	"annal/pkg/projections/archive"
 )
 
-// ErrTooLong: a session has more outcomes than are to be read.
+// ErrTooLong says that a session has more outcomes than are to be read.
 var ErrTooLong = errors.New("fold: the session is too long")
 
 // VerifyArchived compares o.Session as Verify does, but takes its outcomes from an archive, most at most: what that costs hangs on the

@@ -138,13 +138,13 @@ func alike(a, b reflect.Value) bool {
 // snake gives a field's name as columns have it.
 func snake(name string) string {
 	var out strings.Builder
-	before := 'A'
-	for _, c := range name {
-		if unicode.IsUpper(c) && !unicode.IsUpper(before) {
+	upper := func(i int) bool { return i < 0 || i >= len(name) || unicode.IsUpper(rune(name[i])) }
+	for i, c := range name {
+		// A word begins at an upper letter behind a lower one, or before one: ClientID, ABlocks.
+		if i > 0 && upper(i) && (!upper(i-1) || !upper(i+1)) {
 			out.WriteByte('_')
 		}
 		out.WriteRune(unicode.ToLower(c))
-		before = c
 	}
 	return out.String()
 }

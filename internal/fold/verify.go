@@ -34,7 +34,7 @@ type Options struct {
 	Progress func(done, total int64)
 }
 
-// ErrNoSession: the log has no session of that id.
+// ErrNoSession says that the log has no session of that id.
 var ErrNoSession = errors.New("fold: the log has no such session")
 
 // Verify folds the log, one partition at a time, and compares, while both may go on: what differs is looked at again, and counts if

@@ -17,10 +17,10 @@ import (
 	"annal/pkg/projections/follow"
 )
 
-// ErrCount: the new archive does not have what the log has.
+// ErrCount says that the new archive does not have what the log has.
 var ErrCount = errors.New("rearchive: the new archive has not as many outcomes as the log")
 
-// ErrNoSession: the log has nothing of the session.
+// ErrNoSession says that the log has nothing of the session.
 var ErrNoSession = errors.New("rearchive: the log has nothing of the session")
 
 const (
