@@ -342,9 +342,9 @@ func TestStrangers(t *testing.T) {
 	story(a)
 	sh := newShelf(t, a)
 	for _, table := range []string{"event_rows", "message_rows", "marker_rows", "member_rows", "session_rows"} {
-		sh.exec("INSERT INTO DB.%s SELECT * REPLACE ('g_nobody' AS session) FROM DB.%[1]s FINAL WHERE session = '%s' LIMIT 1", table, s)
+		sh.exec("INSERT INTO DB.%s SELECT * REPLACE ('g_nobody' AS session) FROM (SELECT * FROM DB.%[1]s FINAL WHERE session = '%s' LIMIT 1)", table, s)
 	}
-	sh.exec("INSERT INTO DB.contact_rows SELECT * REPLACE ('d_nobody' AS session) FROM DB.contact_rows FINAL WHERE session = '%s'", two)
+	sh.exec("INSERT INTO DB.contact_rows SELECT * REPLACE ('d_nobody' AS session) FROM (SELECT * FROM DB.contact_rows FINAL WHERE session = '%s')", two)
 	d := sh.differences("")
 	for _, part := range archive.Parts() {
 		if !named(d, string(part)) {
