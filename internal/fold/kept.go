@@ -42,7 +42,7 @@ func entries(report *Report, s events.SessionID, what string, got, want []string
 	for _, e := range got {
 		have[e] = true
 	}
-	for _, e := range want {
+	for _, e := range slices.Compact(slices.Sorted(slices.Values(want))) { // somebody may be mentioned twice by one message
 		if !have[e] {
 			report.differ(s, what, fmt.Sprintf("%q", e), none, there)
 		}

@@ -59,12 +59,12 @@ func TestTamperedArchive(t *testing.T) {
 		archived, verify string // what they say
 	}{
 		"nothing": {message(archive.Message{Seq: 2}), "", ""},
-		"twice":   {message(archive.Message{Seq: 9, Index: 3, Body: archive.Body{Seq: 9, Kind: "text", Text: "bye"}}), `2:"hello" 3:"bye" 9`, "a message 9 that is none"},
-		"revoked": {message(archive.Message{Seq: 3, Revoked: archive.Fate{Seq: 4}}), `2:"hello" 3:"revoked"`, "message 3 is archived as"},
-		"other":   {message(archive.Message{Seq: 2, Body: archive.Body{Seq: 4, Kind: "text", Text: "bye"}}), `2:"bye" 3:"bye"`, "message 2 is archived as"},
+		"twice":   {message(archive.Message{Seq: 9, Index: 3, Body: archive.Body{Seq: 9, Kind: "text", Text: "bye"}}), `2:"hello" 3:"bye" 9`, "message of seq 9 is"},
+		"revoked": {message(archive.Message{Seq: 3, Revoked: archive.Fate{Seq: 4}}), `2:"hello" 3:"revoked"`, "message.text of seq 3 is"},
+		"other":   {message(archive.Message{Seq: 2, Body: archive.Body{Seq: 4, Kind: "text", Text: "bye"}}), `2:"bye" 3:"bye"`, "message.text of seq 2 is"},
 		"outcome": {func(s events.SessionID) archive.Rows {
 			return archive.Rows{Events: []archive.Event{{Session: string(s), Offset: 99, Kind: archive.KindRejected}}}
-		}, "", "outcomes, must have"},
+		}, "", "event of partition 0 offset 99 is"},
 	} {
 		for step, want := range map[string]string{"archived S 2:hello 3:bye": c.archived, "verify archive": c.verify} {
 			t.Run(name+"/"+step, func(t *testing.T) {
