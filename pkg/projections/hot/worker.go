@@ -61,6 +61,19 @@ type worker struct {
 	// at youngerAt, when that is as old.
 	older, younger events.Progress
 	youngerAt      time.Time
+
+	// underWay is work beside the view, nil for none; when it is looked after next, and how long it waits
+	// after a failure.
+	underWay *underWay
+	nextTend time.Time
+	jobWait  time.Duration
+	// at is the offset of applied, and rounds how many were written, for that work.
+	at, rounds atomic.Int64
+	// besideView is the id of what this worker builds, or built, beside the view; besideLost: it can't be gone on with.
+	besideView string
+	besideLost atomic.Bool
+	// left is under which id the other side may hold sessions that are not read any more, empty while something is built there.
+	left string
 }
 
 func newWorker(p *Projector, c eventlog.Claim) *worker {
@@ -125,6 +138,7 @@ func (w *worker) follow() error {
 		return err
 	}
 	defer cursor.Close()
+	defer w.stopJob()
 	if w.building || end-w.reader.Progress().Offset > int64(w.opts.MaxRound) {
 		if drained, err := w.catchUp(cursor, end); err != nil || drained {
 			return err
@@ -142,7 +156,11 @@ func (w *worker) follow() error {
 			return err
 		}
 		w.applied = w.reader.Progress()
+		w.at.Store(w.applied.Offset)
 		if err := w.checkpoint(); err != nil {
+			return err
+		}
+		if err := w.tend(); err != nil {
 			return err
 		}
 	}
