@@ -70,6 +70,8 @@ func verdict(answer any) error {
 		return hot.ErrSuperseded
 	case "MOVED":
 		return hot.ErrMoved
+	case "LATE":
+		return hot.ErrLate
 	}
 	return fmt.Errorf("redis: unexpected answer %v", answer)
 }

@@ -254,6 +254,16 @@ func (v Reader) Members(ctx context.Context, s events.SessionID, after events.Us
 
 // Sessions implements hot.View.
 func (v Reader) Sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) ([]events.SessionID, error) {
+	for range maxTries {
+		got, err := v.sessions(ctx, u, after, limit)
+		if !errors.Is(err, errSwapped) {
+			return got, err
+		}
+	}
+	return nil, hot.ErrRebuilding
+}
+
+func (v Reader) sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) ([]events.SessionID, error) {
 	views, err := v.allWhole(ctx)
 	if err != nil {
 		return nil, err
@@ -282,7 +292,7 @@ func (v Reader) Sessions(ctx context.Context, u events.UserID, after events.Sess
 	return l.sessions, nil
 }
 
-// selfThere says whether the user has a session of their own. ErrRebuilding when the view was swapped since the views were read, and it may be on the
+// selfThere says whether the user has a session of their own. errSwapped when the view is another than was read, so that it may be on the
 // other side.
 func (v Reader) selfThere(ctx context.Context, views []hot.ViewState, u events.UserID) (bool, error) {
 	own := events.NewSelfID(u)
@@ -297,7 +307,7 @@ func (v Reader) selfThere(ctx context.Context, views []hot.ViewState, u events.U
 			return false, err
 		}
 		if is.ID != was.ID {
-			return false, hot.ErrRebuilding
+			return false, errSwapped
 		}
 	}
 	return there, nil
