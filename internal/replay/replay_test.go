@@ -333,14 +333,13 @@ func TestSlowWatcher(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	<-time.After(450 * time.Millisecond) // it reads nothing for so long
+	if err := <-slow; !errors.Is(err, ErrSlow) {
+		t.Errorf("of a watcher that reads nothing is said %v, want %v", err, ErrSlow)
+	}
 	for err == nil {
 		_, _, err = conn.ReadMessage()
 	}
 	if closed, is := errors.AsType[*websocket.CloseError](err); !is || closed.Code != 4004 || closed.Text != "TOO_SLOW" {
 		t.Errorf("a watcher that read nothing got %v, want TOO_SLOW", err)
-	}
-	if err := <-slow; !errors.Is(err, ErrSlow) {
-		t.Errorf("of a watcher that read nothing is said %v, want %v", err, ErrSlow)
 	}
 }

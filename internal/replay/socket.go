@@ -34,7 +34,7 @@ type Socket struct {
 	opts     Options
 	listener net.Listener
 	path     string
-	// Told says what became of a watcher; nil for nobody.
+	// Told says how many outcomes a watcher was told and why there are no more, once that is so; nil for nobody.
 	Told func(told int64, err error)
 
 	upgrader websocket.Upgrader
@@ -117,11 +117,11 @@ func (s *Socket) watch(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if err == nil {
 		err = replay.Run(ctx, to)
 	}
+	if s.Told != nil {
+		s.Told(replay.Progress().Told, err)
+	}
 	to.end(err)
 	cancel()
 	_ = conn.Close() // it was told why, or is gone
 	<-heard
-	if s.Told != nil {
-		s.Told(replay.Progress().Told, err)
-	}
 }

@@ -11,6 +11,9 @@ import (
 	"annal/pkg/events"
 )
 
+// grace is how long who is too slow may take for the frame under way, so that they are told so.
+const grace = 10 * time.Second
+
 // before is how many frames a watcher may have before it.
 const before = 256
 
@@ -61,8 +64,7 @@ func (w *watcher) write(gone func()) {
 			if !more {
 				return
 			}
-			// Longer than who is too slow has until it is told so.
-			if w.conn.SetWriteDeadline(time.Now().Add(2*w.patience)) != nil || w.conn.WriteMessage(websocket.TextMessage, frame) != nil {
+			if w.conn.SetWriteDeadline(time.Now().Add(w.patience+grace)) != nil || w.conn.WriteMessage(websocket.TextMessage, frame) != nil {
 				gone()
 				return
 			}
