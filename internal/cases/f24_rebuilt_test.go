@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"fmt"
 	"regexp"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"annal/internal/annaltest"
 	"annal/internal/rebuild"
 	"annal/internal/replay"
+	"annal/pkg/eventlog"
 	"annal/pkg/events"
 	"annal/pkg/projections/hot"
 )
@@ -80,7 +82,7 @@ func TestF19OldEventsTellNobody(t *testing.T) {
 	t.Parallel()
 	w := newWindow(t)
 	before := w.published(t)
-	commits := w.commits(t)
+	commits := w.atRest(t)
 	if err := <-w.rebuild(t, ""); err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +90,7 @@ func TestF19OldEventsTellNobody(t *testing.T) {
 	if after := w.published(t); after != before {
 		t.Errorf("published %s messages before, %s after", before, after)
 	}
-	if after := w.commits(t); after != commits {
+	if after := w.atRest(t); after != commits {
 		t.Errorf("the projector had committed up to %d, and after a rebuild and a replay up to %d", commits, after)
 	}
 	w.send(t)
@@ -113,17 +115,25 @@ func (w *window) published(t *testing.T) string {
 	return found[1]
 }
 
-// commits is the sum of what the projectors committed.
-func (w *window) commits(t *testing.T) (sum int64) {
+// atRest waits until projectors have committed all of the log, and gives the sum of what they committed.
+func (w *window) atRest(t *testing.T) (committed int64) {
 	t.Helper()
-	claims, err := w.d.Open(t).Log.Commits(t.Context(), hot.Group, "annal.events")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range claims {
-		sum += c.Offset
-	}
-	return sum
+	log := w.d.Open(t).Log
+	annaltest.Eventually(t, annaltest.Patience, func() error {
+		committed = 0
+		claims, err := log.Commits(t.Context(), hot.Group, eventlog.Events)
+		if err != nil {
+			return err
+		}
+		for _, c := range claims {
+			committed += c.Offset
+			if _, end, err := log.Bounds(t.Context(), eventlog.Events, c.Partition); err != nil || end != c.Offset {
+				return fmt.Errorf("partition %d is committed up to %d and ends at %d, %w", c.Partition, c.Offset, end, err)
+			}
+		}
+		return nil
+	})
+	return committed
 }
 
 // replayed replays the log to nobody, and has it tell what is in the session.

@@ -299,4 +299,3 @@ func TestRebuildTellsNobody(t *testing.T) {
 		})
 	}
 }
-

@@ -121,8 +121,12 @@ func (b *builder) note(ctx context.Context, reaches events.Progress) error {
 	return b.w.opts.Store.Advance(ctx, b.w.partition, b.w.view, Rebuild{Asked: b.request, Beside: b.view, Run: b.life, Reached: reaches, Goal: b.w.at.Load()})
 }
 
-// sliceChanges is about how many changes are written at once: what is told meanwhile waits no longer than for these.
-const sliceChanges = 1000
+// sliceChanges is about how many changes are written at once while there is live work, which waits no longer than for these; as long as there
+// is none, twice as many each time, up to maxSlice.
+const (
+	sliceChanges = 1000
+	maxSlice     = 32 * sliceChanges
+)
 
 // maxRest bounds a rest between two slices.
 const maxRest = 100 * time.Millisecond
@@ -136,17 +140,19 @@ func (b *builder) apply(ctx context.Context, p *plan) error {
 			return err
 		}
 	}
+	slice := sliceChanges
 	for rest := p.sessions; len(rest) > 0; {
 		n := 0
-		for changes := 0; n < len(rest) && changes < sliceChanges; n++ {
+		for changes := 0; n < len(rest) && changes < slice; n++ {
 			changes += len(rest[n].Changes)
 		}
 		began, live := time.Now(), b.w.rounds.Load()
 		if err := b.sure(ctx, store.Apply(ctx, b.view, rest[:n])); err != nil {
 			return err
 		}
-		rest = rest[n:]
+		rest, slice = rest[n:], min(2*slice, maxSlice)
 		if b.w.rounds.Load() != live {
+			slice = sliceChanges
 			pause(ctx, min(time.Since(began), maxRest))
 		}
 	}

@@ -67,7 +67,10 @@ func (w *worker) launchJob(j job) {
 	u := &underWay{job: j, cancel: cancel, done: make(chan error, 1)}
 	w.underWay = u
 	w.at.Store(w.applied.Offset)
-	go func() { u.done <- j.run(ctx) }()
+	go func() {
+		u.done <- j.run(ctx)
+		(*w.wake.Load())()
+	}()
 }
 
 // jobDone finishes a job that came as far as it could by itself. One that failed is begun again after a while, from what is noted

@@ -65,6 +65,8 @@ type worker struct {
 	// underWay is work beside the view, nil for none; when it is looked after next, and how long it waits
 	// after a failure.
 	underWay *underWay
+	// wake ends the present wait for records.
+	wake     atomic.Pointer[context.CancelFunc]
 	nextTend time.Time
 	jobWait  time.Duration
 	// at is the offset of applied, and rounds how many were written, for that work.
@@ -166,18 +168,19 @@ func (w *worker) follow() error {
 	}
 }
 
-// next waits for records, but not longer than until the next checkpoint is due. It says
+// next waits for records, but not longer than until the next checkpoint is due or work beside the view is done. It says
 // when there is no more to be read.
 func (w *worker) next(cursor eventlog.Cursor) (records []eventlog.Record, drained bool, err error) {
 	ctx, cancel := context.WithTimeout(w.reading, w.opts.CommitEvery)
 	defer cancel()
+	w.wake.Store(&cancel)
 	records, err = cursor.Next(ctx)
 	switch {
 	case err == nil:
 		return records, false, nil
 	case w.reading.Err() != nil && w.ctx.Err() == nil:
 		return nil, true, nil
-	case w.reading.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+	case w.reading.Err() == nil && ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return nil, false, nil
 	}
 	return nil, false, fmt.Errorf("hot: read: %w", err)
