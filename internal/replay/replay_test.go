@@ -175,11 +175,22 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// slowLog writes nothing before the replay is over, as a log may that gathers what it is given.
+type slowLog struct {
+	eventlog.Log
+	writes []func()
+}
+
+func (s *slowLog) Append(ctx context.Context, t eventlog.Topic, partition int32, r events.Record, done func(int32, int64, error)) {
+	s.writes = append(s.writes, func() { s.Log.Append(ctx, t, partition, r, done) })
+}
+
 // TestTopic: a copy has every outcome as it was, each session's in order; Annal's own topics, and what holds something, are refused.
 func TestTopic(t *testing.T) {
 	log := written(t, 5, 20)
 	const topic = "copy"
-	sink, err := NewTopic(t.Context(), log, topic, 4)
+	slow := &slowLog{Log: log}
+	sink, err := NewTopic(t.Context(), slow, topic, 4)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +199,11 @@ func TestTopic(t *testing.T) {
 	}
 	r, err := New(log, Options{})
 	if err == nil {
-		err = errors.Join(r.Run(t.Context(), sink), sink.Flush())
+		err = r.Run(t.Context(), sink)
+		for _, write := range slow.writes {
+			write()
+		}
+		err = errors.Join(err, sink.Flush())
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -328,7 +343,12 @@ func TestSlowWatcher(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx) }()
-	defer func() { cancel(); <-ended }()
+	defer func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("served: %v", err)
+		}
+	}()
 	conn, err := dial(t, s.URL(), nil)
 	if err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ const (
 	fromWatcher = 512
 )
 
-// ErrNotLoopback: a replay is served to its own machine alone, since it asks for no token but the one in its address.
+// ErrNotLoopback says that a replay is served to its own machine alone, since it asks for no token but the one in its address.
 var ErrNotLoopback = errors.New("REPLAY_ADDRESS: a replay is served on a loopback address only")
 
 // Socket serves a replay to watchers on a loopback address: each gets all of it from the beginning, as JSON frames of the client protocol,

@@ -58,6 +58,8 @@ func CheckEmpty(ctx context.Context, log eventlog.Log, t eventlog.Topic) error {
 // Topic appends records to a topic as they are: key, value and headers. A session's records stand in one partition, in order. The log bounds
 // what is under way.
 type Topic struct {
+	// ctx bounds the appends: those that are under way when a replay ends are still to be written.
+	ctx   context.Context
 	log   eventlog.Log
 	topic eventlog.Topic
 	// same: the topic has as many partitions as the events, and each goes to its own.
@@ -68,17 +70,17 @@ type Topic struct {
 	err     error
 }
 
-// NewTopic makes a sink; of is how many partitions the events have.
+// NewTopic makes a sink, which appends until ctx ends; of is how many partitions the events have.
 func NewTopic(ctx context.Context, log eventlog.Log, t eventlog.Topic, of int32) (*Topic, error) {
 	n, err := log.Partitions(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	return &Topic{log: log, topic: t, same: n == of}, nil
+	return &Topic{ctx: ctx, log: log, topic: t, same: n == of}, nil
 }
 
 // Take implements Sink.
-func (t *Topic) Take(ctx context.Context, e *Entry) error {
+func (t *Topic) Take(_ context.Context, e *Entry) error {
 	if err := t.failed(); err != nil {
 		return err
 	}
@@ -87,11 +89,13 @@ func (t *Topic) Take(ctx context.Context, e *Entry) error {
 		partition = e.Record.Partition
 	}
 	t.waiting.Add(1)
-	t.log.Append(ctx, t.topic, partition, e.Record.Record, func(_ int32, _ int64, err error) {
+	t.log.Append(t.ctx, t.topic, partition, e.Record.Record, func(_ int32, _ int64, err error) {
 		defer t.waiting.Done()
 		if err != nil {
 			t.mu.Lock()
-			t.err = errors.Join(t.err, err)
+			if t.err == nil {
+				t.err = err
+			}
 			t.mu.Unlock()
 		}
 	})

@@ -116,7 +116,7 @@ func (w *worker) stopJob() {
 		return
 	}
 	w.underWay.cancel()
-	<-w.underWay.done
+	_ = <-w.underWay.done // how it ended no longer matters
 	w.underWay.job.give()
 	w.underWay = nil
 }
