@@ -116,7 +116,9 @@ func (w *worker) stopJob() {
 		return
 	}
 	w.underWay.cancel()
-	_ = <-w.underWay.done // how it ended no longer matters
+	if err := <-w.underWay.done; err != nil {
+		w.log.Debug("work beside the view was stopped", "error", err)
+	}
 	w.underWay.job.give()
 	w.underWay = nil
 }
