@@ -103,3 +103,17 @@ func openLog(ctx context.Context, t Target) (*kafka.Log, error) {
 		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
 	})
 }
+
+// OpenTopic opens a log in which topics are called as they are, and has a topic of that name there.
+func OpenTopic(ctx context.Context, t Target, topic eventlog.Topic, partitions int32) (eventlog.Log, error) {
+	t.Prefix = ""
+	log, err := openLog(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	if err := log.EnsureTopic(ctx, topic, partitions); err != nil {
+		log.Close()
+		return nil, err
+	}
+	return log, nil
+}

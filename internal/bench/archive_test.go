@@ -69,6 +69,28 @@ type archiveWorld struct {
 
 func newArchiveWorld(b *testing.B) *archiveWorld {
 	b.Helper()
+	w := newChatWorld(b)
+	ch, err := devstack.StartClickHouse(b.Context(), devstack.ClickHouseOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := ch.Stop(); err != nil {
+			b.Error(err)
+		}
+	})
+	c, err := driver.Open(&driver.Options{Addr: []string{ch.Addr()}, Protocol: driver.HTTP, Auth: driver.Auth{Username: "default"}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = c.Close() })
+	w.ch, w.conn = ch, c
+	return w
+}
+
+// newChatWorld has a log alone.
+func newChatWorld(b *testing.B) *archiveWorld {
+	b.Helper()
 	must := func(err error) {
 		b.Helper()
 		if err != nil {
@@ -78,19 +100,13 @@ func newArchiveWorld(b *testing.B) *archiveWorld {
 	broker, err := devstack.StartKafka(b.Context(), devstack.KafkaOptions{})
 	must(err)
 	b.Cleanup(func() { must(broker.Stop()) })
-	ch, err := devstack.StartClickHouse(b.Context(), devstack.ClickHouseOptions{})
-	must(err)
-	b.Cleanup(func() { must(ch.Stop()) })
 	log, err := kafka.Open(b.Context(), kafka.Options{Seeds: broker.Addrs(), Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
 	must(err)
 	b.Cleanup(log.Close)
 	spec := kafka.DefaultSpec()
 	spec.Partitions, spec.Replication, spec.MinISR = archivePartitions, 1, 1
 	must(log.CreateTopics(b.Context(), spec))
-	c, err := driver.Open(&driver.Options{Addr: []string{ch.Addr()}, Protocol: driver.HTTP, Auth: driver.Auth{Username: "default"}})
-	must(err)
-	b.Cleanup(func() { _ = c.Close() })
-	w := &archiveWorld{B: b, log: log, ch: ch, conn: c, seqs: map[events.SessionID]events.Seq{}, idx: map[events.SessionID]events.Index{}, prev: map[events.SessionID]events.Hash{}}
+	w := &archiveWorld{B: b, log: log, seqs: map[events.SessionID]events.Seq{}, idx: map[events.SessionID]events.Index{}, prev: map[events.SessionID]events.Hash{}}
 	for p := range int32(archivePartitions) {
 		r, err := events.EncodeFence(events.Fence{Owner: archiveOwner}, archiveEnvelope)
 		must(err)

@@ -47,7 +47,7 @@ func (r Retrier) open(ctx context.Context, partition int32) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		id := r.NewViewID(old.ID)
+		id := hot.OnSide(r.NewViewID(old.ID), hot.Side(old.ID))
 		err = r.Store.SetView(ctx, partition, hot.ViewState{ID: id})
 		if errors.Is(err, hot.ErrSuperseded) {
 			continue // another opened one meanwhile, perhaps before the record could be read

@@ -79,6 +79,8 @@ func (c inProcess) World(ctx context.Context, s *scenario.Step) (*clientv1.Serve
 	case "empty":
 		c.EmptyStore()
 		return nil, nil
+	case "rebuild":
+		return nil, c.Rebuild(ctx, name)
 	case "lose":
 		if !c.LoseSession(name) {
 			return nil, fmt.Errorf("the view has no session %s", name)

@@ -147,6 +147,10 @@ func (r *run) resolved(s *Step) *Step {
 	switch s.Verb {
 	case "subscribe", "lose", "inject":
 		out.Args[0] = r.names.session(s.Args[0])
+	case "rebuild":
+		if s.Args[0] != "hot" {
+			out.Args[0] = r.names.session(s.Args[0])
+		}
 	}
 	out.Who.Person = r.names.user(s.Who.Person)
 	return &out

@@ -207,6 +207,7 @@ var verbs = map[string]verb{
 	"pause":       {isWorld, 1, 1, nil},
 	"unpause":     {isWorld, 1, 1, nil},
 	"empty":       {isWorld, 1, 1, nil},
+	"rebuild":     {isWorld, 1, 1, nil},
 	"lose":        {isWorld, 1, 1, nil},
 	"cut":         {isWorld, 1, 1, nil},
 	"inject":      {isWorld, 2, 4, nil},

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -157,7 +159,18 @@ func (w *World) storeChaos() {
 			}
 		}},
 		{w.odds.older, func() { w.failOver(d) }},
+		{w.odds.rebuild, func() { w.askForRebuild(d) }},
 	})
+}
+
+// askForRebuild asks that a partition's view, or one session, be built anew beside itself.
+func (w *World) askForRebuild(d *dice) {
+	partition, only := int32(d.n(int(w.partitions))), events.SessionID("")
+	if s, ok := w.anySession(d); ok && d.n(3) == 0 {
+		partition, only = w.hot.partition(s), s
+	}
+	asked, err := w.hot.Ask(context.Background(), partition, fmt.Sprint("r", d.n(1_000_000)), only)
+	w.note("a rebuild of partition %d %s is asked for: %s, %v", partition, only, asked, err)
 }
 
 // failOver has a replica take over that lags behind, and now and then the engine before it
@@ -177,7 +190,12 @@ func (w *World) failOver(d *dice) {
 func (w *World) anySession(d *dice) (events.SessionID, bool) {
 	w.hot.mu.Lock()
 	defer w.hot.mu.Unlock()
-	all := slices.Sorted(maps.Keys(w.hot.sessions))
+	open := map[events.SessionID]bool{}
+	for _, k := range w.hot.sessions {
+		open[k.head.Session] = true
+	}
+	delete(open, "") // put aside
+	all := slices.Sorted(maps.Keys(open))
 	if len(all) == 0 {
 		return "", false
 	}

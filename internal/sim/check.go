@@ -68,6 +68,9 @@ func (w *World) unsettled(ctx context.Context) string {
 	if problem := unstewarded(sessions); problem != "" {
 		return problem
 	}
+	if problem := w.hot.unrebuilt(); problem != "" {
+		return problem
+	}
 	for _, c := range w.clients {
 		if problem := c.incomplete(sessions); problem != "" {
 			return fmt.Sprintf("%s: %s", c.user, problem)

@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"annal/internal/fold"
+	"annal/internal/rebuild"
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
 	"annal/pkg/gateway"
 	"annal/pkg/gateway/auth"
 	"annal/pkg/projections/archive"
+	"annal/pkg/projections/hot"
 )
 
 // Cluster is the whole system in process, in which nothing goes wrong by itself: whoever has it
@@ -174,6 +176,21 @@ func (p *process) resume() {
 
 // EmptyStore empties the hot store.
 func (c *Cluster) EmptyStore() { c.w.hot.Flush() }
+
+// Rebuild has the hot view ("hot") built anew beside itself, or a session of it, and returns when it was swapped.
+func (c *Cluster) Rebuild(ctx context.Context, name string) error {
+	h := rebuild.Hot{Log: c.w.log, Store: c.w.hot, Request: "scenario", Idle: restTime, Show: func(rebuild.State) {}}
+	if name != "hot" {
+		h.Session = events.SessionID(name)
+	}
+	results, err := h.Run(ctx)
+	for _, r := range results {
+		if r.Said != hot.SaidSwapped {
+			return fmt.Errorf("sim: partition %d was rebuilt as %s", r.Partition, r.Said)
+		}
+	}
+	return err
+}
 
 // LoseSession has the store lose a part of a session.
 func (c *Cluster) LoseSession(s string) bool { return c.w.hot.Damage(events.SessionID(s)) }

@@ -14,6 +14,8 @@ import (
 type engine struct {
 	life     string
 	views    map[int32]hot.ViewState
+	rebuilds map[int32]hot.Rebuild
+	// sessions are by their seats.
 	sessions map[events.SessionID]*kept
 	lists    map[events.UserID]map[events.SessionID]bool
 	changes  map[int32]*changes
@@ -21,7 +23,7 @@ type engine struct {
 
 func newEngine(life string) *engine {
 	return &engine{
-		life: life, views: map[int32]hot.ViewState{}, sessions: map[events.SessionID]*kept{},
+		life: life, views: map[int32]hot.ViewState{}, rebuilds: map[int32]hot.Rebuild{}, sessions: map[events.SessionID]*kept{},
 		lists: map[events.UserID]map[events.SessionID]bool{}, changes: map[int32]*changes{},
 	}
 }
@@ -29,7 +31,7 @@ func newEngine(life string) *engine {
 // copy is a replica of the engine as it is now, with a life of its own.
 func (e *engine) copy(life string) *engine {
 	c := newEngine(life)
-	c.views = maps.Clone(e.views)
+	c.views, c.rebuilds = maps.Clone(e.views), maps.Clone(e.rebuilds)
 	for s, k := range e.sessions {
 		c.sessions[s] = k.clone()
 	}
@@ -64,8 +66,8 @@ func (h *Hot) FailBack() { h.replace(h.former) }
 // replace lets another engine take over: all connections break.
 func (h *Hot) replace(next *engine) {
 	h.mu.Lock()
-	for s, k := range h.sessions {
-		h.had[s] = max(h.had[s], k.head.Seq)
+	for _, k := range h.sessions {
+		h.had[k.head.Session] = max(h.had[k.head.Session], k.head.Seq)
 	}
 	h.former, h.engine = h.engine, next
 	h.mu.Unlock()

@@ -17,7 +17,8 @@ const (
 func (h *Hot) peek(s events.SessionID) (events.Seq, standing) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	v, k := h.views[h.partition(s)], h.sessions[s]
+	v := h.views[h.partition(s)]
+	k := h.sessions[seat(s, v.ID)]
 	switch {
 	case !v.Whole || v.Run != h.life:
 		return 0, unsure

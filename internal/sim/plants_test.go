@@ -11,6 +11,7 @@ const most = 2000
 func plants() map[string]Plant {
 	all := maps.Clone(logPlants)
 	maps.Copy(all, hotPlants)
+	maps.Copy(all, rebuildPlants)
 	maps.Copy(all, snapshotPlants)
 	maps.Copy(all, stewardPlants)
 	maps.Copy(all, archivePlants)

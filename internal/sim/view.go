@@ -28,6 +28,8 @@ type Hot struct {
 	had map[events.SessionID]events.Seq
 	// noted is how many changes were ever noted, in all engines: no two have one place.
 	noted int
+	// swaps counts the views and sessions that took the place of others.
+	swaps int
 	feeds []*Feed
 }
 
@@ -47,7 +49,7 @@ func NewHot(partitions int32, window int) *Hot {
 func (h *Hot) Damage(s events.SessionID) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	k := h.sessions[s]
+	k := h.sessions[seat(s, h.views[h.partition(s)].ID)]
 	if k == nil {
 		return false
 	}
@@ -75,7 +77,7 @@ func (h *Hot) SetView(_ context.Context, partition int32, v hot.ViewState) error
 	case is.ID > v.ID:
 		return hot.ErrSuperseded
 	case !v.Whole:
-		h.views[partition] = hot.ViewState{ID: v.ID}
+		h.openView(partition, is.ID, v.ID)
 	case is.ID != v.ID:
 		return hot.ErrGap
 	case v.Run != h.life:
@@ -85,6 +87,18 @@ func (h *Hot) SetView(_ context.Context, partition int32, v hot.ViewState) error
 		h.views[partition] = is
 	}
 	return nil
+}
+
+// openView makes room for another view; what is left on the other side is still to be removed.
+func (h *Hot) openView(partition int32, was, id string) {
+	h.views[partition] = hot.ViewState{ID: id}
+	r, left := h.rebuilds[partition], ""
+	for _, old := range []string{was, r.Left, r.Beside} {
+		if hot.Side(old) == hot.Other(id) {
+			left = max(left, old)
+		}
+	}
+	h.rebuilds[partition] = hot.Rebuild{Left: left, Reached: events.Start()}
 }
 
 // Apply implements hot.Store.
@@ -108,7 +122,8 @@ func (h *Hot) Apply(_ context.Context, view string, sessions []hot.SessionChange
 }
 
 func (h *Hot) applySession(view string, s hot.SessionChanges) (putAside bool, err error) {
-	k := h.sessions[s.Session]
+	at := seat(s.Session, view)
+	k := h.sessions[at]
 	switch {
 	case k == nil:
 	case k.view > view:
@@ -124,13 +139,13 @@ func (h *Hot) applySession(view string, s hot.SessionChanges) (putAside bool, er
 		c := &s.Changes[i]
 		if k == nil && c.Created != nil {
 			k = newKept(view, s.Session, c.Created)
-			h.sessions[s.Session] = k
+			h.sessions[at] = k
 		}
 		if k != nil && k.take(c, h.window) {
 			continue
 		}
 		if s.Building || k == nil && c.Hole {
-			h.sessions[s.Session] = &kept{view: view, broken: true, by: placeOf(&s.Changes[0])}
+			h.sessions[at] = &kept{view: view, broken: true, by: placeOf(&s.Changes[0])}
 			return true, nil
 		}
 		return false, hot.ErrGap
@@ -156,7 +171,8 @@ func (h *Hot) AddSessions(_ context.Context, users map[events.UserID][]events.Se
 // open gives a session that can be read. The lock is held.
 func (h *Hot) open(ctx context.Context, s events.SessionID) (*kept, error) {
 	p := h.partition(s)
-	v, k := h.views[p], h.sessions[s]
+	v := h.views[p]
+	k := h.sessions[seat(s, v.ID)]
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()

@@ -59,6 +59,7 @@ func newWorld(seed uint64, plant Plant, verbose bool) (*World, error) {
 	w := &World{seed: seed, plant: plant, verbose: verbose, calmed: make(chan struct{}), began: time.Now()}
 	d := w.dice("world")
 	w.odds = drawOdds(d)
+	w.odds.rebuild = w.dice("rebuilds").n(12)
 	if plant.Odds != nil {
 		plant.Odds(&w.odds)
 	}

@@ -154,3 +154,24 @@ func (l *Log) missingTopic(ctx context.Context) (string, error) {
 	}
 	return "", nil
 }
+
+// EnsureTopic creates a topic that is none of Annal's own, with the broker's own settings, unless it is there.
+func (l *Log) EnsureTopic(ctx context.Context, t eventlog.Topic, partitions int32) error {
+	name := l.opts.topic(t)
+	_, err := l.admin.CreateTopic(ctx, partitions, -1, nil, name)
+	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		return fmt.Errorf("kafka: create %s: %w", name, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for try := 0; ; try++ {
+		_, err := l.Partitions(ctx, t)
+		if err == nil {
+			return nil
+		}
+		pause(ctx, backoff(try))
+		if ctx.Err() != nil {
+			return fmt.Errorf("kafka: topic %s does not come up: %w", name, err)
+		}
+	}
+}

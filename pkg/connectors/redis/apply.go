@@ -34,7 +34,7 @@ func viewState(v []any) (hot.ViewState, error) {
 	whole, _ := v[1].(string)
 	lost, _ := v[2].(string)
 	run, _ := v[3].(string)
-	state := hot.ViewState{ID: id, Whole: whole == "1", Lost: lost != "", Run: run}
+	state := hot.ViewState{ID: id, Whole: whole != "" && whole != "0", Lost: lost != "", Run: run}
 	reached, ok := v[4].(string)
 	if !ok {
 		return state, nil
@@ -50,7 +50,7 @@ func viewState(v []any) (hot.ViewState, error) {
 func (r *Redis) SetView(ctx context.Context, partition int32, v hot.ViewState) error {
 	args := []any{v.ID, "0"}
 	if v.Whole {
-		args = []any{v.ID, "1", v.Run, v.Reached}
+		args = []any{v.ID, wholeOn(v.ID), v.Run, v.Reached}
 	}
 	answer, err := r.scripts.view.Run(ctx, r.client, []string{r.viewKey(partition)}, args...).Text()
 	if err != nil {
@@ -70,6 +70,8 @@ func verdict(answer any) error {
 		return hot.ErrSuperseded
 	case "MOVED":
 		return hot.ErrMoved
+	case "LATE":
+		return hot.ErrLate
 	}
 	return fmt.Errorf("redis: unexpected answer %v", answer)
 }

@@ -30,10 +30,7 @@ var sessionParts = []string{"head", "window", "states", "members", "roster", "go
 // callsFor cuts a session's changes into calls.
 func (r *Redis) callsFor(view string, s *hot.SessionChanges) iter.Seq[call] {
 	return func(yield func(call) bool) {
-		keys := make([]string, len(sessionParts))
-		for i, part := range sessionParts {
-			keys[i] = r.sessionKey(s.Session, part)
-		}
+		keys := r.sessionKeys(view, s.Session)
 		below := r.below(s)
 		for rest := s.Changes; len(rest) > 0; {
 			n, bytes := callSize(rest, below)

@@ -156,14 +156,11 @@ func each[N ~uint64 | ~int64](
 ) (map[events.SessionID]N, error) {
 	for try := 0; ; try++ {
 		pipe := v.r.client.Pipeline()
-		views, answers := make([]*redis.SliceCmd, len(sessions)), make([]*redis.Cmd, len(sessions))
+		sides, views, answers := make([]string, len(sessions)), make([]*redis.SliceCmd, len(sessions)), make([]*redis.Cmd, len(sessions))
 		for i, s := range sessions {
-			keys := make([]string, len(parts))
-			for k, part := range parts {
-				keys[k] = v.r.sessionKey(s, part)
-			}
+			sides[i] = v.r.side(s)
 			views[i] = pipe.HMGet(ctx, v.r.viewKeyOf(s), viewFields...)
-			answers[i] = script.EvalSha(ctx, pipe, keys, args...)
+			answers[i] = script.EvalSha(ctx, pipe, v.r.partKeys(sides[i], s, parts), args...)
 		}
 		_, err := pipe.Exec(ctx)
 		if isUnknownScript(err) && try == 0 {
@@ -175,9 +172,13 @@ func each[N ~uint64 | ~int64](
 		if err != nil {
 			return nil, fmt.Errorf("redis: read sessions: %w", err)
 		}
-		found := make(map[events.SessionID]N, len(sessions))
+		found, swapped := make(map[events.SessionID]N, len(sessions)), false
 		for i, s := range sessions {
-			n, there, err := v.number(ctx, s, views[i], answers[i])
+			n, there, err := v.number(ctx, s, sides[i], views[i], answers[i])
+			if errors.Is(err, errSwapped) {
+				swapped = true
+				continue
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -185,12 +186,14 @@ func each[N ~uint64 | ~int64](
 				found[s] = N(n)
 			}
 		}
-		return found, nil
+		if !swapped || try >= maxTries {
+			return found, nil
+		}
 	}
 }
 
 // number is what a script answered of a session; false when that can't be told now.
-func (v Reader) number(ctx context.Context, s events.SessionID, view *redis.SliceCmd, answer *redis.Cmd) (n uint64, there bool, err error) {
+func (v Reader) number(ctx context.Context, s events.SessionID, side string, view *redis.SliceCmd, answer *redis.Cmd) (n uint64, there bool, err error) {
 	state, err := viewState(view.Val())
 	if err != nil {
 		return 0, false, err
@@ -200,9 +203,12 @@ func (v Reader) number(ctx context.Context, s events.SessionID, view *redis.Slic
 		return 0, false, fmt.Errorf("redis: read %s: %w", s, err)
 	}
 	if len(got) < 3 {
+		if v.r.elsewhere(s, side, state) {
+			return 0, false, errSwapped
+		}
 		return 0, false, nil
 	}
-	if err := v.r.judge(ctx, s, state, got); err != nil {
+	if err := v.r.judge(ctx, s, side, state, got); err != nil {
 		if errors.Is(err, hot.ErrRebuilding) {
 			return 0, false, nil
 		}

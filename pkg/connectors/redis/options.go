@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -60,6 +61,8 @@ type Redis struct {
 	scripts scripts
 	// What small rounds of several partitions write and publish.
 	applies, publishes together
+	// sides are where partitions' views were when somebody last read them.
+	sides []atomic.Value
 }
 
 // Open connects and checks that Redis keeps what it is given.
@@ -69,7 +72,8 @@ func Open(ctx context.Context, o Options) (*Redis, error) {
 	}
 	driver.to.Store(o.Log)
 	client := newClient(o)
-	r := &Redis{opts: o, client: client, scripts: newScripts(o.Embedded), applies: together{client: client}, publishes: together{client: client}}
+	r := &Redis{opts: o, client: client, scripts: newScripts(o.Embedded), applies: together{client: client}, publishes: together{client: client},
+		sides: make([]atomic.Value, o.Partitions)}
 	if err := r.check(ctx); err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
@@ -137,8 +141,18 @@ func (r *Redis) Close() error {
 
 // Keys.
 
-func (r *Redis) sessionKey(s events.SessionID, part string) string {
-	return r.opts.Prefix + "annal:{" + string(s) + "}:" + part
+// sessionKey is that of a part of a session on a side, see hot.Side.
+func (r *Redis) sessionKey(side string, s events.SessionID, part string) string {
+	return r.opts.Prefix + "annal:{" + string(s) + "}:" + part + side
+}
+
+// sessionKeys are all that a session has on the side of a view.
+func (r *Redis) sessionKeys(view string, s events.SessionID) []string {
+	side, keys := hot.Side(view), make([]string, len(sessionParts))
+	for i, part := range sessionParts {
+		keys[i] = r.sessionKey(side, s, part)
+	}
+	return keys
 }
 
 // listKeys are a user's sessions, and how many there were.
@@ -151,9 +165,11 @@ func (r *Redis) viewKey(partition int32) string {
 	return fmt.Sprintf("%sannal:{view:%d}", r.opts.Prefix, partition)
 }
 
-func (r *Redis) viewKeyOf(s events.SessionID) string {
-	return r.viewKey(eventlog.KeyPartition([]byte(s), r.opts.Partitions))
+func (r *Redis) partition(s events.SessionID) int32 {
+	return eventlog.KeyPartition([]byte(s), r.opts.Partitions)
 }
+
+func (r *Redis) viewKeyOf(s events.SessionID) string { return r.viewKey(r.partition(s)) }
 
 // Channels.
 

@@ -2,11 +2,11 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/redis/go-redis/v9"
 
-	"annal/pkg/eventlog"
 	"annal/pkg/events"
 	"annal/pkg/projections/hot"
 )
@@ -19,17 +19,20 @@ var _ hot.View = Reader{}
 // Reader reads the view.
 func (r *Redis) Reader() Reader { return Reader{r} }
 
+// maxTries is how often something is read when the view is swapped meanwhile: that happens once in hours.
+const maxTries = 3
+
+// errSwapped: what was read is on the side that the view was on before.
+var errSwapped = errors.New("redis: the view was swapped")
+
 // ask runs a reading script together with a look at the partition's view, so that a
 // session that is missing or of an older view is told from one that is not there.
 func (r *Redis) ask(ctx context.Context, s events.SessionID, script *redis.Script, parts []string, args ...any) ([]any, error) {
-	keys := make([]string, len(parts))
-	for i, part := range parts {
-		keys[i] = r.sessionKey(s, part)
-	}
 	for try := 0; ; try++ {
 		pipe := r.client.Pipeline()
+		side := r.side(s)
 		view := pipe.HMGet(ctx, r.viewKeyOf(s), viewFields...)
-		answer := script.EvalSha(ctx, pipe, keys, args...)
+		answer := script.EvalSha(ctx, pipe, r.partKeys(side, s, parts), args...)
 		_, err := pipe.Exec(ctx)
 		if isUnknownScript(err) && try == 0 {
 			if err := r.loadScripts(ctx); err != nil {
@@ -48,14 +51,39 @@ func (r *Redis) ask(ctx context.Context, s events.SessionID, script *redis.Scrip
 		if err != nil {
 			return nil, err
 		}
-		if len(got) == 2 && got[1] == "LOST" {
-			return nil, r.reportLoss(ctx, s, v)
-		}
-		if err := r.judge(ctx, s, v, got); err != nil {
+		err = r.judge(ctx, s, side, v, got)
+		switch {
+		case err == nil:
+			return got[2:], nil
+		case !errors.Is(err, errSwapped):
 			return nil, err
+		case try >= maxTries:
+			return nil, hot.ErrRebuilding
 		}
-		return got[2:], nil
 	}
+}
+
+func (r *Redis) partKeys(side string, s events.SessionID, parts []string) []string {
+	keys := make([]string, len(parts))
+	for i, part := range parts {
+		keys[i] = r.sessionKey(side, s, part)
+	}
+	return keys
+}
+
+// side is where the view of a session's partition was last seen.
+func (r *Redis) side(s events.SessionID) string {
+	side, _ := r.sides[r.partition(s)].Load().(string)
+	return side
+}
+
+// elsewhere is true when a view is on another side than the one that was read; that is remembered.
+func (r *Redis) elsewhere(s events.SessionID, side string, v hot.ViewState) bool {
+	if v.ID == "" || hot.Side(v.ID) == side {
+		return false
+	}
+	r.sides[r.partition(s)].Store(hot.Side(v.ID))
+	return true
 }
 
 // reportLoss asks the projector to build the view anew, in which keys of a session are missing: nothing else would tell
@@ -71,11 +99,17 @@ func (r *Redis) reportLoss(ctx context.Context, s events.SessionID, v hot.ViewSt
 	return hot.ErrRebuilding
 }
 
-// judge says whether what was read can be shown; v was read before it. A whole view
+// judge says whether what was read on a side can be shown; v was read before it. A whole view
 // never becomes otherwise: a new one takes its place. So what is of v is right, if it is
 // from where v was declared whole: after a failover it may be an older copy. What is
-// missing is not there only if v is the view still, or it was emptied in between.
-func (r *Redis) judge(ctx context.Context, s events.SessionID, v hot.ViewState, got []any) error {
+// missing is not there only if v is the view still, or it was emptied in between. errSwapped: look on the other side.
+func (r *Redis) judge(ctx context.Context, s events.SessionID, side string, v hot.ViewState, got []any) error {
+	if r.elsewhere(s, side, v) {
+		return errSwapped
+	}
+	if len(got) == 2 && got[1] == "LOST" {
+		return r.reportLoss(ctx, s, v)
+	}
 	life, _ := got[0].(string)
 	if !v.Whole || !names(v.Run, life) {
 		return hot.ErrRebuilding
@@ -102,6 +136,8 @@ func (r *Redis) judgeMissing(ctx context.Context, s events.SessionID, v hot.View
 	switch {
 	case err != nil:
 		return err
+	case r.elsewhere(s, hot.Side(v.ID), again):
+		return errSwapped // and what was on this side is removed
 	case again.ID != v.ID || !again.Whole || again.Lost != v.Lost || again.Run != v.Run || run != v.Run:
 		return hot.ErrRebuilding
 	}
@@ -218,6 +254,16 @@ func (v Reader) Members(ctx context.Context, s events.SessionID, after events.Us
 
 // Sessions implements hot.View.
 func (v Reader) Sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) ([]events.SessionID, error) {
+	for range maxTries {
+		got, err := v.sessions(ctx, u, after, limit)
+		if !errors.Is(err, errSwapped) {
+			return got, err
+		}
+	}
+	return nil, hot.ErrRebuilding
+}
+
+func (v Reader) sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) ([]events.SessionID, error) {
 	views, err := v.allWhole(ctx)
 	if err != nil {
 		return nil, err
@@ -228,10 +274,10 @@ func (v Reader) Sessions(ctx context.Context, u events.UserID, after events.Sess
 	}
 	if !l.self && !l.lost {
 		// A list is written before the sessions that stand in it, so it is looked at again after the session.
-		there, err := v.r.client.HExists(ctx, v.r.sessionKey(events.NewSelfID(u), "head"), "seq").Result()
+		there, err := v.selfThere(ctx, views, u)
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("redis: sessions of %s: %w", u, err)
+			return nil, err
 		case !there:
 			return l.sessions, nil
 		}
@@ -244,6 +290,27 @@ func (v Reader) Sessions(ctx context.Context, u events.UserID, after events.Sess
 		return nil, v.r.reportLostList(ctx, views, u)
 	}
 	return l.sessions, nil
+}
+
+// selfThere says whether the user has a session of their own. errSwapped when the view is another than was read, so that it may be on the
+// other side.
+func (v Reader) selfThere(ctx context.Context, views []hot.ViewState, u events.UserID) (bool, error) {
+	own := events.NewSelfID(u)
+	was := views[v.r.partition(own)]
+	there, err := v.r.client.HExists(ctx, v.r.sessionKey(hot.Side(was.ID), own, "head"), "seq").Result()
+	if err != nil {
+		return false, fmt.Errorf("redis: sessions of %s: %w", u, err)
+	}
+	if !there {
+		is, err := v.r.View(ctx, v.r.partition(own))
+		if err != nil {
+			return false, err
+		}
+		if is.ID != was.ID {
+			return false, errSwapped
+		}
+	}
+	return there, nil
 }
 
 // list is a page of a user's sessions. A list is counted beside it: it was lost when it is shorter than it was. The user's
@@ -282,7 +349,7 @@ func (r *Redis) reportLostList(ctx context.Context, views []hot.ViewState, u eve
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.opts.Timeout)
 	defer cancel()
 	r.opts.Log.Error("a user's list of sessions was lost", "user", u)
-	own := eventlog.KeyPartition([]byte(events.NewSelfID(u)), r.opts.Partitions)
+	own := r.partition(events.NewSelfID(u))
 	for _, last := range []bool{false, true} {
 		pipe := r.client.Pipeline()
 		for p, view := range views {

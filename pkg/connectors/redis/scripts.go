@@ -50,6 +50,24 @@ var (
 	lostSource string
 	//go:embed view.lua
 	viewSource string
+	//go:embed beside.lua
+	besideSource string
+	//go:embed ask.lua
+	askSource string
+	//go:embed swap.lua
+	swapSource string
+	//go:embed swap_session.lua
+	swapSessionSource string
+	//go:embed lease.lua
+	leaseSource string
+	//go:embed now.lua
+	nowSource string
+	//go:embed conclude.lua
+	concludeSource string
+	//go:embed remove.lua
+	removeSource string
+	//go:embed removed.lua
+	removedSource string
 )
 
 // embeddedLife is that of an embedded engine: what it has ends with its process.
@@ -58,6 +76,8 @@ const embeddedLife = "embedded"
 // scripts are what Redis is asked by.
 type scripts struct {
 	apply, person, items, facts, hidden, kept, members, tally, activity, list, sessions, head, view, lost, note *redis.Script
+
+	ask, beside, swap, swapSession, now, conclude, remove, removed *redis.Script
 }
 
 func newScripts(embedded bool) scripts {
@@ -70,12 +90,15 @@ func newScripts(embedded bool) scripts {
 		facts: redis.NewScript(life + factsSource), members: redis.NewScript(life + membersSource), sessions: redis.NewScript(life + sessionsSource), head: redis.NewScript(life + headSource),
 		hidden: redis.NewScript(life + hiddenSource), kept: redis.NewScript(life + keptSource), tally: redis.NewScript(life + tallySource), activity: redis.NewScript(life + activitySource),
 		view: redis.NewScript(life + viewSource), lost: redis.NewScript(lostSource), list: redis.NewScript(listSource), note: redis.NewScript(noteSource),
+		ask: redis.NewScript(askSource), beside: redis.NewScript(life + besideSource), swap: redis.NewScript(life + leaseSource + swapSource),
+		swapSession: redis.NewScript(leaseSource + swapSessionSource), now: redis.NewScript(leaseSource + nowSource),
+		conclude: redis.NewScript(concludeSource), remove: redis.NewScript(removeSource), removed: redis.NewScript(removedSource),
 	}
 }
 
 func (r *Redis) loadScripts(ctx context.Context) error {
 	s := r.scripts
-	for _, script := range []*redis.Script{s.apply, s.person, s.items, s.facts, s.hidden, s.kept, s.members, s.tally, s.activity, s.list, s.sessions, s.head, s.view, s.lost, s.note} {
+	for _, script := range []*redis.Script{s.apply, s.person, s.items, s.facts, s.hidden, s.kept, s.members, s.tally, s.activity, s.list, s.sessions, s.head, s.view, s.lost, s.note, s.remove} {
 		if err := script.Load(ctx, r.client).Err(); err != nil {
 			return fmt.Errorf("redis: load a script: %w", err)
 		}

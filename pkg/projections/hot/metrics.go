@@ -14,6 +14,7 @@ type Metrics struct {
 	poison   *prometheus.CounterVec
 	broken   prometheus.Counter
 	commits  prometheus.Counter
+	jobs     prometheus.Counter
 }
 
 // NewMetrics registers the projector's metrics.
@@ -51,6 +52,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "annal_hot_commit_failures_total", Help: "Commits of progress that failed; the next one covers them.",
 		}),
 	}
-	r.MustRegister(m.records, m.apply, m.publish, m.behind, m.outages, m.rebuilds, m.replays, m.poison, m.broken, m.commits)
+	m.jobs = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "annal_hot_beside_failures_total", Help: "Failures of work beside a whole view (building another, one session, or removing what is left), which is taken up again.",
+	})
+	r.MustRegister(m.records, m.apply, m.publish, m.behind, m.outages, m.rebuilds, m.replays, m.poison, m.broken, m.commits, m.jobs)
 	return m
 }

@@ -34,11 +34,15 @@ func (w *worker) write(p *plan) error {
 			return err
 		}
 	}
+	if err := w.leaveNothing(p); err != nil {
+		return err
+	}
 	if len(p.sessions) > 0 {
 		if err := w.patiently("apply", func() error { return w.shakenBy(w.apply(p.sessions)) }); err != nil {
 			return err
 		}
 	}
+	w.rounds.Add(1)
 	applied := time.Now()
 	w.opts.Metrics.apply.Observe(applied.Sub(start).Seconds())
 	if len(p.round.Sessions)+len(p.round.Answers) > 0 {
@@ -104,20 +108,17 @@ func (w *worker) count(records []eventlog.Record, p *plan) error {
 		seen[verdict]++
 		switch verdict {
 		case events.Counted:
-			o, err := events.DecodeOutcome(rec.Record)
-			if err == nil {
-				err = o.Unsound()
-			}
+			c, err := countedOf(rec)
 			if err != nil {
 				if err := w.quarantine(rec, reasonOf(err), err); err != nil {
 					return err
 				}
-				if mayHaveSeq(rec) {
-					p.add(&counted{hole: events.SessionID(rec.Key), offset: rec.Offset})
+				if c.hole == "" {
+					continue
 				}
-				continue
 			}
-			p.add(&counted{outcome: o, value: rec.Value, tell: rec.Offset >= w.told})
+			c.tell = rec.Offset >= w.told
+			p.add(c)
 		case events.Poison:
 			var poison *events.PoisonError
 			reason := events.PoisonHeaders

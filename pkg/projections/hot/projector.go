@@ -50,6 +50,8 @@ type Projector struct {
 	fatal   chan error
 	// catching has a token of each worker that catches up.
 	catching chan struct{}
+	// building has a token of the one that builds beside its view.
+	building chan struct{}
 }
 
 // New joins the group; nothing is written before Run.
@@ -66,6 +68,7 @@ func New(ctx context.Context, opts Options) (*Projector, error) {
 	}
 	return &Projector{
 		opts: opts, membership: m, workers: map[int32]*worker{}, fatal: make(chan error, 1), catching: make(chan struct{}, maxCatchingUp),
+		building: make(chan struct{}, 1),
 	}, nil
 }
 

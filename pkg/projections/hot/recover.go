@@ -158,6 +158,11 @@ func (w *worker) look() (how way, reason string, err error) {
 	}); err != nil {
 		return 0, "", err
 	}
+	if v.ID != w.view {
+		if err := w.swappedMeanwhile(v); err != nil {
+			return 0, "", err
+		}
+	}
 	same := run == w.life && v.Run == run && v.Reached >= w.reached
 	w.life = run
 	switch {
@@ -171,9 +176,37 @@ func (w *worker) look() (how way, reason string, err error) {
 	return replay, "", nil
 }
 
+// swappedMeanwhile takes up a view that took the place of ours before anybody could commit that.
+func (w *worker) swappedMeanwhile(v ViewState) error {
+	r, err := w.rebuild()
+	if err == nil && r.From == w.view && v.Whole {
+		w.log.Info("the view was swapped for the one built beside it", "view", v.ID, "before", w.view)
+		w.view, w.older, w.younger = v.ID, events.Start(), events.Start()
+	}
+	return err
+}
+
+// rebuild reads what was asked of the view.
+func (w *worker) rebuild() (r Rebuild, err error) {
+	err = w.patiently("read what is built beside the view", func() (err error) {
+		r, err = w.opts.Store.Rebuild(w.ctx, w.partition)
+		return err
+	})
+	return r, err
+}
+
 // start makes ready to follow; not ours when the partition is to be given back first.
 func (w *worker) start(how way, reason string) (ours bool, err error) {
 	defer func() { w.applied, w.sure = w.reader.Progress(), w.reader.Progress() }()
+	if how != build {
+		r, err := w.rebuild()
+		if err != nil {
+			return true, err
+		}
+		if w.left = r.Left; r.Beside != "" {
+			w.left = "" // it is being built there
+		}
+	}
 	switch how {
 	case goOn:
 		w.isWhole()
@@ -211,7 +244,12 @@ func (w *worker) begin(reason string) (ours bool, err error) {
 		if w.life, err = w.opts.Store.Run(w.ctx); err != nil {
 			return err
 		}
-		w.view = w.opts.NewViewID(max(old.ID, w.view))
+		r, err := w.opts.Store.Rebuild(w.ctx, w.partition)
+		if err != nil {
+			return err
+		}
+		last := max(old.ID, w.view)
+		w.view = OnSide(w.opts.NewViewID(max(last, r.Beside, r.Left, w.besideView)), Side(last))
 		if !printable(w.view, maxViewID) || !printable(w.life, MaxRun) {
 			return fmt.Errorf("hot: view %q in life %q can't be committed", w.view, w.life)
 		}
@@ -228,6 +266,7 @@ func (w *worker) begin(reason string) (ours bool, err error) {
 		return true, err
 	}
 	w.building, w.silent = true, true
+	w.left = ""
 	w.shaken.Store(false)
 	w.reader, w.reached = events.NewReader(events.Start()), 0
 	// A copy may be from the middle of the building.

@@ -157,4 +157,5 @@ type Store interface {
 	// Note keeps what was told in the partition's changes, for KeepChanged or until there
 	// is too much of it.
 	Note(ctx context.Context, partition int32, c Changed) error
+	Beside
 }

@@ -61,6 +61,21 @@ type worker struct {
 	// at youngerAt, when that is as old.
 	older, younger events.Progress
 	youngerAt      time.Time
+
+	// underWay is work beside the view, nil for none; when it is looked after next, and how long it waits
+	// after a failure.
+	underWay *underWay
+	// wake ends the present wait for records.
+	wake     atomic.Pointer[context.CancelFunc]
+	nextTend time.Time
+	jobWait  time.Duration
+	// at is the offset of applied, and rounds how many were written, for that work.
+	at, rounds atomic.Int64
+	// besideView is the id of what this worker builds, or built, beside the view; besideLost: it can't be gone on with.
+	besideView string
+	besideLost atomic.Bool
+	// left is under which id the other side may hold sessions that are not read any more, empty while something is built there.
+	left string
 }
 
 func newWorker(p *Projector, c eventlog.Claim) *worker {
@@ -125,6 +140,7 @@ func (w *worker) follow() error {
 		return err
 	}
 	defer cursor.Close()
+	defer w.stopJob()
 	if w.building || end-w.reader.Progress().Offset > int64(w.opts.MaxRound) {
 		if drained, err := w.catchUp(cursor, end); err != nil || drained {
 			return err
@@ -142,24 +158,29 @@ func (w *worker) follow() error {
 			return err
 		}
 		w.applied = w.reader.Progress()
+		w.at.Store(w.applied.Offset)
 		if err := w.checkpoint(); err != nil {
+			return err
+		}
+		if err := w.tend(); err != nil {
 			return err
 		}
 	}
 }
 
-// next waits for records, but not longer than until the next checkpoint is due. It says
+// next waits for records, but not longer than until the next checkpoint is due or work beside the view is done. It says
 // when there is no more to be read.
 func (w *worker) next(cursor eventlog.Cursor) (records []eventlog.Record, drained bool, err error) {
 	ctx, cancel := context.WithTimeout(w.reading, w.opts.CommitEvery)
 	defer cancel()
+	w.wake.Store(&cancel)
 	records, err = cursor.Next(ctx)
 	switch {
 	case err == nil:
 		return records, false, nil
 	case w.reading.Err() != nil && w.ctx.Err() == nil:
 		return nil, true, nil
-	case w.reading.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+	case w.reading.Err() == nil && ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return nil, false, nil
 	}
 	return nil, false, fmt.Errorf("hot: read: %w", err)

@@ -21,6 +21,7 @@ import (
 // script is a store and a notifier that note what they are asked, one word each, and
 // answer what a test planned.
 type script struct {
+	unasked
 	mu    sync.Mutex
 	view  hot.ViewState
 	life  string
@@ -35,6 +36,11 @@ type script struct {
 	// empties is how often the store is emptied just before something is applied.
 	empties int
 }
+
+// unasked is a store of which nobody asks that anything be rebuilt: all else of hot.Beside panics.
+type unasked struct{ hot.Beside }
+
+func (unasked) Rebuild(context.Context, int32) (hot.Rebuild, error) { return hot.Rebuild{}, nil }
 
 func (s *script) call(name string) error {
 	if name == "still whole" {

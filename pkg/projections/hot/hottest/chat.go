@@ -29,6 +29,8 @@ type Chat struct {
 	last       map[int32]int64
 	heads      map[events.SessionID]*head
 	appends    sync.WaitGroup
+	// at is the log time of what is written.
+	at events.Millis
 }
 
 // head is what a Chat has to know to number and chain a session's next outcome.
@@ -50,8 +52,11 @@ func NewChat(tb testing.TB, log eventlog.Log) *Chat {
 	if err != nil {
 		tb.Fatalf("count partitions: %v", err)
 	}
-	return &Chat{tb: tb, log: log, partitions: n, last: map[int32]int64{}, heads: map[events.SessionID]*head{}}
+	return &Chat{tb: tb, log: log, partitions: n, last: map[int32]int64{}, heads: map[events.SessionID]*head{}, at: 1_764_000_000_000}
 }
+
+// At sets the log time of what is written from now on; it is not to go back.
+func (c *Chat) At(t events.Millis) { c.at = t }
 
 // Partition is the one a session's outcomes stand in.
 func (c *Chat) Partition(s events.SessionID) int32 {
@@ -187,8 +192,8 @@ func (c *Chat) write(s events.SessionID, actor events.UserID, result events.Resu
 	c.fence(p)
 	last := c.last[p]
 	o := events.Outcome{
-		ID: events.NewID(1_764_000_000_000, "hottest", p, last+1), Session: s, Actor: events.Actor{User: actor},
-		ClientID: fmt.Sprintf("c-%d", last+1), ReplyTo: reply, Time: 1_764_000_000_000, PrevHash: h.hash, Result: result,
+		ID: events.NewID(c.at, "hottest", p, last+1), Session: s, Actor: events.Actor{User: actor},
+		ClientID: fmt.Sprintf("c-%d", last+1), ReplyTo: reply, Time: c.at, PrevHash: h.hash, Result: result,
 	}
 	rec, err := events.EncodeOutcome(o, events.Stamp{Owner: owner, Command: last + 1, Prev: last}, envelope)
 	if err != nil {

@@ -1,0 +1,231 @@
+// Package rebuild asks that views be built anew beside themselves, and follows how that goes. The roles do it.
+package rebuild
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"annal/pkg/eventlog"
+	"annal/pkg/events"
+	"annal/pkg/projections/hot"
+)
+
+// Errors of Hot.
+var (
+	// ErrIdle: nothing moved for too long.
+	ErrIdle = errors.New("REBUILD_IDLE: nothing moves")
+	// ErrTrimmed: the log no longer reaches back to its start.
+	ErrTrimmed = errors.New("REBUILD_TRIMMED: the log no longer reaches back to its start")
+	// ErrSource: From is no source there is.
+	ErrSource = errors.New("REBUILD_SOURCE: the source is kafka or vault")
+	// ErrNotDone: something was not rebuilt.
+	ErrNotDone = errors.New("REBUILD_NOT_DONE: not everything was rebuilt")
+)
+
+// Sources that a view can be told to be built from.
+const (
+	FromKafka = "kafka"
+	FromVault = "vault"
+)
+
+// SaidInPlace is said, besides what a projector says (hot.SaidSwapped and its like), of a view that was lost, or was being built when the
+// request came: it was built in place, and readers were told TRY_AGAIN meanwhile.
+const SaidInPlace = "built_in_place"
+
+// Hot is a request that the hot view be built anew, whole or one session of it.
+type Hot struct {
+	Log   eventlog.Log
+	Store hot.Store
+	// Session is set when that alone is to be built anew.
+	Session events.SessionID
+	// From is where the events are to come from, see FromKafka; empty: from wherever they are.
+	From string
+	// Request tells this request from others, in printable ASCII without space.
+	Request string
+	// Idle is how long nothing may move.
+	Idle time.Duration
+	// Show is told how far it is, several times a second.
+	Show func(State)
+}
+
+// State is how far a rebuild is.
+type State struct {
+	// Done of Goal records are built in.
+	Done, Goal int64
+	// Waiting counts the partitions that nobody has begun.
+	Waiting int
+}
+
+// Result is what came of a partition.
+type Result struct {
+	Partition int32 `json:"partition"`
+	// Said is hot.SaidSwapped and its like, or SaidInPlace.
+	Said string `json:"said"`
+	// Joined is true when somebody else had asked for the same before.
+	Joined bool `json:"joined,omitempty"`
+}
+
+// lookEvery is how often the views are looked at.
+const lookEvery = 200 * time.Millisecond
+
+// part is a partition under way.
+type part struct {
+	result  Result
+	asked   string
+	inPlace bool
+	// reached and goal are records, moved is when reached last grew or something else happened.
+	reached, goal int64
+	begun         bool
+	moved         time.Time
+}
+
+// Run asks, and returns once all is done. Whoever calls it again after ctx ended goes on watching. ErrNotDone comes with results that
+// say what was not.
+func (h Hot) Run(ctx context.Context) ([]Result, error) {
+	parts, err := h.parts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		var state State
+		left, latest := 0, time.Time{}
+		for _, p := range parts {
+			if p.result.Said == "" {
+				if err := h.look(ctx, p); err != nil {
+					return nil, err
+				}
+			}
+			if p.result.Said == "" {
+				left++
+			}
+			if !p.begun && p.result.Said == "" {
+				state.Waiting++
+			}
+			state.Done, state.Goal = state.Done+p.reached, state.Goal+p.goal
+			if p.moved.After(latest) {
+				latest = p.moved
+			}
+		}
+		h.Show(state)
+		if left == 0 {
+			return results(parts)
+		}
+		if time.Since(latest) > h.Idle {
+			return nil, fmt.Errorf("%w for %v in %d partitions: does a process with role hot run? It goes on when one does", ErrIdle, h.Idle, left)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// parts are the partitions that are asked for, if the source fits.
+func (h Hot) parts(ctx context.Context) ([]*part, error) {
+	if h.From != "" && h.From != FromKafka && h.From != FromVault {
+		return nil, fmt.Errorf("%w, not %q", ErrSource, h.From)
+	}
+	n, err := h.Log.Partitions(ctx, eventlog.Events)
+	if err != nil {
+		return nil, err
+	}
+	first, end := int32(0), n
+	if h.Session != "" {
+		first = eventlog.KeyPartition([]byte(h.Session), n)
+		end = first + 1
+	}
+	var parts []*part
+	for p := first; p < end; p++ {
+		start, goal, err := h.Log.Bounds(ctx, eventlog.Events, p)
+		if err != nil {
+			return nil, err
+		}
+		if h.From == FromKafka && start > 0 {
+			return nil, fmt.Errorf("%w: partition %d begins at %d; use --from vault", ErrTrimmed, p, start)
+		}
+		parts = append(parts, &part{result: Result{Partition: p}, goal: goal, moved: time.Now()})
+	}
+	return parts, nil
+}
+
+// look asks for a partition if that was not done, and sees how far it is.
+func (h Hot) look(ctx context.Context, p *part) error {
+	if p.inPlace {
+		return h.lookInPlace(ctx, p)
+	}
+	if p.asked == "" {
+		asked, err := h.Store.Ask(ctx, p.result.Partition, h.Request, h.Session)
+		switch {
+		case errors.Is(err, hot.ErrBusy):
+			return h.lookBusy(ctx, p)
+		case errors.Is(err, hot.ErrRebuilding):
+			p.inPlace = true
+			return nil
+		case err != nil:
+			return err
+		}
+		p.asked, p.moved, p.result.Joined = asked, time.Now(), asked != h.Request
+		return nil
+	}
+	r, err := h.Store.Rebuild(ctx, p.result.Partition)
+	switch {
+	case err != nil:
+		return err
+	case r.Done == p.asked:
+		p.result.Said, p.reached = r.Said, p.goal
+	case r.Asked == p.asked:
+		p.advance(r)
+	default:
+		p.inPlace = true // the view was opened anew meanwhile
+	}
+	return nil
+}
+
+func (p *part) advance(r hot.Rebuild) {
+	if r.Beside == "" {
+		return
+	}
+	if !p.begun || r.Reached.Offset != p.reached {
+		p.moved = time.Now()
+	}
+	p.begun, p.reached, p.goal = true, r.Reached.Offset, max(r.Goal, p.goal)
+}
+
+// lookBusy watches what has to be done before.
+func (h Hot) lookBusy(ctx context.Context, p *part) error {
+	r, err := h.Store.Rebuild(ctx, p.result.Partition)
+	if err == nil && r.Reached.Offset != p.reached {
+		p.reached, p.moved = r.Reached.Offset, time.Now()
+	}
+	return err
+}
+
+// lookInPlace waits until a view that is built in place is whole.
+func (h Hot) lookInPlace(ctx context.Context, p *part) error {
+	v, err := h.Store.View(ctx, p.result.Partition)
+	p.begun = true
+	if err == nil && v.Whole && !v.Lost {
+		p.result.Said, p.reached = SaidInPlace, p.goal
+	}
+	return err
+}
+
+func results(parts []*part) ([]Result, error) {
+	all := make([]Result, len(parts))
+	bad := 0
+	for i, p := range parts {
+		all[i] = p.result
+		if p.result.Said != hot.SaidSwapped && p.result.Said != SaidInPlace {
+			bad++
+		}
+	}
+	if bad > 0 {
+		return all, fmt.Errorf("%w: %d of %d", ErrNotDone, bad, len(all))
+	}
+	return all, nil
+}
