@@ -56,20 +56,20 @@ func TestBucketOnVersitygw(t *testing.T) {
 	if err := open(t, s, retaining).Check(t.Context(), ""); !errors.Is(err, s3.ErrNoLock) {
 		t.Errorf("retention in a bucket without lock: %v, want %v", err, s3.ErrNoLock)
 	}
-	if err := open(t, s, func(o *s3.Options) { o.SecretKey = "wrong-secret" }).Put(t.Context(), "a", nil); !errors.Is(err, vault.ErrDenied) {
+	if err := open(t, s, func(o *s3.Options) { o.SecretKey = "wrong-secret" }).Put(t.Context(), "a", []byte{1}); !errors.Is(err, vault.ErrDenied) {
 		t.Errorf("with a wrong secret: %v, want %v", err, vault.ErrDenied)
 	}
-	if err := open(t, s, func(o *s3.Options) { o.Bucket = "nowhere" }).Put(t.Context(), "a", nil); err == nil || errors.Is(err, vault.ErrExists) {
+	if err := open(t, s, func(o *s3.Options) { o.Bucket = "nowhere" }).Put(t.Context(), "a", []byte{1}); err == nil || errors.Is(err, vault.ErrExists) {
 		t.Errorf("in a bucket that is not there: %v", err)
 	}
 	s.Kill()
-	if err := b.Put(t.Context(), "b", nil); err == nil || errors.Is(err, vault.ErrExists) {
+	if err := b.Put(t.Context(), "b", []byte{1}); err == nil || errors.Is(err, vault.ErrExists) {
 		t.Errorf("with the store away: %v", err)
 	}
 	if err := s.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Put(t.Context(), "p."+"annal-probe", nil); !errors.Is(err, vault.ErrExists) {
+	if err := b.Put(t.Context(), "p."+"annal-probe", []byte{1}); !errors.Is(err, vault.ErrExists) {
 		t.Errorf("after a restart: %v, want %v", err, vault.ErrExists)
 	}
 }

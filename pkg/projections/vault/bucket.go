@@ -27,7 +27,7 @@ type Object struct {
 // Bucket is an object store's place for immutable objects. Its methods may be called from many goroutines, and return once
 // done, failed (after bounded retries of their own) or when ctx ends.
 type Bucket interface {
-	// Put stores an object whole, durably, under a name that is free, or gives ErrExists; of several at once one wins. After any
+	// Put stores an object, which is not empty, whole, durably, under a name that is free, or gives ErrExists; of several at once one wins. After any
 	// other error the object may be there. A retry of its own may meet what it stored: ErrExists then too.
 	Put(ctx context.Context, name string, content []byte) error
 	// Get gives length bytes from offset, and no more where the object ends; all from offset when length is negative. ErrNoObject.

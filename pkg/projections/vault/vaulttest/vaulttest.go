@@ -111,7 +111,7 @@ func testList(t *testing.T, b vault.Bucket, at string) {
 		put(t, b, name, []byte{1, 2, 3})
 		want = append(want, name)
 	}
-	put(t, b, at+"io", nil)
+	put(t, b, at+"io", []byte{1})
 	list := func(after string) (names []string) {
 		t.Helper()
 		err := b.List(within(t), at+"in/", after, func(o vault.Object) error {
@@ -148,7 +148,7 @@ func testLarge(t *testing.T, b vault.Bucket, at string) {
 func testEnded(t *testing.T, b vault.Bucket, at string) {
 	ctx, cancel := context.WithCancel(within(t))
 	cancel()
-	if err := b.Put(ctx, at+"a", nil); !errors.Is(err, context.Canceled) {
+	if err := b.Put(ctx, at+"a", []byte{1}); !errors.Is(err, context.Canceled) {
 		t.Errorf("put: %v", err)
 	}
 	if _, err := b.Get(ctx, at+"a", 0, -1); !errors.Is(err, context.Canceled) {
