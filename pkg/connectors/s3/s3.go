@@ -193,7 +193,7 @@ func (b *Bucket) Get(ctx context.Context, name string, offset, length int64) ([]
 	if err != nil {
 		return nil, mapped("get "+name, err)
 	}
-	defer body.Close() //nolint:errcheck // read to its end, or given up
+	defer body.Close() // read to its end, or given up
 	content, err := io.ReadAll(io.LimitReader(body, limit))
 	if err != nil {
 		return nil, mapped("get "+name, err)

@@ -38,7 +38,7 @@ const (
 	MostSegmentBytes  = 64 << 20
 )
 
-// ErrOptions: options that can't work.
+// ErrOptions says that segments or bounds are out of range.
 var ErrOptions = errors.New("vault: segments have 1 KiB to 64 MiB and are sealed after 100 ms to 24 h; what is held is a segment at least")
 
 func (o Options) validate() error {
