@@ -33,9 +33,10 @@ run: build ## Build, then run all of Annal in one process; ClickHouse's engine i
 	./bin/annal dev
 
 .PHONY: build
-build: ## Build bin/annal and bin/chdbd
+build: ## Build bin/annal, bin/chdbd and bin/s3d
 	go build -p $(P) -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/annal ./cmd/annal
 	CGO_ENABLED=0 go build -p $(P) -trimpath -o bin/chdbd ./cmd/chdbd
+	CGO_ENABLED=0 go build -p $(P) -trimpath -o bin/s3d ./cmd/s3d
 
 ##@ Change
 

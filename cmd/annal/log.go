@@ -23,6 +23,7 @@ func (e *engineFlags) bind(cmd *cobra.Command) {
 	f.StringSliceVar(&e.target.Kafka, "kafka", nil, "Kafka's bootstrap addresses (default: from the endpoints file)")
 	f.StringVar(&e.target.Redis, "redis", "", "Redis's address; of a cluster several nodes', with commas between (default: from the endpoints file)")
 	bindClickHouse(f, &e.target.ClickHouse, " (default: from the endpoints file)")
+	bindVault(f, &e.target.Vault, " (default: from the endpoints file)")
 	f.StringVar(&e.target.Prefix, "prefix", "", "goes before the names of topics and keys")
 }
 
@@ -35,7 +36,10 @@ func (e *engineFlags) resolve() error {
 	if err != nil {
 		return err
 	}
-	e.target = targetOf(f, e.target.ClickHouse)
+	given := e.target.Vault
+	if e.target = targetOf(f, e.target.ClickHouse); given.URL != "" {
+		e.target.Vault = given
+	}
 	return nil
 }
 
@@ -44,7 +48,12 @@ func targetOf(f endpoints.File, c app.ClickHouse) app.Target {
 	if c.URL == "" && f.ClickHouse != "" {
 		c.URL, c.Database = f.ClickHouse, f.ClickHouseDatabase
 	}
-	return app.Target{Kafka: f.Kafka, Redis: f.Redis, Prefix: f.Prefix, Cluster: f.Cluster, Embedded: f.Embedded, ClickHouse: c}
+	t := app.Target{Kafka: f.Kafka, Redis: f.Redis, Prefix: f.Prefix, Cluster: f.Cluster, Embedded: f.Embedded, ClickHouse: c, Vault: app.DefaultVault()}
+	if v := f.Vault; v != nil {
+		t.Vault.URL, t.Vault.Bucket, t.Vault.Region, t.Vault.AccessKey = v.URL, v.Bucket, v.Region, v.AccessKey
+		t.Vault.SecretKeyFile, t.Vault.CAFile = v.SecretKeyFile, v.CAFile
+	}
+	return t
 }
 
 func logCommand() *cobra.Command {

@@ -47,7 +47,8 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	root.AddCommand(devCommand(), serveCommand(), configCommand(), chatCommand(), importCommand(), logCommand(), topicsCommand(),
-		tokenCommand(), verifyCommand(), rebuildCommand(), replayCommand(), healthCommand(), quarantineCommand(), reportsCommand(), archiveCommand(), scenarioCommand(), benchCommand(), versionCommand())
+		tokenCommand(), verifyCommand(), rebuildCommand(), replayCommand(), healthCommand(), quarantineCommand(), reportsCommand(), archiveCommand(),
+		vaultCommand(), scenarioCommand(), benchCommand(), versionCommand())
 	return root
 }
 

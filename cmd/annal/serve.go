@@ -48,6 +48,10 @@ func newServeFlags() *serverFlags {
 	f.StringSliceVar(&s.config.Kafka, "kafka", nil, "Kafka's bootstrap addresses, host:port")
 	f.StringVar(&s.config.Redis, "redis", "", "Redis's address, host:port; of a cluster several nodes', with commas between (roles gateway, hot and steward)")
 	bindClickHouse(f, &s.config.ClickHouse, "")
+	bindVault(f, &s.config.Vault, "")
+	f.IntVar(&s.config.Vault.RetainDays, "vault-retain", 0, "lock each segment for so many days; 0: as the bucket has it (role vault)")
+	f.StringVar(&s.config.Vault.RetainMode, "vault-retain-mode", s.config.Vault.RetainMode, "governance or compliance")
+	f.DurationVar(&s.config.Vault.SealEvery, "vault-seal-every", s.config.Vault.SealEvery, "seal what came after so long, if it is not 16 MiB before (role vault)")
 	f.StringVar(&s.config.AuthKeys, "auth-keys", "", "file of the public keys that tokens are checked with (role gateway)")
 	f.StringVar(&s.config.Prefix, "prefix", "", "goes before the names of topics, groups and view keys")
 	return s
@@ -60,6 +64,8 @@ func newDevFlags() *serverFlags {
 	f.BoolVar(&s.engines.SyncWrites, "sync-writes", false, "embedded log: wait for the disk on every write (slow; survives a power cut)")
 	f.Int32Var(&s.engines.Partitions, "partitions", s.engines.Partitions, "partitions of new topics")
 	f.BoolVar(&s.engines.Archive, "archive", s.engines.Archive, "start ClickHouse's engine too, and archive (`make engines` fetches it)")
+	f.BoolVar(&s.engines.Vault, "vault", s.engines.Vault, "start an object store too, and seal the log into it (the program s3d, which `make build` makes)")
+	f.StringVar(&s.engines.S3d, "s3d", "", "the program that is this store (default: s3d beside annal)")
 	f.StringVar(&s.engines.Chdbd, "chdbd", "", "the program that serves that engine (default: chdbd beside annal)")
 	return s
 }

@@ -23,10 +23,18 @@ const (
 	RoleHot       = "hot"
 	RoleSteward   = "steward"
 	RoleArchive   = "archive"
+	RoleVault     = "vault"
 )
 
 // Roles are all roles.
-func Roles() []string { return []string{RoleGateway, RoleSequencer, RoleHot, RoleSteward, RoleArchive} }
+func Roles() []string {
+	return []string{RoleGateway, RoleSequencer, RoleHot, RoleSteward, RoleArchive, RoleVault}
+}
+
+// defaultRoles are those without the vault, which needs a bucket.
+func defaultRoles() []string {
+	return slices.DeleteFunc(Roles(), func(role string) bool { return role == RoleVault })
+}
 
 // Config is what a server process is told.
 type Config struct {
@@ -43,6 +51,8 @@ type Config struct {
 	Redis string
 	// ClickHouse is where the archive is.
 	ClickHouse ClickHouse
+	// Vault is where the log goes on below Kafka's start.
+	Vault Vault
 	// Prefix goes before the names of topics, groups and view keys.
 	Prefix string
 	// AuthKeys is the file of public keys that tokens are checked with.
@@ -74,7 +84,7 @@ type Config struct {
 func Defaults() Config {
 	rows, gw := sequencer.Defaults(), gateway.DefaultConfig()
 	return Config{
-		HTTP: "127.0.0.1:8080", Data: "data", Roles: Roles(), ClickHouse: DefaultClickHouse(),
+		HTTP: "127.0.0.1:8080", Data: "data", Roles: defaultRoles(), ClickHouse: DefaultClickHouse(), Vault: DefaultVault(),
 		CheckpointEvery: rows.CheckpointEvery, CheckpointEvents: rows.CheckpointEvents,
 		Heartbeat: gw.Heartbeat, HeartbeatTimeout: gw.HeartbeatTimeout, VerifyEvery: time.Minute,
 	}
@@ -89,6 +99,8 @@ var (
 	ErrNoRedis     = errors.New("app: --redis is missing: roles gateway, hot and steward need it")
 	ErrNoKeys      = errors.New("app: --auth-keys is missing: role gateway checks tokens with it")
 	ErrNoArchive   = errors.New("app: --clickhouse is missing: role archive needs it (--roles can leave that out)")
+	ErrNoVault     = errors.New("app: --vault is missing: role vault needs it")
+	ErrSealEvery   = errors.New("app: --vault-seal-every is 100ms to 24h")
 	ErrNoData      = errors.New("app: --data is empty")
 	ErrHTTP        = errors.New("app: --http: want host:port")
 	ErrKafka       = errors.New("app: --kafka: want host:port")
@@ -120,6 +132,10 @@ func (c Config) Validate() error {
 		return ErrNoRedis
 	case c.AuthKeys == "" && c.has(RoleGateway):
 		return ErrNoKeys
+	case c.has(RoleVault) && c.Vault.URL == "":
+		return ErrNoVault
+	case c.Vault.SealEvery < 100*time.Millisecond || c.Vault.SealEvery > 24*time.Hour:
+		return ErrSealEvery
 	case c.has(RoleArchive) && c.ClickHouse.URL == "":
 		return ErrNoArchive
 	case c.has(RoleArchive):

@@ -54,7 +54,18 @@ func Dev(ctx context.Context, c Config, e Engines, w io.Writer) (err error) {
 		c.Roles = slices.DeleteFunc(c.Roles, func(role string) bool { return role == RoleArchive })
 		c.Log.Warn("no archive", "reason", noArchive)
 	}
-	c.clusterID, c.embedded, c.minISR, c.announce = running.clusterID, running.embedded, 1, func(url string) { welcome(w, url, c, e.Kind, noArchive) }
+	noVault := errors.New("off (--vault=false)")
+	if e.Vault {
+		var store *devstack.S3
+		if store, c.Vault, noVault = startVault(ctx, e, c.Data); noVault == nil {
+			defer func() { err = errors.Join(err, store.Stop()) }()
+		}
+	}
+	if noVault != nil {
+		c.Roles = slices.DeleteFunc(c.Roles, func(role string) bool { return role == RoleVault })
+		c.Log.Warn("no vault", "reason", noVault)
+	}
+	c.clusterID, c.embedded, c.minISR, c.announce = running.clusterID, running.embedded, 1, func(url string) { welcome(w, url, c, e.Kind, noArchive, noVault) }
 	if err := c.createTopics(ctx, e.Partitions); err != nil {
 		return err
 	}
@@ -76,7 +87,7 @@ func (c Config) createTopics(ctx context.Context, partitions int32) error {
 	return log.CreateTopics(ctx, spec)
 }
 
-func welcome(w io.Writer, url string, c Config, engines string, noArchive error) {
+func welcome(w io.Writer, url string, c Config, engines string, noArchive, noVault error) {
 	flag := ""
 	if c.EndpointsFile != filepath.Join("data", "endpoints.json") {
 		flag = " --endpoints " + c.EndpointsFile
@@ -85,6 +96,10 @@ func welcome(w io.Writer, url string, c Config, engines string, noArchive error)
 		c.ClickHouse.URL, c.ClickHouse.Database, os.Args[0], flag)
 	if noArchive != nil {
 		archive = fmt.Sprint("No archive: ", noArchive)
+	}
+	vault := fmt.Sprintf("The vault, sealed segments of the log: bucket %s on %s (S3)", c.Vault.Bucket, c.Vault.URL)
+	if noVault != nil {
+		vault = fmt.Sprint("No vault: ", noVault)
 	}
 	fmt.Fprintf(w, `
 Annal is up on %s, on %s engines. Endpoints and a token: %s
@@ -98,8 +113,9 @@ Bring in real chat, and hold the view against the log:
     %[5]s import%[4]s examples/ubuntu-irc-sample.jsonl.gz
     %[5]s verify%[4]s
 %[6]s
+%[7]s
 Metrics: %[1]s/metrics
 Ctrl-C stops it; kill -9 loses nothing.
 
-`, url, engines, c.EndpointsFile, flag, os.Args[0], archive)
+`, url, engines, c.EndpointsFile, flag, os.Args[0], archive, vault)
 }

@@ -31,12 +31,18 @@ type Engines struct {
 	Partitions int32
 	// Archive: start ClickHouse's engine too, and archive.
 	Archive bool
-	// Chdbd is its server's program.
+	// Vault: start an object store too, and seal the log into it.
+	Vault bool
+	// S3d is its program.
+	S3d string
+	// Chdbd is ClickHouse's server's program.
 	Chdbd string
 }
 
 // DefaultEngines are those of `annal dev` where nothing else is said.
-func DefaultEngines() Engines { return Engines{Kind: EnginesEmbedded, Partitions: 4, Archive: true} }
+func DefaultEngines() Engines {
+	return Engines{Kind: EnginesEmbedded, Partitions: 4, Archive: true, Vault: true}
+}
 
 // engines are those started for this process; they end with it whatever happens.
 type engines struct {

@@ -22,6 +22,8 @@ type Target struct {
 	Prefix string
 	// ClickHouse has no URL where there is no archive.
 	ClickHouse ClickHouse
+	// Vault has no URL where there is none; else Opened.Log goes on in it below Kafka's start.
+	Vault Vault
 	// Cluster replaces the log's own id where that does not tell.
 	Cluster  string
 	Embedded bool
@@ -61,7 +63,12 @@ func Open(ctx context.Context, t Target) (Opened, error) {
 	if err != nil {
 		return Opened{}, err
 	}
-	return OpenView(ctx, log, t)
+	whole, err := t.Vault.below(log, t.Prefix, slog.New(slog.DiscardHandler))
+	if err != nil {
+		log.Close()
+		return Opened{}, err
+	}
+	return OpenView(ctx, whole, t)
 }
 
 // OpenView opens a target's view beside a log, which is closed with it.

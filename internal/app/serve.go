@@ -66,7 +66,9 @@ type process struct {
 	metrics  *prometheus.Registry
 	ready    *obs.Readiness
 	instance string
-	log      *kafka.Log
+	// kafka is the log itself, and log the same with the vault below it, if there is one.
+	kafka *kafka.Log
+	log   eventlog.Log
 	// closers run last to first.
 	closers []func() error
 	// roles run in order of the messages' way, and stop in it.
@@ -102,7 +104,7 @@ func (p *process) open(ctx context.Context) (err error) {
 	for _, open := range []struct {
 		role string
 		call func(context.Context) error
-	}{{RoleGateway, p.openGateway}, {RoleSequencer, p.openSequencer}, {RoleHot, p.openHot}, {RoleSteward, p.openSteward}, {RoleArchive, p.openArchive}} {
+	}{{RoleGateway, p.openGateway}, {RoleSequencer, p.openSequencer}, {RoleHot, p.openHot}, {RoleSteward, p.openSteward}, {RoleArchive, p.openArchive}, {RoleVault, p.openVault}} {
 		if !p.config.has(open.role) {
 			continue
 		}
@@ -121,8 +123,11 @@ func (p *process) openLog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.log = log
+	p.kafka = log
 	p.closers = append(p.closers, func() error { log.Close(); return nil })
+	if p.log, err = c.Vault.below(log, c.Prefix, c.Log); err != nil {
+		return err
+	}
 	return log.CheckTopics(ctx, max(c.minISR, 1))
 }
 
@@ -334,6 +339,9 @@ func (p *process) announceWhenReady(group, ctx context.Context, listener net.Lis
 		file := endpoints.File{
 			HTTP: http, Kafka: c.Kafka, Redis: c.Redis, Token: c.token, Prefix: c.Prefix, Cluster: c.clusterID,
 			Embedded: c.embedded, Data: data, PID: os.Getpid(), ClickHouse: c.ClickHouse.URL, ClickHouseDatabase: c.ClickHouse.Database,
+		}
+		if v := c.Vault; v.URL != "" {
+			file.Vault = &endpoints.Vault{URL: v.URL, Bucket: v.Bucket, Region: v.Region, AccessKey: v.AccessKey, SecretKeyFile: v.SecretKeyFile, CAFile: v.CAFile}
 		}
 		if p.ws != nil {
 			file.WS = "ws://" + listener.Addr().String() + ws.Path

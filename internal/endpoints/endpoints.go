@@ -19,6 +19,8 @@ type File struct {
 	// ClickHouse is the archive's URL, and ClickHouseDatabase its database there.
 	ClickHouse         string `json:"clickhouse,omitempty"`
 	ClickHouseDatabase string `json:"clickhouse_database,omitempty"`
+	// Vault is where the log goes on below Kafka's start.
+	Vault *Vault `json:"vault,omitempty"`
 	// Token is the development service token; production servers write none.
 	Token string `json:"token,omitempty"`
 	// Prefix goes before topic and group names, empty in production.
@@ -30,6 +32,16 @@ type File struct {
 	// the engines are those of annal dev.
 	Cluster  string `json:"cluster,omitempty"`
 	Embedded bool   `json:"embedded,omitempty"`
+}
+
+// Vault names an object store, and files of what it is asked with.
+type Vault struct {
+	URL           string `json:"url"`
+	Bucket        string `json:"bucket"`
+	Region        string `json:"region"`
+	AccessKey     string `json:"access_key"`
+	SecretKeyFile string `json:"secret_key_file"`
+	CAFile        string `json:"ca_file,omitempty"`
 }
 
 // Write replaces the file at once: a reader sees the old or the new one. It is for

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"annal/internal/app"
+	"annal/pkg/eventlog"
+	"annal/pkg/projections/vault"
+)
+
+// bindVault makes the flags that say where the vault is.
+func bindVault(f *pflag.FlagSet, v *app.Vault, from string) {
+	d := app.DefaultVault()
+	f.StringVar(&v.URL, "vault", "", "the object store (S3) of the vault, http://host:port or https://host:port"+from)
+	f.StringVar(&v.Bucket, "vault-bucket", d.Bucket, "the bucket there")
+	f.StringVar(&v.Region, "vault-region", d.Region, "its region")
+	f.StringVar(&v.AccessKey, "vault-access-key", "", "the access key to it")
+	f.StringVar(&v.SecretKeyFile, "vault-secret-key-file", "", "file of the secret key")
+	f.StringVar(&v.CAFile, "vault-ca-file", "", "file of the authorities (PEM) that vouch for the store; empty: the system's")
+	v.RetainMode, v.SealEvery = d.RetainMode, d.SealEvery
+}
+
+var errNoVault = errors.New("no vault is named: give --vault")
+
+func vaultCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "vault", Short: "See how far the vault is, and check its segments"}
+	cmd.AddCommand(vaultStatusCommand(), vaultCheckCommand())
+	return cmd
+}
+
+// withVault opens a log with a vault below.
+func (e *engineFlags) withVault(ctx context.Context, call func(context.Context, *vault.Log, int32) error) error {
+	if err := e.resolve(); err != nil {
+		return err
+	}
+	if e.target.Vault.URL == "" {
+		return errNoVault
+	}
+	return e.withLog(ctx, func(ctx context.Context, o app.Opened) error {
+		log, ok := o.Log.(*vault.Log)
+		if !ok {
+			return errNoVault
+		}
+		n, err := log.Partitions(ctx, eventlog.Events)
+		if err != nil {
+			return err
+		}
+		return call(ctx, log, n)
+	})
+}
+
+func vaultStatusCommand() *cobra.Command {
+	var engines engineFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "status",
+		Short:   "Show up to where each partition is sealed, and what Kafka has",
+		Example: "  annal vault status\n  annal vault status --json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return engines.withVault(cmd.Context(), func(ctx context.Context, log *vault.Log, n int32) error {
+				status, err := log.Status(ctx, n)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(status)
+				}
+				for _, p := range status {
+					fmt.Fprintf(cmd.OutOrStdout(), "partition %d: sealed up to %d in %d segments, the log has %d to %d, behind %d records\n",
+						p.Partition, p.Sealed, p.Segments, p.LogStart, p.LogEnd, p.Behind)
+					if p.Trouble != "" {
+						fmt.Fprintf(cmd.OutOrStdout(), "  last trouble, %s: %s\n", p.TroubleAt, p.Trouble)
+					}
+				}
+				return nil
+			})
+		},
+	}
+	engines.bind(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as one JSON array")
+	return cmd
+}
+
+func vaultCheckCommand() *cobra.Command {
+	var engines engineFlags
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Read all segments, and hold them against their hashes, their chain and the reader's rule",
+		Long: "Read every segment of every partition whole. The first that is wrong or missing is named, and ends it with\n" +
+			"an error.",
+		Example: "  annal vault check",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return engines.withVault(cmd.Context(), func(ctx context.Context, log *vault.Log, n int32) error {
+				for p := range n {
+					checked, err := log.Shelf().Check(ctx, p, 0, func(c vault.Checked) {
+						fmt.Fprintf(cmd.ErrOrStderr(), "\rpartition %d: %d segments, %d records, up to %d", p, c.Segments, c.Records, c.Next)
+					})
+					if checked.Segments > 0 {
+						fmt.Fprintln(cmd.ErrOrStderr())
+					}
+					if err != nil {
+						return err
+					}
+					fmt.Fprintf(cmd.OutOrStdout(), "partition %d: %d segments, %d records, %d bytes, right up to %d\n", p, checked.Segments, checked.Records, checked.Bytes, checked.Next)
+				}
+				return nil
+			})
+		},
+	}
+	engines.bind(cmd)
+	return cmd
+}
