@@ -31,6 +31,8 @@ func rebuildArchiveCommand() *cobra.Command {
 			"Archivers and readers go on meanwhile, and what readers see is right at every moment. The archive takes twice the\n" +
 			"room until it is over. Killed, it goes on where it was when it is called again, 15 s after that; --abandon gives it up.\n" +
 			"Archivers that were killed are waited for, for a good minute.\n\n" +
+			"Events are read from Kafka, and below its start from the vault, if there is one. --from kafka leaves it out and refuses\n" +
+			"to begin when Kafka alone does not reach back.\n\n" +
 			"With --session only that session is archived anew: its rows are removed and then inserted, and in between, for as\n" +
 			"long as the insertion takes, readers see nothing or a part of that session. Killed in between, call it again.",
 		Example: "  annal rebuild archive\n  annal rebuild archive --session g_…\n  annal rebuild archive --kafka k1:9092 --clickhouse http://ch1:8123",
@@ -42,22 +44,19 @@ func rebuildArchiveCommand() *cobra.Command {
 	fl.engines.bind(cmd)
 	f := cmd.Flags()
 	f.StringVar(&fl.session, "session", "", "archive this session anew, alone")
-	f.StringVar(&fl.from, "from", fromKafka, "where the log is read")
+	f.StringVar(&fl.from, "from", "", "kafka or vault: where the events are to come from (default: wherever they are)")
 	f.BoolVar(&fl.abandon, "abandon", false, "give up a rebuild that was begun, and remove what it made")
 	return cmd
 }
 
-// fromKafka is the log as it stands in Kafka.
-const fromKafka = "kafka"
-
 func (fl *rebuildArchiveFlags) run(ctx context.Context, out, log io.Writer) error {
-	if fl.from != fromKafka {
-		return fmt.Errorf("--from: want %s, not %q", fromKafka, fl.from)
-	}
 	if fl.abandon && fl.session != "" {
 		return errors.New("--abandon is for a rebuild of all sessions")
 	}
 	if err := fl.engines.resolve(); err != nil {
+		return err
+	}
+	if err := rebuildFrom(&fl.engines.target, fl.from); err != nil {
 		return err
 	}
 	return fl.engines.withArchive(ctx, func(ctx context.Context, o app.Opened) error {

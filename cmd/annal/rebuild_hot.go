@@ -38,7 +38,7 @@ func rebuildHotCommand() *cobra.Command {
 			"  broken          the log's own events of the session don't follow on each other; what was there stays\n" +
 			"  trimmed         the log no longer reaches back to its start, and the process has no vault\n\n" +
 			"Events are read from Kafka, and below its start from the vault where processes have one. --from kafka refuses to begin\n" +
-			"when Kafka alone does not reach back; --from vault says that the vault may be needed.",
+			"when Kafka alone does not reach back; --from vault makes sure that there is one.",
 		Example: "  annal rebuild hot\n  annal rebuild hot --session g_abc --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -49,6 +49,9 @@ func rebuildHotCommand() *cobra.Command {
 				return errors.New("--session is no session's id")
 			}
 			if err := engines.resolve(); err != nil {
+				return err
+			}
+			if err := rebuildFrom(&engines.target, h.From); err != nil {
 				return err
 			}
 			h.Session, h.Request = events.SessionID(session), "rebuild-"+rand.Text()
