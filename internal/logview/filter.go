@@ -82,7 +82,7 @@ func concerns(o *events.Outcome, u events.UserID) bool {
 		return slices.Contains(e.Refs.Mentions, u)
 	case events.Joined, events.Revoked, events.Overridden, events.Deleted, events.Read, events.InfoSet, events.PolicySet, events.Dismissed, events.Asked, events.Invited,
 		events.Uninvited, events.Reacted, events.Pinned, events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet,
-		events.DeviceSet, events.AccountClosed:
+		events.DeviceSet, events.AccountClosed, events.Audited:
 	}
 	return false
 }
