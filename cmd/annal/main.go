@@ -42,7 +42,7 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	root.AddCommand(devCommand(), serveCommand(), configCommand(), chatCommand(), importCommand(), logCommand(), topicsCommand(),
-		tokenCommand(), verifyCommand(), healthCommand(), quarantineCommand(), reportsCommand(), archiveCommand(), scenarioCommand(), benchCommand(), versionCommand())
+		tokenCommand(), verifyCommand(), healthCommand(), quarantineCommand(), reportsCommand(), archiveCommand(), auditCommand(), scenarioCommand(), benchCommand(), versionCommand())
 	return root
 }
 

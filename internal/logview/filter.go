@@ -21,7 +21,7 @@ type Filter struct {
 var kinds = []string{
 	"created", "added", "removed", "joined", "left", "sent", "revoked", "overridden", "deleted", "read",
 	"info_set", "policy_set", "role_set", "muted", "dismissed", "asked", "refused", "invited", "uninvited", "reacted", "pinned", "delivered",
-	"contact_changed", "reported", "hidden", "session_set", "device_set", "account_closed", "rejected", "answered",
+	"contact_changed", "reported", "hidden", "session_set", "device_set", "account_closed", "audited", "rejected", "answered",
 }
 
 // Validate refuses kinds that nothing has.
