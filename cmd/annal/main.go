@@ -48,7 +48,7 @@ func rootCommand() *cobra.Command {
 	}
 	root.AddCommand(devCommand(), serveCommand(), configCommand(), chatCommand(), importCommand(), logCommand(), topicsCommand(),
 		tokenCommand(), verifyCommand(), rebuildCommand(), replayCommand(), healthCommand(), quarantineCommand(), reportsCommand(), archiveCommand(),
-		vaultCommand(), scenarioCommand(), benchCommand(), versionCommand())
+		vaultCommand(), auditCommand(), scenarioCommand(), benchCommand(), versionCommand())
 	return root
 }
 

@@ -145,7 +145,7 @@ func (s *Session) event(o *events.Outcome, a events.Accepted) {
 		s.other(o, a)
 	case events.Reacted:
 		s.react(o.Actor.User, e)
-	case events.DeviceSet, events.Delivered, events.Reported:
+	case events.DeviceSet, events.Delivered, events.Reported, events.Audited:
 	}
 }
 

@@ -80,6 +80,8 @@ func describe(e events.Event) string {
 		return fmt.Sprintf("got up to %d", e.Marker)
 	case events.Reported:
 		return fmt.Sprintf("reported %d", e.Target) + reason(e.Reason)
+	case events.Audited:
+		return "audited: " + e.What + whatOf(e.About) + reason(e.Reason)
 	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
 		events.Uninvited, events.ContactChanged, events.Hidden, events.SessionSet,
 		events.DeviceSet, events.AccountClosed:
@@ -131,9 +133,17 @@ func describeSession(e events.Event) string {
 	case events.AccountClosed:
 		return "closed the account"
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Revoked, events.Overridden,
-		events.Deleted, events.Read, events.Reacted, events.Pinned, events.Delivered, events.Reported:
+		events.Deleted, events.Read, events.Reacted, events.Pinned, events.Delivered, events.Reported, events.Audited:
 	}
 	return ""
+}
+
+// whatOf is what was looked at.
+func whatOf(text string) string {
+	if text == "" {
+		return ""
+	}
+	return " " + text
 }
 
 // code is the beginning of an invite's hash: enough to tell it from others.

@@ -72,7 +72,7 @@ func (w *wireWriter) op(op Op) {
 		m := w.begin(19)
 		w.uint(1, uint64(op.Seq))
 		w.end(m)
-	case Ask, CloseAccount, Contact, Dismiss, Hide, Invite, MarkDelivered, Mute, Pin, React, Refuse, Report, SetDevice, SetInfo, SetPolicy,
+	case Ask, Audit, CloseAccount, Contact, Dismiss, Hide, Invite, MarkDelivered, Mute, Pin, React, Refuse, Report, SetDevice, SetInfo, SetPolicy,
 		SetRole, SetSession, Uninvite:
 		w.laterOp(op)
 	}
@@ -152,6 +152,9 @@ func (w *wireWriter) laterOp(op Op) {
 		w.bool(3, op.Off)
 	case CloseAccount:
 		m = w.begin(37)
+	case Audit:
+		m = w.begin(38)
+		w.audit(op)
 	case Add, Create, Delete, Join, Leave, MarkRead, Override, Remove, Revoke, Send:
 	}
 	if m != 0 {
@@ -380,6 +383,8 @@ func (r *wireReader) laterOp(to *Op) {
 	case 37:
 		r.within(func() {})
 		*to = CloseAccount{}
+	case 38:
+		*to = r.audit()
 	}
 }
 
@@ -459,7 +464,7 @@ func opBody(op Op) Body {
 	case Override:
 		return op.Body
 	case Create, Add, Remove, Join, Leave, Revoke, Delete, MarkRead, SetInfo, SetPolicy, SetRole, Mute, Dismiss, Ask, Refuse,
-		Invite, Uninvite, React, Pin, MarkDelivered, Contact, Report, Hide, SetSession, SetDevice, CloseAccount, nil:
+		Invite, Uninvite, React, Pin, MarkDelivered, Contact, Report, Hide, SetSession, SetDevice, CloseAccount, Audit, nil:
 	}
 	return Body{}
 }

@@ -82,6 +82,9 @@ func (w *wireWriter) laterEvent(e Event) {
 		w.bool(3, e.Off)
 	case AccountClosed:
 		m = w.begin(37)
+	case Audited:
+		m = w.begin(38)
+		w.audit(Audit(e))
 	case Added, Created, Deleted, Joined, Left, Overridden, Read, Removed, Revoked, Sent:
 	}
 	if m != 0 {
@@ -219,5 +222,7 @@ func (r *wireReader) laterEvent(to *Event) {
 	case 37:
 		r.within(func() {})
 		*to = AccountClosed{}
+	case 38:
+		*to = Audited(r.audit())
 	}
 }

@@ -134,7 +134,7 @@ func (w *wireWriter) event(e Event) {
 		w.target(19, e.Marker, e.MarkerIndex)
 	case nil:
 		w.err = errors.New("the outcome is accepted without an event")
-	case AccountClosed, Asked, ContactChanged, Delivered, DeviceSet, Dismissed, Hidden, InfoSet, Invited, Muted, Pinned, PolicySet,
+	case AccountClosed, Asked, Audited, ContactChanged, Delivered, DeviceSet, Dismissed, Hidden, InfoSet, Invited, Muted, Pinned, PolicySet,
 		Reacted, Refused, Reported, RoleSet, SessionSet, Uninvited:
 		w.laterEvent(e)
 	}
@@ -392,7 +392,8 @@ func resultBody(r Result) Body {
 		case Overridden:
 			return e.Body
 		case Created, Added, Removed, Joined, Left, Revoked, Deleted, Read, InfoSet, PolicySet, RoleSet, Muted, Dismissed, Asked,
-			Refused, Invited, Uninvited, Reacted, Pinned, Delivered, ContactChanged, Reported, Hidden, SessionSet, DeviceSet, AccountClosed, nil:
+			Refused, Invited, Uninvited, Reacted, Pinned, Delivered, ContactChanged, Reported, Hidden, SessionSet, DeviceSet, AccountClosed,
+			Audited, nil:
 		}
 	case Rejected:
 		if r.Command != nil {

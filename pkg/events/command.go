@@ -136,6 +136,13 @@ type (
 	}
 	// CloseAccount ends the actor's self session; the steward ends their part in all others.
 	CloseAccount struct{}
+	// Audit is a look at what was, by a service alone: see Audited.
+	Audit struct {
+		What   string
+		About  string
+		Seq    Seq
+		Reason string
+	}
 )
 
 func (Create) isOp()        {}
@@ -166,6 +173,7 @@ func (Hide) isOp()          {}
 func (SetSession) isOp()    {}
 func (SetDevice) isOp()     {}
 func (CloseAccount) isOp()  {}
+func (Audit) isOp()         {}
 
 // Name is "create".
 func (Create) Name() string { return "create" }
@@ -250,3 +258,6 @@ func (SetDevice) Name() string { return "set_device" }
 
 // Name is "close_account".
 func (CloseAccount) Name() string { return "close_account" }
+
+// Name is "audit".
+func (Audit) Name() string { return "audit" }

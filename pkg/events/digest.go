@@ -89,6 +89,8 @@ func DigestOf(op Op) Digest {
 	case SetDevice:
 		p := op.Push
 		d = d.str(op.Device).num(flag(op.Off)).str(p.Service).str(p.Package).str(p.Token).str(p.AppVersion).str(p.Locale)
+	case Audit:
+		d = d.str(op.What).str(op.About).num(uint64(op.Seq)).str(op.Reason)
 	case Leave, Dismiss, CloseAccount:
 	}
 	sum := sha256.Sum256(d)

@@ -13,6 +13,7 @@ func TestDigestsStay(t *testing.T) {
 	want := map[string]string{
 		"add":            "4e6bf7dc1b368ea12f8eb4981f140c41",
 		"ask":            "870f2137c703bbe139208241e4b241fa",
+		"audit":          "62da5609d8c5865d2475180f1b4d0b19",
 		"close_account":  "c8c7cf3515f0e4b9c5cffb0378fe7784",
 		"contact":        "cc7f4baf417534a360c0d5c9c60dad01",
 		"create":         "045720636682de6660d0cac831b7187c",

@@ -140,6 +140,8 @@ func ops() *rapid.Generator[events.Op] {
 			return made[events.Add](t)
 		case "ask":
 			return made[events.Ask](t)
+		case "audit":
+			return made[events.Audit](t)
 		case "close_account":
 			return made[events.CloseAccount](t)
 		case "contact":
@@ -216,6 +218,8 @@ func accepted() *rapid.Generator[events.Event] {
 			return made[events.AccountClosed](t)
 		case "added":
 			return made[events.Added](t)
+		case "audited":
+			return made[events.Audited](t)
 		case "asked":
 			return made[events.Asked](t)
 		case "contact_changed":

@@ -58,6 +58,14 @@ func validateOp(op Op) *Error {
 		return validReason(op.Text)()
 	case Hide, SetSession, SetDevice:
 		return validateSelfOp(op)
+	case Audit:
+		switch {
+		case op.What == "" || !validString(op.What, MaxTagBytes):
+			return Errorf(CodeInvalidArgument, "what is read is 1 to %d bytes of UTF-8", MaxTagBytes)
+		case op.Reason == "":
+			return Errorf(CodeInvalidArgument, "a reason is missing")
+		}
+		return firstError(validReason(op.About), validReason(op.Reason))
 	case Create, Join, Leave, MarkRead, Dismiss, MarkDelivered, CloseAccount:
 	case nil:
 		return Errorf(CodeMalformed, "the command has no operation")
@@ -97,7 +105,7 @@ func validateSelfOp(op Op) *Error {
 			!validLabel(p.AppVersion) || !validLabel(p.Locale) || op.Off && p != (PushToken{}) {
 			return Errorf(CodeInvalidArgument, "the device's id, or a part of its push token, is not valid")
 		}
-	case Add, Ask, CloseAccount, Contact, Create, Delete, Dismiss, Invite, Join, Leave, MarkDelivered, MarkRead, Mute, Override, Pin,
+	case Add, Ask, Audit, CloseAccount, Contact, Create, Delete, Dismiss, Invite, Join, Leave, MarkDelivered, MarkRead, Mute, Override, Pin,
 		React, Refuse, Remove, Report, Revoke, Send, SetInfo, SetPolicy, SetRole, Uninvite:
 	}
 	return nil

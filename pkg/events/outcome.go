@@ -49,7 +49,7 @@ func (o *Outcome) Unsound() error {
 	case Pinned:
 		target = e.Target
 	case Created, Added, Removed, Joined, Left, Sent, Read, InfoSet, PolicySet, RoleSet, Muted, Dismissed, Asked, Refused,
-		Invited, Uninvited, Delivered, ContactChanged, Reported, Hidden, SessionSet, DeviceSet, AccountClosed:
+		Invited, Uninvited, Delivered, ContactChanged, Reported, Hidden, SessionSet, DeviceSet, AccountClosed, Audited:
 		return nil
 	}
 	if target == 0 || target >= a.Seq {
@@ -257,6 +257,15 @@ type (
 	}
 	// AccountClosed closed the actor's self session; the steward follows it.
 	AccountClosed struct{}
+	// Audited says that the actor looked at what was; it has no seq of its own, and no member
+	// is told. What names the read, About what of the session it is about, Seq a message or how
+	// far it goes, Reason why.
+	Audited struct {
+		What   string
+		About  string
+		Seq    Seq
+		Reason string
+	}
 )
 
 func (Created) isEvent()        {}
@@ -287,6 +296,7 @@ func (Hidden) isEvent()         {}
 func (SessionSet) isEvent()     {}
 func (DeviceSet) isEvent()      {}
 func (AccountClosed) isEvent()  {}
+func (Audited) isEvent()        {}
 
 // Name is "created".
 func (Created) Name() string { return "created" }
@@ -371,3 +381,6 @@ func (DeviceSet) Name() string { return "device_set" }
 
 // Name is "account_closed".
 func (AccountClosed) Name() string { return "account_closed" }
+
+// Name is "audited".
+func (Audited) Name() string { return "audited" }

@@ -60,6 +60,7 @@ func sampleOps() map[string]events.Op {
 		"set_session":    events.SetSession{Session: "g_session", Settings: sampleSettings},
 		"set_device":     events.SetDevice{Device: "phone", Push: samplePush},
 		"close_account":  events.CloseAccount{},
+		"audit":          events.Audit{What: "at", About: "as bob", Seq: 12, Reason: "case 7"},
 	}
 }
 
@@ -95,6 +96,7 @@ func sampleEvents() map[string]events.Event {
 		"session_set":     events.SessionSet{Session: "g_session", Settings: sampleSettings},
 		"device_set":      events.DeviceSet{Device: "phone", Push: samplePush},
 		"account_closed":  events.AccountClosed{},
+		"audited":         events.Audited{What: "at", About: "as bob", Seq: 12, Reason: "case 7"},
 	}
 }
 

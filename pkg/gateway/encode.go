@@ -50,6 +50,8 @@ func EventOf(o *events.Outcome, state hot.State) *clientv1.Event {
 	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
 		events.Uninvited, events.ContactChanged, events.Hidden, events.SessionSet, events.DeviceSet, events.AccountClosed:
 		clientSessionEvent(m, e)
+	case events.Audited:
+		// Nobody is told of it.
 	case events.Reacted:
 		m.Event = &clientv1.Event_Reacted{Reacted: &clientv1.Reacted{Target: uint64(e.Target), TargetIndex: uint64(e.TargetIndex), Emoji: e.Emoji, Off: e.Off}}
 	case events.Pinned:
@@ -100,7 +102,7 @@ func clientSessionEvent(m *clientv1.Event, e events.Event) {
 	case events.AccountClosed:
 		m.Event = &clientv1.Event_AccountClosed{AccountClosed: &clientv1.AccountClosed{}}
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Revoked, events.Overridden,
-		events.Deleted, events.Read, events.Reacted, events.Pinned, events.Delivered, events.Reported:
+		events.Deleted, events.Read, events.Reacted, events.Pinned, events.Delivered, events.Reported, events.Audited:
 	}
 }
 

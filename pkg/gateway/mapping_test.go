@@ -150,7 +150,7 @@ func TestEveryOperationIsTheSameInTheLog(t *testing.T) {
 			})
 		}
 	}
-	if built != logOps.Len() {
+	if built != logOps.Len()-1 { // auditors ask the log themselves
 		t.Errorf("%d of the log's %d operations can be asked for", built, logOps.Len())
 	}
 }
@@ -213,7 +213,13 @@ func TestEveryEventIsToldAsInTheLog(t *testing.T) {
 	for i := range logKinds.Len() {
 		logKind := logKinds.Get(i)
 		kind := kinds.ByName(logKind.Name())
-		if kind == nil {
+		switch {
+		case logKind.Name() == "audited":
+			if kind != nil {
+				t.Error("clients are told of audits")
+			}
+			continue
+		case kind == nil:
 			t.Errorf("clients are not told of %s", logKind.Name())
 			continue
 		}

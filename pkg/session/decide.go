@@ -78,7 +78,7 @@ func (s *scene) pass(g gate) events.Result {
 		return nil
 	case !s.created:
 		return reject(events.CodeNoSuchSession)
-	case s.head.Closed && !(g.afterClose && s.me.In()):
+	case s.head.Closed && !g.always && !(g.afterClose && s.me.In()):
 		return reject(events.CodeSessionClosed)
 	case len(g.kinds) > 0 && !slices.Contains(g.kinds, s.head.Kind):
 		return reject(events.CodeWrongKind)

@@ -136,7 +136,7 @@ func (m *model) do(now events.Millis, u events.UserID, op events.Op) string {
 			if m.kind == events.KindDirect {
 				return "WRONG_KIND"
 			}
-		case events.Add, events.Ask, events.CloseAccount, events.Contact, events.Create, events.Delete, events.Dismiss, events.Hide,
+		case events.Add, events.Ask, events.Audit, events.CloseAccount, events.Contact, events.Create, events.Delete, events.Dismiss, events.Hide,
 			events.Invite, events.Join, events.Mute, events.Override, events.Pin, events.React, events.Refuse, events.Remove, events.Report,
 			events.Revoke, events.Send, events.SetDevice, events.SetInfo, events.SetPolicy, events.SetRole, events.SetSession, events.Uninvite:
 			return "SESSION_CLOSED"
@@ -155,7 +155,7 @@ func (m *model) do(now events.Millis, u events.UserID, op events.Op) string {
 		if m.kind == events.KindDirect {
 			return "WRONG_KIND"
 		}
-	case events.CloseAccount, events.Create, events.Delete, events.Hide, events.MarkDelivered, events.MarkRead, events.Override,
+	case events.Audit, events.CloseAccount, events.Create, events.Delete, events.Hide, events.MarkDelivered, events.MarkRead, events.Override,
 		events.Pin, events.React, events.Report, events.Revoke, events.Send, events.SetDevice, events.SetSession:
 	}
 	if answer := m.outside(now, u, me, op); answer != "" {
@@ -222,7 +222,7 @@ func (m *model) outside(now events.Millis, u events.UserID, me *modelPerson, op 
 		return m.happens("refused", func(events.Seq) {
 			m.asks = slices.DeleteFunc(m.asks, func(a events.UserID) bool { return a == op.Users[0] })
 		})
-	case events.Add, events.CloseAccount, events.Contact, events.Create, events.Delete, events.Dismiss, events.Hide, events.Invite,
+	case events.Add, events.Audit, events.CloseAccount, events.Contact, events.Create, events.Delete, events.Dismiss, events.Hide, events.Invite,
 		events.MarkDelivered, events.MarkRead, events.Mute, events.Override, events.Pin, events.React, events.Remove, events.Report,
 		events.Revoke, events.Send, events.SetDevice, events.SetInfo, events.SetPolicy, events.SetRole, events.SetSession, events.Uninvite:
 	}
@@ -323,7 +323,7 @@ func (m *model) group(now events.Millis, me *modelPerson, op events.Op) string {
 		return m.happens("uninvited", nil)
 	case events.Contact:
 		return m.contact(me, op)
-	case events.Ask, events.CloseAccount, events.Create, events.Delete, events.Hide, events.Join, events.Leave, events.MarkDelivered,
+	case events.Ask, events.Audit, events.CloseAccount, events.Create, events.Delete, events.Hide, events.Join, events.Leave, events.MarkDelivered,
 		events.MarkRead, events.Override, events.Pin, events.React, events.Refuse, events.Report, events.Revoke, events.Send,
 		events.SetDevice, events.SetSession:
 	}
@@ -416,7 +416,7 @@ func (m *model) talk(now events.Millis, me *modelPerson, op events.Op) string {
 		}
 		me.delivered = op.Seq
 		return "delivered"
-	case events.Add, events.Ask, events.CloseAccount, events.Contact, events.Create, events.Dismiss, events.Hide, events.Invite,
+	case events.Add, events.Ask, events.Audit, events.CloseAccount, events.Contact, events.Create, events.Dismiss, events.Hide, events.Invite,
 		events.Join, events.Leave, events.Mute, events.Override, events.Refuse, events.Remove, events.SetDevice, events.SetInfo,
 		events.SetPolicy, events.SetRole, events.SetSession, events.Uninvite:
 	}
@@ -458,7 +458,7 @@ func (m *model) withdraw(now events.Millis, me *modelPerson, op events.Op) strin
 		revoke, deleting.Seq = true, op.Seq
 	case events.Delete:
 		deleting = op
-	case events.Add, events.Ask, events.CloseAccount, events.Contact, events.Create, events.Dismiss, events.Hide, events.Invite,
+	case events.Add, events.Ask, events.Audit, events.CloseAccount, events.Contact, events.Create, events.Dismiss, events.Hide, events.Invite,
 		events.Join, events.Leave, events.MarkDelivered, events.MarkRead, events.Mute, events.Override, events.Pin, events.React,
 		events.Refuse, events.Remove, events.Report, events.Send, events.SetDevice, events.SetInfo, events.SetPolicy, events.SetRole,
 		events.SetSession, events.Uninvite:

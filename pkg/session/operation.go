@@ -24,6 +24,8 @@ type gate struct {
 	kinds []events.Kind
 	// afterClose: who is in when the session closes may still do it.
 	afterClose bool
+	// always: closed or not makes no difference.
+	always bool
 }
 
 // fact is what an accepted event does to the rows.
@@ -97,6 +99,8 @@ func operationOf(op events.Op) operation {
 		return setDevice{op}
 	case events.CloseAccount:
 		return closeAccount{}
+	case events.Audit:
+		return audit{op}
 	}
 	return nil
 }
@@ -159,6 +163,8 @@ func factOf(e events.Event) fact {
 		return deviceSet{e}
 	case events.AccountClosed:
 		return accountClosed{}
+	case events.Audited:
+		return audited{}
 	}
 	return nil
 }

@@ -158,6 +158,8 @@ func opSize(op events.Op) int {
 		return len(op.Emoji)
 	case events.Report:
 		return len(op.Reason)
+	case events.Audit:
+		return len(op.What) + len(op.About) + len(op.Reason)
 	case events.SetRole:
 		return len(op.User)
 	case events.Hide:

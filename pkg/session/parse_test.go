@@ -49,6 +49,8 @@ func (s *script) parseOp(name string, args []string, options map[string]string) 
 		return events.Pin{Seq: seq, Off: argument(args, 1) == "off"}, nil
 	case "report":
 		return events.Report{Seq: seq, Reason: argument(args, 1)}, nil
+	case "audit":
+		return events.Audit{What: args[0], Seq: parseSeqArgument(args, 1), Reason: argument(args, 2), About: options["about"]}, nil
 	case "contact":
 		return events.Contact{Step: contactSteps[args[0]], Text: argument(args, 1)}, nil
 	case "hide", "set_session", "set_device", "close_account":
@@ -136,6 +138,12 @@ func (s *script) parseSelfOp(name string, args []string, options map[string]stri
 		return op, nil
 	}
 	return events.CloseAccount{}, nil
+}
+
+// parseSeqArgument gives the n-th as a number, 0 for none.
+func parseSeqArgument(args []string, n int) events.Seq {
+	seq, _ := strconv.ParseUint(argument(args, n), 10, 64)
+	return events.Seq(seq)
 }
 
 // argument gives the n-th, without quotes; empty when there is none.

@@ -115,6 +115,8 @@ func printEvent(e events.Event) string {
 		return fmt.Sprintf("got up to %d, message %d", e.Marker, e.MarkerIndex)
 	case events.Reported:
 		return fmt.Sprintf("reported %d, message %d%s", e.Target, e.TargetIndex, printReason(e.Reason))
+	case events.Audited:
+		return fmt.Sprintf("audited: %s %d %s%s", e.What, e.Seq, e.About, printReason(e.Reason))
 	case events.Hidden:
 		var seqs []events.Seq
 		for _, m := range e.Messages {
@@ -198,7 +200,8 @@ func printSessionEvent(e events.Event) string {
 	case events.AccountClosed:
 		return "closed the account"
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Revoked, events.Overridden,
-		events.Deleted, events.Read, events.Reacted, events.Pinned, events.Delivered, events.Reported, events.Hidden, events.SessionSet, events.DeviceSet:
+		events.Deleted, events.Read, events.Reacted, events.Pinned, events.Delivered, events.Reported, events.Hidden, events.SessionSet, events.DeviceSet,
+		events.Audited:
 	}
 	return "nothing"
 }

@@ -87,7 +87,7 @@ func drawOp(t *rapid.T, kinds []int, now events.Millis, head events.Seq) events.
 	seq := events.Seq(rapid.Uint64Range(0, uint64(head)+2).Draw(t, "seq"))
 	text := func() events.Body { return events.TextBody(rapid.SampledFrom([]string{"x", "y", ""}).Draw(t, "text")) }
 	some := func() []events.UserID { return rapid.SliceOfN(rapid.SampledFrom(people), 1, 4).Draw(t, "people") }
-	switch rapid.IntRange(0, 15).Draw(t, "op") {
+	switch rapid.IntRange(0, 16).Draw(t, "op") {
 	case 0, 1:
 		var op events.Add
 		for _, u := range some() {
@@ -117,6 +117,8 @@ func drawOp(t *rapid.T, kinds []int, now events.Millis, head events.Seq) events.
 		return events.SetSession{Session: "g_x", Settings: events.SettingsChange{Pinned: new(rapid.Bool().Draw(t, "pinned"))}}
 	case 13:
 		return events.SetDevice{Device: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "device"), Off: rapid.Bool().Draw(t, "off")}
+	case 15:
+		return events.Audit{What: "at", Seq: seq, Reason: rapid.SampledFrom([]string{"why", ""}).Draw(t, "reason")}
 	case 14:
 		if rapid.IntRange(0, 9).Draw(t, "really") > 0 {
 			return events.Refuse{Users: some()}
@@ -202,7 +204,7 @@ func dense(o events.Outcome, before, after events.Head) error {
 			}
 		}
 		switch a.Event.(type) {
-		case events.Read, events.Delivered, events.Reported:
+		case events.Read, events.Delivered, events.Reported, events.Audited:
 			seq = 0
 		case events.AccountClosed, events.Added, events.Asked, events.ContactChanged, events.Created, events.Deleted, events.DeviceSet,
 			events.Dismissed, events.Hidden, events.InfoSet, events.Invited, events.Joined, events.Left, events.Muted, events.Overridden,

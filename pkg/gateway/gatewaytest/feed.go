@@ -226,7 +226,7 @@ func affected(o *events.Outcome, e events.Event) []events.UserID {
 	case events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read,
 		events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Invited,
 		events.Uninvited, events.Reacted, events.Pinned, events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet,
-		events.DeviceSet, events.AccountClosed:
+		events.DeviceSet, events.AccountClosed, events.Audited:
 		return nil
 	}
 	return nil

@@ -83,7 +83,7 @@ func factsOf(o *events.Outcome, e events.Event) []Fact {
 	case events.Sent:
 		return mentionsOf(e)
 	case events.Removed, events.Left, events.Overridden, events.Read, events.PolicySet, events.RoleSet, events.Dismissed,
-		events.Reported, events.DeviceSet, events.AccountClosed:
+		events.Reported, events.DeviceSet, events.AccountClosed, events.Audited:
 	}
 	return nil
 }

@@ -56,6 +56,9 @@ func (p *plan) add(c *counted) {
 	if !ok {
 		return
 	}
+	if _, audited := a.Event.(events.Audited); audited {
+		return // for auditors alone: no view has it, and nobody is told
+	}
 	change := changeOf(o, a, c.value)
 	if a.Seq != 0 || change.Reader != "" || len(change.Facts) > 0 {
 		p.change(o.Session, change)
@@ -127,7 +130,7 @@ func changeOf(o *events.Outcome, a events.Accepted, value []byte) Change {
 	case events.InfoSet:
 		c.Title = e.Info.Title
 	case events.Muted, events.Asked, events.Refused, events.Invited, events.Uninvited, events.Reacted, events.Pinned, events.Delivered,
-		events.ContactChanged, events.Reported, events.Hidden, events.SessionSet, events.DeviceSet:
+		events.ContactChanged, events.Reported, events.Hidden, events.SessionSet, events.DeviceSet, events.Audited:
 	}
 	c.Facts = factsOf(o, a.Event)
 	return c

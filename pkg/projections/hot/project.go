@@ -145,7 +145,8 @@ func mayHaveSeq(rec *eventlog.Record) bool {
 	typ, _ := rec.Header(events.HeaderType)
 	switch typ {
 	case events.TypeRejected, events.TypeAnswered, events.TypeEventPrefix + events.Read{}.Name(),
-		events.TypeEventPrefix + events.Delivered{}.Name(), events.TypeEventPrefix + events.Reported{}.Name():
+		events.TypeEventPrefix + events.Delivered{}.Name(), events.TypeEventPrefix + events.Reported{}.Name(),
+		events.TypeEventPrefix + events.Audited{}.Name():
 		return false
 	}
 	return true

@@ -256,6 +256,34 @@ func (w *world) wantFrom(from, end int64) {
 	}
 }
 
+// What is sealed can be read alone, whatever Kafka has.
+func TestSealed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		want := func(n int) {
+			t.Helper()
+			got := 0
+			if err := eventlog.EachCounted(t.Context(), w.log().Sealed(), 0, func(*eventlog.Record) error { got++; return nil }); err != nil || got != n {
+				t.Errorf("%d outcomes are sealed (%v), want %d", got, err, n)
+			}
+		}
+		w.say(5)
+		want(0)
+		w.seal()
+		w.say(7)
+		want(5)
+		w.seal()
+		want(12)
+		for _, name := range w.names(".seg") {
+			w.bucket.Damage(name, []byte("nonsense"))
+			break
+		}
+		if err := eventlog.EachCounted(t.Context(), w.log().Sealed(), 0, func(*eventlog.Record) error { return nil }); !errors.Is(err, vault.ErrDamaged) {
+			t.Errorf("a segment that was altered, while Kafka has all: got %v, want %v", err, vault.ErrDamaged)
+		}
+	})
+}
+
 // A cursor whose place Kafka trims while it waits goes on in the vault, and back in Kafka.
 func TestTrimmedUnderACursor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

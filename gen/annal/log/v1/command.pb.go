@@ -62,6 +62,7 @@ type Command struct {
 	//	*Command_SetSession
 	//	*Command_SetDevice
 	//	*Command_CloseAccount
+	//	*Command_Audit
 	Op            isCommand_Op `protobuf_oneof:"op"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -398,6 +399,15 @@ func (x *Command) GetCloseAccount() *CloseAccount {
 	return nil
 }
 
+func (x *Command) GetAudit() *Audit {
+	if x != nil {
+		if x, ok := x.Op.(*Command_Audit); ok {
+			return x.Audit
+		}
+	}
+	return nil
+}
+
 type isCommand_Op interface {
 	isCommand_Op()
 }
@@ -514,6 +524,10 @@ type Command_CloseAccount struct {
 	CloseAccount *CloseAccount `protobuf:"bytes,37,opt,name=close_account,json=closeAccount,proto3,oneof"`
 }
 
+type Command_Audit struct {
+	Audit *Audit `protobuf:"bytes,38,opt,name=audit,proto3,oneof"`
+}
+
 func (*Command_Create) isCommand_Op() {}
 
 func (*Command_Add) isCommand_Op() {}
@@ -569,6 +583,8 @@ func (*Command_SetSession) isCommand_Op() {}
 func (*Command_SetDevice) isCommand_Op() {}
 
 func (*Command_CloseAccount) isCommand_Op() {}
+
+func (*Command_Audit) isCommand_Op() {}
 
 type Create struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1980,11 +1996,84 @@ func (*CloseAccount) Descriptor() ([]byte, []int) {
 	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{28}
 }
 
+// Audit says that somebody looks at what was; services only.
+type Audit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which read: at, history, trail, chain, export. 64 bytes at most.
+	What string `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
+	// What of the session it is about, for people; 1 KiB at most.
+	About string `protobuf:"bytes,2,opt,name=about,proto3" json:"about,omitempty"`
+	// A message, or how far it goes; 0 for neither.
+	Seq uint64 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`
+	// 1 KiB at most, and not empty.
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Audit) Reset() {
+	*x = Audit{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Audit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Audit) ProtoMessage() {}
+
+func (x *Audit) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Audit.ProtoReflect.Descriptor instead.
+func (*Audit) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *Audit) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *Audit) GetAbout() string {
+	if x != nil {
+		return x.About
+	}
+	return ""
+}
+
+func (x *Audit) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Audit) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_annal_log_v1_command_proto protoreflect.FileDescriptor
 
 const file_annal_log_v1_command_proto_rawDesc = "" +
 	"\n" +
-	"\x1aannal/log/v1/command.proto\x12\fannal.log.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/context.proto\x1a\x1aannal/log/v1/session.proto\"\xf0\f\n" +
+	"\x1aannal/log/v1/command.proto\x12\fannal.log.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/context.proto\x1a\x1aannal/log/v1/session.proto\"\x9d\r\n" +
 	"\aCommand\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12)\n" +
 	"\x05actor\x18\x02 \x01(\v2\x13.annal.log.v1.ActorR\x05actor\x12\x1b\n" +
@@ -2023,7 +2112,8 @@ const file_annal_log_v1_command_proto_rawDesc = "" +
 	"setSession\x128\n" +
 	"\n" +
 	"set_device\x18$ \x01(\v2\x17.annal.log.v1.SetDeviceH\x00R\tsetDevice\x12A\n" +
-	"\rclose_account\x18% \x01(\v2\x1a.annal.log.v1.CloseAccountH\x00R\fcloseAccountB\x04\n" +
+	"\rclose_account\x18% \x01(\v2\x1a.annal.log.v1.CloseAccountH\x00R\fcloseAccount\x12+\n" +
+	"\x05audit\x18& \x01(\v2\x13.annal.log.v1.AuditH\x00R\x05auditB\x04\n" +
 	"\x02op\"\xcd\x01\n" +
 	"\x06Create\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x121\n" +
@@ -2103,7 +2193,12 @@ const file_annal_log_v1_command_proto_rawDesc = "" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12+\n" +
 	"\x04push\x18\x02 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\x12\x10\n" +
 	"\x03off\x18\x03 \x01(\bR\x03off\"\x0e\n" +
-	"\fCloseAccountB\x90\x01\n" +
+	"\fCloseAccount\"[\n" +
+	"\x05Audit\x12\x12\n" +
+	"\x04what\x18\x01 \x01(\tR\x04what\x12\x14\n" +
+	"\x05about\x18\x02 \x01(\tR\x05about\x12\x10\n" +
+	"\x03seq\x18\x03 \x01(\x04R\x03seq\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reasonB\x90\x01\n" +
 	"\x10com.annal.log.v1B\fCommandProtoP\x01Z\x1cannal/gen/annal/log/v1;logv1\xa2\x02\x03ALX\xaa\x02\fAnnal.Log.V1\xca\x02\fAnnal\\Log\\V1\xe2\x02\x18Annal\\Log\\V1\\GPBMetadata\xea\x02\x0eAnnal::Log::V1b\x06proto3"
 
 var (
@@ -2118,7 +2213,7 @@ func file_annal_log_v1_command_proto_rawDescGZIP() []byte {
 	return file_annal_log_v1_command_proto_rawDescData
 }
 
-var file_annal_log_v1_command_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_annal_log_v1_command_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_annal_log_v1_command_proto_goTypes = []any{
 	(*Command)(nil),         // 0: annal.log.v1.Command
 	(*Create)(nil),          // 1: annal.log.v1.Create
@@ -2149,25 +2244,26 @@ var file_annal_log_v1_command_proto_goTypes = []any{
 	(*SetSession)(nil),      // 26: annal.log.v1.SetSession
 	(*SetDevice)(nil),       // 27: annal.log.v1.SetDevice
 	(*CloseAccount)(nil),    // 28: annal.log.v1.CloseAccount
-	(*Actor)(nil),           // 29: annal.log.v1.Actor
-	(*ClientContext)(nil),   // 30: annal.log.v1.ClientContext
-	(*ReplyTo)(nil),         // 31: annal.log.v1.ReplyTo
-	(Kind)(0),               // 32: annal.log.v1.Kind
-	(*NewMember)(nil),       // 33: annal.log.v1.NewMember
-	(*Policy)(nil),          // 34: annal.log.v1.Policy
-	(*Body)(nil),            // 35: annal.log.v1.Body
-	(*Refs)(nil),            // 36: annal.log.v1.Refs
-	(*InfoChange)(nil),      // 37: annal.log.v1.InfoChange
-	(*PolicyChange)(nil),    // 38: annal.log.v1.PolicyChange
-	(Role)(0),               // 39: annal.log.v1.Role
-	(ContactStep)(0),        // 40: annal.log.v1.ContactStep
-	(*SessionSettings)(nil), // 41: annal.log.v1.SessionSettings
-	(*PushToken)(nil),       // 42: annal.log.v1.PushToken
+	(*Audit)(nil),           // 29: annal.log.v1.Audit
+	(*Actor)(nil),           // 30: annal.log.v1.Actor
+	(*ClientContext)(nil),   // 31: annal.log.v1.ClientContext
+	(*ReplyTo)(nil),         // 32: annal.log.v1.ReplyTo
+	(Kind)(0),               // 33: annal.log.v1.Kind
+	(*NewMember)(nil),       // 34: annal.log.v1.NewMember
+	(*Policy)(nil),          // 35: annal.log.v1.Policy
+	(*Body)(nil),            // 36: annal.log.v1.Body
+	(*Refs)(nil),            // 37: annal.log.v1.Refs
+	(*InfoChange)(nil),      // 38: annal.log.v1.InfoChange
+	(*PolicyChange)(nil),    // 39: annal.log.v1.PolicyChange
+	(Role)(0),               // 40: annal.log.v1.Role
+	(ContactStep)(0),        // 41: annal.log.v1.ContactStep
+	(*SessionSettings)(nil), // 42: annal.log.v1.SessionSettings
+	(*PushToken)(nil),       // 43: annal.log.v1.PushToken
 }
 var file_annal_log_v1_command_proto_depIdxs = []int32{
-	29, // 0: annal.log.v1.Command.actor:type_name -> annal.log.v1.Actor
-	30, // 1: annal.log.v1.Command.client:type_name -> annal.log.v1.ClientContext
-	31, // 2: annal.log.v1.Command.reply_to:type_name -> annal.log.v1.ReplyTo
+	30, // 0: annal.log.v1.Command.actor:type_name -> annal.log.v1.Actor
+	31, // 1: annal.log.v1.Command.client:type_name -> annal.log.v1.ClientContext
+	32, // 2: annal.log.v1.Command.reply_to:type_name -> annal.log.v1.ReplyTo
 	1,  // 3: annal.log.v1.Command.create:type_name -> annal.log.v1.Create
 	2,  // 4: annal.log.v1.Command.add:type_name -> annal.log.v1.Add
 	3,  // 5: annal.log.v1.Command.remove:type_name -> annal.log.v1.Remove
@@ -2196,24 +2292,25 @@ var file_annal_log_v1_command_proto_depIdxs = []int32{
 	26, // 28: annal.log.v1.Command.set_session:type_name -> annal.log.v1.SetSession
 	27, // 29: annal.log.v1.Command.set_device:type_name -> annal.log.v1.SetDevice
 	28, // 30: annal.log.v1.Command.close_account:type_name -> annal.log.v1.CloseAccount
-	32, // 31: annal.log.v1.Create.kind:type_name -> annal.log.v1.Kind
-	33, // 32: annal.log.v1.Create.members:type_name -> annal.log.v1.NewMember
-	34, // 33: annal.log.v1.Create.policy:type_name -> annal.log.v1.Policy
-	33, // 34: annal.log.v1.Add.members:type_name -> annal.log.v1.NewMember
-	35, // 35: annal.log.v1.Send.body:type_name -> annal.log.v1.Body
-	36, // 36: annal.log.v1.Send.refs:type_name -> annal.log.v1.Refs
-	35, // 37: annal.log.v1.Override.body:type_name -> annal.log.v1.Body
-	37, // 38: annal.log.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
-	38, // 39: annal.log.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
-	39, // 40: annal.log.v1.SetRole.role:type_name -> annal.log.v1.Role
-	40, // 41: annal.log.v1.Contact.step:type_name -> annal.log.v1.ContactStep
-	41, // 42: annal.log.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
-	42, // 43: annal.log.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
-	44, // [44:44] is the sub-list for method output_type
-	44, // [44:44] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	29, // 31: annal.log.v1.Command.audit:type_name -> annal.log.v1.Audit
+	33, // 32: annal.log.v1.Create.kind:type_name -> annal.log.v1.Kind
+	34, // 33: annal.log.v1.Create.members:type_name -> annal.log.v1.NewMember
+	35, // 34: annal.log.v1.Create.policy:type_name -> annal.log.v1.Policy
+	34, // 35: annal.log.v1.Add.members:type_name -> annal.log.v1.NewMember
+	36, // 36: annal.log.v1.Send.body:type_name -> annal.log.v1.Body
+	37, // 37: annal.log.v1.Send.refs:type_name -> annal.log.v1.Refs
+	36, // 38: annal.log.v1.Override.body:type_name -> annal.log.v1.Body
+	38, // 39: annal.log.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
+	39, // 40: annal.log.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
+	40, // 41: annal.log.v1.SetRole.role:type_name -> annal.log.v1.Role
+	41, // 42: annal.log.v1.Contact.step:type_name -> annal.log.v1.ContactStep
+	42, // 43: annal.log.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
+	43, // 44: annal.log.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
+	45, // [45:45] is the sub-list for method output_type
+	45, // [45:45] is the sub-list for method input_type
+	45, // [45:45] is the sub-list for extension type_name
+	45, // [45:45] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_annal_log_v1_command_proto_init() }
@@ -2253,6 +2350,7 @@ func file_annal_log_v1_command_proto_init() {
 		(*Command_SetSession)(nil),
 		(*Command_SetDevice)(nil),
 		(*Command_CloseAccount)(nil),
+		(*Command_Audit)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2260,7 +2358,7 @@ func file_annal_log_v1_command_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_log_v1_command_proto_rawDesc), len(file_annal_log_v1_command_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   29,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -240,6 +240,7 @@ type Accepted struct {
 	//	*Accepted_SessionSet
 	//	*Accepted_DeviceSet
 	//	*Accepted_AccountClosed
+	//	*Accepted_Audited
 	Event         isAccepted_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -541,6 +542,15 @@ func (x *Accepted) GetAccountClosed() *AccountClosed {
 	return nil
 }
 
+func (x *Accepted) GetAudited() *Audited {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_Audited); ok {
+			return x.Audited
+		}
+	}
+	return nil
+}
+
 type isAccepted_Event interface {
 	isAccepted_Event()
 }
@@ -657,6 +667,10 @@ type Accepted_AccountClosed struct {
 	AccountClosed *AccountClosed `protobuf:"bytes,37,opt,name=account_closed,json=accountClosed,proto3,oneof"`
 }
 
+type Accepted_Audited struct {
+	Audited *Audited `protobuf:"bytes,38,opt,name=audited,proto3,oneof"`
+}
+
 func (*Accepted_Created) isAccepted_Event() {}
 
 func (*Accepted_Added) isAccepted_Event() {}
@@ -712,6 +726,8 @@ func (*Accepted_SessionSet) isAccepted_Event() {}
 func (*Accepted_DeviceSet) isAccepted_Event() {}
 
 func (*Accepted_AccountClosed) isAccepted_Event() {}
+
+func (*Accepted_Audited) isAccepted_Event() {}
 
 // Rejected keeps the command itself, for audit.
 type Rejected struct {
@@ -2438,6 +2454,75 @@ func (*AccountClosed) Descriptor() ([]byte, []int) {
 	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{31}
 }
 
+// Audited takes no seq: it is for auditors alone.
+type Audited struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	What          string                 `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
+	About         string                 `protobuf:"bytes,2,opt,name=about,proto3" json:"about,omitempty"`
+	Seq           uint64                 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Audited) Reset() {
+	*x = Audited{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Audited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Audited) ProtoMessage() {}
+
+func (x *Audited) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Audited.ProtoReflect.Descriptor instead.
+func (*Audited) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *Audited) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *Audited) GetAbout() string {
+	if x != nil {
+		return x.About
+	}
+	return ""
+}
+
+func (x *Audited) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Audited) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_annal_log_v1_outcome_proto protoreflect.FileDescriptor
 
 const file_annal_log_v1_outcome_proto_rawDesc = "" +
@@ -2458,7 +2543,7 @@ const file_annal_log_v1_outcome_proto_rawDesc = "" +
 	"\baccepted\x18\x14 \x01(\v2\x16.annal.log.v1.AcceptedH\x00R\baccepted\x124\n" +
 	"\brejected\x18\x15 \x01(\v2\x16.annal.log.v1.RejectedH\x00R\brejected\x124\n" +
 	"\banswered\x18\x16 \x01(\v2\x16.annal.log.v1.AnsweredH\x00R\bansweredB\b\n" +
-	"\x06result\"\xe4\v\n" +
+	"\x06result\"\x97\f\n" +
 	"\bAccepted\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x121\n" +
 	"\acreated\x18\n" +
@@ -2494,7 +2579,8 @@ const file_annal_log_v1_outcome_proto_rawDesc = "" +
 	"sessionSet\x128\n" +
 	"\n" +
 	"device_set\x18$ \x01(\v2\x17.annal.log.v1.DeviceSetH\x00R\tdeviceSet\x12D\n" +
-	"\x0eaccount_closed\x18% \x01(\v2\x1b.annal.log.v1.AccountClosedH\x00R\raccountClosedB\a\n" +
+	"\x0eaccount_closed\x18% \x01(\v2\x1b.annal.log.v1.AccountClosedH\x00R\raccountClosed\x121\n" +
+	"\aaudited\x18& \x01(\v2\x15.annal.log.v1.AuditedH\x00R\aauditedB\a\n" +
 	"\x05event\"\xaa\x01\n" +
 	"\bRejected\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x16\n" +
@@ -2608,7 +2694,12 @@ const file_annal_log_v1_outcome_proto_rawDesc = "" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12+\n" +
 	"\x04push\x18\x02 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\x12\x10\n" +
 	"\x03off\x18\x03 \x01(\bR\x03off\"\x0f\n" +
-	"\rAccountClosedB\x90\x01\n" +
+	"\rAccountClosed\"]\n" +
+	"\aAudited\x12\x12\n" +
+	"\x04what\x18\x01 \x01(\tR\x04what\x12\x14\n" +
+	"\x05about\x18\x02 \x01(\tR\x05about\x12\x10\n" +
+	"\x03seq\x18\x03 \x01(\x04R\x03seq\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reasonB\x90\x01\n" +
 	"\x10com.annal.log.v1B\fOutcomeProtoP\x01Z\x1cannal/gen/annal/log/v1;logv1\xa2\x02\x03ALX\xaa\x02\fAnnal.Log.V1\xca\x02\fAnnal\\Log\\V1\xe2\x02\x18Annal\\Log\\V1\\GPBMetadata\xea\x02\x0eAnnal::Log::V1b\x06proto3"
 
 var (
@@ -2623,7 +2714,7 @@ func file_annal_log_v1_outcome_proto_rawDescGZIP() []byte {
 	return file_annal_log_v1_outcome_proto_rawDescData
 }
 
-var file_annal_log_v1_outcome_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_annal_log_v1_outcome_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_annal_log_v1_outcome_proto_goTypes = []any{
 	(*Outcome)(nil),         // 0: annal.log.v1.Outcome
 	(*Accepted)(nil),        // 1: annal.log.v1.Accepted
@@ -2657,27 +2748,28 @@ var file_annal_log_v1_outcome_proto_goTypes = []any{
 	(*SessionSet)(nil),      // 29: annal.log.v1.SessionSet
 	(*DeviceSet)(nil),       // 30: annal.log.v1.DeviceSet
 	(*AccountClosed)(nil),   // 31: annal.log.v1.AccountClosed
-	(*Actor)(nil),           // 32: annal.log.v1.Actor
-	(*ClientContext)(nil),   // 33: annal.log.v1.ClientContext
-	(*ReplyTo)(nil),         // 34: annal.log.v1.ReplyTo
-	(*Command)(nil),         // 35: annal.log.v1.Command
-	(*Skipped)(nil),         // 36: annal.log.v1.Skipped
-	(Kind)(0),               // 37: annal.log.v1.Kind
-	(*Policy)(nil),          // 38: annal.log.v1.Policy
-	(*NewMember)(nil),       // 39: annal.log.v1.NewMember
-	(ContactState)(0),       // 40: annal.log.v1.ContactState
-	(*Body)(nil),            // 41: annal.log.v1.Body
-	(*Refs)(nil),            // 42: annal.log.v1.Refs
-	(*InfoChange)(nil),      // 43: annal.log.v1.InfoChange
-	(Role)(0),               // 44: annal.log.v1.Role
-	(ContactStep)(0),        // 45: annal.log.v1.ContactStep
-	(*SessionSettings)(nil), // 46: annal.log.v1.SessionSettings
-	(*PushToken)(nil),       // 47: annal.log.v1.PushToken
+	(*Audited)(nil),         // 32: annal.log.v1.Audited
+	(*Actor)(nil),           // 33: annal.log.v1.Actor
+	(*ClientContext)(nil),   // 34: annal.log.v1.ClientContext
+	(*ReplyTo)(nil),         // 35: annal.log.v1.ReplyTo
+	(*Command)(nil),         // 36: annal.log.v1.Command
+	(*Skipped)(nil),         // 37: annal.log.v1.Skipped
+	(Kind)(0),               // 38: annal.log.v1.Kind
+	(*Policy)(nil),          // 39: annal.log.v1.Policy
+	(*NewMember)(nil),       // 40: annal.log.v1.NewMember
+	(ContactState)(0),       // 41: annal.log.v1.ContactState
+	(*Body)(nil),            // 42: annal.log.v1.Body
+	(*Refs)(nil),            // 43: annal.log.v1.Refs
+	(*InfoChange)(nil),      // 44: annal.log.v1.InfoChange
+	(Role)(0),               // 45: annal.log.v1.Role
+	(ContactStep)(0),        // 46: annal.log.v1.ContactStep
+	(*SessionSettings)(nil), // 47: annal.log.v1.SessionSettings
+	(*PushToken)(nil),       // 48: annal.log.v1.PushToken
 }
 var file_annal_log_v1_outcome_proto_depIdxs = []int32{
-	32, // 0: annal.log.v1.Outcome.actor:type_name -> annal.log.v1.Actor
-	33, // 1: annal.log.v1.Outcome.client:type_name -> annal.log.v1.ClientContext
-	34, // 2: annal.log.v1.Outcome.reply_to:type_name -> annal.log.v1.ReplyTo
+	33, // 0: annal.log.v1.Outcome.actor:type_name -> annal.log.v1.Actor
+	34, // 1: annal.log.v1.Outcome.client:type_name -> annal.log.v1.ClientContext
+	35, // 2: annal.log.v1.Outcome.reply_to:type_name -> annal.log.v1.ReplyTo
 	1,  // 3: annal.log.v1.Outcome.accepted:type_name -> annal.log.v1.Accepted
 	2,  // 4: annal.log.v1.Outcome.rejected:type_name -> annal.log.v1.Rejected
 	3,  // 5: annal.log.v1.Outcome.answered:type_name -> annal.log.v1.Answered
@@ -2709,32 +2801,33 @@ var file_annal_log_v1_outcome_proto_depIdxs = []int32{
 	29, // 31: annal.log.v1.Accepted.session_set:type_name -> annal.log.v1.SessionSet
 	30, // 32: annal.log.v1.Accepted.device_set:type_name -> annal.log.v1.DeviceSet
 	31, // 33: annal.log.v1.Accepted.account_closed:type_name -> annal.log.v1.AccountClosed
-	35, // 34: annal.log.v1.Rejected.command:type_name -> annal.log.v1.Command
-	36, // 35: annal.log.v1.Rejected.skipped:type_name -> annal.log.v1.Skipped
-	37, // 36: annal.log.v1.Created.kind:type_name -> annal.log.v1.Kind
-	38, // 37: annal.log.v1.Created.policy:type_name -> annal.log.v1.Policy
-	39, // 38: annal.log.v1.Created.members:type_name -> annal.log.v1.NewMember
-	40, // 39: annal.log.v1.Created.contact:type_name -> annal.log.v1.ContactState
-	39, // 40: annal.log.v1.Added.members:type_name -> annal.log.v1.NewMember
-	36, // 41: annal.log.v1.Added.skipped:type_name -> annal.log.v1.Skipped
-	36, // 42: annal.log.v1.Removed.skipped:type_name -> annal.log.v1.Skipped
-	41, // 43: annal.log.v1.Sent.body:type_name -> annal.log.v1.Body
-	42, // 44: annal.log.v1.Sent.refs:type_name -> annal.log.v1.Refs
-	41, // 45: annal.log.v1.Overridden.body:type_name -> annal.log.v1.Body
-	43, // 46: annal.log.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
-	38, // 47: annal.log.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
-	44, // 48: annal.log.v1.RoleSet.role:type_name -> annal.log.v1.Role
-	36, // 49: annal.log.v1.Muted.skipped:type_name -> annal.log.v1.Skipped
-	36, // 50: annal.log.v1.Refused.skipped:type_name -> annal.log.v1.Skipped
-	45, // 51: annal.log.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
-	40, // 52: annal.log.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
-	46, // 53: annal.log.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
-	47, // 54: annal.log.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
-	55, // [55:55] is the sub-list for method output_type
-	55, // [55:55] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	32, // 34: annal.log.v1.Accepted.audited:type_name -> annal.log.v1.Audited
+	36, // 35: annal.log.v1.Rejected.command:type_name -> annal.log.v1.Command
+	37, // 36: annal.log.v1.Rejected.skipped:type_name -> annal.log.v1.Skipped
+	38, // 37: annal.log.v1.Created.kind:type_name -> annal.log.v1.Kind
+	39, // 38: annal.log.v1.Created.policy:type_name -> annal.log.v1.Policy
+	40, // 39: annal.log.v1.Created.members:type_name -> annal.log.v1.NewMember
+	41, // 40: annal.log.v1.Created.contact:type_name -> annal.log.v1.ContactState
+	40, // 41: annal.log.v1.Added.members:type_name -> annal.log.v1.NewMember
+	37, // 42: annal.log.v1.Added.skipped:type_name -> annal.log.v1.Skipped
+	37, // 43: annal.log.v1.Removed.skipped:type_name -> annal.log.v1.Skipped
+	42, // 44: annal.log.v1.Sent.body:type_name -> annal.log.v1.Body
+	43, // 45: annal.log.v1.Sent.refs:type_name -> annal.log.v1.Refs
+	42, // 46: annal.log.v1.Overridden.body:type_name -> annal.log.v1.Body
+	44, // 47: annal.log.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
+	39, // 48: annal.log.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
+	45, // 49: annal.log.v1.RoleSet.role:type_name -> annal.log.v1.Role
+	37, // 50: annal.log.v1.Muted.skipped:type_name -> annal.log.v1.Skipped
+	37, // 51: annal.log.v1.Refused.skipped:type_name -> annal.log.v1.Skipped
+	46, // 52: annal.log.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
+	41, // 53: annal.log.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
+	47, // 54: annal.log.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
+	48, // 55: annal.log.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
+	56, // [56:56] is the sub-list for method output_type
+	56, // [56:56] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_annal_log_v1_outcome_proto_init() }
@@ -2780,6 +2873,7 @@ func file_annal_log_v1_outcome_proto_init() {
 		(*Accepted_SessionSet)(nil),
 		(*Accepted_DeviceSet)(nil),
 		(*Accepted_AccountClosed)(nil),
+		(*Accepted_Audited)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2787,7 +2881,7 @@ func file_annal_log_v1_outcome_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_log_v1_outcome_proto_rawDesc), len(file_annal_log_v1_outcome_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   32,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -168,7 +168,7 @@ func (c *Chat) encode(s events.SessionID, actor events.UserID, e events.Event) (
 func (c *Chat) number(s events.SessionID, e events.Event) events.Accepted {
 	h := c.head(s)
 	switch e := e.(type) {
-	case events.Read, events.Delivered, events.Reported:
+	case events.Read, events.Delivered, events.Reported, events.Audited:
 		return events.Accepted{Event: e}
 	case events.Created:
 		h.seq = e.Base

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"annal/internal/app"
+	"annal/internal/freshness"
+	"annal/pkg/audit"
+	"annal/pkg/events"
+	"annal/pkg/gateway"
+	"annal/pkg/projections/vault"
+)
+
+func auditCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "audit",
+		Short: "Show what was, check that it was so, and export it for others to check",
+		Long: "Every read is noted in the log before anything is shown: who looked (--auditor), at what, and why (--reason).\n" +
+			"If it cannot be noted, nothing is shown.",
+	}
+	cmd.AddCommand(auditAtCommand(), auditHistoryCommand(), auditTrailCommand(), auditChainCommand(), auditExportCommand(), auditCheckCommand(), auditKeyCommand())
+	return cmd
+}
+
+// auditFlags are those of every read.
+type auditFlags struct {
+	engines engineFlags
+	session string
+	auditor string
+	reason  string
+	json    bool
+}
+
+func (f *auditFlags) bind(cmd *cobra.Command) {
+	f.engines.bind(cmd)
+	fl := cmd.Flags()
+	fl.StringVar(&f.auditor, "auditor", "", "who looks (default: the user of the operating system)")
+	fl.StringVar(&f.reason, "reason", "", "why: it is noted in the log (required)")
+}
+
+func (f *auditFlags) bindSession(cmd *cobra.Command) {
+	f.bind(cmd)
+	cmd.Flags().StringVar(&f.session, "session", "", "the session")
+}
+
+// resolve checks what every read needs.
+func (f *auditFlags) resolve() error {
+	if f.reason == "" || len(f.reason) > events.MaxReasonBytes {
+		return fmt.Errorf("--reason is 1 to %d bytes", events.MaxReasonBytes)
+	}
+	if f.auditor == "" {
+		if me, err := user.Current(); err == nil {
+			f.auditor = me.Username
+		}
+	}
+	if !events.ValidName(f.auditor) {
+		return errors.New("--auditor is no user id")
+	}
+	if f.session != "" && !events.ValidName(f.session) {
+		return errors.New("--session is no id")
+	}
+	return f.engines.resolve()
+}
+
+// noted opens the log and the archive, notes the read, and then has it done.
+func (f *auditFlags) noted(ctx context.Context, n audit.Note, read func(context.Context, app.Opened) error) error {
+	return f.engines.withArchive(ctx, func(ctx context.Context, o app.Opened) error {
+		n.Auditor, n.Reason = events.UserID(f.auditor), f.reason
+		if n.Session == events.NewSelfID(n.Auditor) {
+			if err := audit.Enter(ctx, o.Log, n.Auditor, gateway.DefaultPolicies()[events.KindSelf]); err != nil {
+				return err
+			}
+		}
+		if err := audit.Tell(ctx, o.Log, n); err != nil {
+			return err
+		}
+		return read(ctx, o)
+	})
+}
+
+// notedPatience is how long the archive may take to have all that the log had when it was asked.
+const notedPatience = time.Minute
+
+// sourceOf is where to read: kafka (and the vault below its start, if there is one), the vault alone, archive, or, where it is not
+// said, the archive if there is one. The archive is waited for until it has what the log has.
+func sourceOf(ctx context.Context, o app.Opened, from string, log io.Writer) (audit.Source, func(), error) {
+	bar, done := auditBar(log)
+	switch {
+	case from == "kafka" || from == "" && o.Archive == nil:
+		return audit.Log{Log: o.Log, Progress: bar}, done, nil
+	case from == "vault":
+		log, ok := o.Log.(*vault.Log)
+		if !ok {
+			return nil, nil, errNoVault
+		}
+		return audit.Log{Log: log.Sealed(), Progress: bar}, done, nil
+	case from != "archive" && from != "":
+		return nil, nil, fmt.Errorf("--from is kafka, vault or archive, not %q", from)
+	case o.Archive == nil:
+		return nil, nil, errors.New("no archive to read: give --clickhouse")
+	}
+	waiting, cancel := context.WithTimeout(ctx, notedPatience)
+	defer cancel()
+	if err := freshness.Await(waiting, o.Log); err != nil {
+		return nil, nil, err
+	}
+	return audit.Archive{View: o.Archive, Progress: bar}, done, nil
+}
+
+// auditBar shows how much was read, when somebody looks.
+func auditBar(w io.Writer) (show func(done, all int64), end func()) {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil, func() {}
+	}
+	bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("reading"), progressbar.OptionShowIts(),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionFullWidth(), progressbar.OptionClearOnFinish())
+	return func(done, all int64) {
+		bar.ChangeMax64(all)
+		_ = bar.Set64(done) // a bar that is not drawn loses nothing
+	}, func() { _ = bar.Finish() }
+}
+
+// auditTime reads a time as RFC 3339; empty is 0.
+func auditTime(name, s string) (events.Millis, error) {
+	if s == "" {
+		return 0, nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil || t.UnixMilli() <= 0 {
+		return 0, fmt.Errorf("--%s is no time as 2026-01-31T12:00:00Z", name)
+	}
+	return events.Millis(t.UnixMilli()), nil
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}

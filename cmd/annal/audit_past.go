@@ -1,0 +1,269 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"annal/internal/app"
+	"annal/internal/logview"
+	"annal/pkg/audit"
+	"annal/pkg/events"
+)
+
+// maxTexts bounds how many texts are shown at once.
+const maxTexts = 10_000
+
+func auditAtCommand() *cobra.Command {
+	var f auditFlags
+	var at, as string
+	var seq, before uint64
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "at",
+		Short: "Show a session as it stood: members, what it said of itself, texts with all versions, markers",
+		Long: "Read the session's outcomes up to an instant, from the archive where there is one, else from the log. With --as, show\n" +
+			"the texts that this person could see.",
+		Example: "  annal audit at --session g_… --time 2026-01-31T12:00:00Z --reason 'case 7'\n  annal audit at --session g_… --seq 120 --as bob --reason 'case 7' --json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			t, err := auditTime("time", at)
+			if err != nil {
+				return err
+			}
+			switch {
+			case (t == 0) == (seq == 0):
+				return errors.New("give --time or --seq")
+			case f.session == "":
+				return errors.New("--session is missing")
+			case as != "" && !events.ValidName(as):
+				return errors.New("--as is no user id")
+			case limit < 0 || limit > maxTexts:
+				return fmt.Errorf("--limit is 0 to %d", maxTexts)
+			}
+			if err := f.resolve(); err != nil {
+				return err
+			}
+			n := audit.Note{Session: events.SessionID(f.session), What: "at", Seq: events.Seq(seq), About: aboutAt(at, as)}
+			return f.noted(cmd.Context(), n, func(ctx context.Context, o app.Opened) error {
+				source, done, err := sourceOf(ctx, o, "", cmd.ErrOrStderr())
+				if err != nil {
+					return err
+				}
+				state, err := audit.At(ctx, source, n.Session, audit.Instant{Seq: n.Seq, Time: t})
+				done()
+				if err != nil {
+					return err
+				}
+				var spans []events.Span
+				if as != "" {
+					spans = state.As(events.UserID(as))
+				}
+				keepTexts(state, events.Seq(before), limit)
+				if f.json {
+					return printJSON(cmd.OutOrStdout(), state)
+				}
+				printState(cmd.OutOrStdout(), state, as, spans)
+				return nil
+			})
+		},
+	}
+	f.bindSession(cmd)
+	fl := cmd.Flags()
+	fl.StringVar(&at, "time", "", "the instant, by log time: 2026-01-31T12:00:00Z")
+	fl.Uint64Var(&seq, "seq", 0, "the instant, by the last event that is in")
+	fl.StringVar(&as, "as", "", "only the texts that this person could see")
+	fl.IntVar(&limit, "limit", 100, "how many texts to show, the newest")
+	fl.Uint64Var(&before, "before", 0, "only texts below this seq")
+	fl.BoolVar(&f.json, "json", false, "as one JSON object")
+	return cmd
+}
+
+func aboutAt(at, as string) string {
+	about := at
+	if as != "" {
+		about += " as " + as
+	}
+	return about
+}
+
+// keepTexts leaves the newest texts below before.
+func keepTexts(s *audit.State, before events.Seq, limit int) {
+	maps.DeleteFunc(s.Texts, func(seq events.Seq, _ *audit.Text) bool { return before != 0 && seq >= before })
+	seqs := slices.Sorted(maps.Keys(s.Texts))
+	for _, seq := range seqs[:max(0, len(seqs)-limit)] {
+		delete(s.Texts, seq)
+	}
+}
+
+func printState(w io.Writer, s *audit.State, as string, spans []events.Span) {
+	fmt.Fprintf(w, "%s at seq %d, %s: %q, policy %+v\n", s.Session, s.Seq, s.Time, s.Title, s.Policy)
+	if s.Closed {
+		fmt.Fprintln(w, "closed")
+	}
+	for _, f := range []struct{ name, value string }{{"avatar", s.Avatar}, {"notice", s.Notice}, {"description", s.Description}} {
+		if f.value != "" {
+			fmt.Fprintf(w, "%s: %q\n", f.name, f.value)
+		}
+	}
+	for _, u := range slices.Sorted(maps.Keys(s.Members)) {
+		m := s.Members[u]
+		fmt.Fprintf(w, "member %s: %s, read %d, delivered %d, stays", u, [...]string{"out", "member", "admin", "owner"}[min(m.Role, events.RoleOwner)], m.Read, m.Delivered)
+		for _, stay := range m.Stays {
+			fmt.Fprintf(w, " %d–%d", stay.From, stay.To)
+		}
+		fmt.Fprintln(w)
+	}
+	if as != "" {
+		fmt.Fprintf(w, "%s could see:", as)
+		for _, v := range spans {
+			fmt.Fprintf(w, " %d–%d", v.First, v.Last)
+		}
+		fmt.Fprintln(w)
+	}
+	for _, seq := range slices.Sorted(maps.Keys(s.Texts)) {
+		printText(w, seq, s.Texts[seq], slices.Contains(s.Pins, seq))
+	}
+}
+
+func printText(w io.Writer, seq events.Seq, t *audit.Text, pinned bool) {
+	fmt.Fprintf(w, "%6d %s", seq, t.Sender)
+	if pinned {
+		fmt.Fprint(w, " [pinned]")
+	}
+	fmt.Fprintln(w)
+	for _, v := range t.Versions {
+		fmt.Fprintf(w, "       %d %s %s: %s\n", v.Seq, v.Time, v.By, logview.Said(v.Body))
+	}
+	for _, d := range []struct {
+		what string
+		deed *audit.Deed
+	}{{"revoked", t.Revoked}, {"deleted", t.Deleted}} {
+		if d.deed != nil {
+			fmt.Fprintf(w, "       %d %s %s by %s %s\n", d.deed.Seq, d.deed.Time, d.what, d.deed.By, d.deed.Reason)
+		}
+	}
+	for _, emoji := range slices.Sorted(maps.Keys(t.Reactions)) {
+		fmt.Fprintf(w, "       %s %v\n", emoji, t.Reactions[emoji])
+	}
+}
+
+// told is an outcome for people, and for programs.
+type told struct {
+	Time    events.Millis    `json:"time_ms"`
+	Session events.SessionID `json:"session"`
+	Actor   events.UserID    `json:"actor"`
+	Type    string           `json:"type"`
+	ID      string           `json:"id"`
+	Line    string           `json:"line"`
+}
+
+func tellOutcome(w io.Writer, o *events.Outcome, asJSON bool) error {
+	if asJSON {
+		return printJSON(w, told{o.Time, o.Session, o.Actor.User, o.Type(), o.ID.String(), logview.Line(o)})
+	}
+	_, err := fmt.Fprintln(w, o.Time, logview.Line(o))
+	return err
+}
+
+func auditHistoryCommand() *cobra.Command {
+	var f auditFlags
+	var seq uint64
+	var id string
+	cmd := &cobra.Command{
+		Use:     "history",
+		Short:   "Show every version of a message, and who did what with it when",
+		Example: "  annal audit history --session g_… --message 17 --reason 'case 7'\n  annal audit history --session g_… --id 0192… --reason 'case 7'",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.session == "" || (seq == 0) == (id == "") {
+				return errors.New("give --session, and --message or --id")
+			}
+			if err := f.resolve(); err != nil {
+				return err
+			}
+			n := audit.Note{Session: events.SessionID(f.session), What: "history", Seq: events.Seq(seq), About: id}
+			return f.noted(cmd.Context(), n, func(ctx context.Context, o app.Opened) error {
+				source, done, err := sourceOf(ctx, o, "", cmd.ErrOrStderr())
+				if err != nil {
+					return err
+				}
+				all, err := audit.History(ctx, source, n.Session, n.Seq, id)
+				done()
+				if err != nil {
+					return err
+				}
+				for i := range all {
+					if err := tellOutcome(cmd.OutOrStdout(), &all[i].Outcome, f.json); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+	f.bindSession(cmd)
+	cmd.Flags().Uint64Var(&seq, "message", 0, "the message's seq")
+	cmd.Flags().StringVar(&id, "id", "", "the message's id")
+	cmd.Flags().BoolVar(&f.json, "json", false, "one JSON object a line")
+	return cmd
+}
+
+func auditTrailCommand() *cobra.Command {
+	var f auditFlags
+	var who, from, to string
+	cmd := &cobra.Command{
+		Use:     "trail",
+		Short:   "Show all that a user did, and what was done to their memberships, over all sessions",
+		Long:    "Read the whole log and print lines as they are found, partition by partition, each in the log's order.",
+		Example: "  annal audit trail --user bob --from 2026-01-01T00:00:00Z --reason 'case 7' --json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			first, err := auditTime("from", from)
+			if err != nil {
+				return err
+			}
+			last, err := auditTime("to", to)
+			if err != nil {
+				return err
+			}
+			if !events.ValidName(who) {
+				return errors.New("--user is no user id")
+			}
+			if err := f.resolve(); err != nil {
+				return err
+			}
+			n := audit.Note{Session: events.NewSelfID(events.UserID(who)), What: "trail", About: from + " to " + to}
+			return f.noted(cmd.Context(), n, func(ctx context.Context, o app.Opened) error {
+				source, done, err := sourceOf(ctx, o, "kafka", cmd.ErrOrStderr())
+				if err != nil {
+					return err
+				}
+				defer done()
+				match := logview.Filter{User: events.UserID(who)}
+				return source.All(ctx, func(r *audit.Record) error {
+					o, err := events.DecodeOutcomeValue(r.Value)
+					if err != nil {
+						fmt.Fprintf(cmd.ErrOrStderr(), "partition %d offset %d cannot be read: %v\n", r.Partition, r.Offset, err)
+						return nil
+					}
+					if !match.Match(&o) || o.Time < first || last != 0 && o.Time >= last {
+						return nil
+					}
+					return tellOutcome(cmd.OutOrStdout(), &o, f.json)
+				})
+			})
+		},
+	}
+	f.bind(cmd)
+	cmd.Flags().StringVar(&who, "user", "", "whose")
+	cmd.Flags().StringVar(&from, "from", "", "from this log time on: 2026-01-31T12:00:00Z")
+	cmd.Flags().StringVar(&to, "to", "", "up to before this log time")
+	cmd.Flags().BoolVar(&f.json, "json", false, "one JSON object a line")
+	return cmd
+}

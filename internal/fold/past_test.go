@@ -1,0 +1,141 @@
+package fold_test
+
+import (
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"annal/internal/fold"
+	"annal/pkg/audit"
+	"annal/pkg/events"
+	"annal/pkg/projections/hot/hottest"
+)
+
+// TestThePastIsTheFoldThen: at random instants, ten of each history and so a thousand of all, what an auditor is shown is the naive fold
+// of the outcomes up to then, by seq and by time, from the archive and from the log.
+func TestThePastIsTheFoldThen(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		a := newAuthor(t)
+		for range rapid.IntRange(1, 200).Draw(rt, "commands") {
+			a.act(rt)
+		}
+		log := logOf(t, a.said)
+		defer log.Close()
+		sources := []audit.Source{audit.Archive{View: archived(t, log, rapid.Uint64().Draw(rt, "seed"))}, audit.Log{Log: log}}
+		for range 10 {
+			s := rapid.SampledFrom(a.opened).Draw(rt, "session")
+			until := rapid.IntRange(0, len(a.said)-1).Draw(rt, "until")
+			at := audit.Instant{Time: a.said[until].Outcome.Time}
+			if rapid.Bool().Draw(rt, "by seq") {
+				head, _ := a.sessions[s][events.HeadKey].(events.Head)
+				at = audit.Instant{Seq: events.Seq(rapid.Uint64Range(uint64(head.Base)+1, uint64(head.Seq)).Draw(rt, "seq"))}
+			}
+			want := foldedUntil(a.said, s, at)
+			got, err := audit.At(t.Context(), rapid.SampledFrom(sources).Draw(rt, "source"), s, at)
+			switch {
+			case errors.Is(err, audit.ErrNotYet) && want.Head.Seq == 0:
+			case err != nil || want.Head.Seq == 0:
+				rt.Fatalf("at %+v: got %v, %v, the fold is at seq %d", at, got, err, want.Head.Seq)
+			default:
+				samePast(rt, got, want)
+			}
+		}
+	})
+}
+
+func foldedUntil(said []hottest.Said, id events.SessionID, at audit.Instant) *fold.Session {
+	s := fold.NewSession(id)
+	for i := range said {
+		o := said[i].Outcome
+		if o.Session != id {
+			continue
+		}
+		if at.Seq == 0 && o.Time > at.Time || at.Seq != 0 && s.Head.Seq >= at.Seq {
+			break
+		}
+		s.Add(o, said[i].Value)
+	}
+	return s
+}
+
+// samePast compares all that the naive model knows.
+func samePast(rt *rapid.T, got *audit.State, want *fold.Session) {
+	h, i := want.Head, want.Facts.Info
+	custom := map[string]string{}
+	for _, f := range i.Custom {
+		custom[f.Name] = f.Value
+	}
+	for name, pair := range map[string][2]any{
+		"kind": {got.Kind, h.Kind}, "base": {got.Base, h.Base}, "seq": {got.Seq, h.Seq}, "index": {got.Index, h.Index}, "time": {got.Time, h.Time},
+		"closed": {got.Closed, h.Closed}, "title": {got.Title, h.Title}, "policy": {got.Policy, h.Policy}, "muted": {got.MutedUntil, h.MutedUntil},
+		"contact": {got.Contact, h.Contact}, "asked by": {got.ContactBy, h.ContactBy}, "avatar": {got.Avatar, i.Avatar}, "notice": {got.Notice, i.Notice},
+		"description": {got.Description, i.Description}, "custom": {got.Custom, custom}, "pins": {slices.Clone(got.Pins), append([]events.Seq(nil), want.Facts.Pins...)},
+		"members": {len(got.Members), len(want.Members)}, "texts": {len(got.Texts), len(want.Messages)}, "asks": {len(got.Asks), len(want.Facts.Asks)},
+	} {
+		if name != "pins" && !reflect.DeepEqual(pair[0], pair[1]) || name == "pins" && !slices.Equal(got.Pins, want.Facts.Pins) {
+			rt.Fatalf("%s: got %v, want %v", name, pair[0], pair[1])
+		}
+	}
+	for u, m := range want.Members {
+		was := audit.Member{Role: m.Role, Stays: m.Stays, Read: m.Marker, Delivered: m.Delivered, MutedUntil: m.MutedUntil, Blocks: m.Blocks}
+		if g := got.Members[u]; g == nil || !reflect.DeepEqual(*g, was) {
+			rt.Fatalf("member %s: got %+v, want %+v", u, g, was)
+		}
+	}
+	for seq, m := range want.Messages {
+		sameText(rt, seq, got.Texts[seq], want, m)
+	}
+	for _, u := range crowd {
+		seesItsStays(rt, *got, u, want.Members[u])
+	}
+}
+
+func sameText(rt *rapid.T, seq events.Seq, got *audit.Text, s *fold.Session, m *fold.Message) {
+	o, err := events.DecodeOutcomeValue(s.Timeline[seq])
+	if err != nil || got == nil {
+		rt.Fatalf("message %d: got %v, %v", seq, got, err)
+	}
+	sent, _ := o.Result.(events.Accepted).Event.(events.Sent)
+	body, by := sent.Body, seq
+	if m.State.Overridden != 0 {
+		body, by = m.State.Body, m.State.Overridden
+	}
+	last := got.Versions[len(got.Versions)-1]
+	first := got.Versions[0]
+	if got.Index != m.Index || got.Sender != o.Actor.User || got.ID != o.ID.String() || last.Seq != by || !reflect.DeepEqual(last.Body, body) ||
+		first.Seq != seq || !reflect.DeepEqual(first.Body, sent.Body) || deedSeq(got.Revoked) != m.State.Revoked || deedSeq(got.Deleted) != m.State.Deleted {
+		rt.Fatalf("message %d: got %+v, want %+v", seq, got, m)
+	}
+}
+
+func deedSeq(d *audit.Deed) events.Seq {
+	if d == nil {
+		return 0
+	}
+	return d.Seq
+}
+
+// seesItsStays: who looks as somebody sees the messages within that one's stays, event by event, and no others.
+func seesItsStays(rt *rapid.T, s audit.State, u events.UserID, m *events.Member) {
+	s.Texts = maps.Clone(s.Texts)
+	all := slices.Collect(maps.Keys(s.Texts))
+	for seq, text := range s.Texts {
+		s.Texts[seq] = new(*text)
+	}
+	s.As(u)
+	for _, seq := range all {
+		within := false
+		if m != nil {
+			for _, stay := range m.Stays {
+				within = within || seq >= stay.From && (stay.To == 0 || seq <= stay.To)
+			}
+		}
+		if _, seen := s.Texts[seq]; seen != within {
+			rt.Fatalf("%s sees %d: %t, want %t", u, seq, seen, within)
+		}
+	}
+}

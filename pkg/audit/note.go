@@ -1,0 +1,150 @@
+package audit
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"annal/pkg/eventlog"
+	"annal/pkg/events"
+	"annal/pkg/projections/archive"
+	"annal/pkg/projections/follow"
+	"annal/pkg/projections/steward"
+)
+
+// Service is the service that auditors act by.
+const Service = "audit"
+
+// Patience is how long an outcome may take.
+const Patience = 30 * time.Second
+
+// Note is what the log is told of a read, before anything is shown.
+type Note struct {
+	// Session is the one read; of what spans sessions a self session.
+	Session events.SessionID
+	Auditor events.UserID
+	// What is at, history, trail, chain or export; About is more of it for people, Seq a message or how far it goes.
+	What   string
+	About  string
+	Seq    events.Seq
+	Reason string
+}
+
+// Enter makes sure that the auditor has a self session, where reads that span sessions are noted.
+func Enter(ctx context.Context, log eventlog.Log, auditor events.UserID, policy events.Policy) error {
+	create := events.Create{Kind: events.KindSelf, Policy: policy}
+	c := events.Command{Session: events.NewSelfID(auditor), Actor: events.Actor{User: auditor, Service: Service}, ClientID: "self", Op: create}
+	if err := tell(ctx, log, c); err != nil {
+		return fmt.Errorf("audit: the auditor's own session: %w", err)
+	}
+	return nil
+}
+
+// Tell notes a read in the log, and returns when that is an outcome. What the rules refuse is an outcome too, and an *events.Error:
+// then, as after any error, nothing may be shown.
+func Tell(ctx context.Context, log eventlog.Log, n Note) error {
+	c := events.Command{
+		Session: n.Session, Actor: events.Actor{User: n.Auditor, Service: Service}, ClientID: "audit-" + rand.Text(),
+		Op: events.Audit{What: n.What, About: n.About, Seq: n.Seq, Reason: n.Reason},
+	}
+	if err := tell(ctx, log, c); err != nil {
+		return fmt.Errorf("audit: the read is not noted: %w", err)
+	}
+	return nil
+}
+
+func tell(ctx context.Context, log eventlog.Log, c events.Command) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	rec, err := events.EncodeCommand(c, events.Envelope{Source: "annal/" + Service})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	type place struct {
+		partition int32
+		offset    int64
+		err       error
+	}
+	// Where the readers were before it is asked: the outcome comes behind that.
+	from, err := progressOf(ctx, log, c.Session)
+	if err != nil {
+		return err
+	}
+	done := make(chan place, 1)
+	log.Append(ctx, eventlog.Commands, eventlog.ByKey, rec, func(p int32, offset int64, err error) { done <- place{p, offset, err} })
+	select {
+	case at := <-done:
+		if at.err != nil {
+			return at.err
+		}
+		return await(ctx, log, at.partition, at.offset, from)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// progressOf gives a place in the events of the session's partition from which it can be told what counts: the newest that an
+// archiver or a steward committed, or the beginning.
+func progressOf(ctx context.Context, log eventlog.Log, s events.SessionID) (events.Progress, error) {
+	n, err := log.Partitions(ctx, eventlog.Events)
+	if err != nil {
+		return events.Progress{}, err
+	}
+	best := events.Start()
+	for _, group := range []string{archive.Group, steward.Group} {
+		commits, err := log.Commits(ctx, group, eventlog.Events)
+		if err != nil {
+			return events.Progress{}, err
+		}
+		for _, c := range commits {
+			if c.Partition != eventlog.KeyPartition([]byte(s), n) {
+				continue
+			}
+			if commit, err := follow.ParseCommit(c.Metadata); err == nil && commit.Progress.Offset > best.Offset {
+				best = commit.Progress
+			}
+		}
+	}
+	return best, nil
+}
+
+// await waits for the counted outcome of a command.
+func await(ctx context.Context, log eventlog.Log, partition int32, command int64, from events.Progress) error {
+	cursor, err := log.Read(ctx, eventlog.Events, partition, from.Offset)
+	if err != nil {
+		return err
+	}
+	defer cursor.Close()
+	rule := events.NewReader(from)
+	for {
+		records, err := cursor.Next(ctx)
+		if err != nil {
+			if errors.Is(err, context.DeadlineExceeded) {
+				return fmt.Errorf("no outcome came within %s: is a sequencer running? %w", Patience, err)
+			}
+			return err
+		}
+		for i := range records {
+			verdict, stamp, _ := rule.Read(records[i].Offset, records[i].Record)
+			if verdict == events.Counted && stamp.Command == command {
+				return verdictOf(&records[i])
+			}
+		}
+	}
+}
+
+func verdictOf(rec *eventlog.Record) error {
+	o, err := events.DecodeOutcome(rec.Record)
+	if err != nil {
+		return err
+	}
+	if r, ok := o.Result.(events.Rejected); ok {
+		return &events.Error{Code: r.Code, Detail: r.Detail, Seq: r.Seq}
+	}
+	return nil
+}
