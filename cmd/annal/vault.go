@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"annal/internal/app"
 	"annal/pkg/eventlog"
+	"annal/pkg/events"
 	"annal/pkg/projections/vault"
 )
 
@@ -29,8 +31,8 @@ func bindVault(f *pflag.FlagSet, v *app.Vault, from string) {
 var errNoVault = errors.New("no vault is named: give --vault")
 
 func vaultCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "vault", Short: "See how far the vault is, and check its segments"}
-	cmd.AddCommand(vaultStatusCommand(), vaultCheckCommand())
+	cmd := &cobra.Command{Use: "vault", Short: "See how far the vault is, check its segments, and trim the log"}
+	cmd.AddCommand(vaultStatusCommand(), vaultCheckCommand(), vaultTrimCommand())
 	return cmd
 }
 
@@ -116,5 +118,48 @@ func vaultCheckCommand() *cobra.Command {
 		},
 	}
 	engines.bind(cmd)
+	return cmd
+}
+
+func vaultTrimCommand() *cobra.Command {
+	var engines engineFlags
+	var keep time.Duration
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "trim",
+		Short: "Delete from Kafka the events that are in the vault and older than --keep",
+		Long: "Delete records of annal.events from Kafka, for good: only those that are in the vault, whose segments are read whole and\n" +
+			"checked before, and that were appended longer than --keep ago. Every process must know the vault from then on: one without\n" +
+			"it that needs what was deleted refuses to go on, and names the gap.",
+		Example: "  annal vault trim --keep 720h",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if keep < 0 {
+				return errors.New("--keep is no less than 0")
+			}
+			return engines.withVault(cmd.Context(), func(ctx context.Context, log *vault.Log, n int32) error {
+				all := make([]vault.Trimmed, 0, n)
+				for p := range n {
+					did, err := log.Trim(ctx, p, events.Millis(time.Now().Add(-keep).UnixMilli()))
+					if err != nil {
+						return err
+					}
+					all = append(all, did)
+					if !asJSON {
+						fmt.Fprintf(cmd.OutOrStdout(), "partition %d: %d records deleted, the log begins at %d, the vault has all below %d\n",
+							p, did.NewStart-did.Start, did.NewStart, did.Sealed)
+					}
+				}
+				if asJSON {
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(all)
+				}
+				return nil
+			})
+		},
+	}
+	engines.bind(cmd)
+	cmd.Flags().DurationVar(&keep, "keep", 0, "what was appended within this time stays (required)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as one JSON array")
+	_ = cmd.MarkFlagRequired("keep") // it is there
 	return cmd
 }

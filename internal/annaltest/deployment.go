@@ -24,6 +24,8 @@ type Deployment struct {
 	Prefix string
 	// ClickHouse is where the archive is; without a URL there is none.
 	ClickHouse app.ClickHouse
+	// Vault is where the vault is; without a URL there is none.
+	Vault app.Vault
 	// Roles are the processes, by name.
 	Roles map[string]*Server
 	// KeyFile has the key that tokens are signed with.
@@ -105,6 +107,9 @@ func (d *Deployment) Launch(t *testing.T, name string, settings ...string) *Serv
 	role, _, _ := strings.Cut(name, "-")
 	if d.ClickHouse.URL != "" {
 		settings = append(d.archiveFlags(), settings...)
+	}
+	if d.Vault.URL != "" {
+		settings = append(d.vaultFlags(), settings...)
 	}
 	d.Roles[name] = Launch(t, name, append([]string{
 		"serve", "--roles", role, "--kafka", strings.Join(d.Kafka, ","), "--redis", d.Redis, "--prefix", d.Prefix,
