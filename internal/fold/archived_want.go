@@ -57,6 +57,8 @@ func about(o *events.Outcome, e events.Event) (index events.Index, target events
 		target = e.Target
 	case events.Reported:
 		target = e.Target
+	case events.Audited:
+		target = e.Seq
 	case events.Read:
 		target = e.Marker
 	case events.Delivered:

@@ -114,7 +114,7 @@ func records(r *untar, m *Manifest) error {
 	n, size := 0, int64(0)
 	for {
 		line, err := readLine(lines)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		n++
@@ -150,7 +150,7 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 		switch {
 		case err == nil:
 			return line, nil
-		case err == io.EOF && len(line) > 0:
+		case errors.Is(err, io.EOF) && len(line) > 0:
 			return nil, errors.New("it is cut")
 		case !errors.Is(err, bufio.ErrBufferFull):
 			return nil, err

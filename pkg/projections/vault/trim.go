@@ -9,7 +9,7 @@ import (
 	"annal/pkg/events"
 )
 
-// ErrCannotTrim: the log is of a kind that is never trimmed.
+// ErrCannotTrim says that the log is of a kind that is never trimmed.
 var ErrCannotTrim = errors.New("VAULT_TRIM: this log cannot be trimmed")
 
 // trimmer is what a log must be able to do to be trimmed.
