@@ -25,6 +25,9 @@ func (oc *outcome) want() archive.Outcome {
 	case events.Accepted:
 		w.Kind, w.Event, w.Seq = archive.KindAccepted, r.Event.Name(), r.Seq
 		w.Index, w.Target, w.People = about(&o, r.Event)
+		if e, ok := r.Event.(events.Audited); ok {
+			w.Detail = e.What + ": " + e.Reason
+		}
 	case events.Rejected:
 		w.Kind, w.Code, w.Detail, w.Target = archive.KindRejected, r.Code, r.Detail, r.Seq
 		if r.Command != nil && r.Command.Op != nil {

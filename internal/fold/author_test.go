@@ -128,11 +128,16 @@ func (a *author) act(rt *rapid.T) {
 		a.tb.Fatalf("%s is open and has no head", s)
 	}
 	last := len(a.said)
+	op := operation(rt, &head)
+	actor := events.Actor{User: rapid.SampledFrom(crowd).Draw(rt, "actor")}
+	if _, ok := op.(events.Audit); ok {
+		actor.Service = "audit"
+	}
 	a.do(events.Command{
-		Session: s, Actor: events.Actor{User: rapid.SampledFrom(crowd).Draw(rt, "actor")},
+		Session: s, Actor: actor,
 		// Now and then an id that was used before.
 		ClientID: fmt.Sprintf("c%d", rapid.SampledFrom([]int{last, last, last, last, last - 1}).Draw(rt, "client id")),
-		Op:       operation(rt, &head),
+		Op:       op,
 	})
 }
 
@@ -145,7 +150,7 @@ func operation(rt *rapid.T, head *events.Head) events.Op {
 	seq := head.Seq + 1 - events.Seq(back)
 	user := rapid.SampledFrom(crowd).Draw(rt, "user")
 	other := rapid.SampledFrom(crowd).Draw(rt, "other")
-	switch rapid.IntRange(0, 13).Draw(rt, "operation") {
+	switch rapid.IntRange(0, 14).Draw(rt, "operation") {
 	case 0:
 		role := rapid.SampledFrom([]events.Role{events.RoleMember, events.RoleAdmin}).Draw(rt, "role")
 		return events.Add{Members: []events.NewMember{{User: user, Role: role}, {User: other, Role: events.RoleMember}}}
@@ -163,6 +168,8 @@ func operation(rt *rapid.T, head *events.Head) events.Op {
 		return events.Delete{Seq: seq}
 	case 9, 10:
 		return events.MarkRead{Seq: seq}
+	case 11:
+		return events.Audit{What: "at", Seq: seq, Reason: "yearly"}
 	}
 	return events.Send{Body: events.TextBody(rapid.StringMatching(`[a-zé€😀]{1,9}`).Draw(rt, "text"))}
 }
