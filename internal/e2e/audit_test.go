@@ -55,7 +55,6 @@ func TestAudit(t *testing.T) {
 		{audit("history", "--session", session, "--message", "2"), "overrode 2"},
 		{audit("trail", "--user", "alice"), "the first text"},
 		{audit("chain", "--session", session), "chains whole"},
-		{audit("chain", "--session", session, "--from", "archive"), "chains whole"},
 		{audit("chain", "--all", "--json"), `"found":0`},
 		{audit("export", "--session", session, "--key", key, "--out", bundle), "records"},
 		{[]string{"audit", "check", bundle, "--key", public}, "good: "},
