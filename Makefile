@@ -143,7 +143,7 @@ CHAT ?= examples/ubuntu-irc-sample.jsonl.gz
 
 .PHONY: archive-soak
 archive-soak: engines ## Archive CHAT=file.jsonl.gz while the archiver is killed every 15 s and answers are lost, and while ClickHouse is away for 5 min
-	go test -race -count=1 -timeout 60m -run 'F23ArchiveKilled|F22ArchiveOutage' -v ./internal/cases -chat $(abspath $(CHAT)) -kill-every 15s -archive-away 5m
+	go test -race -count=1 -timeout 120m -run 'F23ArchiveKilled|F22ArchiveOutage' -v ./internal/cases -chat $(abspath $(CHAT)) -kill-every 15s -archive-away 5m
 	go test -count=1 -timeout 30m -run 'F23Retries' -v ./pkg/connectors/clickhouse -further 10500
 
 .PHONY: clean

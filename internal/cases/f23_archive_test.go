@@ -360,7 +360,7 @@ func TestF22ArchiveOutage(t *testing.T) {
 	}
 	f.GoesOn(t, 50)
 	f.Finish(t)
-	t.Logf("annal verify archive: %s", annaltest.Run(t, "verify", "archive", "--endpoints", archiver.File))
+	t.Logf("annal verify archive: %s", annaltest.Start(t, "verify", nil, "verify", "archive", "--endpoints", archiver.File).Wait(verifyTime))
 	if list := annaltest.Run(t, "quarantine", "list", "--json", "--endpoints", archiver.File); strings.TrimSpace(list) != "" {
 		t.Errorf("put aside in the outage: %s", list)
 	}
