@@ -108,6 +108,15 @@ func historyField(r *reader, m *clientv1.History, key []byte) fieldSet {
 	case "limit":
 		m.Limit = r.limit(MaxHistory)
 		return fieldLimit
+	case "around":
+		m.Around = r.uint64()
+		return fieldAround
+	case "cursor":
+		m.Cursor = r.str()
+		return fieldCursor
+	case "filter":
+		m.Filter = sub(r, m.GetFilter())
+		return fieldFilter
 	}
 	return sessionField(r, &m.Session, key)
 }

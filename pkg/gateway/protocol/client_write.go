@@ -54,6 +54,9 @@ func writeReading(w *writer, m *clientv1.ClientFrame) {
 			w.optionalUint64("after", op.History.After)
 		}
 		w.uint32("limit", op.History.GetLimit())
+		w.uint64("around", op.History.GetAround())
+		w.str("cursor", op.History.GetCursor())
+		w.sub("filter", op.History.GetFilter())
 		w.close()
 	case *clientv1.ClientFrame_Members:
 		w.openSession("members", op.Members.GetSession())

@@ -160,6 +160,8 @@ func writeHistoryPage(w *writer, m *clientv1.HistoryPage) {
 		w.uint64("last", m.GetLast())
 		w.close()
 	})
+	w.str("older", m.GetOlder())
+	w.str("newer", m.GetNewer())
 	w.close()
 }
 

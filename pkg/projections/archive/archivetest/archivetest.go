@@ -20,6 +20,7 @@ import (
 type Archive interface {
 	archive.Store
 	archive.View
+	archive.Timelines
 }
 
 // Run runs the suite; fresh gives an empty archive.
@@ -32,6 +33,8 @@ func Run(t *testing.T, fresh func(t *testing.T) Archive) {
 		"contacts":                   testContacts,
 		"progress":                   testProgress,
 		"pages":                      testPages,
+		"timeline":                   testTimeline,
+		"missing":                    testMissing,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, fresh(t)) })
 	}
