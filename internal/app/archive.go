@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"annal/pkg/connectors/clickhouse"
+	"annal/pkg/gateway"
 	"annal/pkg/projections/archive"
 	"annal/pkg/projections/follow"
 )
@@ -106,7 +107,7 @@ func (p *process) openArchive(ctx context.Context) error {
 
 // openCold gives gateways the archive to read history from; nil when the process is told of none. The process starts without
 // it as well: until it answers, history ends with the window.
-func (p *process) openCold() (archive.Timelines, error) {
+func (p *process) openCold() (gateway.Cold, error) {
 	if p.config.ClickHouse.URL == "" {
 		return nil, nil
 	}

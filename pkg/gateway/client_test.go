@@ -20,7 +20,6 @@ import (
 	"annal/pkg/gateway/auth"
 	"annal/pkg/gateway/gatewaytest"
 	"annal/pkg/gateway/protocol"
-	"annal/pkg/projections/archive"
 )
 
 // tester is what testing and rapid have in common.
@@ -110,7 +109,7 @@ func (b *bench) serve(instance string, change func(*gateway.Config)) (stop func(
 	b.t.Helper()
 	config := gateway.DefaultConfig()
 	config.Instance, config.Version = instance, "test"
-	var cold archive.Timelines
+	var cold gateway.Cold
 	if b.cold != nil {
 		cold = b.cold
 	}

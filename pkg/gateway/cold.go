@@ -27,11 +27,13 @@ const coldPause = time.Second
 // cold reads the archive: so many at once, each for a bounded time, and none for a moment after a failure, so that readers of
 // what is hot do not wait for it.
 type cold struct {
-	from    archive.Timelines
-	slots   chan struct{}
-	timeout time.Duration
-	now     func() time.Time
-	gw      *Gateway
+	from  Cold
+	slots chan struct{}
+	// searches are under way.
+	searches chan struct{}
+	timeout  time.Duration
+	now      func() time.Time
+	gw       *Gateway
 
 	mu sync.Mutex
 	// closed is until when nothing is asked.
@@ -40,7 +42,7 @@ type cold struct {
 
 func newCold(g *Gateway) *cold {
 	return &cold{
-		from: g.ports.Cold, slots: make(chan struct{}, g.config.MaxCold), timeout: g.config.ColdTimeout, now: g.ports.Now, gw: g,
+		from: g.ports.Cold, slots: make(chan struct{}, g.config.MaxCold), searches: make(chan struct{}, g.config.MaxSearches), timeout: g.config.ColdTimeout, now: g.ports.Now, gw: g,
 	}
 }
 
@@ -61,7 +63,7 @@ func (c *cold) enter(ctx context.Context) (_ context.Context, done func(*error),
 	return within, func(err *error) {
 		cancel()
 		<-c.slots
-		if *err != nil && ctx.Err() == nil {
+		if *err != nil && ctx.Err() == nil && !errors.Is(*err, archive.ErrTooMuch) {
 			c.fail(*err)
 			*err = errColdAway
 		}
@@ -99,6 +101,15 @@ func (c *cold) timeline(ctx context.Context, s events.SessionID, span archive.Sp
 	}
 	defer done(&err)
 	return c.from.Timeline(ctx, s, span)
+}
+
+func (c *cold) entries(ctx context.Context, s events.SessionID, seqs []events.Seq) (entries []archive.Entry, err error) {
+	ctx, done, err := c.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done(&err)
+	return c.from.Entries(ctx, s, seqs)
 }
 
 func (c *cold) missing(ctx context.Context, s events.SessionID, seq events.Seq) (why archive.Missing, err error) {
@@ -172,6 +183,20 @@ func (p *archived) items(ctx context.Context, span archive.Span) ([]hot.Item, er
 	if err != nil {
 		return nil, err
 	}
+	return p.present(ctx, entries)
+}
+
+// at gives the archived events of those seqs.
+func (p *archived) at(ctx context.Context, seqs []events.Seq) ([]hot.Item, error) {
+	entries, err := p.cold.entries(ctx, p.session, seqs)
+	if err != nil {
+		return nil, err
+	}
+	return p.present(ctx, entries)
+}
+
+// present gives entries with what became of them up to now.
+func (p *archived) present(ctx context.Context, entries []archive.Entry) (items []hot.Item, err error) {
 	// Some of what is newer than the reach may have been archived since: then all is shown as of that.
 	newest := events.Seq(0)
 	for i := range entries {
@@ -180,7 +205,7 @@ func (p *archived) items(ctx context.Context, span archive.Span) ([]hot.Item, er
 	if err := p.follow(ctx, newest); err != nil {
 		return nil, err
 	}
-	items := make([]hot.Item, len(entries))
+	items = make([]hot.Item, len(entries))
 	for i := range entries {
 		if items[i], err = p.item(&entries[i]); err != nil {
 			return nil, err

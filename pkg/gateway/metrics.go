@@ -25,6 +25,7 @@ type Metrics struct {
 	unreadable    prometheus.Counter
 	pages         *prometheus.HistogramVec
 	coldFailures  *prometheus.CounterVec
+	searches      *prometheus.HistogramVec
 }
 
 // NewMetrics registers a gateway's metrics.
@@ -60,11 +61,16 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Help:    "How long pages of history take to read, by where they come from: hot, or cold once the archive is asked.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
 		}, []string{"store"}),
+		searches: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "annal", Subsystem: "gateway", Name: "search_seconds",
+			Help:    "How long pages of searches take, by what came of them: OK, or a code.",
+			Buckets: prometheus.ExponentialBuckets(0.002, 2, 13),
+		}, []string{"code"}),
 		coldFailures: prometheus.NewCounterVec(counter("cold_failures_total",
 			"Reads of the archive that came to nothing: failed, busy with others, or paused after a failure."), []string{"why"}),
 	}
 	r.MustRegister(m.connections, m.subscriptions, m.inFlight, m.writing, m.frames, m.sent, m.refused, m.closed, m.outcomes, m.commands, m.healed, m.missed, m.retries, m.resubscribed, m.unreadable,
-		m.pages, m.coldFailures)
+		m.pages, m.coldFailures, m.searches)
 	return m
 }
 

@@ -68,6 +68,19 @@ func (c *ClickHouse) Timeline(ctx context.Context, s events.SessionID, span arch
 	return c.withFates(ctx, s, rows)
 }
 
+// Entries implements archive.Timelines.
+func (c *ClickHouse) Entries(ctx context.Context, s events.SessionID, at []events.Seq) ([]archive.Entry, error) {
+	if len(at) == 0 {
+		return nil, nil
+	}
+	rows, err := c.timelineRows(ctx, s, inSpan+" AND seq IN {seqs:Array(UInt64)}"+order(false), driver.Named("first", fmt.Sprint(uint64(slices.Min(at)))),
+		driver.Named("last", fmt.Sprint(uint64(slices.Max(at)))), driver.Named("seqs", numbers(at)))
+	if err != nil {
+		return nil, err
+	}
+	return c.withFates(ctx, s, rows)
+}
+
 // order puts rows in order of their seqs, of each the first.
 func order(down bool) string {
 	if down {

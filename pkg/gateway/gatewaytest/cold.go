@@ -14,7 +14,9 @@ type Cold struct {
 	*archive.Memory
 	world *World
 	// Away makes every reading fail; Asked counts them.
-	Away  atomic.Bool
+	Away atomic.Bool
+	// Slow makes every search take longer than it may.
+	Slow  atomic.Bool
 	Asked atomic.Int64
 }
 
@@ -64,4 +66,16 @@ func (c *Cold) Timeline(ctx context.Context, s events.SessionID, span archive.Sp
 		return nil, err
 	}
 	return c.Memory.Timeline(ctx, s, span)
+}
+
+// Search implements archive.Searches.
+func (c *Cold) Search(ctx context.Context, s archive.Search) ([]archive.Found, error) {
+	if err := c.ask(); err != nil {
+		return nil, err
+	}
+	if c.Slow.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return c.Memory.Search(ctx, s)
 }

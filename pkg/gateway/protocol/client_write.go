@@ -78,6 +78,11 @@ func writeReading(w *writer, m *clientv1.ClientFrame) {
 		w.uint64("after", op.Changes.GetAfter())
 		w.uint64("from", op.Changes.GetFrom())
 		w.close()
+	case *clientv1.ClientFrame_Search:
+		w.open("search")
+		w.str("session", op.Search.GetSession())
+		w.always("text", op.Search.GetText())
+		w.page(op.Search.GetCursor(), op.Search.GetLimit())
 	case *clientv1.ClientFrame_Typing:
 		w.openSession("typing", op.Typing.GetSession())
 		w.close()

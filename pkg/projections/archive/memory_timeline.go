@@ -41,16 +41,36 @@ func (m *Memory) Missing(_ context.Context, s events.SessionID, seq events.Seq) 
 	return why, nil
 }
 
-// Timeline implements Timelines.
-func (m *Memory) Timeline(_ context.Context, s events.SessionID, span Span) ([]Entry, error) {
+// Entries implements Timelines.
+func (m *Memory) Entries(_ context.Context, s events.SessionID, seqs []events.Seq) ([]Entry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	values := m.values(s)
+	var all []Entry
+	for _, seq := range slices.Compact(slices.Sorted(slices.Values(seqs))) {
+		if e, ok := values[seq]; ok {
+			all = append(all, Entry{Seq: seq, Value: e.Bytes, Now: m.became(s, &e, values)})
+		}
+	}
+	return all, nil
+}
+
+// values are a session's events by their seqs. The lock is held.
+func (m *Memory) values(s events.SessionID) map[events.Seq]Event {
 	values := map[events.Seq]Event{}
 	for key, e := range m.events {
 		if key.session == string(s) && e.Seq > 0 {
 			values[e.Seq] = e
 		}
 	}
+	return values
+}
+
+// Timeline implements Timelines.
+func (m *Memory) Timeline(_ context.Context, s events.SessionID, span Span) ([]Entry, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	values := m.values(s)
 	seqs := slices.SortedFunc(maps.Keys(values), func(a, b events.Seq) int {
 		if span.Down {
 			a, b = b, a

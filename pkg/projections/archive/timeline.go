@@ -14,6 +14,8 @@ type Timelines interface {
 	Reach(ctx context.Context, s events.SessionID) (events.Seq, error)
 	// Timeline gives events of the span, each once, in the order that the span says. Whether some are missing tells their seqs.
 	Timeline(ctx context.Context, s events.SessionID, span Span) ([]Entry, error)
+	// Entries gives the events of those seqs, ascending; those that are not there are left out.
+	Entries(ctx context.Context, s events.SessionID, seqs []events.Seq) ([]Entry, error)
 	// Missing says why an event is missing that lies below the reach.
 	Missing(ctx context.Context, s events.SessionID, seq events.Seq) (Missing, error)
 }

@@ -21,6 +21,7 @@ type Archive interface {
 	archive.Store
 	archive.View
 	archive.Timelines
+	archive.Searches
 }
 
 // Run runs the suite; fresh gives an empty archive.
@@ -35,6 +36,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Archive) {
 		"pages":                      testPages,
 		"timeline":                   testTimeline,
 		"missing":                    testMissing,
+		"search":                     testSearch,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, fresh(t)) })
 	}

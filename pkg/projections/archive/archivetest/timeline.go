@@ -70,6 +70,12 @@ func testTimeline(t *testing.T, a Archive) {
 		}
 		same(t, fmt.Sprintf("%+v of %+v", span, span.Pick), shown(got), shown(naive(s, span)))
 	}
+	got, err := a.Entries(t.Context(), "g_long", []events.Seq{300, 7, s.seq + 5, 7, 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := append(naive(s, archive.Span{First: 7, Last: 8, Limit: 2}), naive(s, archive.Span{First: 300, Last: 300, Limit: 1})...)
+	same(t, "entries", shown(got), shown(want))
 }
 
 // shown are entries by what they look like.
