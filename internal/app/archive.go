@@ -12,6 +12,7 @@ import (
 
 	"annal/internal/fold"
 	"annal/pkg/connectors/clickhouse"
+	"annal/pkg/gateway"
 	"annal/pkg/projections/archive"
 	"annal/pkg/projections/follow"
 )
@@ -108,6 +109,20 @@ func (p *process) openArchive(ctx context.Context) error {
 		return g.Wait()
 	}})
 	return nil
+}
+
+// openCold gives gateways the archive to read history from; nil when the process is told of none. The process starts without
+// it as well: until it answers, history ends with the window.
+func (p *process) openCold() (gateway.Cold, error) {
+	if p.config.ClickHouse.URL == "" {
+		return nil, nil
+	}
+	store, err := p.config.ClickHouse.open()
+	if err != nil {
+		return nil, err
+	}
+	p.closers = append(p.closers, store.Close)
+	return store, nil
 }
 
 // awaitTables waits until ClickHouse answers, and refuses tables that this program does not know.

@@ -138,7 +138,7 @@ func (c Config) Validate() error {
 		return ErrSealEvery
 	case c.has(RoleArchive) && c.ClickHouse.URL == "":
 		return ErrNoArchive
-	case c.has(RoleArchive):
+	case c.ClickHouse.URL != "":
 		if err := c.ClickHouse.options("").Validate(); err != nil {
 			return fmt.Errorf("app: --clickhouse: %w", err)
 		}

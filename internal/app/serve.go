@@ -173,11 +173,15 @@ func (p *process) openGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	cold, err := p.openCold()
+	if err != nil {
+		return err
+	}
 	c := gateway.DefaultConfig()
 	c.Instance, c.Version = p.instance, p.config.Version
 	c.Heartbeat, c.HeartbeatTimeout = p.config.Heartbeat, p.config.HeartbeatTimeout
 	gw, err := gateway.New(c, gateway.Ports{
-		Log: p.log, View: r.Reader(), Feed: feed, Notifier: r, Tokens: auth.NewVerifier(keys, time.Now), Now: time.Now,
+		Log: p.log, View: r.Reader(), Feed: feed, Cold: cold, Notifier: r, Tokens: auth.NewVerifier(keys, time.Now), Now: time.Now,
 		Logger: p.config.Log, Metrics: gateway.NewMetrics(p.metrics),
 	})
 	if err != nil {

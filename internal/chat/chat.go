@@ -23,6 +23,7 @@ type Conn interface {
 	Go(ctx context.Context, op client.Op, done func(client.Ack, error), opts ...client.CommandOption)
 	Sync(ctx context.Context, cursor string, limit uint32) (*clientv1.SyncPage, error)
 	History(ctx context.Context, session string, w client.Walk, limit uint32) (*clientv1.HistoryPage, error)
+	Search(ctx context.Context, session, text, cursor string, limit uint32) (*clientv1.SearchPage, error)
 	Members(ctx context.Context, session, cursor string, limit uint32) (*clientv1.MembersPage, error)
 	Info(ctx context.Context, session string) (*clientv1.SessionInfo, error)
 	Subscribe(ctx context.Context, session string, after uint64) (Stream, error)
@@ -55,6 +56,8 @@ type Screen interface {
 }
 
 const (
+	// pageWait is how long a page is waited for that somebody asked for: what is old may not be to be had now.
+	pageWait = 10 * time.Second
 	// shownAtFirst is how many events are shown at the beginning, and by /history.
 	shownAtFirst = 20
 	// patience is how long to wait for what was typed to be answered and shown.

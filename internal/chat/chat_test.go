@@ -281,6 +281,8 @@ func TestHistory(t *testing.T) {
 	bob.sees("#12 alice: line 10.", "#31 alice: line 29.")
 	bob.types("/history", "/history")
 	bob.sees("#1 * alice opened this", "#11 alice: line 9.", "* this is the beginning")
+	alice.types("/history 12", "/history x", "/history 500")
+	alice.sees("#3 you: line 1.", "#22 you: line 20.", "* /history SEQ", "! no history: NO_SUCH_MESSAGE")
 }
 
 // The new things that a group of people does, as two of them type and see it.

@@ -17,7 +17,8 @@ const help = `  text              say it
   /revoke [SEQ]     take a message back
   /delete SEQ       delete a message for all
   /read             mark all as read, and show who has read how far
-  /history          show what came before
+  /history [SEQ]    show what came before, or what was said around a message
+  /search TEXT      show the newest messages here that say it; /history SEQ shows what is around one
   /who              show who is here
   /info             show what the conversation says of itself
   /reply SEQ TEXT   reply to a message; @USER in a text calls somebody, @all everybody
@@ -91,7 +92,9 @@ func (c *Chat) line(ctx context.Context, typed string) error {
 	case "/read":
 		c.readAll(ctx)
 	case "/history":
-		c.history(ctx)
+		c.history(ctx, rest)
+	case "/search":
+		c.search(ctx, rest)
 	case "/who":
 		c.who(ctx)
 	case "/typing":
@@ -155,8 +158,12 @@ func (c *Chat) send(ctx context.Context, op client.Op, otherwise string, opts ..
 	}, opts...)
 }
 
-// history shows the page before the oldest event on the screen.
-func (c *Chat) history(ctx context.Context) {
+// history shows the page before the oldest event on the screen, or the one around an event.
+func (c *Chat) history(ctx context.Context, rest string) {
+	if rest != "" {
+		c.around(ctx, rest)
+		return
+	}
 	c.mu.Lock()
 	oldest := c.oldest
 	c.mu.Unlock()
@@ -164,6 +171,8 @@ func (c *Chat) history(ctx context.Context) {
 		c.screen.Print("* this is the beginning")
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, pageWait)
+	defer cancel()
 	page, err := c.conn.History(ctx, c.session, client.Before(oldest), shownAtFirst)
 	if err != nil {
 		c.screen.Print(fmt.Sprintf("! no history: %v", err))
@@ -175,8 +184,25 @@ func (c *Chat) history(ctx context.Context) {
 	}
 }
 
-// showPage shows a page as things stand now: messages with their present text.
-func (c *Chat) showPage(page *clientv1.HistoryPage) {
+// around shows what was said before and after an event, which is not where the screen goes on.
+func (c *Chat) around(ctx context.Context, rest string) {
+	seq, err := strconv.ParseUint(strings.TrimPrefix(rest, "#"), 10, 64)
+	if err != nil || seq == 0 {
+		c.screen.Print("* /history SEQ")
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, pageWait)
+	defer cancel()
+	page, err := c.conn.History(ctx, c.session, client.Around(seq), shownAtFirst)
+	if err != nil {
+		c.screen.Print(fmt.Sprintf("! no history: %v", err))
+		return
+	}
+	c.printPage(page)
+}
+
+// printPage prints a page as things stand now: messages with their present text.
+func (c *Chat) printPage(page *clientv1.HistoryPage) {
 	for _, e := range page.GetEvents() {
 		switch e.GetEvent().(type) {
 		case *clientv1.Event_Revoked, *clientv1.Event_Overridden, *clientv1.Event_Deleted, *clientv1.Event_Read:
@@ -184,6 +210,11 @@ func (c *Chat) showPage(page *clientv1.HistoryPage) {
 		}
 		c.screen.Print(line(e, c.me, c.zone))
 	}
+}
+
+// showPage shows a page, and takes it for part of what is on the screen.
+func (c *Chat) showPage(page *clientv1.HistoryPage) {
+	c.printPage(page)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, e := range page.GetEvents() {
@@ -198,6 +229,6 @@ func (c *Chat) showPage(page *clientv1.HistoryPage) {
 	}
 	c.signal()
 	if page.GetWindowEnd() {
-		c.screen.Print("* what came before is in the archive")
+		c.screen.Print("* what came before is no longer kept")
 	}
 }

@@ -96,15 +96,26 @@ type (
 	Before uint64
 	// After walks forward from a seq, itself excluded; 0: from the beginning.
 	After uint64
+	// Around has the event of a seq, and as many before it as after it.
+	Around uint64
+	// From goes on from a page's older or newer, with the filter of that page.
+	From string
 )
 
 func (Newest) isWalk() {}
 func (Before) isWalk() {}
 func (After) isWalk()  {}
+func (Around) isWalk() {}
+func (From) isWalk()   {}
 
 // History gives a page of a session's timeline: 50 events when limit is 0, 200 at most.
 func (c *Client) History(ctx context.Context, session string, w Walk, limit uint32) (*clientv1.HistoryPage, error) {
-	op := &clientv1.History{Session: session, Limit: limit}
+	return c.Filtered(ctx, session, w, limit, nil)
+}
+
+// Filtered gives a page of a session's history that has the messages of a filter alone; nil: all events.
+func (c *Client) Filtered(ctx context.Context, session string, w Walk, limit uint32, filter *clientv1.HistoryFilter) (*clientv1.HistoryPage, error) {
+	op := &clientv1.History{Session: session, Limit: limit, Filter: filter}
 	switch w := w.(type) {
 	case Newest:
 	case Before:
@@ -112,6 +123,10 @@ func (c *Client) History(ctx context.Context, session string, w Walk, limit uint
 	case After:
 		after := uint64(w)
 		op.After = &after
+	case Around:
+		op.Around = uint64(w)
+	case From:
+		op.Cursor = string(w)
 	}
 	m := &clientv1.ClientFrame{Op: &clientv1.ClientFrame_History{History: op}}
 	return query(ctx, c, m, (*clientv1.ServerFrame).GetHistory)

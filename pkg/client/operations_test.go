@@ -216,7 +216,7 @@ func TestEveryOperation(t *testing.T) {
 func TestNoOperationIsLeftOut(t *testing.T) {
 	reading := map[protoreflect.Name]bool{
 		"hello": true, "ping": true, "subscribe": true, "unsubscribe": true, "sync": true, "history": true, "members": true,
-		"sessions": true, "typing": true, "info": true, "receipts": true, "totals": true, "changes": true,
+		"sessions": true, "typing": true, "info": true, "receipts": true, "totals": true, "changes": true, "search": true,
 	}
 	ops := (&clientv1.ClientFrame{}).ProtoReflect().Descriptor().Oneofs().ByName("op").Fields()
 	for i := range ops.Len() {

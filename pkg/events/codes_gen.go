@@ -8,6 +8,10 @@ const (
 	CodeUnknownOp            Code = "UNKNOWN_OP"
 	CodeMissingField         Code = "MISSING_FIELD"
 	CodeInvalidField         Code = "INVALID_FIELD"
+	CodeInvalidCursor        Code = "INVALID_CURSOR"
+	CodeQueryTooLong         Code = "QUERY_TOO_LONG"
+	CodeSearchTimeout        Code = "SEARCH_TIMEOUT"
+	CodeNoArchive            Code = "NO_ARCHIVE"
 	CodeHelloRequired        Code = "HELLO_REQUIRED"
 	CodeFrameTooLarge        Code = "FRAME_TOO_LARGE"
 	CodeInvalidUTF8          Code = "INVALID_UTF8"
@@ -68,6 +72,10 @@ var codeInfo = map[Code]CodeInfo{
 	CodeUnknownOp:            {Kind: KindRefused, Retry: RetryChanged, Close: 0, Text: "no such operation"},
 	CodeMissingField:         {Kind: KindRefused, Retry: RetryChanged, Close: 0, Text: "a required field is missing"},
 	CodeInvalidField:         {Kind: KindRefused, Retry: RetryChanged, Close: 0, Text: "a field's value is out of its range or form"},
+	CodeInvalidCursor:        {Kind: KindRefused, Retry: RetryChanged, Close: 0, Text: "the cursor is not one of ours, or of another question or a newer server"},
+	CodeQueryTooLong:         {Kind: KindRefused, Retry: RetryChanged, Close: 0, Text: "a search is for 200 characters at most"},
+	CodeSearchTimeout:        {Kind: KindRefused, Retry: RetryLater, Close: 0, Text: "the search took too long; try again, or look for something rarer"},
+	CodeNoArchive:            {Kind: KindRefused, Retry: RetryNever, Close: 0, Text: "there is no archive here, which a search needs"},
 	CodeHelloRequired:        {Kind: KindRefused, Retry: RetryChanged, Close: 0, Text: "say hello before anything else"},
 	CodeFrameTooLarge:        {Kind: KindClose, Retry: RetryChanged, Close: 1009, Text: "a frame may have 1 MiB at most"},
 	CodeInvalidUTF8:          {Kind: KindClose, Retry: RetryChanged, Close: 1007, Text: "text frames are UTF-8"},

@@ -40,6 +40,8 @@ type bench struct {
 	gw    *gateway.Gateway
 	log   *heldLog
 	key   auth.Key
+	// cold is the archive that gateways which are served from now on have; nil: none.
+	cold *gatewaytest.Cold
 	// codec is what new connections speak.
 	codec protocol.Codec
 	// stop ends the gateway and waits for it.
@@ -61,13 +63,19 @@ func run(t *testing.T, change func(*gateway.Config), f func(b *bench)) {
 	}
 }
 
-func newBench(t tester, change func(*gateway.Config)) *bench {
+func newBench(t tester, change func(*gateway.Config)) *bench { return newBenchOn(t, change, false) }
+
+// newBenchOn is a bench that has an archive, if it is to.
+func newBenchOn(t tester, change func(*gateway.Config), cold bool) *bench {
 	t.Helper()
 	key, err := auth.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := &bench{t: t, world: gatewaytest.New(), key: key}
+	if cold {
+		b.cold = b.world.NewCold()
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -101,6 +109,10 @@ func (b *bench) serve(instance string, change func(*gateway.Config)) (stop func(
 	b.t.Helper()
 	config := gateway.DefaultConfig()
 	config.Instance, config.Version = instance, "test"
+	var cold gateway.Cold
+	if b.cold != nil {
+		cold = b.cold
+	}
 	if change != nil {
 		change(&config)
 	}
@@ -108,7 +120,7 @@ func (b *bench) serve(instance string, change func(*gateway.Config)) (stop func(
 	b.log = &heldLog{Log: b.world.Log}
 	var err error
 	b.gw, err = gateway.New(config, gateway.Ports{
-		Log: b.log, View: b.world, Feed: b.feed, Notifier: b.world.Notifier(), Tokens: auth.NewVerifier(b.key.Public(), time.Now),
+		Log: b.log, View: b.world, Feed: b.feed, Cold: cold, Notifier: b.world.Notifier(), Tokens: auth.NewVerifier(b.key.Public(), time.Now),
 		Now: time.Now, Logger: slog.New(slog.DiscardHandler), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
 	})
 	if err != nil {

@@ -194,6 +194,8 @@ func (c *Conn) read(frame *clientv1.ClientFrame) (*clientv1.ServerFrame, *events
 		return c.sync(ctx, u, op.Sync)
 	case *clientv1.ClientFrame_History:
 		return c.history(ctx, u, op.History)
+	case *clientv1.ClientFrame_Search:
+		return c.search(ctx, u, op.Search)
 	case *clientv1.ClientFrame_Changes:
 		return c.changes(ctx, u, op.Changes)
 	case *clientv1.ClientFrame_Info:

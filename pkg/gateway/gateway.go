@@ -16,6 +16,7 @@ import (
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
 	"annal/pkg/gateway/auth"
+	"annal/pkg/projections/archive"
 	"annal/pkg/projections/hot"
 )
 
@@ -47,6 +48,12 @@ type Config struct {
 	MaxSubscriptions int
 	// MaxFills bounds how many subscriptions read the window at once.
 	MaxFills int
+	// MaxCold bounds how many read the archive at once, and ColdTimeout how long one read of it takes.
+	MaxCold     int
+	ColdTimeout time.Duration
+	// MaxSearches bounds how many searches are under way, and SearchTimeout how long one takes.
+	MaxSearches   int
+	SearchTimeout time.Duration
 }
 
 // DefaultConfig is for production; Instance and Version must be set.
@@ -56,6 +63,7 @@ func DefaultConfig() Config {
 		HelloTimeout: 10 * time.Second, Heartbeat: 20 * time.Second, HeartbeatTimeout: 50 * time.Second,
 		AnswerTimeout: 15 * time.Second, ReadTimeout: 5 * time.Second,
 		MaxInFlight: 100_000, MaxInFlightConnection: 4096, MaxWriting: 16_000, MaxWritingBytes: 8 << 20, MaxSubscriptions: 2000, MaxFills: 64,
+		MaxCold: 16, ColdTimeout: 2 * time.Second, MaxSearches: 4, SearchTimeout: 4 * time.Second,
 	}
 }
 
@@ -64,6 +72,8 @@ type Ports struct {
 	Log  eventlog.Log
 	View hot.View
 	Feed hot.Feed
+	// Cold is the archive, where history goes on below the window; nil: there is none.
+	Cold Cold
 	// Notifier tells other gateways what is in no log: that somebody types.
 	Notifier hot.Notifier
 	Tokens   *auth.Verifier
@@ -73,6 +83,12 @@ type Ports struct {
 	Metrics *Metrics
 }
 
+// Cold is what a gateway needs of an archive.
+type Cold interface {
+	archive.Timelines
+	archive.Searches
+}
+
 // Gateway serves connections. Make one with New and run it.
 type Gateway struct {
 	config Config
@@ -80,6 +96,8 @@ type Gateway struct {
 	log    *slog.Logger
 	hub    *hub
 	wait   *waiting
+	// cold is nil when there is no archive.
+	cold *cold
 	// writing are the commands on their way into the log.
 	writing *writing
 
@@ -101,7 +119,8 @@ type Gateway struct {
 func New(c Config, p Ports) (*Gateway, error) {
 	if c.Instance == "" || c.HelloTimeout <= 0 || c.Heartbeat <= 0 || c.HeartbeatTimeout <= c.Heartbeat ||
 		c.AnswerTimeout <= 0 || c.ReadTimeout <= 0 || c.MaxInFlight < 1 || c.MaxInFlightConnection < 1 ||
-		c.MaxWriting < 1 || c.MaxWritingBytes < 1 || c.MaxSubscriptions < 1 || c.MaxFills < 1 {
+		c.MaxWriting < 1 || c.MaxWritingBytes < 1 || c.MaxSubscriptions < 1 || c.MaxFills < 1 ||
+		c.MaxCold < 1 || c.ColdTimeout <= 0 || c.MaxSearches < 1 || c.SearchTimeout <= 0 {
 		return nil, errors.New("gateway: instance is missing, or a bound is not positive")
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -112,6 +131,9 @@ func New(c Config, p Ports) (*Gateway, error) {
 	g.users, g.missed = newUsers(g), make(chan struct{}, 1)
 	g.hub = newHub(g)
 	g.wait = newWaiting(g)
+	if p.Cold != nil {
+		g.cold = newCold(g)
+	}
 	g.writing = &writing{maxCommands: c.MaxWriting, maxBytes: c.MaxWritingBytes, log: g.log, now: p.Now, waiting: p.Metrics.writing}
 	return g, nil
 }

@@ -6,7 +6,6 @@ import (
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
 	"annal/pkg/gateway/protocol"
-	"annal/pkg/projections/hot"
 )
 
 const (
@@ -24,8 +23,12 @@ func (c *Conn) history(ctx context.Context, u events.UserID, op *clientv1.Histor
 	if err != nil {
 		return nil, err
 	}
-	if op.GetBefore() > 0 && op.After != nil {
-		return nil, events.Errorf(events.CodeInvalidField, "before and after exclude each other")
+	if err := onePlace(op); err != nil {
+		return nil, err
+	}
+	pick, err := pickOf(op.GetFilter())
+	if err != nil {
+		return nil, err
 	}
 	session, p, err := c.personIn(ctx, op.GetSession(), u)
 	if err != nil {
@@ -35,20 +38,13 @@ func (c *Conn) history(ctx context.Context, u events.UserID, op *clientv1.Histor
 	if len(spans) == 0 || !p.Member.In() && events.Seq(op.GetAfter()) >= present(spans).last {
 		return nil, &events.Error{Code: events.CodeNotAMember}
 	}
-	w := &walk{
-		gw: c.gw, ctx: ctx, session: session, user: u, in: p.Member.In(), sees: within(spans), mayAdd: p.Member.Role >= p.Head.Policy.AddRole, limit: limit,
-		page: &clientv1.HistoryPage{Session: string(session)},
+	w := newWalk(ctx, c.gw, session, u, &p, limit)
+	w.pick, w.question = pick, questionOf(session, pick)
+	began := c.gw.ports.Now()
+	if err := w.from(op); err != nil {
+		return nil, err
 	}
-	if op.After != nil {
-		// After the head there is nothing, however far after.
-		w.forward(spans, min(events.Seq(op.GetAfter()), p.Head.Seq)+1)
-	} else {
-		to := present(spans).last
-		if before := events.Seq(op.GetBefore()); before > 0 {
-			to = min(to, before-1)
-		}
-		w.backward(spans, to)
-	}
+	c.gw.ports.Metrics.toldPage(w.store(), c.gw.ports.Now().Sub(began))
 	if w.err != nil {
 		return nil, c.gw.readError(w.err)
 	}
@@ -62,114 +58,18 @@ func (c *Conn) history(ctx context.Context, u events.UserID, op *clientv1.Histor
 	return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_History{History: w.page}}, nil
 }
 
-// walk fills a page.
-type walk struct {
-	gw      *Gateway
-	ctx     context.Context
-	session events.SessionID
-	user    events.UserID
-	in      bool
-	sees    func(events.Seq) bool
-	mayAdd  bool
-	limit   int
-	bytes   int
-	page    *clientv1.HistoryPage
-	err     error
-}
-
-// done says whether the page ends here.
-func (w *walk) done() bool {
-	return w.err != nil || w.page.WindowEnd || len(w.page.Events) >= w.limit || w.bytes >= maxPageBytes
-}
-
-func (w *walk) add(item hot.Item) {
-	_, e := w.gw.itemEvent(w.session, item)
-	withhold(e, w.sees, w.mayAdd)
-	if !w.in {
-		withoutReactions(e.GetSent())
-	}
-	w.page.Events = append(w.page.Events, e)
-	w.bytes += len(item.Value) + len(e.GetSent().GetText()) + reactionBytes*len(e.GetSent().GetReactions())
-}
-
-func (w *walk) hide(first, last events.Seq) {
-	w.page.Hidden = append(w.page.Hidden, &clientv1.Range{First: uint64(first), Last: uint64(last)})
-}
-
-// backward goes down from to, span by span.
-func (w *walk) backward(spans []span, to events.Seq) {
-	for i := len(spans) - 1; i >= 0 && !w.done(); i-- {
-		s := spans[i]
-		if s.first > to {
-			continue
-		}
-		if s.last < to {
-			w.hide(s.last+1, to)
-			to = s.last
-		}
-		for to >= s.first && !w.done() {
-			to = w.down(s.first, to)
+// onePlace refuses a question that begins at several places.
+func onePlace(op *clientv1.History) *events.Error {
+	n := 0
+	for _, given := range []bool{op.GetBefore() > 0, op.After != nil, op.GetAround() > 0, op.GetCursor() != ""} {
+		if given {
+			n++
 		}
 	}
-	w.page.More = to >= spans[0].first
-	for i, j := 0, len(w.page.Events)-1; i < j; i, j = i+1, j-1 {
-		w.page.Events[i], w.page.Events[j] = w.page.Events[j], w.page.Events[i]
+	if n > 1 {
+		return events.Errorf(events.CodeInvalidField, "before, after, around and cursor exclude each other")
 	}
-	for i, j := 0, len(w.page.Hidden)-1; i < j; i, j = i+1, j-1 {
-		w.page.Hidden[i], w.page.Hidden[j] = w.page.Hidden[j], w.page.Hidden[i]
-	}
-}
-
-// down adds one read's events from to down to first, and gives the seq below them.
-func (w *walk) down(first, to events.Seq) events.Seq {
-	items, err := w.gw.ports.View.Backward(w.ctx, w.session, first, to, min(windowPage, w.limit-len(w.page.Events)), w.user)
-	w.err = err
-	if err == nil && (len(items) == 0 || items[0].Seq != to) {
-		w.page.WindowEnd = true
-	}
-	for _, item := range items {
-		if w.done() || item.Seq != to {
-			break
-		}
-		w.add(item)
-		to--
-	}
-	return to
-}
-
-// forward goes up from from, span by span.
-func (w *walk) forward(spans []span, from events.Seq) {
-	for i := 0; i < len(spans) && !w.done(); i++ {
-		s := spans[i]
-		if s.last < from {
-			continue
-		}
-		if from < s.first {
-			w.hide(from, s.first-1)
-			from = s.first
-		}
-		for from <= s.last && !w.done() {
-			from = w.up(from, s.last)
-		}
-	}
-	w.page.More = from <= present(spans).last
-}
-
-// up adds one read's events from from up to last, and gives the seq above them.
-func (w *walk) up(from, last events.Seq) events.Seq {
-	items, err := w.gw.ports.View.Forward(w.ctx, w.session, from, last, min(windowPage, w.limit-len(w.page.Events)), w.user)
-	w.err = err
-	if err == nil && (len(items) == 0 || items[0].Seq != from) {
-		w.page.WindowEnd = true
-	}
-	for _, item := range items {
-		if w.done() || item.Seq != from {
-			break
-		}
-		w.add(item)
-		from++
-	}
-	return from
+	return nil
 }
 
 // pageLimit is a page's length: its default when 0, and an error above most.

@@ -1,6 +1,10 @@
 package gateway
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Metrics count what a gateway does.
 type Metrics struct {
@@ -19,6 +23,9 @@ type Metrics struct {
 	retries       prometheus.Counter
 	resubscribed  prometheus.Counter
 	unreadable    prometheus.Counter
+	pages         *prometheus.HistogramVec
+	coldFailures  *prometheus.CounterVec
+	searches      *prometheus.HistogramVec
 }
 
 // NewMetrics registers a gateway's metrics.
@@ -49,7 +56,25 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		retries:      prometheus.NewCounter(counter("heal_retries_total", "Reads of the window that had to be tried again.")),
 		resubscribed: prometheus.NewCounter(counter("resubscribed_total", "Times that broken subscriptions were back and all heads were compared.")),
 		unreadable:   prometheus.NewCounter(counter("unreadable_total", "Stored outcomes that this program cannot read.")),
+		pages: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "annal", Subsystem: "gateway", Name: "history_page_seconds",
+			Help:    "How long pages of history take to read, by where they come from: hot, or cold once the archive is asked.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}, []string{"store"}),
+		searches: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "annal", Subsystem: "gateway", Name: "search_seconds",
+			Help:    "How long pages of searches take, by what came of them: OK, or a code.",
+			Buckets: prometheus.ExponentialBuckets(0.002, 2, 13),
+		}, []string{"code"}),
+		coldFailures: prometheus.NewCounterVec(counter("cold_failures_total",
+			"Reads of the archive that came to nothing: failed, busy with others, or paused after a failure."), []string{"why"}),
 	}
-	r.MustRegister(m.connections, m.subscriptions, m.inFlight, m.writing, m.frames, m.sent, m.refused, m.closed, m.outcomes, m.commands, m.healed, m.missed, m.retries, m.resubscribed, m.unreadable)
+	r.MustRegister(m.connections, m.subscriptions, m.inFlight, m.writing, m.frames, m.sent, m.refused, m.closed, m.outcomes, m.commands, m.healed, m.missed, m.retries, m.resubscribed, m.unreadable,
+		m.pages, m.coldFailures, m.searches)
 	return m
+}
+
+// toldPage notes a page of history.
+func (m *Metrics) toldPage(store string, took time.Duration) {
+	m.pages.WithLabelValues(store).Observe(took.Seconds())
 }

@@ -135,6 +135,8 @@ func (g *Gateway) readError(err error) *events.Error {
 		return &events.Error{Code: events.CodeNoSuchSession}
 	case errors.Is(err, hot.ErrRebuilding):
 		return &events.Error{Code: events.CodeTryAgain}
+	case errors.Is(err, errColdAway), errors.Is(err, errColdBusy), errors.Is(err, errColdBehind):
+		return events.Errorf(events.CodeTryAgain, "%v", err)
 	}
 	g.log.Warn("cannot read the view", "error", err)
 	return events.Errorf(events.CodeTryAgain, "the view cannot be read now")

@@ -15,6 +15,7 @@ import (
 
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
+	"annal/pkg/projections/follow"
 	"annal/pkg/projections/hot"
 	"annal/pkg/session"
 )
@@ -46,6 +47,8 @@ type World struct {
 type state struct {
 	rows     map[events.Key]events.Row
 	timeline []Stored
+	// outcomes are all, as a projector gets them.
+	outcomes []follow.Outcome
 	window   events.Seq
 	// copied is where an older copy of it ends, 0 unless the view shows that.
 	copied events.Seq
@@ -234,10 +237,12 @@ func (w *World) Do(c events.Command) (events.Outcome, []byte) {
 	now := events.Millis(time.Now().UnixMilli())
 	at := session.At{Time: now, ID: events.NewID(now, w.Log.Cluster(), 0, w.offset)}
 	o := session.Decide(st, &c, at)
-	rec, err := events.EncodeOutcome(o, events.Stamp{Owner: events.Owner{N: 1}, Command: w.offset, Prev: w.offset - 1}, events.Envelope{})
+	stamp := events.Stamp{Owner: events.Owner{N: 1}, Command: w.offset, Prev: w.offset - 1}
+	rec, err := events.EncodeOutcome(o, stamp, events.Envelope{})
 	if err != nil {
 		panic(err)
 	}
+	st.outcomes = append(st.outcomes, follow.Outcome{Outcome: o, Offset: w.offset, Stamp: stamp, Record: rec})
 	for _, write := range session.Evolve(st, &o, sha256.Sum256(rec.Value)) {
 		if write.Row == nil {
 			delete(st.rows, write.Key)

@@ -97,6 +97,21 @@ func pageField(r *reader, cursor *string, limit *uint32, key []byte) fieldSet {
 	return unknownField
 }
 
+func searchField(r *reader, m *clientv1.Search, key []byte) fieldSet {
+	switch string(key) {
+	case "text":
+		m.Text = r.str()
+		return fieldText
+	case "limit":
+		m.Limit = r.limit(MaxSearch)
+		return fieldLimit
+	case "cursor":
+		m.Cursor = r.str()
+		return fieldCursor
+	}
+	return sessionField(r, &m.Session, key)
+}
+
 func historyField(r *reader, m *clientv1.History, key []byte) fieldSet {
 	switch string(key) {
 	case "before":
@@ -108,6 +123,15 @@ func historyField(r *reader, m *clientv1.History, key []byte) fieldSet {
 	case "limit":
 		m.Limit = r.limit(MaxHistory)
 		return fieldLimit
+	case "around":
+		m.Around = r.uint64()
+		return fieldAround
+	case "cursor":
+		m.Cursor = r.str()
+		return fieldCursor
+	case "filter":
+		m.Filter = sub(r, m.GetFilter())
+		return fieldFilter
 	}
 	return sessionField(r, &m.Session, key)
 }

@@ -139,6 +139,8 @@ func clientOp(r *reader, m *clientv1.ClientFrame, key []byte) {
 		m.Op = &clientv1.ClientFrame_Totals{Totals: empty[clientv1.Totals](r)}
 	case "changes":
 		m.Op = &clientv1.ClientFrame_Changes{Changes: op(r, changesField, fieldSession)}
+	case "search":
+		m.Op = &clientv1.ClientFrame_Search{Search: op(r, searchField, fieldText)}
 	case "create":
 		m.Op = &clientv1.ClientFrame_Create{Create: op(r, createField, fieldKind)}
 	case "add":

@@ -54,6 +54,9 @@ func writeReading(w *writer, m *clientv1.ClientFrame) {
 			w.optionalUint64("after", op.History.After)
 		}
 		w.uint32("limit", op.History.GetLimit())
+		w.uint64("around", op.History.GetAround())
+		w.str("cursor", op.History.GetCursor())
+		w.sub("filter", op.History.GetFilter())
 		w.close()
 	case *clientv1.ClientFrame_Members:
 		w.openSession("members", op.Members.GetSession())
@@ -75,6 +78,11 @@ func writeReading(w *writer, m *clientv1.ClientFrame) {
 		w.uint64("after", op.Changes.GetAfter())
 		w.uint64("from", op.Changes.GetFrom())
 		w.close()
+	case *clientv1.ClientFrame_Search:
+		w.open("search")
+		w.str("session", op.Search.GetSession())
+		w.always("text", op.Search.GetText())
+		w.page(op.Search.GetCursor(), op.Search.GetLimit())
 	case *clientv1.ClientFrame_Typing:
 		w.openSession("typing", op.Typing.GetSession())
 		w.close()

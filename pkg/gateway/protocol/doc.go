@@ -25,4 +25,6 @@ const (
 	MaxPage = 1000
 	// MaxHistory is the limit of a history page.
 	MaxHistory = 200
+	// MaxSearch is the limit of a page of hits.
+	MaxSearch = 50
 )

@@ -52,6 +52,8 @@ const (
 	fieldContent
 	fieldRefs
 	fieldReason
+	fieldAround
+	fieldFilter
 	// fieldRepeated marks a described field that may stand any number of times.
 	fieldRepeated
 	// knownField is any field of the server's messages, which are read leniently.

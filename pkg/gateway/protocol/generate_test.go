@@ -44,7 +44,7 @@ func some(t *rapid.T, m protoreflect.Message, f protoreflect.FieldDescriptor, de
 		return protoreflect.ValueOfInt64(rapid.Int64().Draw(t, label))
 	case protoreflect.Uint32Kind:
 		if f.Name() == "limit" {
-			return protoreflect.ValueOfUint32(rapid.Uint32Range(0, MaxHistory).Draw(t, label))
+			return protoreflect.ValueOfUint32(rapid.Uint32Range(0, MaxSearch).Draw(t, label))
 		}
 		return protoreflect.ValueOfUint32(rapid.Uint32().Draw(t, label))
 	case protoreflect.BoolKind:
@@ -70,7 +70,7 @@ func some(t *rapid.T, m protoreflect.Message, f protoreflect.FieldDescriptor, de
 var mandatoryIn = func() map[protoreflect.Name]string {
 	all := map[protoreflect.Name]string{
 		"ClientFrame": "client_id", "NewMember": "user", "Hello": "token", "Subscribe": "session", "Unsubscribe": "session",
-		"History": "session", "Members": "session", "Typing": "session", "Info": "session", "Changes": "session", "Receipts": "session seq", "Create": "kind", "Add": "session members",
+		"History": "session", "Members": "session", "Typing": "session", "Info": "session", "Changes": "session", "Search": "text", "Receipts": "session seq", "Create": "kind", "Add": "session members",
 		"Remove": "session users", "Join": "session", "Leave": "session", "Send": "session", "Override": "session seq",
 		"Revoke": "session seq", "Delete": "session seq", "MarkRead": "session seq",
 	}

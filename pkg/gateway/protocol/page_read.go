@@ -75,6 +75,10 @@ func historyPageField(r *reader, m *clientv1.HistoryPage, key []byte) fieldSet {
 		m.WindowEnd = r.boolean()
 	case "hidden":
 		m.Hidden = list(r, m.Hidden, func(r *reader) *clientv1.Range { return message(r, rangeField) })
+	case "older":
+		m.Older = r.str()
+	case "newer":
+		m.Newer = r.str()
 	default:
 		return unknownField
 	}

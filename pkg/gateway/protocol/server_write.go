@@ -51,6 +51,8 @@ func AppendServerJSON(b []byte, m *clientv1.ServerFrame) []byte {
 		writeList(&w, "sessions", kind.Sessions.GetSessions(), writeString)
 		w.str("next", kind.Sessions.GetNext())
 		w.close()
+	case *clientv1.ServerFrame_Search:
+		w.sub("search", kind.Search)
 	case *clientv1.ServerFrame_Receipts:
 		w.sub("receipts", kind.Receipts)
 	case *clientv1.ServerFrame_Totals:
@@ -160,6 +162,8 @@ func writeHistoryPage(w *writer, m *clientv1.HistoryPage) {
 		w.uint64("last", m.GetLast())
 		w.close()
 	})
+	w.str("older", m.GetOlder())
+	w.str("newer", m.GetNewer())
 	w.close()
 }
 

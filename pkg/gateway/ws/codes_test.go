@@ -14,6 +14,7 @@ import (
 	"annal/pkg/events"
 	"annal/pkg/gateway"
 	"annal/pkg/gateway/auth"
+	"annal/pkg/gateway/gatewaytest"
 	"annal/pkg/gateway/protocol"
 	"annal/pkg/gateway/ws"
 )
@@ -44,8 +45,26 @@ func plain(m *clientv1.ClientFrame) []byte {
 
 // provoke provokes a code: do gives the connection on which it is to come.
 func provoke(change func(*gateway.Config), do func(s *server, c *socket, session string) *socket) provocation {
+	return provokeWith(change, nil, do)
+}
+
+// searching provokes a code by a search, where there is an archive, which is slow.
+func searching(frame string) provocation {
+	return provokeWith(func(c *gateway.Config) { c.SearchTimeout = 100 * time.Millisecond }, func(w *gatewaytest.World, p *gateway.Ports) {
+		cold := w.NewCold()
+		cold.Slow.Store(true)
+		p.Cold = cold
+	}, func(_ *server, c *socket, _ string) *socket {
+		c.say(frame)
+		return c
+	})
+}
+
+func provokeWith(
+	change func(*gateway.Config), connect func(*gatewaytest.World, *gateway.Ports), do func(s *server, c *socket, session string) *socket,
+) provocation {
 	return func(t *testing.T, codec protocol.Codec, want events.Code) {
-		s := serve(t, change, ws.Options{})
+		s := serveWith(t, change, connect, ws.Options{})
 		s.codec = codec
 		c := s.hello("u1")
 		got := do(s, c, c.direct())
@@ -93,6 +112,13 @@ var provocations = map[events.Code]provocation{
 	events.CodeInvalidField: asking(`{"id":"1","client_id":"1","mark_read":{"session":"s","seq":9007199254740992}}`, plain(&clientv1.ClientFrame{
 		Id: "1", Op: &clientv1.ClientFrame_Sync{Sync: &clientv1.Sync{Limit: protocol.MaxPage + 1}},
 	})),
+	events.CodeInvalidCursor: searching(`{"id":"1","search":{"text":"ab","cursor":"AAAA"}}`),
+	events.CodeQueryTooLong:  searching(`{"id":"1","search":{"text":"` + strings.Repeat("x", 201) + `"}}`),
+	events.CodeSearchTimeout: searching(`{"id":"1","search":{"text":"ab"}}`),
+	events.CodeNoArchive: provoke(nil, func(_ *server, c *socket, _ string) *socket {
+		c.say(`{"id":"1","search":{"text":"ab"}}`)
+		return c
+	}),
 	events.CodeServiceTokenRequired: provoke(nil, func(_ *server, c *socket, session string) *socket {
 		c.say(fmt.Sprintf(`{"id":"1","client_id":"1","as_user":"u2","leave":{"session":%q}}`, session))
 		return c

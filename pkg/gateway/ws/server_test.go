@@ -43,6 +43,12 @@ type server struct {
 
 func serve(t testing.TB, change func(*gateway.Config), o ws.Options) *server {
 	t.Helper()
+	return serveWith(t, change, nil, o)
+}
+
+// serveWith changes the ports as well.
+func serveWith(t testing.TB, change func(*gateway.Config), connect func(*gatewaytest.World, *gateway.Ports), o ws.Options) *server {
+	t.Helper()
 	key, err := auth.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -53,10 +59,14 @@ func serve(t testing.TB, change func(*gateway.Config), o ws.Options) *server {
 		change(&config)
 	}
 	s := &server{t: t, world: gatewaytest.New(), key: key, metrics: prometheus.NewRegistry()}
-	gw, err := gateway.New(config, gateway.Ports{
+	ports := gateway.Ports{
 		Log: s.world.Log, View: s.world, Feed: s.world.NewFeed("g1"), Notifier: s.world.Notifier(), Tokens: auth.NewVerifier(key.Public(), time.Now), Now: time.Now,
 		Logger: slog.New(slog.DiscardHandler), Metrics: gateway.NewMetrics(s.metrics),
-	})
+	}
+	if connect != nil {
+		connect(s.world, &ports)
+	}
+	gw, err := gateway.New(config, ports)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,78 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// MessageKind is what a message says something by. What is revoked or deleted is of no kind and
+// in no thread.
+type MessageKind int32
+
+const (
+	MessageKind_MESSAGE_KIND_UNSPECIFIED MessageKind = 0
+	MessageKind_MESSAGE_KIND_TEXT        MessageKind = 1
+	MessageKind_MESSAGE_KIND_IMAGE       MessageKind = 2
+	MessageKind_MESSAGE_KIND_FILE        MessageKind = 3
+	MessageKind_MESSAGE_KIND_AUDIO       MessageKind = 4
+	MessageKind_MESSAGE_KIND_VIDEO       MessageKind = 5
+	MessageKind_MESSAGE_KIND_LOCATION    MessageKind = 6
+	MessageKind_MESSAGE_KIND_CARD        MessageKind = 7
+	MessageKind_MESSAGE_KIND_FORWARD     MessageKind = 8
+	MessageKind_MESSAGE_KIND_CUSTOM      MessageKind = 9
+)
+
+// Enum value maps for MessageKind.
+var (
+	MessageKind_name = map[int32]string{
+		0: "MESSAGE_KIND_UNSPECIFIED",
+		1: "MESSAGE_KIND_TEXT",
+		2: "MESSAGE_KIND_IMAGE",
+		3: "MESSAGE_KIND_FILE",
+		4: "MESSAGE_KIND_AUDIO",
+		5: "MESSAGE_KIND_VIDEO",
+		6: "MESSAGE_KIND_LOCATION",
+		7: "MESSAGE_KIND_CARD",
+		8: "MESSAGE_KIND_FORWARD",
+		9: "MESSAGE_KIND_CUSTOM",
+	}
+	MessageKind_value = map[string]int32{
+		"MESSAGE_KIND_UNSPECIFIED": 0,
+		"MESSAGE_KIND_TEXT":        1,
+		"MESSAGE_KIND_IMAGE":       2,
+		"MESSAGE_KIND_FILE":        3,
+		"MESSAGE_KIND_AUDIO":       4,
+		"MESSAGE_KIND_VIDEO":       5,
+		"MESSAGE_KIND_LOCATION":    6,
+		"MESSAGE_KIND_CARD":        7,
+		"MESSAGE_KIND_FORWARD":     8,
+		"MESSAGE_KIND_CUSTOM":      9,
+	}
+)
+
+func (x MessageKind) Enum() *MessageKind {
+	p := new(MessageKind)
+	*p = x
+	return p
+}
+
+func (x MessageKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MessageKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_annal_client_v1_client_proto_enumTypes[0].Descriptor()
+}
+
+func (MessageKind) Type() protoreflect.EnumType {
+	return &file_annal_client_v1_client_proto_enumTypes[0]
+}
+
+func (x MessageKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MessageKind.Descriptor instead.
+func (MessageKind) EnumDescriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{0}
+}
+
 // ClientFrame is what a client sends. The first is hello.
 type ClientFrame struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -42,6 +114,7 @@ type ClientFrame struct {
 	//	*ClientFrame_Receipts
 	//	*ClientFrame_Totals
 	//	*ClientFrame_Changes
+	//	*ClientFrame_Search
 	//	*ClientFrame_Create
 	//	*ClientFrame_Add
 	//	*ClientFrame_Remove
@@ -238,6 +311,15 @@ func (x *ClientFrame) GetChanges() *Changes {
 	if x != nil {
 		if x, ok := x.Op.(*ClientFrame_Changes); ok {
 			return x.Changes
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetSearch() *Search {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Search); ok {
+			return x.Search
 		}
 	}
 	return nil
@@ -572,6 +654,11 @@ type ClientFrame_Changes struct {
 	Changes *Changes `protobuf:"bytes,14,opt,name=changes,proto3,oneof"`
 }
 
+type ClientFrame_Search struct {
+	// Not 15: its tag is the brace that JSON begins with.
+	Search *Search `protobuf:"bytes,16,opt,name=search,proto3,oneof"`
+}
+
 type ClientFrame_Create struct {
 	Create *Create `protobuf:"bytes,20,opt,name=create,proto3,oneof"`
 }
@@ -709,6 +796,8 @@ func (*ClientFrame_Receipts) isClientFrame_Op() {}
 func (*ClientFrame_Totals) isClientFrame_Op() {}
 
 func (*ClientFrame_Changes) isClientFrame_Op() {}
+
+func (*ClientFrame_Search) isClientFrame_Op() {}
 
 func (*ClientFrame_Create) isClientFrame_Op() {}
 
@@ -1020,14 +1109,21 @@ func (x *Sync) GetLimit() uint32 {
 }
 
 // History gives a page of a session's timeline: before walks back, after walks
-// forward (after 0: from the beginning), neither gives the newest page.
+// forward (after 0: from the beginning), around both ways from an event, and a cursor goes on
+// where a page ended. At most one of them; none gives the newest page.
 type History struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	Before  uint64                 `protobuf:"varint,2,opt,name=before,proto3" json:"before,omitempty"`
 	After   *uint64                `protobuf:"varint,3,opt,name=after,proto3,oneof" json:"after,omitempty"`
 	// 50 when 0; 200 at most.
-	Limit         uint32 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	Limit uint32 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	// The page has the event of this seq, and as many before it as after it.
+	Around uint64 `protobuf:"varint,5,opt,name=around,proto3" json:"around,omitempty"`
+	// A page's older or newer, asked with the session and filter of that page. It does not expire.
+	Cursor string `protobuf:"bytes,6,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// What the page has; unset: all events.
+	Filter        *HistoryFilter `protobuf:"bytes,7,opt,name=filter,proto3" json:"filter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1090,6 +1186,183 @@ func (x *History) GetLimit() uint32 {
 	return 0
 }
 
+func (x *History) GetAround() uint64 {
+	if x != nil {
+		return x.Around
+	}
+	return 0
+}
+
+func (x *History) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *History) GetFilter() *HistoryFilter {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+// HistoryFilter picks messages, which is sends alone: those that meet all that is set.
+type HistoryFilter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What they were sent as. 16 at most.
+	Kinds []MessageKind `protobuf:"varint,1,rep,packed,name=kinds,proto3,enum=annal.client.v1.MessageKind" json:"kinds,omitempty"`
+	// Who sent them. 64 at most.
+	Authors []string `protobuf:"bytes,2,rep,name=authors,proto3" json:"authors,omitempty"`
+	// Sent at this log time or later.
+	FromMs int64 `protobuf:"varint,3,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"`
+	// Sent before this log time; 0: any.
+	UntilMs int64 `protobuf:"varint,4,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	// In the thread whose first message has this seq; that message too.
+	Thread        uint64 `protobuf:"varint,5,opt,name=thread,proto3" json:"thread,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistoryFilter) Reset() {
+	*x = HistoryFilter{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistoryFilter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistoryFilter) ProtoMessage() {}
+
+func (x *HistoryFilter) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistoryFilter.ProtoReflect.Descriptor instead.
+func (*HistoryFilter) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *HistoryFilter) GetKinds() []MessageKind {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *HistoryFilter) GetAuthors() []string {
+	if x != nil {
+		return x.Authors
+	}
+	return nil
+}
+
+func (x *HistoryFilter) GetFromMs() int64 {
+	if x != nil {
+		return x.FromMs
+	}
+	return 0
+}
+
+func (x *HistoryFilter) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+func (x *HistoryFilter) GetThread() uint64 {
+	if x != nil {
+		return x.Thread
+	}
+	return 0
+}
+
+// Search looks for messages that say something, newest first: in what they say now, whatever the case of its letters, as far as
+// the user may see it. It looks in the archive, which is a little behind.
+type Search struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: all sessions that the user is or was in.
+	Session string `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	// 2 to 200 characters. They are meant as they stand: there are no patterns.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// Empty for the first page, then the last page's next, asked with the same session and text.
+	Cursor string `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// 20 when 0; 50 at most.
+	Limit         uint32 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Search) Reset() {
+	*x = Search{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Search) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Search) ProtoMessage() {}
+
+func (x *Search) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Search.ProtoReflect.Descriptor instead.
+func (*Search) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Search) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Search) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Search) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *Search) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
 // Changes asks what became, since, of the messages that a client has: what it must no longer
 // show, before anything else.
 type Changes struct {
@@ -1105,7 +1378,7 @@ type Changes struct {
 
 func (x *Changes) Reset() {
 	*x = Changes{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[7]
+	mi := &file_annal_client_v1_client_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1117,7 +1390,7 @@ func (x *Changes) String() string {
 func (*Changes) ProtoMessage() {}
 
 func (x *Changes) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[7]
+	mi := &file_annal_client_v1_client_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1130,7 +1403,7 @@ func (x *Changes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Changes.ProtoReflect.Descriptor instead.
 func (*Changes) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{7}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Changes) GetSession() string {
@@ -1166,7 +1439,7 @@ type Members struct {
 
 func (x *Members) Reset() {
 	*x = Members{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[8]
+	mi := &file_annal_client_v1_client_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1178,7 +1451,7 @@ func (x *Members) String() string {
 func (*Members) ProtoMessage() {}
 
 func (x *Members) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[8]
+	mi := &file_annal_client_v1_client_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1191,7 +1464,7 @@ func (x *Members) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Members.ProtoReflect.Descriptor instead.
 func (*Members) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{8}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Members) GetSession() string {
@@ -1227,7 +1500,7 @@ type Sessions struct {
 
 func (x *Sessions) Reset() {
 	*x = Sessions{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[9]
+	mi := &file_annal_client_v1_client_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1239,7 +1512,7 @@ func (x *Sessions) String() string {
 func (*Sessions) ProtoMessage() {}
 
 func (x *Sessions) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[9]
+	mi := &file_annal_client_v1_client_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1252,7 +1525,7 @@ func (x *Sessions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sessions.ProtoReflect.Descriptor instead.
 func (*Sessions) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{9}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Sessions) GetCursor() string {
@@ -1279,7 +1552,7 @@ type Info struct {
 
 func (x *Info) Reset() {
 	*x = Info{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[10]
+	mi := &file_annal_client_v1_client_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1291,7 +1564,7 @@ func (x *Info) String() string {
 func (*Info) ProtoMessage() {}
 
 func (x *Info) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[10]
+	mi := &file_annal_client_v1_client_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1304,7 +1577,7 @@ func (x *Info) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Info.ProtoReflect.Descriptor instead.
 func (*Info) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{10}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Info) GetSession() string {
@@ -1323,7 +1596,7 @@ type Totals struct {
 
 func (x *Totals) Reset() {
 	*x = Totals{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[11]
+	mi := &file_annal_client_v1_client_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1335,7 +1608,7 @@ func (x *Totals) String() string {
 func (*Totals) ProtoMessage() {}
 
 func (x *Totals) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[11]
+	mi := &file_annal_client_v1_client_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1348,7 +1621,7 @@ func (x *Totals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Totals.ProtoReflect.Descriptor instead.
 func (*Totals) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{11}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{13}
 }
 
 // Receipts asks who has read a message, and whose devices have got it: of the members who
@@ -1367,7 +1640,7 @@ type Receipts struct {
 
 func (x *Receipts) Reset() {
 	*x = Receipts{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[12]
+	mi := &file_annal_client_v1_client_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1379,7 +1652,7 @@ func (x *Receipts) String() string {
 func (*Receipts) ProtoMessage() {}
 
 func (x *Receipts) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[12]
+	mi := &file_annal_client_v1_client_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1392,7 +1665,7 @@ func (x *Receipts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipts.ProtoReflect.Descriptor instead.
 func (*Receipts) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{12}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Receipts) GetSession() string {
@@ -1435,7 +1708,7 @@ type Typing struct {
 
 func (x *Typing) Reset() {
 	*x = Typing{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[13]
+	mi := &file_annal_client_v1_client_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1447,7 +1720,7 @@ func (x *Typing) String() string {
 func (*Typing) ProtoMessage() {}
 
 func (x *Typing) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[13]
+	mi := &file_annal_client_v1_client_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1460,7 +1733,7 @@ func (x *Typing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Typing.ProtoReflect.Descriptor instead.
 func (*Typing) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{13}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Typing) GetSession() string {
@@ -1490,7 +1763,7 @@ type Create struct {
 
 func (x *Create) Reset() {
 	*x = Create{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[14]
+	mi := &file_annal_client_v1_client_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1502,7 +1775,7 @@ func (x *Create) String() string {
 func (*Create) ProtoMessage() {}
 
 func (x *Create) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[14]
+	mi := &file_annal_client_v1_client_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1515,7 +1788,7 @@ func (x *Create) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Create.ProtoReflect.Descriptor instead.
 func (*Create) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{14}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Create) GetKind() v1.Kind {
@@ -1570,7 +1843,7 @@ type Add struct {
 
 func (x *Add) Reset() {
 	*x = Add{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[15]
+	mi := &file_annal_client_v1_client_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1582,7 +1855,7 @@ func (x *Add) String() string {
 func (*Add) ProtoMessage() {}
 
 func (x *Add) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[15]
+	mi := &file_annal_client_v1_client_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1595,7 +1868,7 @@ func (x *Add) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Add.ProtoReflect.Descriptor instead.
 func (*Add) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{15}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Add) GetSession() string {
@@ -1622,7 +1895,7 @@ type Remove struct {
 
 func (x *Remove) Reset() {
 	*x = Remove{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[16]
+	mi := &file_annal_client_v1_client_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1634,7 +1907,7 @@ func (x *Remove) String() string {
 func (*Remove) ProtoMessage() {}
 
 func (x *Remove) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[16]
+	mi := &file_annal_client_v1_client_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1647,7 +1920,7 @@ func (x *Remove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Remove.ProtoReflect.Descriptor instead.
 func (*Remove) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{16}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Remove) GetSession() string {
@@ -1675,7 +1948,7 @@ type Join struct {
 
 func (x *Join) Reset() {
 	*x = Join{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[17]
+	mi := &file_annal_client_v1_client_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1687,7 +1960,7 @@ func (x *Join) String() string {
 func (*Join) ProtoMessage() {}
 
 func (x *Join) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[17]
+	mi := &file_annal_client_v1_client_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1700,7 +1973,7 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{17}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Join) GetSession() string {
@@ -1726,7 +1999,7 @@ type Leave struct {
 
 func (x *Leave) Reset() {
 	*x = Leave{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[18]
+	mi := &file_annal_client_v1_client_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1738,7 +2011,7 @@ func (x *Leave) String() string {
 func (*Leave) ProtoMessage() {}
 
 func (x *Leave) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[18]
+	mi := &file_annal_client_v1_client_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1751,7 +2024,7 @@ func (x *Leave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leave.ProtoReflect.Descriptor instead.
 func (*Leave) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{18}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Leave) GetSession() string {
@@ -1775,7 +2048,7 @@ type Send struct {
 
 func (x *Send) Reset() {
 	*x = Send{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[19]
+	mi := &file_annal_client_v1_client_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1787,7 +2060,7 @@ func (x *Send) String() string {
 func (*Send) ProtoMessage() {}
 
 func (x *Send) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[19]
+	mi := &file_annal_client_v1_client_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1800,7 +2073,7 @@ func (x *Send) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Send.ProtoReflect.Descriptor instead.
 func (*Send) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{19}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Send) GetSession() string {
@@ -1841,7 +2114,7 @@ type Revoke struct {
 
 func (x *Revoke) Reset() {
 	*x = Revoke{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[20]
+	mi := &file_annal_client_v1_client_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1853,7 +2126,7 @@ func (x *Revoke) String() string {
 func (*Revoke) ProtoMessage() {}
 
 func (x *Revoke) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[20]
+	mi := &file_annal_client_v1_client_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1866,7 +2139,7 @@ func (x *Revoke) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoke.ProtoReflect.Descriptor instead.
 func (*Revoke) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{20}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Revoke) GetSession() string {
@@ -1896,7 +2169,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[21]
+	mi := &file_annal_client_v1_client_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1908,7 +2181,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[21]
+	mi := &file_annal_client_v1_client_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1921,7 +2194,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{21}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Override) GetSession() string {
@@ -1965,7 +2238,7 @@ type Delete struct {
 
 func (x *Delete) Reset() {
 	*x = Delete{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[22]
+	mi := &file_annal_client_v1_client_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1977,7 +2250,7 @@ func (x *Delete) String() string {
 func (*Delete) ProtoMessage() {}
 
 func (x *Delete) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[22]
+	mi := &file_annal_client_v1_client_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1990,7 +2263,7 @@ func (x *Delete) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delete.ProtoReflect.Descriptor instead.
 func (*Delete) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{22}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Delete) GetSession() string {
@@ -2024,7 +2297,7 @@ type MarkRead struct {
 
 func (x *MarkRead) Reset() {
 	*x = MarkRead{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[23]
+	mi := &file_annal_client_v1_client_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2036,7 +2309,7 @@ func (x *MarkRead) String() string {
 func (*MarkRead) ProtoMessage() {}
 
 func (x *MarkRead) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[23]
+	mi := &file_annal_client_v1_client_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2049,7 +2322,7 @@ func (x *MarkRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkRead.ProtoReflect.Descriptor instead.
 func (*MarkRead) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{23}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *MarkRead) GetSession() string {
@@ -2077,7 +2350,7 @@ type SetInfo struct {
 
 func (x *SetInfo) Reset() {
 	*x = SetInfo{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[24]
+	mi := &file_annal_client_v1_client_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2089,7 +2362,7 @@ func (x *SetInfo) String() string {
 func (*SetInfo) ProtoMessage() {}
 
 func (x *SetInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[24]
+	mi := &file_annal_client_v1_client_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2102,7 +2375,7 @@ func (x *SetInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetInfo.ProtoReflect.Descriptor instead.
 func (*SetInfo) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{24}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SetInfo) GetSession() string {
@@ -2130,7 +2403,7 @@ type SetPolicy struct {
 
 func (x *SetPolicy) Reset() {
 	*x = SetPolicy{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[25]
+	mi := &file_annal_client_v1_client_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2142,7 +2415,7 @@ func (x *SetPolicy) String() string {
 func (*SetPolicy) ProtoMessage() {}
 
 func (x *SetPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[25]
+	mi := &file_annal_client_v1_client_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2155,7 +2428,7 @@ func (x *SetPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetPolicy.ProtoReflect.Descriptor instead.
 func (*SetPolicy) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{25}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SetPolicy) GetSession() string {
@@ -2184,7 +2457,7 @@ type SetRole struct {
 
 func (x *SetRole) Reset() {
 	*x = SetRole{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[26]
+	mi := &file_annal_client_v1_client_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2196,7 +2469,7 @@ func (x *SetRole) String() string {
 func (*SetRole) ProtoMessage() {}
 
 func (x *SetRole) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[26]
+	mi := &file_annal_client_v1_client_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2209,7 +2482,7 @@ func (x *SetRole) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetRole.ProtoReflect.Descriptor instead.
 func (*SetRole) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{26}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SetRole) GetSession() string {
@@ -2246,7 +2519,7 @@ type Mute struct {
 
 func (x *Mute) Reset() {
 	*x = Mute{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[27]
+	mi := &file_annal_client_v1_client_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2258,7 +2531,7 @@ func (x *Mute) String() string {
 func (*Mute) ProtoMessage() {}
 
 func (x *Mute) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[27]
+	mi := &file_annal_client_v1_client_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2271,7 +2544,7 @@ func (x *Mute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mute.ProtoReflect.Descriptor instead.
 func (*Mute) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{27}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Mute) GetSession() string {
@@ -2305,7 +2578,7 @@ type Dismiss struct {
 
 func (x *Dismiss) Reset() {
 	*x = Dismiss{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[28]
+	mi := &file_annal_client_v1_client_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2317,7 +2590,7 @@ func (x *Dismiss) String() string {
 func (*Dismiss) ProtoMessage() {}
 
 func (x *Dismiss) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[28]
+	mi := &file_annal_client_v1_client_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2330,7 +2603,7 @@ func (x *Dismiss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dismiss.ProtoReflect.Descriptor instead.
 func (*Dismiss) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{28}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Dismiss) GetSession() string {
@@ -2352,7 +2625,7 @@ type Ask struct {
 
 func (x *Ask) Reset() {
 	*x = Ask{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[29]
+	mi := &file_annal_client_v1_client_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2364,7 +2637,7 @@ func (x *Ask) String() string {
 func (*Ask) ProtoMessage() {}
 
 func (x *Ask) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[29]
+	mi := &file_annal_client_v1_client_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2377,7 +2650,7 @@ func (x *Ask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ask.ProtoReflect.Descriptor instead.
 func (*Ask) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{29}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Ask) GetSession() string {
@@ -2405,7 +2678,7 @@ type Refuse struct {
 
 func (x *Refuse) Reset() {
 	*x = Refuse{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[30]
+	mi := &file_annal_client_v1_client_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2417,7 +2690,7 @@ func (x *Refuse) String() string {
 func (*Refuse) ProtoMessage() {}
 
 func (x *Refuse) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[30]
+	mi := &file_annal_client_v1_client_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2430,7 +2703,7 @@ func (x *Refuse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refuse.ProtoReflect.Descriptor instead.
 func (*Refuse) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{30}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Refuse) GetSession() string {
@@ -2464,7 +2737,7 @@ type Invite struct {
 
 func (x *Invite) Reset() {
 	*x = Invite{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[31]
+	mi := &file_annal_client_v1_client_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2476,7 +2749,7 @@ func (x *Invite) String() string {
 func (*Invite) ProtoMessage() {}
 
 func (x *Invite) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[31]
+	mi := &file_annal_client_v1_client_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2489,7 +2762,7 @@ func (x *Invite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invite.ProtoReflect.Descriptor instead.
 func (*Invite) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{31}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Invite) GetSession() string {
@@ -2531,7 +2804,7 @@ type Uninvite struct {
 
 func (x *Uninvite) Reset() {
 	*x = Uninvite{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[32]
+	mi := &file_annal_client_v1_client_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2543,7 +2816,7 @@ func (x *Uninvite) String() string {
 func (*Uninvite) ProtoMessage() {}
 
 func (x *Uninvite) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[32]
+	mi := &file_annal_client_v1_client_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2556,7 +2829,7 @@ func (x *Uninvite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Uninvite.ProtoReflect.Descriptor instead.
 func (*Uninvite) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{32}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Uninvite) GetSession() string {
@@ -2587,7 +2860,7 @@ type React struct {
 
 func (x *React) Reset() {
 	*x = React{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[33]
+	mi := &file_annal_client_v1_client_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2599,7 +2872,7 @@ func (x *React) String() string {
 func (*React) ProtoMessage() {}
 
 func (x *React) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[33]
+	mi := &file_annal_client_v1_client_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2612,7 +2885,7 @@ func (x *React) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use React.ProtoReflect.Descriptor instead.
 func (*React) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{33}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *React) GetSession() string {
@@ -2655,7 +2928,7 @@ type Pin struct {
 
 func (x *Pin) Reset() {
 	*x = Pin{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[34]
+	mi := &file_annal_client_v1_client_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2667,7 +2940,7 @@ func (x *Pin) String() string {
 func (*Pin) ProtoMessage() {}
 
 func (x *Pin) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[34]
+	mi := &file_annal_client_v1_client_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2680,7 +2953,7 @@ func (x *Pin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pin.ProtoReflect.Descriptor instead.
 func (*Pin) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{34}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Pin) GetSession() string {
@@ -2715,7 +2988,7 @@ type MarkDelivered struct {
 
 func (x *MarkDelivered) Reset() {
 	*x = MarkDelivered{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	mi := &file_annal_client_v1_client_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2727,7 +3000,7 @@ func (x *MarkDelivered) String() string {
 func (*MarkDelivered) ProtoMessage() {}
 
 func (x *MarkDelivered) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	mi := &file_annal_client_v1_client_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2740,7 +3013,7 @@ func (x *MarkDelivered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkDelivered.ProtoReflect.Descriptor instead.
 func (*MarkDelivered) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{35}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *MarkDelivered) GetSession() string {
@@ -2770,7 +3043,7 @@ type Contact struct {
 
 func (x *Contact) Reset() {
 	*x = Contact{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[36]
+	mi := &file_annal_client_v1_client_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2782,7 +3055,7 @@ func (x *Contact) String() string {
 func (*Contact) ProtoMessage() {}
 
 func (x *Contact) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[36]
+	mi := &file_annal_client_v1_client_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2795,7 +3068,7 @@ func (x *Contact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Contact.ProtoReflect.Descriptor instead.
 func (*Contact) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{36}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Contact) GetSession() string {
@@ -2832,7 +3105,7 @@ type Report struct {
 
 func (x *Report) Reset() {
 	*x = Report{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[37]
+	mi := &file_annal_client_v1_client_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2844,7 +3117,7 @@ func (x *Report) String() string {
 func (*Report) ProtoMessage() {}
 
 func (x *Report) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[37]
+	mi := &file_annal_client_v1_client_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2857,7 +3130,7 @@ func (x *Report) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report.ProtoReflect.Descriptor instead.
 func (*Report) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{37}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Report) GetSession() string {
@@ -2896,7 +3169,7 @@ type Hide struct {
 
 func (x *Hide) Reset() {
 	*x = Hide{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[38]
+	mi := &file_annal_client_v1_client_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2908,7 +3181,7 @@ func (x *Hide) String() string {
 func (*Hide) ProtoMessage() {}
 
 func (x *Hide) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[38]
+	mi := &file_annal_client_v1_client_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2921,7 +3194,7 @@ func (x *Hide) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hide.ProtoReflect.Descriptor instead.
 func (*Hide) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{38}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Hide) GetSession() string {
@@ -2956,7 +3229,7 @@ type SetSession struct {
 
 func (x *SetSession) Reset() {
 	*x = SetSession{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[39]
+	mi := &file_annal_client_v1_client_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2968,7 +3241,7 @@ func (x *SetSession) String() string {
 func (*SetSession) ProtoMessage() {}
 
 func (x *SetSession) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[39]
+	mi := &file_annal_client_v1_client_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2981,7 +3254,7 @@ func (x *SetSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetSession.ProtoReflect.Descriptor instead.
 func (*SetSession) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{39}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *SetSession) GetSession() string {
@@ -3010,7 +3283,7 @@ type SetDevice struct {
 
 func (x *SetDevice) Reset() {
 	*x = SetDevice{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[40]
+	mi := &file_annal_client_v1_client_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3022,7 +3295,7 @@ func (x *SetDevice) String() string {
 func (*SetDevice) ProtoMessage() {}
 
 func (x *SetDevice) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[40]
+	mi := &file_annal_client_v1_client_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3035,7 +3308,7 @@ func (x *SetDevice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetDevice.ProtoReflect.Descriptor instead.
 func (*SetDevice) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{40}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *SetDevice) GetDevice() string {
@@ -3068,7 +3341,7 @@ type CloseAccount struct {
 
 func (x *CloseAccount) Reset() {
 	*x = CloseAccount{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[41]
+	mi := &file_annal_client_v1_client_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3080,7 +3353,7 @@ func (x *CloseAccount) String() string {
 func (*CloseAccount) ProtoMessage() {}
 
 func (x *CloseAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[41]
+	mi := &file_annal_client_v1_client_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3093,7 +3366,7 @@ func (x *CloseAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseAccount.ProtoReflect.Descriptor instead.
 func (*CloseAccount) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{41}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{43}
 }
 
 // ServerFrame is what a server sends: a reply to the frame of that id, an event
@@ -3118,6 +3391,7 @@ type ServerFrame struct {
 	//	*ServerFrame_Receipts
 	//	*ServerFrame_Totals
 	//	*ServerFrame_Changes
+	//	*ServerFrame_Search
 	//	*ServerFrame_Event
 	//	*ServerFrame_Notice
 	//	*ServerFrame_Typing
@@ -3128,7 +3402,7 @@ type ServerFrame struct {
 
 func (x *ServerFrame) Reset() {
 	*x = ServerFrame{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[42]
+	mi := &file_annal_client_v1_client_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3140,7 +3414,7 @@ func (x *ServerFrame) String() string {
 func (*ServerFrame) ProtoMessage() {}
 
 func (x *ServerFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[42]
+	mi := &file_annal_client_v1_client_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3153,7 +3427,7 @@ func (x *ServerFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerFrame.ProtoReflect.Descriptor instead.
 func (*ServerFrame) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{42}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ServerFrame) GetId() string {
@@ -3296,6 +3570,15 @@ func (x *ServerFrame) GetChanges() *ChangesPage {
 	return nil
 }
 
+func (x *ServerFrame) GetSearch() *SearchPage {
+	if x != nil {
+		if x, ok := x.Kind.(*ServerFrame_Search); ok {
+			return x.Search
+		}
+	}
+	return nil
+}
+
 func (x *ServerFrame) GetEvent() *Event {
 	if x != nil {
 		if x, ok := x.Kind.(*ServerFrame_Event); ok {
@@ -3383,6 +3666,10 @@ type ServerFrame_Changes struct {
 	Changes *ChangesPage `protobuf:"bytes,15,opt,name=changes,proto3,oneof"`
 }
 
+type ServerFrame_Search struct {
+	Search *SearchPage `protobuf:"bytes,16,opt,name=search,proto3,oneof"`
+}
+
 type ServerFrame_Event struct {
 	Event *Event `protobuf:"bytes,20,opt,name=event,proto3,oneof"`
 }
@@ -3423,6 +3710,8 @@ func (*ServerFrame_Totals) isServerFrame_Kind() {}
 
 func (*ServerFrame_Changes) isServerFrame_Kind() {}
 
+func (*ServerFrame_Search) isServerFrame_Kind() {}
+
 func (*ServerFrame_Event) isServerFrame_Kind() {}
 
 func (*ServerFrame_Notice) isServerFrame_Kind() {}
@@ -3452,7 +3741,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[43]
+	mi := &file_annal_client_v1_client_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3464,7 +3753,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[43]
+	mi := &file_annal_client_v1_client_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3477,7 +3766,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{43}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Error) GetCode() string {
@@ -3546,7 +3835,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[44]
+	mi := &file_annal_client_v1_client_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3558,7 +3847,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[44]
+	mi := &file_annal_client_v1_client_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3571,7 +3860,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{44}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Welcome) GetUser() string {
@@ -3625,7 +3914,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[45]
+	mi := &file_annal_client_v1_client_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3637,7 +3926,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[45]
+	mi := &file_annal_client_v1_client_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3650,7 +3939,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{45}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Pong) GetTimeMs() int64 {
@@ -3682,7 +3971,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	mi := &file_annal_client_v1_client_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3694,7 +3983,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	mi := &file_annal_client_v1_client_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3707,7 +3996,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{46}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Ack) GetSession() string {
@@ -3779,7 +4068,7 @@ type Subscribed struct {
 
 func (x *Subscribed) Reset() {
 	*x = Subscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[47]
+	mi := &file_annal_client_v1_client_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3791,7 +4080,7 @@ func (x *Subscribed) String() string {
 func (*Subscribed) ProtoMessage() {}
 
 func (x *Subscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[47]
+	mi := &file_annal_client_v1_client_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3804,7 +4093,7 @@ func (x *Subscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscribed.ProtoReflect.Descriptor instead.
 func (*Subscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{47}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Subscribed) GetSession() string {
@@ -3837,7 +4126,7 @@ type Unsubscribed struct {
 
 func (x *Unsubscribed) Reset() {
 	*x = Unsubscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	mi := &file_annal_client_v1_client_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3849,7 +4138,7 @@ func (x *Unsubscribed) String() string {
 func (*Unsubscribed) ProtoMessage() {}
 
 func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	mi := &file_annal_client_v1_client_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3862,7 +4151,7 @@ func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unsubscribed.ProtoReflect.Descriptor instead.
 func (*Unsubscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{48}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Unsubscribed) GetSession() string {
@@ -3905,7 +4194,7 @@ type SessionState struct {
 
 func (x *SessionState) Reset() {
 	*x = SessionState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	mi := &file_annal_client_v1_client_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3917,7 +4206,7 @@ func (x *SessionState) String() string {
 func (*SessionState) ProtoMessage() {}
 
 func (x *SessionState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	mi := &file_annal_client_v1_client_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3930,7 +4219,7 @@ func (x *SessionState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionState.ProtoReflect.Descriptor instead.
 func (*SessionState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{49}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *SessionState) GetSession() string {
@@ -4093,7 +4382,7 @@ type SessionInfo struct {
 
 func (x *SessionInfo) Reset() {
 	*x = SessionInfo{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[50]
+	mi := &file_annal_client_v1_client_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4105,7 +4394,7 @@ func (x *SessionInfo) String() string {
 func (*SessionInfo) ProtoMessage() {}
 
 func (x *SessionInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[50]
+	mi := &file_annal_client_v1_client_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4118,7 +4407,7 @@ func (x *SessionInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionInfo.ProtoReflect.Descriptor instead.
 func (*SessionInfo) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{50}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *SessionInfo) GetSession() string {
@@ -4264,7 +4553,7 @@ type UnreadTotals struct {
 
 func (x *UnreadTotals) Reset() {
 	*x = UnreadTotals{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[51]
+	mi := &file_annal_client_v1_client_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4276,7 +4565,7 @@ func (x *UnreadTotals) String() string {
 func (*UnreadTotals) ProtoMessage() {}
 
 func (x *UnreadTotals) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[51]
+	mi := &file_annal_client_v1_client_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4289,7 +4578,7 @@ func (x *UnreadTotals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnreadTotals.ProtoReflect.Descriptor instead.
 func (*UnreadTotals) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{51}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *UnreadTotals) GetUnread() uint64 {
@@ -4351,7 +4640,7 @@ type ReceiptsPage struct {
 
 func (x *ReceiptsPage) Reset() {
 	*x = ReceiptsPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[52]
+	mi := &file_annal_client_v1_client_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4363,7 +4652,7 @@ func (x *ReceiptsPage) String() string {
 func (*ReceiptsPage) ProtoMessage() {}
 
 func (x *ReceiptsPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[52]
+	mi := &file_annal_client_v1_client_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4376,7 +4665,7 @@ func (x *ReceiptsPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiptsPage.ProtoReflect.Descriptor instead.
 func (*ReceiptsPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{52}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ReceiptsPage) GetSession() string {
@@ -4439,7 +4728,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[53]
+	mi := &file_annal_client_v1_client_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4451,7 +4740,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[53]
+	mi := &file_annal_client_v1_client_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4464,7 +4753,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{53}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Receipt) GetUser() string {
@@ -4500,7 +4789,7 @@ type Request struct {
 
 func (x *Request) Reset() {
 	*x = Request{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[54]
+	mi := &file_annal_client_v1_client_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4512,7 +4801,7 @@ func (x *Request) String() string {
 func (*Request) ProtoMessage() {}
 
 func (x *Request) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[54]
+	mi := &file_annal_client_v1_client_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4525,7 +4814,7 @@ func (x *Request) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Request.ProtoReflect.Descriptor instead.
 func (*Request) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{54}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Request) GetUser() string {
@@ -4561,7 +4850,7 @@ type InviteState struct {
 
 func (x *InviteState) Reset() {
 	*x = InviteState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[55]
+	mi := &file_annal_client_v1_client_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4573,7 +4862,7 @@ func (x *InviteState) String() string {
 func (*InviteState) ProtoMessage() {}
 
 func (x *InviteState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[55]
+	mi := &file_annal_client_v1_client_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4586,7 +4875,7 @@ func (x *InviteState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteState.ProtoReflect.Descriptor instead.
 func (*InviteState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{55}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *InviteState) GetCodeSha256() []byte {
@@ -4628,7 +4917,7 @@ type SyncPage struct {
 
 func (x *SyncPage) Reset() {
 	*x = SyncPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[56]
+	mi := &file_annal_client_v1_client_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4640,7 +4929,7 @@ func (x *SyncPage) String() string {
 func (*SyncPage) ProtoMessage() {}
 
 func (x *SyncPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[56]
+	mi := &file_annal_client_v1_client_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4653,7 +4942,7 @@ func (x *SyncPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncPage.ProtoReflect.Descriptor instead.
 func (*SyncPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{56}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *SyncPage) GetSessions() []*SessionState {
@@ -4675,19 +4964,24 @@ type HistoryPage struct {
 	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	// Ascending by seq.
 	Events []*Event `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
-	// More of the user's history lies in the direction walked.
+	// More of the user's history lies in the direction walked; of a page around an event, in either.
 	More bool `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`
-	// The walk met the end of the hot window; what lies beyond is in the archive.
+	// The walk met the end of the hot window, and there is no archive to go on in.
 	WindowEnd bool `protobuf:"varint,4,opt,name=window_end,json=windowEnd,proto3" json:"window_end,omitempty"`
 	// Seq ranges within the page that lie outside the user's stays.
-	Hidden        []*Range `protobuf:"bytes,5,rep,name=hidden,proto3" json:"hidden,omitempty"`
+	Hidden []*Range `protobuf:"bytes,5,rep,name=hidden,proto3" json:"hidden,omitempty"`
+	// Goes on to what is older than the page; empty when nothing is. A page may have fewer events
+	// than its limit, or none, and there still is more: it ends after ten reads.
+	Older string `protobuf:"bytes,6,opt,name=older,proto3" json:"older,omitempty"`
+	// Goes on to what is newer than the page; empty when nothing was, as of this page.
+	Newer         string `protobuf:"bytes,7,opt,name=newer,proto3" json:"newer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HistoryPage) Reset() {
 	*x = HistoryPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[57]
+	mi := &file_annal_client_v1_client_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4699,7 +4993,7 @@ func (x *HistoryPage) String() string {
 func (*HistoryPage) ProtoMessage() {}
 
 func (x *HistoryPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[57]
+	mi := &file_annal_client_v1_client_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4712,7 +5006,7 @@ func (x *HistoryPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryPage.ProtoReflect.Descriptor instead.
 func (*HistoryPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{57}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *HistoryPage) GetSession() string {
@@ -4750,6 +5044,231 @@ func (x *HistoryPage) GetHidden() []*Range {
 	return nil
 }
 
+func (x *HistoryPage) GetOlder() string {
+	if x != nil {
+		return x.Older
+	}
+	return ""
+}
+
+func (x *HistoryPage) GetNewer() string {
+	if x != nil {
+		return x.Newer
+	}
+	return ""
+}
+
+type SearchPage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Newest first. Fewer than the limit, or none, while next is set: ask on.
+	Hits []*SearchHit `protobuf:"bytes,1,rep,name=hits,proto3" json:"hits,omitempty"`
+	Next string       `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
+	// Messages sent at this log time or later may not be found yet.
+	UnsureFromMs  int64 `protobuf:"varint,3,opt,name=unsure_from_ms,json=unsureFromMs,proto3" json:"unsure_from_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchPage) Reset() {
+	*x = SearchPage{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchPage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchPage) ProtoMessage() {}
+
+func (x *SearchPage) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchPage.ProtoReflect.Descriptor instead.
+func (*SearchPage) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *SearchPage) GetHits() []*SearchHit {
+	if x != nil {
+		return x.Hits
+	}
+	return nil
+}
+
+func (x *SearchPage) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+func (x *SearchPage) GetUnsureFromMs() int64 {
+	if x != nil {
+		return x.UnsureFromMs
+	}
+	return 0
+}
+
+// SearchHit is a message in which the text was found; History around its seq shows it in its place.
+type SearchHit struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seq     uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	Index   uint64                 `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"`
+	TimeMs  int64                  `protobuf:"varint,4,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
+	User    string                 `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
+	// The part of what it says in which the text was first found: 160
+	// characters, or more where the text has more; with … where something was left out.
+	Snippet string `protobuf:"bytes,6,opt,name=snippet,proto3" json:"snippet,omitempty"`
+	// Where the text is in the snippet.
+	Marks         []*Mark `protobuf:"bytes,7,rep,name=marks,proto3" json:"marks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchHit) Reset() {
+	*x = SearchHit{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchHit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchHit) ProtoMessage() {}
+
+func (x *SearchHit) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchHit.ProtoReflect.Descriptor instead.
+func (*SearchHit) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *SearchHit) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *SearchHit) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *SearchHit) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *SearchHit) GetTimeMs() int64 {
+	if x != nil {
+		return x.TimeMs
+	}
+	return 0
+}
+
+func (x *SearchHit) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *SearchHit) GetSnippet() string {
+	if x != nil {
+		return x.Snippet
+	}
+	return ""
+}
+
+func (x *SearchHit) GetMarks() []*Mark {
+	if x != nil {
+		return x.Marks
+	}
+	return nil
+}
+
+// Mark is a part of a text, in characters, which are Unicode code points. The first of the text is 0.
+type Mark struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	First         uint32                 `protobuf:"varint,1,opt,name=first,proto3" json:"first,omitempty"`
+	Count         uint32                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Mark) Reset() {
+	*x = Mark{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Mark) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Mark) ProtoMessage() {}
+
+func (x *Mark) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Mark.ProtoReflect.Descriptor instead.
+func (*Mark) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{62}
+}
+
+func (x *Mark) GetFirst() uint32 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *Mark) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 // ChangesPage has the events above after that revoke, delete or override a message at or below
 // it: of each message the last one that holds.
 type ChangesPage struct {
@@ -4770,7 +5289,7 @@ type ChangesPage struct {
 
 func (x *ChangesPage) Reset() {
 	*x = ChangesPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[58]
+	mi := &file_annal_client_v1_client_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4782,7 +5301,7 @@ func (x *ChangesPage) String() string {
 func (*ChangesPage) ProtoMessage() {}
 
 func (x *ChangesPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[58]
+	mi := &file_annal_client_v1_client_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4795,7 +5314,7 @@ func (x *ChangesPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesPage.ProtoReflect.Descriptor instead.
 func (*ChangesPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{58}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ChangesPage) GetSession() string {
@@ -4844,7 +5363,7 @@ type Range struct {
 
 func (x *Range) Reset() {
 	*x = Range{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[59]
+	mi := &file_annal_client_v1_client_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4856,7 +5375,7 @@ func (x *Range) String() string {
 func (*Range) ProtoMessage() {}
 
 func (x *Range) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[59]
+	mi := &file_annal_client_v1_client_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4869,7 +5388,7 @@ func (x *Range) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Range.ProtoReflect.Descriptor instead.
 func (*Range) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{59}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Range) GetFirst() uint64 {
@@ -4903,7 +5422,7 @@ type MemberState struct {
 
 func (x *MemberState) Reset() {
 	*x = MemberState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[60]
+	mi := &file_annal_client_v1_client_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4915,7 +5434,7 @@ func (x *MemberState) String() string {
 func (*MemberState) ProtoMessage() {}
 
 func (x *MemberState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[60]
+	mi := &file_annal_client_v1_client_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4928,7 +5447,7 @@ func (x *MemberState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberState.ProtoReflect.Descriptor instead.
 func (*MemberState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{60}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *MemberState) GetUser() string {
@@ -4986,7 +5505,7 @@ type MembersPage struct {
 
 func (x *MembersPage) Reset() {
 	*x = MembersPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[61]
+	mi := &file_annal_client_v1_client_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4998,7 +5517,7 @@ func (x *MembersPage) String() string {
 func (*MembersPage) ProtoMessage() {}
 
 func (x *MembersPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[61]
+	mi := &file_annal_client_v1_client_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5011,7 +5530,7 @@ func (x *MembersPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersPage.ProtoReflect.Descriptor instead.
 func (*MembersPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{61}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *MembersPage) GetSession() string {
@@ -5052,7 +5571,7 @@ type SessionsPage struct {
 
 func (x *SessionsPage) Reset() {
 	*x = SessionsPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[62]
+	mi := &file_annal_client_v1_client_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5064,7 +5583,7 @@ func (x *SessionsPage) String() string {
 func (*SessionsPage) ProtoMessage() {}
 
 func (x *SessionsPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[62]
+	mi := &file_annal_client_v1_client_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5077,7 +5596,7 @@ func (x *SessionsPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionsPage.ProtoReflect.Descriptor instead.
 func (*SessionsPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{62}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *SessionsPage) GetSessions() []string {
@@ -5111,7 +5630,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[63]
+	mi := &file_annal_client_v1_client_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5123,7 +5642,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[63]
+	mi := &file_annal_client_v1_client_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5136,7 +5655,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{63}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Notice) GetSession() string {
@@ -5179,7 +5698,7 @@ type SomeoneTyping struct {
 
 func (x *SomeoneTyping) Reset() {
 	*x = SomeoneTyping{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[64]
+	mi := &file_annal_client_v1_client_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5191,7 +5710,7 @@ func (x *SomeoneTyping) String() string {
 func (*SomeoneTyping) ProtoMessage() {}
 
 func (x *SomeoneTyping) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[64]
+	mi := &file_annal_client_v1_client_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5204,7 +5723,7 @@ func (x *SomeoneTyping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SomeoneTyping.ProtoReflect.Descriptor instead.
 func (*SomeoneTyping) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{64}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *SomeoneTyping) GetSession() string {
@@ -5270,7 +5789,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[65]
+	mi := &file_annal_client_v1_client_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5282,7 +5801,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[65]
+	mi := &file_annal_client_v1_client_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5295,7 +5814,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{65}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Event) GetSession() string {
@@ -5801,7 +6320,7 @@ type Created struct {
 
 func (x *Created) Reset() {
 	*x = Created{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[66]
+	mi := &file_annal_client_v1_client_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5813,7 +6332,7 @@ func (x *Created) String() string {
 func (*Created) ProtoMessage() {}
 
 func (x *Created) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[66]
+	mi := &file_annal_client_v1_client_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5826,7 +6345,7 @@ func (x *Created) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Created.ProtoReflect.Descriptor instead.
 func (*Created) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{66}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Created) GetKind() v1.Kind {
@@ -5887,7 +6406,7 @@ type Added struct {
 
 func (x *Added) Reset() {
 	*x = Added{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[67]
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5899,7 +6418,7 @@ func (x *Added) String() string {
 func (*Added) ProtoMessage() {}
 
 func (x *Added) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[67]
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5912,7 +6431,7 @@ func (x *Added) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Added.ProtoReflect.Descriptor instead.
 func (*Added) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{67}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *Added) GetMembers() []*v1.NewMember {
@@ -5933,7 +6452,7 @@ type Removed struct {
 
 func (x *Removed) Reset() {
 	*x = Removed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[68]
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5945,7 +6464,7 @@ func (x *Removed) String() string {
 func (*Removed) ProtoMessage() {}
 
 func (x *Removed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[68]
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5958,7 +6477,7 @@ func (x *Removed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Removed.ProtoReflect.Descriptor instead.
 func (*Removed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{68}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Removed) GetUsers() []string {
@@ -5990,7 +6509,7 @@ type Joined struct {
 
 func (x *Joined) Reset() {
 	*x = Joined{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[69]
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6002,7 +6521,7 @@ func (x *Joined) String() string {
 func (*Joined) ProtoMessage() {}
 
 func (x *Joined) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[69]
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6015,7 +6534,7 @@ func (x *Joined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Joined.ProtoReflect.Descriptor instead.
 func (*Joined) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{69}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{74}
 }
 
 type Left struct {
@@ -6028,7 +6547,7 @@ type Left struct {
 
 func (x *Left) Reset() {
 	*x = Left{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[70]
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6040,7 +6559,7 @@ func (x *Left) String() string {
 func (*Left) ProtoMessage() {}
 
 func (x *Left) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[70]
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6053,7 +6572,7 @@ func (x *Left) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Left.ProtoReflect.Descriptor instead.
 func (*Left) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{70}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *Left) GetPromoted() string {
@@ -6095,7 +6614,7 @@ type Sent struct {
 
 func (x *Sent) Reset() {
 	*x = Sent{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[71]
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6107,7 +6626,7 @@ func (x *Sent) String() string {
 func (*Sent) ProtoMessage() {}
 
 func (x *Sent) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[71]
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6120,7 +6639,7 @@ func (x *Sent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sent.ProtoReflect.Descriptor instead.
 func (*Sent) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{71}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Sent) GetIndex() uint64 {
@@ -6206,7 +6725,7 @@ type ReactionCount struct {
 
 func (x *ReactionCount) Reset() {
 	*x = ReactionCount{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6218,7 +6737,7 @@ func (x *ReactionCount) String() string {
 func (*ReactionCount) ProtoMessage() {}
 
 func (x *ReactionCount) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6231,7 +6750,7 @@ func (x *ReactionCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReactionCount.ProtoReflect.Descriptor instead.
 func (*ReactionCount) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{72}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *ReactionCount) GetEmoji() string {
@@ -6265,7 +6784,7 @@ type Revoked struct {
 
 func (x *Revoked) Reset() {
 	*x = Revoked{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6277,7 +6796,7 @@ func (x *Revoked) String() string {
 func (*Revoked) ProtoMessage() {}
 
 func (x *Revoked) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6290,7 +6809,7 @@ func (x *Revoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoked.ProtoReflect.Descriptor instead.
 func (*Revoked) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{73}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *Revoked) GetTarget() uint64 {
@@ -6321,7 +6840,7 @@ type Overridden struct {
 
 func (x *Overridden) Reset() {
 	*x = Overridden{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6333,7 +6852,7 @@ func (x *Overridden) String() string {
 func (*Overridden) ProtoMessage() {}
 
 func (x *Overridden) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6346,7 +6865,7 @@ func (x *Overridden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Overridden.ProtoReflect.Descriptor instead.
 func (*Overridden) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{74}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Overridden) GetTarget() uint64 {
@@ -6388,7 +6907,7 @@ type Deleted struct {
 
 func (x *Deleted) Reset() {
 	*x = Deleted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6400,7 +6919,7 @@ func (x *Deleted) String() string {
 func (*Deleted) ProtoMessage() {}
 
 func (x *Deleted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6413,7 +6932,7 @@ func (x *Deleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deleted.ProtoReflect.Descriptor instead.
 func (*Deleted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{75}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *Deleted) GetTarget() uint64 {
@@ -6447,7 +6966,7 @@ type Read struct {
 
 func (x *Read) Reset() {
 	*x = Read{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6459,7 +6978,7 @@ func (x *Read) String() string {
 func (*Read) ProtoMessage() {}
 
 func (x *Read) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6472,7 +6991,7 @@ func (x *Read) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Read.ProtoReflect.Descriptor instead.
 func (*Read) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{76}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *Read) GetMarker() uint64 {
@@ -6498,7 +7017,7 @@ type InfoSet struct {
 
 func (x *InfoSet) Reset() {
 	*x = InfoSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6510,7 +7029,7 @@ func (x *InfoSet) String() string {
 func (*InfoSet) ProtoMessage() {}
 
 func (x *InfoSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6523,7 +7042,7 @@ func (x *InfoSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InfoSet.ProtoReflect.Descriptor instead.
 func (*InfoSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{77}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *InfoSet) GetInfo() *v1.InfoChange {
@@ -6543,7 +7062,7 @@ type PolicySet struct {
 
 func (x *PolicySet) Reset() {
 	*x = PolicySet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	mi := &file_annal_client_v1_client_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6555,7 +7074,7 @@ func (x *PolicySet) String() string {
 func (*PolicySet) ProtoMessage() {}
 
 func (x *PolicySet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	mi := &file_annal_client_v1_client_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6568,7 +7087,7 @@ func (x *PolicySet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicySet.ProtoReflect.Descriptor instead.
 func (*PolicySet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{78}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *PolicySet) GetPolicy() *v1.Policy {
@@ -6590,7 +7109,7 @@ type RoleSet struct {
 
 func (x *RoleSet) Reset() {
 	*x = RoleSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	mi := &file_annal_client_v1_client_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6602,7 +7121,7 @@ func (x *RoleSet) String() string {
 func (*RoleSet) ProtoMessage() {}
 
 func (x *RoleSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	mi := &file_annal_client_v1_client_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6615,7 +7134,7 @@ func (x *RoleSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleSet.ProtoReflect.Descriptor instead.
 func (*RoleSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{79}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *RoleSet) GetUser() string {
@@ -6651,7 +7170,7 @@ type Muted struct {
 
 func (x *Muted) Reset() {
 	*x = Muted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	mi := &file_annal_client_v1_client_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6663,7 +7182,7 @@ func (x *Muted) String() string {
 func (*Muted) ProtoMessage() {}
 
 func (x *Muted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	mi := &file_annal_client_v1_client_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6676,7 +7195,7 @@ func (x *Muted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Muted.ProtoReflect.Descriptor instead.
 func (*Muted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{80}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *Muted) GetUsers() []string {
@@ -6701,7 +7220,7 @@ type Dismissed struct {
 
 func (x *Dismissed) Reset() {
 	*x = Dismissed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	mi := &file_annal_client_v1_client_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6713,7 +7232,7 @@ func (x *Dismissed) String() string {
 func (*Dismissed) ProtoMessage() {}
 
 func (x *Dismissed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	mi := &file_annal_client_v1_client_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6726,7 +7245,7 @@ func (x *Dismissed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dismissed.ProtoReflect.Descriptor instead.
 func (*Dismissed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{81}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{86}
 }
 
 type Asked struct {
@@ -6739,7 +7258,7 @@ type Asked struct {
 
 func (x *Asked) Reset() {
 	*x = Asked{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	mi := &file_annal_client_v1_client_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6751,7 +7270,7 @@ func (x *Asked) String() string {
 func (*Asked) ProtoMessage() {}
 
 func (x *Asked) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	mi := &file_annal_client_v1_client_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6764,7 +7283,7 @@ func (x *Asked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Asked.ProtoReflect.Descriptor instead.
 func (*Asked) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{82}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *Asked) GetText() string {
@@ -6783,7 +7302,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[83]
+	mi := &file_annal_client_v1_client_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6795,7 +7314,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[83]
+	mi := &file_annal_client_v1_client_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6808,7 +7327,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{83}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *Refused) GetUsers() []string {
@@ -6830,7 +7349,7 @@ type Invited struct {
 
 func (x *Invited) Reset() {
 	*x = Invited{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[84]
+	mi := &file_annal_client_v1_client_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6842,7 +7361,7 @@ func (x *Invited) String() string {
 func (*Invited) ProtoMessage() {}
 
 func (x *Invited) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[84]
+	mi := &file_annal_client_v1_client_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6855,7 +7374,7 @@ func (x *Invited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invited.ProtoReflect.Descriptor instead.
 func (*Invited) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{84}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *Invited) GetCodeSha256() []byte {
@@ -6888,7 +7407,7 @@ type Uninvited struct {
 
 func (x *Uninvited) Reset() {
 	*x = Uninvited{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[85]
+	mi := &file_annal_client_v1_client_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6900,7 +7419,7 @@ func (x *Uninvited) String() string {
 func (*Uninvited) ProtoMessage() {}
 
 func (x *Uninvited) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[85]
+	mi := &file_annal_client_v1_client_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6913,7 +7432,7 @@ func (x *Uninvited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Uninvited.ProtoReflect.Descriptor instead.
 func (*Uninvited) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{85}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *Uninvited) GetCodeSha256() []byte {
@@ -6935,7 +7454,7 @@ type Reacted struct {
 
 func (x *Reacted) Reset() {
 	*x = Reacted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[86]
+	mi := &file_annal_client_v1_client_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6947,7 +7466,7 @@ func (x *Reacted) String() string {
 func (*Reacted) ProtoMessage() {}
 
 func (x *Reacted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[86]
+	mi := &file_annal_client_v1_client_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6960,7 +7479,7 @@ func (x *Reacted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reacted.ProtoReflect.Descriptor instead.
 func (*Reacted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{86}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *Reacted) GetTarget() uint64 {
@@ -7002,7 +7521,7 @@ type Pinned struct {
 
 func (x *Pinned) Reset() {
 	*x = Pinned{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[87]
+	mi := &file_annal_client_v1_client_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7014,7 +7533,7 @@ func (x *Pinned) String() string {
 func (*Pinned) ProtoMessage() {}
 
 func (x *Pinned) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[87]
+	mi := &file_annal_client_v1_client_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7027,7 +7546,7 @@ func (x *Pinned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pinned.ProtoReflect.Descriptor instead.
 func (*Pinned) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{87}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *Pinned) GetTarget() uint64 {
@@ -7061,7 +7580,7 @@ type Delivered struct {
 
 func (x *Delivered) Reset() {
 	*x = Delivered{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[88]
+	mi := &file_annal_client_v1_client_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7073,7 +7592,7 @@ func (x *Delivered) String() string {
 func (*Delivered) ProtoMessage() {}
 
 func (x *Delivered) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[88]
+	mi := &file_annal_client_v1_client_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7086,7 +7605,7 @@ func (x *Delivered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivered.ProtoReflect.Descriptor instead.
 func (*Delivered) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{88}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *Delivered) GetMarker() uint64 {
@@ -7115,7 +7634,7 @@ type ContactChanged struct {
 
 func (x *ContactChanged) Reset() {
 	*x = ContactChanged{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[89]
+	mi := &file_annal_client_v1_client_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7127,7 +7646,7 @@ func (x *ContactChanged) String() string {
 func (*ContactChanged) ProtoMessage() {}
 
 func (x *ContactChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[89]
+	mi := &file_annal_client_v1_client_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7140,7 +7659,7 @@ func (x *ContactChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactChanged.ProtoReflect.Descriptor instead.
 func (*ContactChanged) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{89}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *ContactChanged) GetStep() v1.ContactStep {
@@ -7176,7 +7695,7 @@ type Reported struct {
 
 func (x *Reported) Reset() {
 	*x = Reported{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[90]
+	mi := &file_annal_client_v1_client_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7188,7 +7707,7 @@ func (x *Reported) String() string {
 func (*Reported) ProtoMessage() {}
 
 func (x *Reported) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[90]
+	mi := &file_annal_client_v1_client_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7201,7 +7720,7 @@ func (x *Reported) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reported.ProtoReflect.Descriptor instead.
 func (*Reported) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{90}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *Reported) GetTarget() uint64 {
@@ -7236,7 +7755,7 @@ type Hidden struct {
 
 func (x *Hidden) Reset() {
 	*x = Hidden{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[91]
+	mi := &file_annal_client_v1_client_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7248,7 +7767,7 @@ func (x *Hidden) String() string {
 func (*Hidden) ProtoMessage() {}
 
 func (x *Hidden) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[91]
+	mi := &file_annal_client_v1_client_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7261,7 +7780,7 @@ func (x *Hidden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hidden.ProtoReflect.Descriptor instead.
 func (*Hidden) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{91}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *Hidden) GetSession() string {
@@ -7295,7 +7814,7 @@ type SessionSet struct {
 
 func (x *SessionSet) Reset() {
 	*x = SessionSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[92]
+	mi := &file_annal_client_v1_client_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7307,7 +7826,7 @@ func (x *SessionSet) String() string {
 func (*SessionSet) ProtoMessage() {}
 
 func (x *SessionSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[92]
+	mi := &file_annal_client_v1_client_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7320,7 +7839,7 @@ func (x *SessionSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionSet.ProtoReflect.Descriptor instead.
 func (*SessionSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{92}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *SessionSet) GetSession() string {
@@ -7348,7 +7867,7 @@ type DeviceSet struct {
 
 func (x *DeviceSet) Reset() {
 	*x = DeviceSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[93]
+	mi := &file_annal_client_v1_client_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7360,7 +7879,7 @@ func (x *DeviceSet) String() string {
 func (*DeviceSet) ProtoMessage() {}
 
 func (x *DeviceSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[93]
+	mi := &file_annal_client_v1_client_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7373,7 +7892,7 @@ func (x *DeviceSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceSet.ProtoReflect.Descriptor instead.
 func (*DeviceSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{93}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *DeviceSet) GetDevice() string {
@@ -7405,7 +7924,7 @@ type AccountClosed struct {
 
 func (x *AccountClosed) Reset() {
 	*x = AccountClosed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[94]
+	mi := &file_annal_client_v1_client_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7417,7 +7936,7 @@ func (x *AccountClosed) String() string {
 func (*AccountClosed) ProtoMessage() {}
 
 func (x *AccountClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[94]
+	mi := &file_annal_client_v1_client_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7430,14 +7949,14 @@ func (x *AccountClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountClosed.ProtoReflect.Descriptor instead.
 func (*AccountClosed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{94}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{99}
 }
 
 var File_annal_client_v1_client_proto protoreflect.FileDescriptor
 
 const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\n" +
-	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/session.proto\"\xf4\x11\n" +
+	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/session.proto\"\xa7\x12\n" +
 	"\vClientFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x05hello\x18\x02 \x01(\v2\x16.annal.client.v1.HelloH\x00R\x05hello\x12+\n" +
@@ -7454,6 +7973,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\breceipts\x18\f \x01(\v2\x19.annal.client.v1.ReceiptsH\x00R\breceipts\x121\n" +
 	"\x06totals\x18\r \x01(\v2\x17.annal.client.v1.TotalsH\x00R\x06totals\x124\n" +
 	"\achanges\x18\x0e \x01(\v2\x18.annal.client.v1.ChangesH\x00R\achanges\x121\n" +
+	"\x06search\x18\x10 \x01(\v2\x17.annal.client.v1.SearchH\x00R\x06search\x121\n" +
 	"\x06create\x18\x14 \x01(\v2\x17.annal.client.v1.CreateH\x00R\x06create\x12(\n" +
 	"\x03add\x18\x15 \x01(\v2\x14.annal.client.v1.AddH\x00R\x03add\x121\n" +
 	"\x06remove\x18\x16 \x01(\v2\x17.annal.client.v1.RemoveH\x00R\x06remove\x12+\n" +
@@ -7502,13 +8022,27 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\asession\x18\x01 \x01(\tR\asession\"4\n" +
 	"\x04Sync\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\tR\x06cursor\x12\x14\n" +
-	"\x05limit\x18\x02 \x01(\rR\x05limit\"v\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\"\xde\x01\n" +
 	"\aHistory\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x16\n" +
 	"\x06before\x18\x02 \x01(\x04R\x06before\x12\x19\n" +
 	"\x05after\x18\x03 \x01(\x04H\x00R\x05after\x88\x01\x01\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\rR\x05limitB\b\n" +
-	"\x06_after\"M\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\x12\x16\n" +
+	"\x06around\x18\x05 \x01(\x04R\x06around\x12\x16\n" +
+	"\x06cursor\x18\x06 \x01(\tR\x06cursor\x126\n" +
+	"\x06filter\x18\a \x01(\v2\x1e.annal.client.v1.HistoryFilterR\x06filterB\b\n" +
+	"\x06_after\"\xa9\x01\n" +
+	"\rHistoryFilter\x122\n" +
+	"\x05kinds\x18\x01 \x03(\x0e2\x1c.annal.client.v1.MessageKindR\x05kinds\x12\x18\n" +
+	"\aauthors\x18\x02 \x03(\tR\aauthors\x12\x17\n" +
+	"\afrom_ms\x18\x03 \x01(\x03R\x06fromMs\x12\x19\n" +
+	"\buntil_ms\x18\x04 \x01(\x03R\auntilMs\x12\x16\n" +
+	"\x06thread\x18\x05 \x01(\x04R\x06thread\"d\n" +
+	"\x06Search\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x16\n" +
+	"\x06cursor\x18\x03 \x01(\tR\x06cursor\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\"M\n" +
 	"\aChanges\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x14\n" +
 	"\x05after\x18\x02 \x01(\x04R\x05after\x12\x12\n" +
@@ -7631,7 +8165,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12+\n" +
 	"\x04push\x18\x02 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\x12\x10\n" +
 	"\x03off\x18\x03 \x01(\bR\x03off\"\x0e\n" +
-	"\fCloseAccount\"\xc9\a\n" +
+	"\fCloseAccount\"\x80\b\n" +
 	"\vServerFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x05error\x18\x02 \x01(\v2\x16.annal.client.v1.ErrorH\x00R\x05error\x124\n" +
@@ -7650,7 +8184,8 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x04info\x18\f \x01(\v2\x1c.annal.client.v1.SessionInfoH\x00R\x04info\x12;\n" +
 	"\breceipts\x18\r \x01(\v2\x1d.annal.client.v1.ReceiptsPageH\x00R\breceipts\x127\n" +
 	"\x06totals\x18\x0e \x01(\v2\x1d.annal.client.v1.UnreadTotalsH\x00R\x06totals\x128\n" +
-	"\achanges\x18\x0f \x01(\v2\x1c.annal.client.v1.ChangesPageH\x00R\achanges\x12.\n" +
+	"\achanges\x18\x0f \x01(\v2\x1c.annal.client.v1.ChangesPageH\x00R\achanges\x125\n" +
+	"\x06search\x18\x10 \x01(\v2\x1b.annal.client.v1.SearchPageH\x00R\x06search\x12.\n" +
 	"\x05event\x18\x14 \x01(\v2\x16.annal.client.v1.EventH\x00R\x05event\x121\n" +
 	"\x06notice\x18\x15 \x01(\v2\x17.annal.client.v1.NoticeH\x00R\x06notice\x128\n" +
 	"\x06typing\x18\x16 \x01(\v2\x1e.annal.client.v1.SomeoneTypingH\x00R\x06typingB\x06\n" +
@@ -7766,14 +8301,32 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x04used\x18\x04 \x01(\rR\x04used\"Y\n" +
 	"\bSyncPage\x129\n" +
 	"\bsessions\x18\x01 \x03(\v2\x1d.annal.client.v1.SessionStateR\bsessions\x12\x12\n" +
-	"\x04next\x18\x02 \x01(\tR\x04next\"\xba\x01\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\"\xe6\x01\n" +
 	"\vHistoryPage\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12.\n" +
 	"\x06events\x18\x02 \x03(\v2\x16.annal.client.v1.EventR\x06events\x12\x12\n" +
 	"\x04more\x18\x03 \x01(\bR\x04more\x12\x1d\n" +
 	"\n" +
 	"window_end\x18\x04 \x01(\bR\twindowEnd\x12.\n" +
-	"\x06hidden\x18\x05 \x03(\v2\x16.annal.client.v1.RangeR\x06hidden\"\x9a\x01\n" +
+	"\x06hidden\x18\x05 \x03(\v2\x16.annal.client.v1.RangeR\x06hidden\x12\x14\n" +
+	"\x05older\x18\x06 \x01(\tR\x05older\x12\x14\n" +
+	"\x05newer\x18\a \x01(\tR\x05newer\"v\n" +
+	"\n" +
+	"SearchPage\x12.\n" +
+	"\x04hits\x18\x01 \x03(\v2\x1a.annal.client.v1.SearchHitR\x04hits\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\x12$\n" +
+	"\x0eunsure_from_ms\x18\x03 \x01(\x03R\funsureFromMs\"\xc1\x01\n" +
+	"\tSearchHit\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x14\n" +
+	"\x05index\x18\x03 \x01(\x04R\x05index\x12\x17\n" +
+	"\atime_ms\x18\x04 \x01(\x03R\x06timeMs\x12\x12\n" +
+	"\x04user\x18\x05 \x01(\tR\x04user\x12\x18\n" +
+	"\asnippet\x18\x06 \x01(\tR\asnippet\x12+\n" +
+	"\x05marks\x18\a \x03(\v2\x15.annal.client.v1.MarkR\x05marks\"2\n" +
+	"\x04Mark\x12\x14\n" +
+	"\x05first\x18\x01 \x01(\rR\x05first\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\"\x9a\x01\n" +
 	"\vChangesPage\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12.\n" +
 	"\x06events\x18\x02 \x03(\v2\x16.annal.client.v1.EventR\x06events\x12\x0e\n" +
@@ -7959,7 +8512,18 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12+\n" +
 	"\x04push\x18\x02 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\x12\x10\n" +
 	"\x03off\x18\x03 \x01(\bR\x03off\"\x0f\n" +
-	"\rAccountClosedB\xa4\x01\n" +
+	"\rAccountClosed*\x86\x02\n" +
+	"\vMessageKind\x12\x1c\n" +
+	"\x18MESSAGE_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11MESSAGE_KIND_TEXT\x10\x01\x12\x16\n" +
+	"\x12MESSAGE_KIND_IMAGE\x10\x02\x12\x15\n" +
+	"\x11MESSAGE_KIND_FILE\x10\x03\x12\x16\n" +
+	"\x12MESSAGE_KIND_AUDIO\x10\x04\x12\x16\n" +
+	"\x12MESSAGE_KIND_VIDEO\x10\x05\x12\x19\n" +
+	"\x15MESSAGE_KIND_LOCATION\x10\x06\x12\x15\n" +
+	"\x11MESSAGE_KIND_CARD\x10\a\x12\x18\n" +
+	"\x14MESSAGE_KIND_FORWARD\x10\b\x12\x17\n" +
+	"\x13MESSAGE_KIND_CUSTOM\x10\tB\xa4\x01\n" +
 	"\x13com.annal.client.v1B\vClientProtoP\x01Z\"annal/gen/annal/client/v1;clientv1\xa2\x02\x03ACX\xaa\x02\x0fAnnal.Client.V1\xca\x02\x0fAnnal\\Client\\V1\xe2\x02\x1bAnnal\\Client\\V1\\GPBMetadata\xea\x02\x11Annal::Client::V1b\x06proto3"
 
 var (
@@ -7974,259 +8538,272 @@ func file_annal_client_v1_client_proto_rawDescGZIP() []byte {
 	return file_annal_client_v1_client_proto_rawDescData
 }
 
-var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 95)
+var file_annal_client_v1_client_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 100)
 var file_annal_client_v1_client_proto_goTypes = []any{
-	(*ClientFrame)(nil),        // 0: annal.client.v1.ClientFrame
-	(*Hello)(nil),              // 1: annal.client.v1.Hello
-	(*Ping)(nil),               // 2: annal.client.v1.Ping
-	(*Subscribe)(nil),          // 3: annal.client.v1.Subscribe
-	(*Unsubscribe)(nil),        // 4: annal.client.v1.Unsubscribe
-	(*Sync)(nil),               // 5: annal.client.v1.Sync
-	(*History)(nil),            // 6: annal.client.v1.History
-	(*Changes)(nil),            // 7: annal.client.v1.Changes
-	(*Members)(nil),            // 8: annal.client.v1.Members
-	(*Sessions)(nil),           // 9: annal.client.v1.Sessions
-	(*Info)(nil),               // 10: annal.client.v1.Info
-	(*Totals)(nil),             // 11: annal.client.v1.Totals
-	(*Receipts)(nil),           // 12: annal.client.v1.Receipts
-	(*Typing)(nil),             // 13: annal.client.v1.Typing
-	(*Create)(nil),             // 14: annal.client.v1.Create
-	(*Add)(nil),                // 15: annal.client.v1.Add
-	(*Remove)(nil),             // 16: annal.client.v1.Remove
-	(*Join)(nil),               // 17: annal.client.v1.Join
-	(*Leave)(nil),              // 18: annal.client.v1.Leave
-	(*Send)(nil),               // 19: annal.client.v1.Send
-	(*Revoke)(nil),             // 20: annal.client.v1.Revoke
-	(*Override)(nil),           // 21: annal.client.v1.Override
-	(*Delete)(nil),             // 22: annal.client.v1.Delete
-	(*MarkRead)(nil),           // 23: annal.client.v1.MarkRead
-	(*SetInfo)(nil),            // 24: annal.client.v1.SetInfo
-	(*SetPolicy)(nil),          // 25: annal.client.v1.SetPolicy
-	(*SetRole)(nil),            // 26: annal.client.v1.SetRole
-	(*Mute)(nil),               // 27: annal.client.v1.Mute
-	(*Dismiss)(nil),            // 28: annal.client.v1.Dismiss
-	(*Ask)(nil),                // 29: annal.client.v1.Ask
-	(*Refuse)(nil),             // 30: annal.client.v1.Refuse
-	(*Invite)(nil),             // 31: annal.client.v1.Invite
-	(*Uninvite)(nil),           // 32: annal.client.v1.Uninvite
-	(*React)(nil),              // 33: annal.client.v1.React
-	(*Pin)(nil),                // 34: annal.client.v1.Pin
-	(*MarkDelivered)(nil),      // 35: annal.client.v1.MarkDelivered
-	(*Contact)(nil),            // 36: annal.client.v1.Contact
-	(*Report)(nil),             // 37: annal.client.v1.Report
-	(*Hide)(nil),               // 38: annal.client.v1.Hide
-	(*SetSession)(nil),         // 39: annal.client.v1.SetSession
-	(*SetDevice)(nil),          // 40: annal.client.v1.SetDevice
-	(*CloseAccount)(nil),       // 41: annal.client.v1.CloseAccount
-	(*ServerFrame)(nil),        // 42: annal.client.v1.ServerFrame
-	(*Error)(nil),              // 43: annal.client.v1.Error
-	(*Welcome)(nil),            // 44: annal.client.v1.Welcome
-	(*Pong)(nil),               // 45: annal.client.v1.Pong
-	(*Ack)(nil),                // 46: annal.client.v1.Ack
-	(*Subscribed)(nil),         // 47: annal.client.v1.Subscribed
-	(*Unsubscribed)(nil),       // 48: annal.client.v1.Unsubscribed
-	(*SessionState)(nil),       // 49: annal.client.v1.SessionState
-	(*SessionInfo)(nil),        // 50: annal.client.v1.SessionInfo
-	(*UnreadTotals)(nil),       // 51: annal.client.v1.UnreadTotals
-	(*ReceiptsPage)(nil),       // 52: annal.client.v1.ReceiptsPage
-	(*Receipt)(nil),            // 53: annal.client.v1.Receipt
-	(*Request)(nil),            // 54: annal.client.v1.Request
-	(*InviteState)(nil),        // 55: annal.client.v1.InviteState
-	(*SyncPage)(nil),           // 56: annal.client.v1.SyncPage
-	(*HistoryPage)(nil),        // 57: annal.client.v1.HistoryPage
-	(*ChangesPage)(nil),        // 58: annal.client.v1.ChangesPage
-	(*Range)(nil),              // 59: annal.client.v1.Range
-	(*MemberState)(nil),        // 60: annal.client.v1.MemberState
-	(*MembersPage)(nil),        // 61: annal.client.v1.MembersPage
-	(*SessionsPage)(nil),       // 62: annal.client.v1.SessionsPage
-	(*Notice)(nil),             // 63: annal.client.v1.Notice
-	(*SomeoneTyping)(nil),      // 64: annal.client.v1.SomeoneTyping
-	(*Event)(nil),              // 65: annal.client.v1.Event
-	(*Created)(nil),            // 66: annal.client.v1.Created
-	(*Added)(nil),              // 67: annal.client.v1.Added
-	(*Removed)(nil),            // 68: annal.client.v1.Removed
-	(*Joined)(nil),             // 69: annal.client.v1.Joined
-	(*Left)(nil),               // 70: annal.client.v1.Left
-	(*Sent)(nil),               // 71: annal.client.v1.Sent
-	(*ReactionCount)(nil),      // 72: annal.client.v1.ReactionCount
-	(*Revoked)(nil),            // 73: annal.client.v1.Revoked
-	(*Overridden)(nil),         // 74: annal.client.v1.Overridden
-	(*Deleted)(nil),            // 75: annal.client.v1.Deleted
-	(*Read)(nil),               // 76: annal.client.v1.Read
-	(*InfoSet)(nil),            // 77: annal.client.v1.InfoSet
-	(*PolicySet)(nil),          // 78: annal.client.v1.PolicySet
-	(*RoleSet)(nil),            // 79: annal.client.v1.RoleSet
-	(*Muted)(nil),              // 80: annal.client.v1.Muted
-	(*Dismissed)(nil),          // 81: annal.client.v1.Dismissed
-	(*Asked)(nil),              // 82: annal.client.v1.Asked
-	(*Refused)(nil),            // 83: annal.client.v1.Refused
-	(*Invited)(nil),            // 84: annal.client.v1.Invited
-	(*Uninvited)(nil),          // 85: annal.client.v1.Uninvited
-	(*Reacted)(nil),            // 86: annal.client.v1.Reacted
-	(*Pinned)(nil),             // 87: annal.client.v1.Pinned
-	(*Delivered)(nil),          // 88: annal.client.v1.Delivered
-	(*ContactChanged)(nil),     // 89: annal.client.v1.ContactChanged
-	(*Reported)(nil),           // 90: annal.client.v1.Reported
-	(*Hidden)(nil),             // 91: annal.client.v1.Hidden
-	(*SessionSet)(nil),         // 92: annal.client.v1.SessionSet
-	(*DeviceSet)(nil),          // 93: annal.client.v1.DeviceSet
-	(*AccountClosed)(nil),      // 94: annal.client.v1.AccountClosed
-	(v1.Kind)(0),               // 95: annal.log.v1.Kind
-	(*v1.NewMember)(nil),       // 96: annal.log.v1.NewMember
-	(*v1.Policy)(nil),          // 97: annal.log.v1.Policy
-	(*v1.Content)(nil),         // 98: annal.log.v1.Content
-	(*v1.Refs)(nil),            // 99: annal.log.v1.Refs
-	(*v1.InfoChange)(nil),      // 100: annal.log.v1.InfoChange
-	(*v1.PolicyChange)(nil),    // 101: annal.log.v1.PolicyChange
-	(v1.Role)(0),               // 102: annal.log.v1.Role
-	(v1.ContactStep)(0),        // 103: annal.log.v1.ContactStep
-	(*v1.SessionSettings)(nil), // 104: annal.log.v1.SessionSettings
-	(*v1.PushToken)(nil),       // 105: annal.log.v1.PushToken
-	(*v1.Skipped)(nil),         // 106: annal.log.v1.Skipped
-	(v1.ContactState)(0),       // 107: annal.log.v1.ContactState
-	(*v1.CustomField)(nil),     // 108: annal.log.v1.CustomField
+	(MessageKind)(0),           // 0: annal.client.v1.MessageKind
+	(*ClientFrame)(nil),        // 1: annal.client.v1.ClientFrame
+	(*Hello)(nil),              // 2: annal.client.v1.Hello
+	(*Ping)(nil),               // 3: annal.client.v1.Ping
+	(*Subscribe)(nil),          // 4: annal.client.v1.Subscribe
+	(*Unsubscribe)(nil),        // 5: annal.client.v1.Unsubscribe
+	(*Sync)(nil),               // 6: annal.client.v1.Sync
+	(*History)(nil),            // 7: annal.client.v1.History
+	(*HistoryFilter)(nil),      // 8: annal.client.v1.HistoryFilter
+	(*Search)(nil),             // 9: annal.client.v1.Search
+	(*Changes)(nil),            // 10: annal.client.v1.Changes
+	(*Members)(nil),            // 11: annal.client.v1.Members
+	(*Sessions)(nil),           // 12: annal.client.v1.Sessions
+	(*Info)(nil),               // 13: annal.client.v1.Info
+	(*Totals)(nil),             // 14: annal.client.v1.Totals
+	(*Receipts)(nil),           // 15: annal.client.v1.Receipts
+	(*Typing)(nil),             // 16: annal.client.v1.Typing
+	(*Create)(nil),             // 17: annal.client.v1.Create
+	(*Add)(nil),                // 18: annal.client.v1.Add
+	(*Remove)(nil),             // 19: annal.client.v1.Remove
+	(*Join)(nil),               // 20: annal.client.v1.Join
+	(*Leave)(nil),              // 21: annal.client.v1.Leave
+	(*Send)(nil),               // 22: annal.client.v1.Send
+	(*Revoke)(nil),             // 23: annal.client.v1.Revoke
+	(*Override)(nil),           // 24: annal.client.v1.Override
+	(*Delete)(nil),             // 25: annal.client.v1.Delete
+	(*MarkRead)(nil),           // 26: annal.client.v1.MarkRead
+	(*SetInfo)(nil),            // 27: annal.client.v1.SetInfo
+	(*SetPolicy)(nil),          // 28: annal.client.v1.SetPolicy
+	(*SetRole)(nil),            // 29: annal.client.v1.SetRole
+	(*Mute)(nil),               // 30: annal.client.v1.Mute
+	(*Dismiss)(nil),            // 31: annal.client.v1.Dismiss
+	(*Ask)(nil),                // 32: annal.client.v1.Ask
+	(*Refuse)(nil),             // 33: annal.client.v1.Refuse
+	(*Invite)(nil),             // 34: annal.client.v1.Invite
+	(*Uninvite)(nil),           // 35: annal.client.v1.Uninvite
+	(*React)(nil),              // 36: annal.client.v1.React
+	(*Pin)(nil),                // 37: annal.client.v1.Pin
+	(*MarkDelivered)(nil),      // 38: annal.client.v1.MarkDelivered
+	(*Contact)(nil),            // 39: annal.client.v1.Contact
+	(*Report)(nil),             // 40: annal.client.v1.Report
+	(*Hide)(nil),               // 41: annal.client.v1.Hide
+	(*SetSession)(nil),         // 42: annal.client.v1.SetSession
+	(*SetDevice)(nil),          // 43: annal.client.v1.SetDevice
+	(*CloseAccount)(nil),       // 44: annal.client.v1.CloseAccount
+	(*ServerFrame)(nil),        // 45: annal.client.v1.ServerFrame
+	(*Error)(nil),              // 46: annal.client.v1.Error
+	(*Welcome)(nil),            // 47: annal.client.v1.Welcome
+	(*Pong)(nil),               // 48: annal.client.v1.Pong
+	(*Ack)(nil),                // 49: annal.client.v1.Ack
+	(*Subscribed)(nil),         // 50: annal.client.v1.Subscribed
+	(*Unsubscribed)(nil),       // 51: annal.client.v1.Unsubscribed
+	(*SessionState)(nil),       // 52: annal.client.v1.SessionState
+	(*SessionInfo)(nil),        // 53: annal.client.v1.SessionInfo
+	(*UnreadTotals)(nil),       // 54: annal.client.v1.UnreadTotals
+	(*ReceiptsPage)(nil),       // 55: annal.client.v1.ReceiptsPage
+	(*Receipt)(nil),            // 56: annal.client.v1.Receipt
+	(*Request)(nil),            // 57: annal.client.v1.Request
+	(*InviteState)(nil),        // 58: annal.client.v1.InviteState
+	(*SyncPage)(nil),           // 59: annal.client.v1.SyncPage
+	(*HistoryPage)(nil),        // 60: annal.client.v1.HistoryPage
+	(*SearchPage)(nil),         // 61: annal.client.v1.SearchPage
+	(*SearchHit)(nil),          // 62: annal.client.v1.SearchHit
+	(*Mark)(nil),               // 63: annal.client.v1.Mark
+	(*ChangesPage)(nil),        // 64: annal.client.v1.ChangesPage
+	(*Range)(nil),              // 65: annal.client.v1.Range
+	(*MemberState)(nil),        // 66: annal.client.v1.MemberState
+	(*MembersPage)(nil),        // 67: annal.client.v1.MembersPage
+	(*SessionsPage)(nil),       // 68: annal.client.v1.SessionsPage
+	(*Notice)(nil),             // 69: annal.client.v1.Notice
+	(*SomeoneTyping)(nil),      // 70: annal.client.v1.SomeoneTyping
+	(*Event)(nil),              // 71: annal.client.v1.Event
+	(*Created)(nil),            // 72: annal.client.v1.Created
+	(*Added)(nil),              // 73: annal.client.v1.Added
+	(*Removed)(nil),            // 74: annal.client.v1.Removed
+	(*Joined)(nil),             // 75: annal.client.v1.Joined
+	(*Left)(nil),               // 76: annal.client.v1.Left
+	(*Sent)(nil),               // 77: annal.client.v1.Sent
+	(*ReactionCount)(nil),      // 78: annal.client.v1.ReactionCount
+	(*Revoked)(nil),            // 79: annal.client.v1.Revoked
+	(*Overridden)(nil),         // 80: annal.client.v1.Overridden
+	(*Deleted)(nil),            // 81: annal.client.v1.Deleted
+	(*Read)(nil),               // 82: annal.client.v1.Read
+	(*InfoSet)(nil),            // 83: annal.client.v1.InfoSet
+	(*PolicySet)(nil),          // 84: annal.client.v1.PolicySet
+	(*RoleSet)(nil),            // 85: annal.client.v1.RoleSet
+	(*Muted)(nil),              // 86: annal.client.v1.Muted
+	(*Dismissed)(nil),          // 87: annal.client.v1.Dismissed
+	(*Asked)(nil),              // 88: annal.client.v1.Asked
+	(*Refused)(nil),            // 89: annal.client.v1.Refused
+	(*Invited)(nil),            // 90: annal.client.v1.Invited
+	(*Uninvited)(nil),          // 91: annal.client.v1.Uninvited
+	(*Reacted)(nil),            // 92: annal.client.v1.Reacted
+	(*Pinned)(nil),             // 93: annal.client.v1.Pinned
+	(*Delivered)(nil),          // 94: annal.client.v1.Delivered
+	(*ContactChanged)(nil),     // 95: annal.client.v1.ContactChanged
+	(*Reported)(nil),           // 96: annal.client.v1.Reported
+	(*Hidden)(nil),             // 97: annal.client.v1.Hidden
+	(*SessionSet)(nil),         // 98: annal.client.v1.SessionSet
+	(*DeviceSet)(nil),          // 99: annal.client.v1.DeviceSet
+	(*AccountClosed)(nil),      // 100: annal.client.v1.AccountClosed
+	(v1.Kind)(0),               // 101: annal.log.v1.Kind
+	(*v1.NewMember)(nil),       // 102: annal.log.v1.NewMember
+	(*v1.Policy)(nil),          // 103: annal.log.v1.Policy
+	(*v1.Content)(nil),         // 104: annal.log.v1.Content
+	(*v1.Refs)(nil),            // 105: annal.log.v1.Refs
+	(*v1.InfoChange)(nil),      // 106: annal.log.v1.InfoChange
+	(*v1.PolicyChange)(nil),    // 107: annal.log.v1.PolicyChange
+	(v1.Role)(0),               // 108: annal.log.v1.Role
+	(v1.ContactStep)(0),        // 109: annal.log.v1.ContactStep
+	(*v1.SessionSettings)(nil), // 110: annal.log.v1.SessionSettings
+	(*v1.PushToken)(nil),       // 111: annal.log.v1.PushToken
+	(*v1.Skipped)(nil),         // 112: annal.log.v1.Skipped
+	(v1.ContactState)(0),       // 113: annal.log.v1.ContactState
+	(*v1.CustomField)(nil),     // 114: annal.log.v1.CustomField
 }
 var file_annal_client_v1_client_proto_depIdxs = []int32{
-	1,   // 0: annal.client.v1.ClientFrame.hello:type_name -> annal.client.v1.Hello
-	2,   // 1: annal.client.v1.ClientFrame.ping:type_name -> annal.client.v1.Ping
-	3,   // 2: annal.client.v1.ClientFrame.subscribe:type_name -> annal.client.v1.Subscribe
-	4,   // 3: annal.client.v1.ClientFrame.unsubscribe:type_name -> annal.client.v1.Unsubscribe
-	5,   // 4: annal.client.v1.ClientFrame.sync:type_name -> annal.client.v1.Sync
-	6,   // 5: annal.client.v1.ClientFrame.history:type_name -> annal.client.v1.History
-	8,   // 6: annal.client.v1.ClientFrame.members:type_name -> annal.client.v1.Members
-	9,   // 7: annal.client.v1.ClientFrame.sessions:type_name -> annal.client.v1.Sessions
-	13,  // 8: annal.client.v1.ClientFrame.typing:type_name -> annal.client.v1.Typing
-	10,  // 9: annal.client.v1.ClientFrame.info:type_name -> annal.client.v1.Info
-	12,  // 10: annal.client.v1.ClientFrame.receipts:type_name -> annal.client.v1.Receipts
-	11,  // 11: annal.client.v1.ClientFrame.totals:type_name -> annal.client.v1.Totals
-	7,   // 12: annal.client.v1.ClientFrame.changes:type_name -> annal.client.v1.Changes
-	14,  // 13: annal.client.v1.ClientFrame.create:type_name -> annal.client.v1.Create
-	15,  // 14: annal.client.v1.ClientFrame.add:type_name -> annal.client.v1.Add
-	16,  // 15: annal.client.v1.ClientFrame.remove:type_name -> annal.client.v1.Remove
-	17,  // 16: annal.client.v1.ClientFrame.join:type_name -> annal.client.v1.Join
-	18,  // 17: annal.client.v1.ClientFrame.leave:type_name -> annal.client.v1.Leave
-	19,  // 18: annal.client.v1.ClientFrame.send:type_name -> annal.client.v1.Send
-	20,  // 19: annal.client.v1.ClientFrame.revoke:type_name -> annal.client.v1.Revoke
-	21,  // 20: annal.client.v1.ClientFrame.override:type_name -> annal.client.v1.Override
-	22,  // 21: annal.client.v1.ClientFrame.delete:type_name -> annal.client.v1.Delete
-	23,  // 22: annal.client.v1.ClientFrame.mark_read:type_name -> annal.client.v1.MarkRead
-	24,  // 23: annal.client.v1.ClientFrame.set_info:type_name -> annal.client.v1.SetInfo
-	25,  // 24: annal.client.v1.ClientFrame.set_policy:type_name -> annal.client.v1.SetPolicy
-	26,  // 25: annal.client.v1.ClientFrame.set_role:type_name -> annal.client.v1.SetRole
-	27,  // 26: annal.client.v1.ClientFrame.mute:type_name -> annal.client.v1.Mute
-	28,  // 27: annal.client.v1.ClientFrame.dismiss:type_name -> annal.client.v1.Dismiss
-	29,  // 28: annal.client.v1.ClientFrame.ask:type_name -> annal.client.v1.Ask
-	30,  // 29: annal.client.v1.ClientFrame.refuse:type_name -> annal.client.v1.Refuse
-	31,  // 30: annal.client.v1.ClientFrame.invite:type_name -> annal.client.v1.Invite
-	32,  // 31: annal.client.v1.ClientFrame.uninvite:type_name -> annal.client.v1.Uninvite
-	33,  // 32: annal.client.v1.ClientFrame.react:type_name -> annal.client.v1.React
-	34,  // 33: annal.client.v1.ClientFrame.pin:type_name -> annal.client.v1.Pin
-	35,  // 34: annal.client.v1.ClientFrame.mark_delivered:type_name -> annal.client.v1.MarkDelivered
-	36,  // 35: annal.client.v1.ClientFrame.contact:type_name -> annal.client.v1.Contact
-	37,  // 36: annal.client.v1.ClientFrame.report:type_name -> annal.client.v1.Report
-	38,  // 37: annal.client.v1.ClientFrame.hide:type_name -> annal.client.v1.Hide
-	39,  // 38: annal.client.v1.ClientFrame.set_session:type_name -> annal.client.v1.SetSession
-	40,  // 39: annal.client.v1.ClientFrame.set_device:type_name -> annal.client.v1.SetDevice
-	41,  // 40: annal.client.v1.ClientFrame.close_account:type_name -> annal.client.v1.CloseAccount
-	95,  // 41: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
-	96,  // 42: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
-	97,  // 43: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
-	96,  // 44: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
-	98,  // 45: annal.client.v1.Send.content:type_name -> annal.log.v1.Content
-	99,  // 46: annal.client.v1.Send.refs:type_name -> annal.log.v1.Refs
-	98,  // 47: annal.client.v1.Override.content:type_name -> annal.log.v1.Content
-	100, // 48: annal.client.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
-	101, // 49: annal.client.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
-	102, // 50: annal.client.v1.SetRole.role:type_name -> annal.log.v1.Role
-	103, // 51: annal.client.v1.Contact.step:type_name -> annal.log.v1.ContactStep
-	104, // 52: annal.client.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
-	105, // 53: annal.client.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
-	43,  // 54: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
-	44,  // 55: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
-	45,  // 56: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
-	46,  // 57: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
-	47,  // 58: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
-	48,  // 59: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
-	56,  // 60: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
-	57,  // 61: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
-	61,  // 62: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
-	62,  // 63: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
-	50,  // 64: annal.client.v1.ServerFrame.info:type_name -> annal.client.v1.SessionInfo
-	52,  // 65: annal.client.v1.ServerFrame.receipts:type_name -> annal.client.v1.ReceiptsPage
-	51,  // 66: annal.client.v1.ServerFrame.totals:type_name -> annal.client.v1.UnreadTotals
-	58,  // 67: annal.client.v1.ServerFrame.changes:type_name -> annal.client.v1.ChangesPage
-	65,  // 68: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
-	63,  // 69: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
-	64,  // 70: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
-	106, // 71: annal.client.v1.Error.skipped:type_name -> annal.log.v1.Skipped
-	106, // 72: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
-	95,  // 73: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
-	102, // 74: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
-	65,  // 75: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
-	104, // 76: annal.client.v1.SessionState.settings:type_name -> annal.log.v1.SessionSettings
-	107, // 77: annal.client.v1.SessionState.contact:type_name -> annal.log.v1.ContactState
-	95,  // 78: annal.client.v1.SessionInfo.kind:type_name -> annal.log.v1.Kind
-	108, // 79: annal.client.v1.SessionInfo.custom:type_name -> annal.log.v1.CustomField
-	97,  // 80: annal.client.v1.SessionInfo.policy:type_name -> annal.log.v1.Policy
-	107, // 81: annal.client.v1.SessionInfo.contact:type_name -> annal.log.v1.ContactState
-	54,  // 82: annal.client.v1.SessionInfo.requests:type_name -> annal.client.v1.Request
-	55,  // 83: annal.client.v1.SessionInfo.invites:type_name -> annal.client.v1.InviteState
-	53,  // 84: annal.client.v1.ReceiptsPage.receipts:type_name -> annal.client.v1.Receipt
-	49,  // 85: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
-	65,  // 86: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
-	59,  // 87: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
-	65,  // 88: annal.client.v1.ChangesPage.events:type_name -> annal.client.v1.Event
-	102, // 89: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
-	60,  // 90: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
-	66,  // 91: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
-	67,  // 92: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
-	68,  // 93: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
-	69,  // 94: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
-	70,  // 95: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
-	71,  // 96: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
-	73,  // 97: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
-	74,  // 98: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
-	75,  // 99: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
-	76,  // 100: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
-	77,  // 101: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
-	78,  // 102: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
-	79,  // 103: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
-	80,  // 104: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
-	81,  // 105: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
-	82,  // 106: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
-	83,  // 107: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
-	84,  // 108: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
-	85,  // 109: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
-	86,  // 110: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
-	87,  // 111: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
-	88,  // 112: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
-	89,  // 113: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
-	90,  // 114: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
-	91,  // 115: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
-	92,  // 116: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
-	93,  // 117: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
-	94,  // 118: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
-	95,  // 119: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
-	96,  // 120: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
-	97,  // 121: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
-	107, // 122: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
-	96,  // 123: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
-	98,  // 124: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
-	99,  // 125: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
-	72,  // 126: annal.client.v1.Sent.reactions:type_name -> annal.client.v1.ReactionCount
-	98,  // 127: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
-	100, // 128: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
-	97,  // 129: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
-	102, // 130: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
-	103, // 131: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
-	107, // 132: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
-	104, // 133: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
-	105, // 134: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
-	135, // [135:135] is the sub-list for method output_type
-	135, // [135:135] is the sub-list for method input_type
-	135, // [135:135] is the sub-list for extension type_name
-	135, // [135:135] is the sub-list for extension extendee
-	0,   // [0:135] is the sub-list for field type_name
+	2,   // 0: annal.client.v1.ClientFrame.hello:type_name -> annal.client.v1.Hello
+	3,   // 1: annal.client.v1.ClientFrame.ping:type_name -> annal.client.v1.Ping
+	4,   // 2: annal.client.v1.ClientFrame.subscribe:type_name -> annal.client.v1.Subscribe
+	5,   // 3: annal.client.v1.ClientFrame.unsubscribe:type_name -> annal.client.v1.Unsubscribe
+	6,   // 4: annal.client.v1.ClientFrame.sync:type_name -> annal.client.v1.Sync
+	7,   // 5: annal.client.v1.ClientFrame.history:type_name -> annal.client.v1.History
+	11,  // 6: annal.client.v1.ClientFrame.members:type_name -> annal.client.v1.Members
+	12,  // 7: annal.client.v1.ClientFrame.sessions:type_name -> annal.client.v1.Sessions
+	16,  // 8: annal.client.v1.ClientFrame.typing:type_name -> annal.client.v1.Typing
+	13,  // 9: annal.client.v1.ClientFrame.info:type_name -> annal.client.v1.Info
+	15,  // 10: annal.client.v1.ClientFrame.receipts:type_name -> annal.client.v1.Receipts
+	14,  // 11: annal.client.v1.ClientFrame.totals:type_name -> annal.client.v1.Totals
+	10,  // 12: annal.client.v1.ClientFrame.changes:type_name -> annal.client.v1.Changes
+	9,   // 13: annal.client.v1.ClientFrame.search:type_name -> annal.client.v1.Search
+	17,  // 14: annal.client.v1.ClientFrame.create:type_name -> annal.client.v1.Create
+	18,  // 15: annal.client.v1.ClientFrame.add:type_name -> annal.client.v1.Add
+	19,  // 16: annal.client.v1.ClientFrame.remove:type_name -> annal.client.v1.Remove
+	20,  // 17: annal.client.v1.ClientFrame.join:type_name -> annal.client.v1.Join
+	21,  // 18: annal.client.v1.ClientFrame.leave:type_name -> annal.client.v1.Leave
+	22,  // 19: annal.client.v1.ClientFrame.send:type_name -> annal.client.v1.Send
+	23,  // 20: annal.client.v1.ClientFrame.revoke:type_name -> annal.client.v1.Revoke
+	24,  // 21: annal.client.v1.ClientFrame.override:type_name -> annal.client.v1.Override
+	25,  // 22: annal.client.v1.ClientFrame.delete:type_name -> annal.client.v1.Delete
+	26,  // 23: annal.client.v1.ClientFrame.mark_read:type_name -> annal.client.v1.MarkRead
+	27,  // 24: annal.client.v1.ClientFrame.set_info:type_name -> annal.client.v1.SetInfo
+	28,  // 25: annal.client.v1.ClientFrame.set_policy:type_name -> annal.client.v1.SetPolicy
+	29,  // 26: annal.client.v1.ClientFrame.set_role:type_name -> annal.client.v1.SetRole
+	30,  // 27: annal.client.v1.ClientFrame.mute:type_name -> annal.client.v1.Mute
+	31,  // 28: annal.client.v1.ClientFrame.dismiss:type_name -> annal.client.v1.Dismiss
+	32,  // 29: annal.client.v1.ClientFrame.ask:type_name -> annal.client.v1.Ask
+	33,  // 30: annal.client.v1.ClientFrame.refuse:type_name -> annal.client.v1.Refuse
+	34,  // 31: annal.client.v1.ClientFrame.invite:type_name -> annal.client.v1.Invite
+	35,  // 32: annal.client.v1.ClientFrame.uninvite:type_name -> annal.client.v1.Uninvite
+	36,  // 33: annal.client.v1.ClientFrame.react:type_name -> annal.client.v1.React
+	37,  // 34: annal.client.v1.ClientFrame.pin:type_name -> annal.client.v1.Pin
+	38,  // 35: annal.client.v1.ClientFrame.mark_delivered:type_name -> annal.client.v1.MarkDelivered
+	39,  // 36: annal.client.v1.ClientFrame.contact:type_name -> annal.client.v1.Contact
+	40,  // 37: annal.client.v1.ClientFrame.report:type_name -> annal.client.v1.Report
+	41,  // 38: annal.client.v1.ClientFrame.hide:type_name -> annal.client.v1.Hide
+	42,  // 39: annal.client.v1.ClientFrame.set_session:type_name -> annal.client.v1.SetSession
+	43,  // 40: annal.client.v1.ClientFrame.set_device:type_name -> annal.client.v1.SetDevice
+	44,  // 41: annal.client.v1.ClientFrame.close_account:type_name -> annal.client.v1.CloseAccount
+	8,   // 42: annal.client.v1.History.filter:type_name -> annal.client.v1.HistoryFilter
+	0,   // 43: annal.client.v1.HistoryFilter.kinds:type_name -> annal.client.v1.MessageKind
+	101, // 44: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
+	102, // 45: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
+	103, // 46: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
+	102, // 47: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
+	104, // 48: annal.client.v1.Send.content:type_name -> annal.log.v1.Content
+	105, // 49: annal.client.v1.Send.refs:type_name -> annal.log.v1.Refs
+	104, // 50: annal.client.v1.Override.content:type_name -> annal.log.v1.Content
+	106, // 51: annal.client.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
+	107, // 52: annal.client.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
+	108, // 53: annal.client.v1.SetRole.role:type_name -> annal.log.v1.Role
+	109, // 54: annal.client.v1.Contact.step:type_name -> annal.log.v1.ContactStep
+	110, // 55: annal.client.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
+	111, // 56: annal.client.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
+	46,  // 57: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
+	47,  // 58: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
+	48,  // 59: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
+	49,  // 60: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
+	50,  // 61: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
+	51,  // 62: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
+	59,  // 63: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
+	60,  // 64: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
+	67,  // 65: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
+	68,  // 66: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
+	53,  // 67: annal.client.v1.ServerFrame.info:type_name -> annal.client.v1.SessionInfo
+	55,  // 68: annal.client.v1.ServerFrame.receipts:type_name -> annal.client.v1.ReceiptsPage
+	54,  // 69: annal.client.v1.ServerFrame.totals:type_name -> annal.client.v1.UnreadTotals
+	64,  // 70: annal.client.v1.ServerFrame.changes:type_name -> annal.client.v1.ChangesPage
+	61,  // 71: annal.client.v1.ServerFrame.search:type_name -> annal.client.v1.SearchPage
+	71,  // 72: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
+	69,  // 73: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
+	70,  // 74: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
+	112, // 75: annal.client.v1.Error.skipped:type_name -> annal.log.v1.Skipped
+	112, // 76: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
+	101, // 77: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
+	108, // 78: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
+	71,  // 79: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
+	110, // 80: annal.client.v1.SessionState.settings:type_name -> annal.log.v1.SessionSettings
+	113, // 81: annal.client.v1.SessionState.contact:type_name -> annal.log.v1.ContactState
+	101, // 82: annal.client.v1.SessionInfo.kind:type_name -> annal.log.v1.Kind
+	114, // 83: annal.client.v1.SessionInfo.custom:type_name -> annal.log.v1.CustomField
+	103, // 84: annal.client.v1.SessionInfo.policy:type_name -> annal.log.v1.Policy
+	113, // 85: annal.client.v1.SessionInfo.contact:type_name -> annal.log.v1.ContactState
+	57,  // 86: annal.client.v1.SessionInfo.requests:type_name -> annal.client.v1.Request
+	58,  // 87: annal.client.v1.SessionInfo.invites:type_name -> annal.client.v1.InviteState
+	56,  // 88: annal.client.v1.ReceiptsPage.receipts:type_name -> annal.client.v1.Receipt
+	52,  // 89: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
+	71,  // 90: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
+	65,  // 91: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
+	62,  // 92: annal.client.v1.SearchPage.hits:type_name -> annal.client.v1.SearchHit
+	63,  // 93: annal.client.v1.SearchHit.marks:type_name -> annal.client.v1.Mark
+	71,  // 94: annal.client.v1.ChangesPage.events:type_name -> annal.client.v1.Event
+	108, // 95: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
+	66,  // 96: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
+	72,  // 97: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
+	73,  // 98: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
+	74,  // 99: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
+	75,  // 100: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
+	76,  // 101: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
+	77,  // 102: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
+	79,  // 103: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
+	80,  // 104: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
+	81,  // 105: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
+	82,  // 106: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
+	83,  // 107: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
+	84,  // 108: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
+	85,  // 109: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
+	86,  // 110: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
+	87,  // 111: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
+	88,  // 112: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
+	89,  // 113: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
+	90,  // 114: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
+	91,  // 115: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
+	92,  // 116: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
+	93,  // 117: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
+	94,  // 118: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
+	95,  // 119: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
+	96,  // 120: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
+	97,  // 121: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
+	98,  // 122: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
+	99,  // 123: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
+	100, // 124: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
+	101, // 125: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
+	102, // 126: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
+	103, // 127: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
+	113, // 128: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
+	102, // 129: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
+	104, // 130: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
+	105, // 131: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
+	78,  // 132: annal.client.v1.Sent.reactions:type_name -> annal.client.v1.ReactionCount
+	104, // 133: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
+	106, // 134: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
+	103, // 135: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
+	108, // 136: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
+	109, // 137: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
+	113, // 138: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
+	110, // 139: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
+	111, // 140: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
+	141, // [141:141] is the sub-list for method output_type
+	141, // [141:141] is the sub-list for method input_type
+	141, // [141:141] is the sub-list for extension type_name
+	141, // [141:141] is the sub-list for extension extendee
+	0,   // [0:141] is the sub-list for field type_name
 }
 
 func init() { file_annal_client_v1_client_proto_init() }
@@ -8248,6 +8825,7 @@ func file_annal_client_v1_client_proto_init() {
 		(*ClientFrame_Receipts)(nil),
 		(*ClientFrame_Totals)(nil),
 		(*ClientFrame_Changes)(nil),
+		(*ClientFrame_Search)(nil),
 		(*ClientFrame_Create)(nil),
 		(*ClientFrame_Add)(nil),
 		(*ClientFrame_Remove)(nil),
@@ -8279,7 +8857,7 @@ func file_annal_client_v1_client_proto_init() {
 	}
 	file_annal_client_v1_client_proto_msgTypes[3].OneofWrappers = []any{}
 	file_annal_client_v1_client_proto_msgTypes[6].OneofWrappers = []any{}
-	file_annal_client_v1_client_proto_msgTypes[42].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[44].OneofWrappers = []any{
 		(*ServerFrame_Error)(nil),
 		(*ServerFrame_Welcome)(nil),
 		(*ServerFrame_Pong)(nil),
@@ -8294,11 +8872,12 @@ func file_annal_client_v1_client_proto_init() {
 		(*ServerFrame_Receipts)(nil),
 		(*ServerFrame_Totals)(nil),
 		(*ServerFrame_Changes)(nil),
+		(*ServerFrame_Search)(nil),
 		(*ServerFrame_Event)(nil),
 		(*ServerFrame_Notice)(nil),
 		(*ServerFrame_Typing)(nil),
 	}
-	file_annal_client_v1_client_proto_msgTypes[65].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[70].OneofWrappers = []any{
 		(*Event_Created)(nil),
 		(*Event_Added)(nil),
 		(*Event_Removed)(nil),
@@ -8333,13 +8912,14 @@ func file_annal_client_v1_client_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_client_v1_client_proto_rawDesc), len(file_annal_client_v1_client_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   95,
+			NumEnums:      1,
+			NumMessages:   100,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_annal_client_v1_client_proto_goTypes,
 		DependencyIndexes: file_annal_client_v1_client_proto_depIdxs,
+		EnumInfos:         file_annal_client_v1_client_proto_enumTypes,
 		MessageInfos:      file_annal_client_v1_client_proto_msgTypes,
 	}.Build()
 	File_annal_client_v1_client_proto = out.File

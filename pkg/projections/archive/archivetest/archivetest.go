@@ -20,6 +20,8 @@ import (
 type Archive interface {
 	archive.Store
 	archive.View
+	archive.Timelines
+	archive.Searches
 }
 
 // Run runs the suite; fresh gives an empty archive.
@@ -32,6 +34,9 @@ func Run(t *testing.T, fresh func(t *testing.T) Archive) {
 		"contacts":                   testContacts,
 		"progress":                   testProgress,
 		"pages":                      testPages,
+		"timeline":                   testTimeline,
+		"missing":                    testMissing,
+		"search":                     testSearch,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, fresh(t)) })
 	}

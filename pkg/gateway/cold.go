@@ -1,0 +1,215 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"annal/pkg/events"
+	"annal/pkg/projections/archive"
+	"annal/pkg/projections/hot"
+)
+
+// Errors of reading what is older than the window. All pass.
+var (
+	// errColdAway: the archive failed, or did a moment ago.
+	errColdAway = errors.New("the archive does not answer; what is newer can be read")
+	// errColdBusy: as many read it as may.
+	errColdBusy = errors.New("too many read what is old; try again")
+	// errColdBehind: what is asked for has left the window and is not archived yet, or what became of it is not.
+	errColdBehind = errors.New("the archive is behind; what is newer can be read")
+)
+
+// coldPause is how long nothing is asked of an archive that failed.
+const coldPause = time.Second
+
+// cold reads the archive: so many at once, each for a bounded time, and none for a moment after a failure, so that readers of
+// what is hot do not wait for it.
+type cold struct {
+	from  Cold
+	slots chan struct{}
+	// searches are under way.
+	searches chan struct{}
+	timeout  time.Duration
+	now      func() time.Time
+	gw       *Gateway
+
+	mu sync.Mutex
+	// closed is until when nothing is asked.
+	closed time.Time
+}
+
+func newCold(g *Gateway) *cold {
+	return &cold{
+		from: g.ports.Cold, slots: make(chan struct{}, g.config.MaxCold), searches: make(chan struct{}, g.config.MaxSearches), timeout: g.config.ColdTimeout, now: g.ports.Now, gw: g,
+	}
+}
+
+// enter lets a reader in, who tells done how it went.
+func (c *cold) enter(ctx context.Context) (_ context.Context, done func(*error), err error) {
+	if !c.open() {
+		c.gw.ports.Metrics.coldFailures.WithLabelValues("paused").Inc()
+		return nil, nil, errColdAway
+	}
+	within, cancel := context.WithTimeout(ctx, c.timeout)
+	select {
+	case c.slots <- struct{}{}:
+	case <-within.Done():
+		cancel()
+		c.gw.ports.Metrics.coldFailures.WithLabelValues("busy").Inc()
+		return nil, nil, errColdBusy
+	}
+	return within, func(err *error) {
+		cancel()
+		<-c.slots
+		if *err != nil && ctx.Err() == nil && !errors.Is(*err, archive.ErrTooMuch) {
+			c.fail(*err)
+			*err = errColdAway
+		}
+	}, nil
+}
+
+// open says whether the archive may be asked.
+func (c *cold) open() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.now().Before(c.closed)
+}
+
+func (c *cold) fail(err error) {
+	c.gw.ports.Metrics.coldFailures.WithLabelValues("failed").Inc()
+	c.gw.log.Warn("cannot read the archive; history ends with the window", "pause", coldPause, "error", err)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = c.now().Add(coldPause)
+}
+
+func (c *cold) reach(ctx context.Context, s events.SessionID) (reach events.Seq, err error) {
+	ctx, done, err := c.enter(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer done(&err)
+	return c.from.Reach(ctx, s)
+}
+
+func (c *cold) timeline(ctx context.Context, s events.SessionID, span archive.Span) (entries []archive.Entry, err error) {
+	ctx, done, err := c.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done(&err)
+	return c.from.Timeline(ctx, s, span)
+}
+
+func (c *cold) entries(ctx context.Context, s events.SessionID, seqs []events.Seq) (entries []archive.Entry, err error) {
+	ctx, done, err := c.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done(&err)
+	return c.from.Entries(ctx, s, seqs)
+}
+
+func (c *cold) missing(ctx context.Context, s events.SessionID, seq events.Seq) (why archive.Missing, err error) {
+	ctx, done, err := c.enter(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer done(&err)
+	return c.from.Missing(ctx, s, seq)
+}
+
+// archived is a session's archived part, as one question reads it: with all that happened up to the head.
+//
+// What became of an old message may not be archived yet. So first it is read up to where the session is archived, then the
+// messages, and then what the window has above: whatever is acked is in the one or the other.
+type archived struct {
+	cold    *cold
+	view    hot.View
+	session events.SessionID
+	user    events.UserID
+	// reach is up to where the session is archived; 0 before it is read. To is up to where tail tells what came after.
+	reach, to events.Seq
+	tail      tail
+}
+
+// begin reads how far the archive is.
+func (p *archived) begin(ctx context.Context, head events.Seq) (err error) {
+	if p.reach > 0 {
+		return nil
+	}
+	if p.reach, err = p.cold.reach(ctx, p.session); err != nil {
+		return err
+	}
+	p.to = p.reach
+	return p.follow(ctx, head)
+}
+
+// maxTail is how many events the archive may be behind for its messages to be shown.
+const maxTail = 4096
+
+// follow reads what came after what is archived, up to a seq.
+func (p *archived) follow(ctx context.Context, to events.Seq) error {
+	for p.to < to {
+		if to-p.reach > maxTail {
+			return errColdBehind
+		}
+		items, err := p.view.Forward(ctx, p.session, p.to+1, to, tailPage)
+		if err != nil {
+			return err
+		}
+		if len(items) == 0 {
+			return errColdBehind
+		}
+		for _, item := range items {
+			if item.Seq != p.to+1 {
+				return errColdBehind // it left the window, and is not archived
+			}
+			p.tail.add(item)
+			p.to++
+		}
+	}
+	return nil
+}
+
+// tailPage is how many events of the tail are read at once.
+const tailPage = 256
+
+// items gives archived events of the span as the window would.
+func (p *archived) items(ctx context.Context, span archive.Span) ([]hot.Item, error) {
+	entries, err := p.cold.timeline(ctx, p.session, span)
+	if err != nil {
+		return nil, err
+	}
+	return p.present(ctx, entries)
+}
+
+// at gives the archived events of those seqs.
+func (p *archived) at(ctx context.Context, seqs []events.Seq) ([]hot.Item, error) {
+	entries, err := p.cold.entries(ctx, p.session, seqs)
+	if err != nil {
+		return nil, err
+	}
+	return p.present(ctx, entries)
+}
+
+// present gives entries with what became of them up to now.
+func (p *archived) present(ctx context.Context, entries []archive.Entry) (items []hot.Item, err error) {
+	// Some of what is newer than the reach may have been archived since: then all is shown as of that.
+	newest := events.Seq(0)
+	for i := range entries {
+		newest = max(newest, newestOf(entries[i].Now))
+	}
+	if err := p.follow(ctx, newest); err != nil {
+		return nil, err
+	}
+	items = make([]hot.Item, len(entries))
+	for i := range entries {
+		if items[i], err = p.item(&entries[i]); err != nil {
+			return nil, err
+		}
+	}
+	return items, nil
+}

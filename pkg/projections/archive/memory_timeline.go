@@ -1,0 +1,134 @@
+package archive
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"annal/pkg/events"
+)
+
+var _ Timelines = (*Memory)(nil)
+
+// Reach implements Timelines.
+func (m *Memory) Reach(_ context.Context, s events.SessionID) (events.Seq, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	reach := events.Seq(0)
+	for key, e := range m.events {
+		if key.session == string(s) {
+			reach = max(reach, e.Seq)
+		}
+	}
+	return reach, nil
+}
+
+// Missing implements Timelines.
+func (m *Memory) Missing(_ context.Context, s events.SessionID, seq events.Seq) (Missing, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	why := MissingDropped
+	for key, e := range m.events {
+		switch {
+		case key.session != string(s):
+		case e.Kind == KindUnreadable:
+			return MissingUnreadable, nil
+		case e.Seq > 0 && e.Seq < seq:
+			why = MissingBehind
+		}
+	}
+	return why, nil
+}
+
+// Entries implements Timelines.
+func (m *Memory) Entries(_ context.Context, s events.SessionID, seqs []events.Seq) ([]Entry, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	values := m.values(s)
+	var all []Entry
+	for _, seq := range slices.Compact(slices.Sorted(slices.Values(seqs))) {
+		if e, ok := values[seq]; ok {
+			all = append(all, Entry{Seq: seq, Value: e.Bytes, Now: m.became(s, &e, values)})
+		}
+	}
+	return all, nil
+}
+
+// values are a session's events by their seqs. The lock is held.
+func (m *Memory) values(s events.SessionID) map[events.Seq]Event {
+	values := map[events.Seq]Event{}
+	for key, e := range m.events {
+		if key.session == string(s) && e.Seq > 0 {
+			values[e.Seq] = e
+		}
+	}
+	return values
+}
+
+// Timeline implements Timelines.
+func (m *Memory) Timeline(_ context.Context, s events.SessionID, span Span) ([]Entry, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	values := m.values(s)
+	seqs := slices.SortedFunc(maps.Keys(values), func(a, b events.Seq) int {
+		if span.Down {
+			a, b = b, a
+		}
+		return cmp.Compare(a, b)
+	})
+	first, last := span.Looked()
+	var all []Entry
+	for _, seq := range seqs {
+		e := values[seq]
+		if seq < first || seq > last || len(all) == span.Limit || !m.picks(s, &e, span.Pick) {
+			continue
+		}
+		all = append(all, Entry{Seq: seq, Value: e.Bytes, Now: m.became(s, &e, values)})
+	}
+	return all, nil
+}
+
+// picks says whether an event is picked. The lock is held.
+func (m *Memory) picks(s events.SessionID, e *Event, p *Pick) bool {
+	if p == nil {
+		return true
+	}
+	r := m.messages[messageKey{s, e.Seq}]
+	switch {
+	case e.Event != sentName || r == nil || r.Index == 0:
+		return false
+	case len(p.Authors) > 0 && !slices.Contains(p.Authors, r.Sender), r.Time < p.From, p.Until > 0 && r.Time >= p.Until:
+		return false
+	case p.Thread > 0 && r.Refs.Thread != p.Thread && e.Seq != p.Thread:
+		return false
+	}
+	return len(p.Kinds) == 0 || len(r.overrides) > 0 || slices.Contains(p.Kinds, r.Body.Kind)
+}
+
+// sentName and overriddenName are the events that say something.
+var sentName, overriddenName = events.Sent{}.Name(), events.Overridden{}.Name()
+
+// became is what became of the message of an event. The lock is held.
+func (m *Memory) became(s events.SessionID, e *Event, values map[events.Seq]Event) *Became {
+	target := e.Seq
+	switch e.Event {
+	case overriddenName:
+		target = e.Target
+	case sentName:
+	default:
+		return nil
+	}
+	r := m.messages[messageKey{s, target}]
+	if r == nil {
+		return &Became{}
+	}
+	now := &Became{Revoked: r.Revoked.Seq, Deleted: r.Deleted.Seq}
+	if r.Body.Seq > target {
+		now.Overridden, now.Override = r.Body.Seq, values[r.Body.Seq].Bytes
+	}
+	if e.Event == sentName {
+		now.Reacted, now.Unreacted = maps.Clone(r.reacted), maps.Clone(r.unreacted)
+	}
+	return now
+}
