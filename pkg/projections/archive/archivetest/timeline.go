@@ -100,7 +100,7 @@ func naive(s *story, span archive.Span) (all []archive.Entry) {
 			continue
 		}
 		e := archive.Entry{Seq: a.Seq, Value: o.Record.Value}
-		switch said := a.Event.(type) {
+		switch said := a.Event.(type) { //nolint:gochecksumtype // nothing else says something
 		case events.Sent:
 			e.Now = naivelyBecame(s, a.Seq)
 		case events.Overridden:
@@ -134,7 +134,7 @@ func naivelyBecame(s *story, seq events.Seq) *archive.Became {
 		if !ok {
 			continue
 		}
-		switch e := a.Event.(type) {
+		switch e := a.Event.(type) { //nolint:gochecksumtype // by nothing else does it become something
 		case events.Revoked:
 			if e.Target == seq {
 				b.Revoked = a.Seq
