@@ -8,7 +8,6 @@ import (
 
 	"annal/internal/app"
 	"annal/internal/devstack"
-	"annal/pkg/connectors/s3"
 )
 
 // StoreVault gives it an object store of its own, with a bucket, until the test ends.
@@ -29,13 +28,7 @@ func (d *Deployment) StoreVault(t *testing.T) {
 	if err := os.WriteFile(d.Vault.SecretKeyFile, []byte(secret), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o := s3.Defaults()
-	o.URL, o.AccessKey, o.SecretKey, o.Bucket = d.Vault.URL, d.Vault.AccessKey, secret, d.Vault.Bucket
-	bucket, err := s3.Open(o)
-	if err == nil {
-		err = bucket.Make(t.Context(), false)
-	}
-	if err != nil {
+	if err := d.Vault.Make(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -77,6 +77,15 @@ func (v Vault) open() (*s3.Bucket, error) {
 	return b, nil
 }
 
+// Make makes the bucket unless it is there.
+func (v Vault) Make(ctx context.Context) error {
+	bucket, err := v.open()
+	if err != nil {
+		return err
+	}
+	return bucket.Make(ctx, v.RetainDays > 0)
+}
+
 // below puts the vault below a log, if there is one.
 func (v Vault) below(log eventlog.Log, prefix string, logger *slog.Logger) (eventlog.Log, error) {
 	if v.URL == "" {
