@@ -17,11 +17,13 @@ import (
 // TestAudit: every read shows what was and is in the log itself, with who and why; members hear nothing of it; what cannot be noted is
 // not shown.
 func TestAudit(t *testing.T) {
-	s := dev(t, "embedded")
+	d := annaltest.NewDeployment(t)
+	d.Archive(t)
+	d.Serve(t, "sequencer", "hot", "gateway", "archive")
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	alice := annaltest.Connect(t, s.File, s.At.Token, "alice")
-	bob := annaltest.Connect(t, s.File, s.At.Token, "bob")
+	alice := annaltest.Connect(t, d.File(), d.Token(t, "alice"), "")
+	bob := annaltest.Connect(t, d.File(), d.Token(t, "bob"), "")
 	ack, err := alice.Create(ctx, client.Create{Kind: logv1.Kind_KIND_GROUP, Members: []*logv1.NewMember{{User: "bob"}}})
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +40,8 @@ func TestAudit(t *testing.T) {
 		t.Fatal(err)
 	}
 	audit := func(args ...string) []string {
-		return append(append([]string{"audit"}, args...), "--endpoints", s.File, "--auditor", "aud", "--reason", "case 7")
+		return append(append([]string{"audit"}, args...), "--endpoints", d.File(), "--auditor", "aud", "--reason", "case 7",
+			"--clickhouse", d.ClickHouse.URL, "--clickhouse-database", d.ClickHouse.Database)
 	}
 	dir := t.TempDir()
 	key, public, bundle := filepath.Join(dir, "key.json"), filepath.Join(dir, "public.json"), filepath.Join(dir, "bundle.tar")
@@ -58,7 +61,7 @@ func TestAudit(t *testing.T) {
 		{audit("chain", "--all", "--json"), `"found":0`},
 		{audit("export", "--session", session, "--key", key, "--out", bundle), "records"},
 		{[]string{"audit", "check", bundle, "--key", public}, "good: "},
-		{[]string{"log", "tail", "--endpoints", s.File, "--kind", "audited"}, "aud (by audit) audited: at"},
+		{[]string{"log", "tail", "--endpoints", d.File(), "--kind", "audited"}, "aud (by audit) audited: at"},
 	} {
 		if got := annaltest.Run(t, c.args...); !strings.Contains(got, c.want) {
 			t.Errorf("annal %v: got %q, want %q in it", c.args, got, c.want)
@@ -68,7 +71,7 @@ func TestAudit(t *testing.T) {
 	if err := nothing.Ended(time.Minute); err == nil || len(nothing.Output()) > 0 {
 		t.Errorf("a session that is not there: got %v and %q, want an error and nothing shown", err, nothing.Output())
 	}
-	if got := annaltest.Run(t, "log", "tail", "--endpoints", s.File, "--kind", "rejected"); !strings.Contains(got, "audit: rejected NO_SUCH_SESSION") {
+	if got := annaltest.Run(t, "log", "tail", "--endpoints", d.File(), "--kind", "rejected"); !strings.Contains(got, "audit: rejected NO_SUCH_SESSION") {
 		t.Errorf("got %q, want the refused read in it", got)
 	}
 	if _, err := alice.Send(ctx, session, "after all that"); err != nil {
@@ -80,5 +83,5 @@ func TestAudit(t *testing.T) {
 		}
 		return e.GetSent().GetText() == "after all that"
 	})
-	annaltest.Verify(t, s.File)
+	annaltest.Verify(t, d.File())
 }
