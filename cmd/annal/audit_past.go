@@ -51,24 +51,14 @@ func auditAtCommand() *cobra.Command {
 			}
 			n := audit.Note{Session: events.SessionID(f.session), What: "at", Seq: events.Seq(seq), About: aboutAt(at, as)}
 			return f.noted(cmd.Context(), n, func(ctx context.Context, o app.Opened) error {
-				source, done, err := sourceOf(ctx, o, "", cmd.ErrOrStderr())
+				state, err := stateAt(ctx, o, n.Session, audit.Instant{Seq: n.Seq, Time: t}, audit.Page{As: events.UserID(as), Before: events.Seq(before), Limit: limit}, cmd.ErrOrStderr())
 				if err != nil {
 					return err
 				}
-				state, err := audit.At(ctx, source, n.Session, audit.Instant{Seq: n.Seq, Time: t})
-				done()
-				if err != nil {
-					return err
-				}
-				var spans []events.Span
-				if as != "" {
-					spans = state.As(events.UserID(as))
-				}
-				keepTexts(state, events.Seq(before), limit)
 				if f.json {
 					return printJSON(cmd.OutOrStdout(), state)
 				}
-				printState(cmd.OutOrStdout(), state, as, spans)
+				printState(cmd.OutOrStdout(), state, as)
 				return nil
 			})
 		},
@@ -84,6 +74,23 @@ func auditAtCommand() *cobra.Command {
 	return cmd
 }
 
+// stateAt reads parts of the archive where there is one, else the whole session from the log.
+func stateAt(ctx context.Context, o app.Opened, s events.SessionID, at audit.Instant, p audit.Page, log io.Writer) (*audit.State, error) {
+	source, done, err := sourceOf(ctx, o, "", log)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if o.Archive != nil {
+		return audit.AtPast(ctx, o.Archive, s, at, p)
+	}
+	state, err := audit.At(ctx, source, s, at)
+	if err == nil {
+		state.Keep(p)
+	}
+	return state, err
+}
+
 func aboutAt(at, as string) string {
 	about := at
 	if as != "" {
@@ -92,16 +99,7 @@ func aboutAt(at, as string) string {
 	return about
 }
 
-// keepTexts leaves the newest texts below before.
-func keepTexts(s *audit.State, before events.Seq, limit int) {
-	maps.DeleteFunc(s.Texts, func(seq events.Seq, _ *audit.Text) bool { return before != 0 && seq >= before })
-	seqs := slices.Sorted(maps.Keys(s.Texts))
-	for _, seq := range seqs[:max(0, len(seqs)-limit)] {
-		delete(s.Texts, seq)
-	}
-}
-
-func printState(w io.Writer, s *audit.State, as string, spans []events.Span) {
+func printState(w io.Writer, s *audit.State, as string) {
 	fmt.Fprintf(w, "%s at seq %d, %s: %q, policy %+v\n", s.Session, s.Seq, s.Time, s.Title, s.Policy)
 	if s.Closed {
 		fmt.Fprintln(w, "closed")
@@ -121,7 +119,7 @@ func printState(w io.Writer, s *audit.State, as string, spans []events.Span) {
 	}
 	if as != "" {
 		fmt.Fprintf(w, "%s could see:", as)
-		for _, v := range spans {
+		for _, v := range s.Seen(events.UserID(as)) {
 			fmt.Fprintf(w, " %d–%d", v.First, v.Last)
 		}
 		fmt.Fprintln(w)

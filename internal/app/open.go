@@ -47,6 +47,7 @@ type Opened struct {
 type Archive interface {
 	archive.Store
 	archive.View
+	archive.Past
 	archive.Builder
 }
 

@@ -1,6 +1,7 @@
 package fold_test
 
 import (
+	"encoding/json"
 	"errors"
 	"maps"
 	"reflect"
@@ -12,6 +13,7 @@ import (
 	"annal/internal/fold"
 	"annal/pkg/audit"
 	"annal/pkg/events"
+	"annal/pkg/projections/archive"
 	"annal/pkg/projections/hot/hottest"
 )
 
@@ -25,7 +27,8 @@ func TestThePastIsTheFoldThen(t *testing.T) {
 		}
 		log := logOf(t, a.said)
 		defer log.Close()
-		sources := []audit.Source{audit.Archive{View: archived(t, log, rapid.Uint64().Draw(rt, "seed"))}, audit.Log{Log: log}}
+		past := archived(t, log, rapid.Uint64().Draw(rt, "seed"))
+		sources := []audit.Source{audit.Archive{View: past}, audit.Log{Log: log}}
 		for range 10 {
 			s := rapid.SampledFrom(a.opened).Draw(rt, "session")
 			until := rapid.IntRange(0, len(a.said)-1).Draw(rt, "until")
@@ -42,6 +45,7 @@ func TestThePastIsTheFoldThen(t *testing.T) {
 				rt.Fatalf("at %+v: got %v, %v, the fold is at seq %d", at, got, err, want.Head.Seq)
 			default:
 				samePast(rt, got, want)
+				samePage(t, rt, past, got, at)
 			}
 		}
 	})
@@ -81,7 +85,7 @@ func samePast(rt *rapid.T, got *audit.State, want *fold.Session) {
 		}
 	}
 	for u, m := range want.Members {
-		was := audit.Member{Role: m.Role, Stays: m.Stays, Read: m.Marker, Delivered: m.Delivered, MutedUntil: m.MutedUntil, Blocks: m.Blocks}
+		was := audit.Member{Role: m.Role, Stays: staysOf(m), Read: m.Marker, Delivered: m.Delivered, MutedUntil: m.MutedUntil, Blocks: m.Blocks}
 		if g := got.Members[u]; g == nil || !reflect.DeepEqual(*g, was) {
 			rt.Fatalf("member %s: got %+v, want %+v", u, g, was)
 		}
@@ -119,14 +123,48 @@ func deedSeq(d *audit.Deed) events.Seq {
 	return d.Seq
 }
 
+func staysOf(m *events.Member) (stays []audit.Stay) {
+	for _, s := range m.Stays {
+		stays = append(stays, audit.Stay{From: s.From, To: s.To})
+	}
+	return stays
+}
+
+// samePage: what is read in parts of an archive is the page of the whole.
+func samePage(t *testing.T, rt *rapid.T, past archive.Past, whole *audit.State, at audit.Instant) {
+	p := audit.Page{As: rapid.SampledFrom(append(crowd, "", "")).Draw(rt, "as"), Limit: rapid.IntRange(0, 30).Draw(rt, "limit")}
+	if rapid.Bool().Draw(rt, "below") {
+		p.Before = whole.Base + events.Seq(rapid.Uint64Range(0, uint64(whole.Seq-whole.Base)+1).Draw(rt, "before"))
+	}
+	whole.Keep(p)
+	got, err := audit.AtPast(t.Context(), past, whole.Session, at, p)
+	if err != nil {
+		rt.Fatalf("%+v at %+v: %v", p, at, err)
+	}
+	if want, is := inFull(t, whole), inFull(t, got); want != is {
+		rt.Fatalf("%+v at %+v: got\n%s\nwant\n%s", p, at, is, want)
+	}
+}
+
+func inFull(t *testing.T, s *audit.State) string {
+	t.Helper()
+	text, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // seesItsStays: who looks as somebody sees the messages within that one's stays, event by event, and no others.
 func seesItsStays(rt *rapid.T, s audit.State, u events.UserID, m *events.Member) {
 	s.Texts = maps.Clone(s.Texts)
 	all := slices.Collect(maps.Keys(s.Texts))
 	for seq, text := range s.Texts {
-		s.Texts[seq] = new(*text)
+		own := *text
+		own.Versions = slices.Clone(text.Versions)
+		s.Texts[seq] = &own
 	}
-	s.As(u)
+	s.Keep(audit.Page{As: u, Limit: len(all)})
 	for _, seq := range all {
 		within := false
 		if m != nil {

@@ -46,12 +46,19 @@ type State struct {
 // Member is somebody who is or was in.
 type Member struct {
 	// Role is 0 for who is out.
-	Role       events.Role   `json:"role"`
-	Stays      []events.Stay `json:"stays"`
+	Role events.Role `json:"role"`
+	// Stays are ascending.
+	Stays      []Stay        `json:"stays"`
 	Read       events.Seq    `json:"read,string"`
 	Delivered  events.Seq    `json:"delivered,string,omitempty"`
 	MutedUntil events.Millis `json:"muted_until_ms,omitempty"`
 	Blocks     bool          `json:"blocks,omitempty"`
+}
+
+// Stay is from coming to going, To 0 while they are in.
+type Stay struct {
+	From events.Seq `json:"from,string"`
+	To   events.Seq `json:"to,string"`
 }
 
 // Text is a message with what became of it.
@@ -124,26 +131,55 @@ func NewState(s events.SessionID) *State {
 	}
 }
 
-// As leaves what a person could see: the events in their stays, and of what was revoked or deleted no text. It gives the spans.
-func (s *State) As(u events.UserID) []events.Span {
+// Page is which texts are wanted: the newest Limit below Before (0: no bound), and with As what that person could see.
+type Page struct {
+	As     events.UserID
+	Before events.Seq
+	Limit  int
+}
+
+// Seen gives what a person could see of the timeline then.
+func (s *State) Seen(u events.UserID) []events.Span {
 	m := s.Members[u]
 	if m == nil {
-		s.Texts = map[events.Seq]*Text{}
 		return nil
 	}
-	spans := events.Visible(s.Policy, s.Base, s.Seq, m.Stays)
+	stays := make([]events.Stay, len(m.Stays))
+	for i, stay := range m.Stays {
+		stays[i] = events.Stay{From: stay.From, To: stay.To}
+	}
+	return events.Visible(s.Policy, s.Base, s.Seq, stays)
+}
+
+// spans are those of a page.
+func (s *State) spans(p Page) []events.Span {
+	if p.As == "" {
+		return []events.Span{{First: s.Base + 1, Last: s.Seq}}
+	}
+	return s.Seen(p.As)
+}
+
+// Keep leaves the texts of a page. Who looks as somebody sees neither versions from outside their stays, nor what a text said that
+// was revoked or deleted.
+func (s *State) Keep(p Page) {
+	spans := s.spans(p)
 	seen := func(seq events.Seq) bool {
 		return slices.ContainsFunc(spans, func(v events.Span) bool { return v.First <= seq && seq <= v.Last })
 	}
-	maps.DeleteFunc(s.Texts, func(seq events.Seq, _ *Text) bool { return !seen(seq) })
+	maps.DeleteFunc(s.Texts, func(seq events.Seq, _ *Text) bool { return !seen(seq) || p.Before != 0 && seq >= p.Before })
+	seqs := slices.Sorted(maps.Keys(s.Texts))
+	for _, seq := range seqs[:max(0, len(seqs)-p.Limit)] {
+		delete(s.Texts, seq)
+	}
+	if p.As == "" {
+		return
+	}
 	for _, t := range s.Texts {
+		t.Versions = slices.DeleteFunc(t.Versions, func(v Version) bool { return !seen(v.Seq) })
 		if t.Revoked != nil || t.Deleted != nil {
 			t.Versions, t.Reactions = nil, nil
-			continue
 		}
-		t.Versions = slices.DeleteFunc(t.Versions, func(v Version) bool { return !seen(v.Seq) })
 	}
-	return spans
 }
 
 // Add takes the session's next counted outcome.
@@ -212,7 +248,7 @@ func (s *State) come(people []events.NewMember) {
 		}
 		delete(s.Asks, p.User)
 		m.Role, m.Read = p.Role, s.Seq
-		m.Stays = append(m.Stays, events.Stay{From: s.Seq, FromIndex: s.Index})
+		m.Stays = append(m.Stays, Stay{From: s.Seq})
 		m.Stays = m.Stays[max(0, len(m.Stays)-events.MaxStays):]
 	}
 }
@@ -221,7 +257,7 @@ func (s *State) goes(promoted events.UserID, closed bool, users ...events.UserID
 	for _, u := range users {
 		if m := s.Members[u]; m != nil && len(m.Stays) > 0 {
 			last := &m.Stays[len(m.Stays)-1]
-			last.To, last.ToIndex, m.Role = s.Seq, s.Index, 0
+			last.To, m.Role = s.Seq, 0
 		}
 	}
 	s.role(promoted, events.RoleOwner)

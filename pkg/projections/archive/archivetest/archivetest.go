@@ -22,6 +22,7 @@ type Archive interface {
 	archive.View
 	archive.Timelines
 	archive.Searches
+	archive.Past
 }
 
 // Run runs the suite; fresh gives an empty archive.
@@ -37,6 +38,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Archive) {
 		"timeline":                   testTimeline,
 		"missing":                    testMissing,
 		"search":                     testSearch,
+		"the past":                   testPast,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, fresh(t)) })
 	}
