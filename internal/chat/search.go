@@ -39,12 +39,8 @@ func (c *Chat) search(ctx context.Context, text string) {
 
 // hitLine shows where a message says it.
 func (c *Chat) hitLine(h *clientv1.SearchHit) string {
-	who := h.GetUser()
-	if who == c.me {
-		who = "you"
-	}
 	at := time.UnixMilli(h.GetTimeMs()).In(c.zone).Format("2006-01-02 15:04")
-	return fmt.Sprintf("%s #%d %s: %s", at, h.GetSeq(), who, marked(h))
+	return fmt.Sprintf("%s #%d %s: %s", at, h.GetSeq(), name(h.GetUser(), c.me), marked(h))
 }
 
 // marked is a snippet in one line, with what was looked for in brackets.
@@ -54,12 +50,12 @@ func marked(h *clientv1.SearchHit) string {
 	at := 0
 	for _, m := range h.GetMarks() {
 		first, last := min(int(m.GetFirst()), len(runes)), min(int(m.GetFirst())+int(m.GetCount()), len(runes))
-		if first < at {
-			continue
+		if first < at || first == last {
+			continue // not of this snippet
 		}
 		out.WriteString(string(runes[at:first]) + "[" + string(runes[first:last]) + "]")
 		at = last
 	}
 	out.WriteString(string(runes[at:]))
-	return strings.Join(strings.Fields(out.String()), " ")
+	return clean(strings.Join(strings.Fields(out.String()), " "))
 }

@@ -65,7 +65,7 @@ func (c *client) walk(s events.SessionID, up bool, more string) (all []*clientv1
 
 // chatter has all kinds of events in a session that u1 opened.
 func chatter(rt *rapid.T, b *bench, s events.SessionID, people []events.UserID) {
-	for i := range rapid.IntRange(5, 60).Draw(rt, "commands") {
+	for i := range rapid.SampledFrom([]int{5, 30, 60, 150}).Draw(rt, "commands") {
 		head := b.world.Timeline(s)[len(b.world.Timeline(s))-1].Seq
 		target := events.Seq(rapid.Uint64Range(2, max(2, uint64(head))).Draw(rt, "target"))
 		who := rapid.SampledFrom(people).Draw(rt, "who")
@@ -107,18 +107,42 @@ func TestWalksAcrossAnyBorder(t *testing.T) {
 					want = append(want, e)
 				}
 			}
-			window := rapid.Uint64Range(1, head).Draw(rt, "window")
+			window := rapid.SampledFrom(span(1, head)).Draw(rt, "window") // each as likely
 			b.world.Trim(s, events.Seq(window))
-			b.cold.Take(s, events.Seq(rapid.Uint64Range(window-1, head).Draw(rt, "archived")))
-			limit := fmt.Sprintf(`,"limit":%d%s`, rapid.IntRange(1, 70).Draw(rt, "limit"), filter)
+			b.cold.Take(s, events.Seq(rapid.SampledFrom(span(window-1, head)).Draw(rt, "archived")))
+			limit := fmt.Sprintf(`,"limit":%d%s`, rapid.SampledFrom([]int{1, 2, 5, 20, 64, 70, 200}).Draw(rt, "limit"), filter)
 			for _, up := range []bool{false, true} {
 				got, _ := c.walk(s, up, limit)
 				if !slices.EqualFunc(got, want, func(a, b *clientv1.Event) bool { return proto.Equal(a, b) }) {
 					rt.Fatalf("up %v, %s, window from %d of %d:\ngot  %v\nwant %v", up, limit, window, head, got, want)
 				}
 			}
+			checkTurns(rt, c, s, limit, want)
 		})
 	})
+}
+
+// checkTurns: from any page of a walk back, its other cursor leads to just what is newer than it.
+func checkTurns(rt *rapid.T, c *client, s events.SessionID, limit string, want []*clientv1.Event) {
+	left, from := len(want), ""
+	for {
+		p := c.past(s, limit+from)
+		if p.GetNewer() != "" {
+			q := c.past(s, fmt.Sprintf(`%s,"cursor":%q`, limit, p.GetNewer()))
+			newer := want[left:]
+			if got := q.GetEvents(); !slices.EqualFunc(got, newer[:len(got)], func(a, b *clientv1.Event) bool { return proto.Equal(a, b) }) ||
+				len(got) == 0 && len(newer) > 0 && q.GetNewer() == "" {
+				rt.Fatalf("turning round at %v gives %v", pageSeqs(p), pageSeqs(q))
+			}
+		} else if left < len(want) {
+			rt.Fatalf("there is nothing newer than %v", pageSeqs(p))
+		}
+		left -= len(p.GetEvents())
+		if p.GetOlder() == "" {
+			return
+		}
+		from = fmt.Sprintf(`,"cursor":%q`, p.GetOlder())
+	}
 }
 
 // drawFilter draws a filter as it is asked for, and as it is meant.
@@ -147,11 +171,14 @@ func drawFilter(rt *rapid.T, head uint64) (string, func(*clientv1.Event) bool) {
 func TestColdPagesShowWhatIsNotArchivedYet(t *testing.T) {
 	runCold(t, func(b *bench) {
 		s := b.group(nil, "u2")
-		b.say(s, 20)
+		b.say(s, 18)
+		b.world.Must("u1", "e1", s, events.React{Seq: 5, Emoji: "-"})
+		b.world.Must("u1", "e2", s, events.React{Seq: 5, Emoji: "+"})
 		b.cold.Take(s, 20)
 		b.world.Must("u1", "r", s, events.Revoke{Seq: 3})
 		b.world.Must("u1", "o", s, events.Override{Seq: 4, Body: events.TextBody("changed")})
 		b.world.Must("u2", "e", s, events.React{Seq: 5, Emoji: "+"})
+		b.world.Must("u1", "e3", s, events.React{Seq: 5, Emoji: "-", Off: true})
 		b.world.Trim(s, 18)
 		p := b.hello("u2").past(s, `,"around":"4","limit":4`)
 		if got := pageSeqs(p); !slices.Equal(got, span(3, 6)) || !p.GetMore() || p.GetOlder() == "" || p.GetNewer() == "" {
@@ -163,7 +190,8 @@ func TestColdPagesShowWhatIsNotArchivedYet(t *testing.T) {
 		if m := p.GetEvents()[1].GetSent(); m.GetOverridden() != 22 || m.GetText() != "changed" {
 			t.Errorf("the overridden message is %v", m)
 		}
-		if m := p.GetEvents()[2].GetSent(); len(m.GetReactions()) != 1 || !m.GetReactions()[0].GetMine() || m.GetReactionsTo() != 23 {
+		if m := p.GetEvents()[2].GetSent(); len(m.GetReactions()) != 1 || m.GetReactions()[0].GetCount() != 2 ||
+			!m.GetReactions()[0].GetMine() || m.GetReactionsTo() != 24 {
 			t.Errorf("the message with a reaction is %v", m)
 		}
 	})
@@ -186,6 +214,29 @@ func TestHoleBetweenHotAndColdIsAWait(t *testing.T) {
 		b.cold.Take(s, 40)
 		if got := pageSeqs(c.ask(ask).GetHistory()); !slices.Equal(got, span(1, 30)) {
 			t.Errorf("once it is archived the same cursor gives %v", got)
+		}
+	})
+}
+
+// What is missing below what is archived is a wait as well, and where nothing before it is kept the end.
+func TestHoleWithinTheArchive(t *testing.T) {
+	runCold(t, func(b *bench) {
+		s := b.group(nil)
+		b.say(s, 60)
+		b.cold.TakeAlone(s, 20, 25)
+		b.cold.TakeAlone(s, 31, 60)
+		b.world.Trim(s, 51)
+		c := b.hello("u1")
+		p := c.past(s, "")
+		if got := pageSeqs(p); !slices.Equal(got, span(31, 60)) || p.GetOlder() == "" {
+			t.Fatalf("the newest page: %v", p)
+		}
+		ask := fmt.Sprintf(`{"id":"h","history":{"session":%q,"cursor":%q}}`, s, p.GetOlder())
+		wantError(t, "going on into the hole", c.ask(ask), events.CodeTryAgain)
+		b.cold.TakeAlone(s, 26, 30)
+		p = c.ask(ask).GetHistory()
+		if got := pageSeqs(p); !slices.Equal(got, span(20, 30)) || p.GetOlder() != "" || !p.GetWindowEnd() {
+			t.Errorf("once it is archived, down to what is no longer kept: %v", p)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"annal/pkg/events"
 	"annal/pkg/projections/archive"
+	"annal/pkg/projections/follow"
 )
 
 // Cold is an archive of the world, which has what it is told to have, and fails when it is told to.
@@ -35,7 +36,24 @@ func (c *Cold) Take(s events.SessionID, to events.Seq) {
 		}
 		n++
 	}
-	rows := archive.Plan(0, st.outcomes[:n])
+	c.put(st.outcomes[:n])
+}
+
+// TakeAlone archives a session's outcomes from one seq to another, and none before them.
+func (c *Cold) TakeAlone(s events.SessionID, from, to events.Seq) {
+	c.world.mu.Lock()
+	defer c.world.mu.Unlock()
+	var some []follow.Outcome
+	for _, o := range c.world.sessions[s].outcomes {
+		if a, ok := o.Result.(events.Accepted); ok && a.Seq >= from && a.Seq <= to {
+			some = append(some, o)
+		}
+	}
+	c.put(some)
+}
+
+func (c *Cold) put(outcomes []follow.Outcome) {
+	rows := archive.Plan(0, outcomes)
 	if err := c.Insert(context.Background(), &rows); err != nil {
 		panic(err) // memory takes everything
 	}
