@@ -146,6 +146,12 @@ archive-soak: engines ## Archive CHAT=file.jsonl.gz while the archiver is killed
 	go test -race -count=1 -timeout 120m -run 'F23ArchiveKilled|F22ArchiveOutage' -v ./internal/cases -chat $(abspath $(CHAT)) -kill-every 15s -archive-away 5m
 	go test -count=1 -timeout 30m -run 'F23Retries' -v ./pkg/connectors/clickhouse -further 10500
 
+MESSAGES ?= 200000
+
+.PHONY: history-walk
+history-walk: engines ## Walk through MESSAGES=200000 of one session by pages of 50, both ways, while others write and revoke
+	go test -count=1 -timeout 60m -run 'F13Walk' -v ./internal/cases -walked $(MESSAGES) -walk-time 50m
+
 .PHONY: clean
 clean: ## Remove what was built and the data of `make run`, but not .cache
 	rm -rf bin data
