@@ -6,13 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/user"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"annal/internal/app"
 	"annal/internal/freshness"
@@ -95,16 +92,17 @@ const notedPatience = time.Minute
 // sourceOf is where to read: kafka (and the vault below its start, if there is one), the vault alone, archive, or, where it is not
 // said, the archive if there is one. The archive is waited for until it has what the log has.
 func sourceOf(ctx context.Context, o app.Opened, from string, log io.Writer) (audit.Source, func(), error) {
-	bar, done := auditBar(log)
+	step, done := progress(log, "reading", "outcomes")
+	below, vaulted := o.Log.(*vault.Log)
 	switch {
+	case from == "" && o.Archive == nil && vaulted:
+		return audit.Indexed{Log: audit.Log{Log: o.Log, Progress: step}, Index: below}, done, nil
 	case from == "kafka" || from == "" && o.Archive == nil:
-		return audit.Log{Log: o.Log, Progress: bar}, done, nil
+		return audit.Log{Log: o.Log, Progress: step}, done, nil
+	case from == "vault" && !vaulted:
+		return nil, nil, errNoVault
 	case from == "vault":
-		log, ok := o.Log.(*vault.Log)
-		if !ok {
-			return nil, nil, errNoVault
-		}
-		return audit.Log{Log: log.Sealed(), Progress: bar}, done, nil
+		return audit.Log{Log: below.Sealed(), Progress: step}, done, nil
 	case from != "archive" && from != "":
 		return nil, nil, fmt.Errorf("--from is kafka, vault or archive, not %q", from)
 	case o.Archive == nil:
@@ -115,33 +113,7 @@ func sourceOf(ctx context.Context, o app.Opened, from string, log io.Writer) (au
 	if err := freshness.Await(waiting, o.Log); err != nil {
 		return nil, nil, err
 	}
-	return audit.Archive{View: o.Archive, Progress: bar}, done, nil
-}
-
-// auditBar shows how much was read, when somebody looks.
-func auditBar(w io.Writer) (show func(done, all int64), end func()) {
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return nil, func() {}
-	}
-	bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("reading"), progressbar.OptionShowIts(),
-		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionFullWidth(), progressbar.OptionClearOnFinish())
-	return func(done, all int64) {
-		bar.ChangeMax64(all)
-		_ = bar.Set64(done) // a bar that is not drawn loses nothing
-	}, func() { _ = bar.Finish() }
-}
-
-// auditTime reads a time as RFC 3339; empty is 0.
-func auditTime(name, s string) (events.Millis, error) {
-	if s == "" {
-		return 0, nil
-	}
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil || t.UnixMilli() <= 0 {
-		return 0, fmt.Errorf("--%s is no time as 2026-01-31T12:00:00Z", name)
-	}
-	return events.Millis(t.UnixMilli()), nil
+	return audit.Archive{View: o.Archive, Progress: step}, done, nil
 }
 
 func printJSON(w io.Writer, v any) error {

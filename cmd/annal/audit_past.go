@@ -14,6 +14,7 @@ import (
 	"annal/internal/logview"
 	"annal/pkg/audit"
 	"annal/pkg/events"
+	"annal/pkg/projections/archive"
 )
 
 // maxTexts bounds how many texts are shown at once.
@@ -32,7 +33,7 @@ func auditAtCommand() *cobra.Command {
 		Example: "  annal audit at --session g_… --time 2026-01-31T12:00:00Z --reason 'case 7'\n  annal audit at --session g_… --seq 120 --as bob --reason 'case 7' --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			t, err := auditTime("time", at)
+			t, err := parseTime("time", at)
 			if err != nil {
 				return err
 			}
@@ -100,7 +101,7 @@ func aboutAt(at, as string) string {
 }
 
 func printState(w io.Writer, s *audit.State, as string) {
-	fmt.Fprintf(w, "%s at seq %d, %s: %q, policy %+v\n", s.Session, s.Seq, s.Time, s.Title, s.Policy)
+	fmt.Fprintf(w, "%s at seq %d, %s: %q, policy %s\n", s.Session, s.Seq, s.Time, s.Title, archive.PolicyText(s.Policy))
 	if s.Closed {
 		fmt.Fprintln(w, "closed")
 	}
@@ -111,7 +112,7 @@ func printState(w io.Writer, s *audit.State, as string) {
 	}
 	for _, u := range slices.Sorted(maps.Keys(s.Members)) {
 		m := s.Members[u]
-		fmt.Fprintf(w, "member %s: %s, read %d, delivered %d, stays", u, [...]string{"out", "member", "admin", "owner"}[min(m.Role, events.RoleOwner)], m.Read, m.Delivered)
+		fmt.Fprintf(w, "member %s: %s, read %d, delivered %d, stays", u, m.Word(), m.Read, m.Delivered)
 		for _, stay := range m.Stays {
 			fmt.Fprintf(w, " %d–%d", stay.From, stay.To)
 		}
@@ -197,7 +198,7 @@ func auditHistoryCommand() *cobra.Command {
 					return err
 				}
 				for i := range all {
-					if err := tellOutcome(cmd.OutOrStdout(), &all[i].Outcome, f.json); err != nil {
+					if err := tellOutcome(cmd.OutOrStdout(), &all[i], f.json); err != nil {
 						return err
 					}
 				}
@@ -222,11 +223,11 @@ func auditTrailCommand() *cobra.Command {
 		Example: "  annal audit trail --user bob --from 2026-01-01T00:00:00Z --reason 'case 7' --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			first, err := auditTime("from", from)
+			first, err := parseTime("from", from)
 			if err != nil {
 				return err
 			}
-			last, err := auditTime("to", to)
+			last, err := parseTime("to", to)
 			if err != nil {
 				return err
 			}

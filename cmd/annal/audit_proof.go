@@ -106,10 +106,10 @@ func auditExportCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r := audit.Range{Session: events.SessionID(f.session)}
 			var err error
-			if r.From, err = auditTime("from", from); err != nil {
+			if r.From, err = parseTime("from", from); err != nil {
 				return err
 			}
-			if r.To, err = auditTime("to", to); err != nil {
+			if r.To, err = parseTime("to", to); err != nil {
 				return err
 			}
 			if f.session == "" || keyFile == "" || out == "" {

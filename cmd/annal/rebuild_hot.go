@@ -7,12 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"annal/internal/app"
 	"annal/internal/rebuild"
@@ -79,13 +76,20 @@ func rebuildHot(ctx context.Context, t app.Target, h rebuild.Hot, out, log io.Wr
 	}
 	h.Log, h.Store = opened.Log, opened.Store
 	began, last := time.Now(), rebuild.State{}
-	bar := recordsBar("rebuilding", log)
+	step, end := progress(log, "rebuilding", "records")
+	said := false
 	h.Show = func(s rebuild.State) {
 		last = s
-		bar.show(s)
+		if s.Waiting > 0 && !said {
+			said = true
+			fmt.Fprintln(log, "asked; waiting for the processes with role hot")
+		}
+		if s.Goal > 0 {
+			step(min(s.Done, s.Goal), s.Goal)
+		}
 	}
 	results, err := h.Run(ctx)
-	bar.end()
+	end()
 	if results == nil {
 		return err
 	}
@@ -109,38 +113,4 @@ func tellRebuilt(out io.Writer, results []rebuild.Result, records int64, seconds
 		}
 	}
 	fmt.Fprintf(out, "%d partitions, %d records, %.1f s, %.0f records/s\n", len(results), records, seconds, float64(records)/max(seconds, 0.001))
-}
-
-// rebuildBar shows how far a rebuild is, when somebody looks.
-type rebuildBar struct {
-	log  io.Writer
-	bar  *progressbar.ProgressBar
-	said bool
-}
-
-func recordsBar(what string, log io.Writer) *rebuildBar {
-	b := &rebuildBar{log: log}
-	if f, ok := log.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		b.bar = progressbar.NewOptions64(1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what), progressbar.OptionShowIts(),
-			progressbar.OptionSetItsString("records"), progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true),
-			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionFullWidth())
-	}
-	return b
-}
-
-func (b *rebuildBar) show(s rebuild.State) {
-	if s.Waiting > 0 && !b.said {
-		b.said = true
-		fmt.Fprintln(b.log, "asked; waiting for the processes with role hot")
-	}
-	if b.bar != nil && s.Goal > 0 {
-		b.bar.ChangeMax64(s.Goal)
-		_ = b.bar.Set64(min(s.Done, s.Goal)) // only somebody's screen
-	}
-}
-
-func (b *rebuildBar) end() {
-	if b.bar != nil {
-		fmt.Fprintln(b.log)
-	}
 }

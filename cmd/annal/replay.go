@@ -14,7 +14,6 @@ import (
 	"golang.org/x/term"
 
 	"annal/internal/app"
-	"annal/internal/rebuild"
 	"annal/internal/replay"
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
@@ -81,33 +80,16 @@ func (fl *replayFlags) options() (replay.Options, error) {
 		return o, errors.New("--session is no session's id")
 	}
 	var err, wrong error
-	if o.From, wrong = parseTime(fl.from); wrong != nil {
-		err = errors.Join(err, fmt.Errorf("--from: %w", wrong))
-	}
-	if o.To, wrong = parseTime(fl.until); wrong != nil {
-		err = errors.Join(err, fmt.Errorf("--to-time: %w", wrong))
-	}
+	o.From, wrong = parseTime("from", fl.from)
+	err = errors.Join(err, wrong)
+	o.To, wrong = parseTime("to-time", fl.until)
+	err = errors.Join(err, wrong)
 	if fl.speed != "max" {
 		if o.Speed, wrong = strconv.ParseFloat(fl.speed, 64); wrong != nil || o.Speed == 0 {
 			err = errors.Join(err, fmt.Errorf("%w, not %q", replay.ErrSpeed, fl.speed))
 		}
 	}
 	return o, err
-}
-
-// parseTime reads a time; empty: 0.
-func parseTime(text string) (events.Millis, error) {
-	if text == "" {
-		return 0, nil
-	}
-	if ms, err := strconv.ParseInt(text, 10, 64); err == nil && ms > 0 {
-		return events.Millis(ms), nil
-	}
-	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return 0, fmt.Errorf("%q is no time as 2026-05-01T00:00:00Z, and no ms since 1970", text)
-	}
-	return events.Millis(t.UnixMilli()), nil
 }
 
 func (fl *replayFlags) run(ctx context.Context, log eventlog.Log, opts replay.Options, out, notes io.Writer) error {
@@ -139,7 +121,8 @@ func tellAgain(ctx context.Context, log eventlog.Log, opts replay.Options, sink 
 	if err != nil {
 		return err
 	}
-	bar, began := recordsBar("replaying", notes), time.Now()
+	step, end := progress(notes, "replaying", "records")
+	began := time.Now()
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx, sink) }()
 	tick := time.NewTicker(200 * time.Millisecond)
@@ -148,9 +131,9 @@ func tellAgain(ctx context.Context, log eventlog.Log, opts replay.Options, sink 
 		select {
 		case <-tick.C:
 			p := r.Progress()
-			bar.show(rebuild.State{Done: p.Read, Goal: p.Records})
+			step(p.Read, p.Records)
 		case err := <-done:
-			bar.end()
+			end()
 			if err == nil {
 				fmt.Fprintf(notes, "%d outcomes in %.1f s\n", r.Progress().Told, time.Since(began).Seconds())
 			}

@@ -123,14 +123,15 @@ func (r Retrier) look(ctx context.Context, report *Report) (events.Outcome, erro
 	case p.Topic != eventlog.Events:
 		return events.Outcome{}, fmt.Errorf("%w: %q", ErrTopic, p.Topic)
 	}
-	rec, verdict, stamp, err := r.judge(ctx, p)
+	j, err := r.judge(ctx, p)
 	if err != nil {
 		return events.Outcome{}, err
 	}
-	if verdict != events.Counted {
-		report.set(NotCounted, "the record is %s to every reader of the log, this program included: no view may have it", verdict)
+	if j.Verdict != events.Counted {
+		report.set(NotCounted, "the record is %s to every reader of the log, this program included: no view may have it", j.Verdict)
 		return events.Outcome{}, nil
 	}
+	rec := j.Record.Record
 	o, err := events.DecodeOutcome(rec)
 	if err == nil {
 		err = o.Unsound()
@@ -139,7 +140,7 @@ func (r Retrier) look(ctx context.Context, report *Report) (events.Outcome, erro
 		report.set(StillUnreadable, "this program cannot read it either: %v; try again with the version that wrote it (%s)", err, sourceOf(rec))
 		return events.Outcome{}, nil
 	}
-	err = r.archive(ctx, p, follow.Outcome{Outcome: o, Offset: p.Offset, Stamp: stamp, Record: rec})
+	err = r.archive(ctx, p, follow.Outcome{Outcome: o, Offset: p.Offset, Stamp: j.Stamp, Record: rec})
 	if errors.Is(err, archive.ErrRefused) {
 		report.set(StillRefused, "%v", err)
 		return events.Outcome{}, nil
@@ -182,37 +183,27 @@ func sourceOf(rec events.Record) string {
 }
 
 // judge reads the partition from its start by the reader's rule, up to the place.
-func (r Retrier) judge(ctx context.Context, p Place) (events.Record, events.Verdict, events.Stamp, error) {
+func (r Retrier) judge(ctx context.Context, p Place) (eventlog.Judged, error) {
 	start, end, err := r.Log.Bounds(ctx, p.Topic, p.Partition)
 	switch {
 	case err != nil:
-		return events.Record{}, 0, events.Stamp{}, fmt.Errorf("quarantine: %s: %w", p, err)
+		return eventlog.Judged{}, fmt.Errorf("quarantine: %s: %w", p, err)
 	case start > 0:
-		return events.Record{}, 0, events.Stamp{}, fmt.Errorf("quarantine: %s: the partition begins at %d: %w", p, start, eventlog.ErrTrimmed)
+		return eventlog.Judged{}, fmt.Errorf("quarantine: %s: the partition begins at %d: %w", p, start, eventlog.ErrTrimmed)
 	case p.Offset >= end:
-		return events.Record{}, 0, events.Stamp{}, fmt.Errorf("quarantine: %s: the partition ends at %d: %w", p, end, eventlog.ErrBeyond)
+		return eventlog.Judged{}, fmt.Errorf("quarantine: %s: the partition ends at %d: %w", p, end, eventlog.ErrBeyond)
 	}
-	cursor, err := r.Log.Read(ctx, p.Topic, p.Partition, 0)
-	if err != nil {
-		return events.Record{}, 0, events.Stamp{}, fmt.Errorf("quarantine: %s: %w", p, err)
-	}
-	defer cursor.Close()
-	rule := events.NewReader(events.Start())
+	reading := eventlog.NewReading(r.Log, p.Partition, events.Start())
+	defer reading.Close()
 	for {
-		records, err := cursor.Next(ctx)
-		if err != nil {
-			return events.Record{}, 0, events.Stamp{}, fmt.Errorf("quarantine: %s: %w", p, err)
-		}
-		for _, rec := range records {
-			verdict, stamp, err := rule.Read(rec.Offset, rec.Record)
-			switch {
-			case verdict == 0:
-				return events.Record{}, 0, events.Stamp{}, fmt.Errorf("quarantine: %w", err)
-			case rec.Offset == p.Offset:
-				return rec.Record, verdict, stamp, nil
-			case rec.Offset > p.Offset:
-				return events.Record{}, 0, events.Stamp{}, fmt.Errorf("quarantine: the log holds no record at %s", p)
-			}
+		j, ok, err := reading.Next(ctx, p.Offset+1)
+		switch {
+		case err != nil:
+			return eventlog.Judged{}, fmt.Errorf("quarantine: %s: %w", p, err)
+		case !ok:
+			return eventlog.Judged{}, fmt.Errorf("quarantine: the log holds no record at %s", p)
+		case j.Offset == p.Offset:
+			return j, nil
 		}
 	}
 }

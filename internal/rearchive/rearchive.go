@@ -117,11 +117,11 @@ func (f *filling) all(ctx context.Context, ends map[int32]int64, filled map[int3
 
 // partition fills one in, up to end, and counts what came of it.
 func (f *filling) partition(ctx context.Context, p int32, at archive.Filled, end int64) error {
-	r := reading{log: f.opts.Log, partition: p, rule: events.NewReader(at.Progress)}
-	defer r.close()
-	for r.rule.Progress().Offset < end {
-		before := r.rule.Progress().Offset
-		outcomes, err := r.batch(ctx, end, f.opts.Batch, nil)
+	r := eventlog.NewReading(f.opts.Log, p, at.Progress)
+	defer r.Close()
+	for !r.Reached(end) {
+		before := r.Progress().Offset
+		outcomes, err := batch(ctx, r, end, f.opts.Batch, nil)
 		if err != nil {
 			return err
 		}
@@ -129,7 +129,7 @@ func (f *filling) partition(ctx context.Context, p int32, at archive.Filled, end
 		if err != nil {
 			return err
 		}
-		at = archive.Filled{Progress: r.rule.Progress(), Outcomes: at.Outcomes + uint64(len(outcomes)), Refused: at.Refused + refused}
+		at = archive.Filled{Progress: r.Progress(), Outcomes: at.Outcomes + uint64(len(outcomes)), Refused: at.Refused + refused}
 		if err := f.opts.Rebuild.Note(ctx, p, at); err != nil {
 			return err
 		}
@@ -155,24 +155,12 @@ func (f *filling) tell(records int64) {
 	f.opts.Progress(min(f.done, f.total), f.total)
 }
 
-// fill stores outcomes; those that are refused are found by halves.
+// fill stores outcomes, and counts those that are refused.
 func fill(ctx context.Context, to archive.Rebuild, p int32, outcomes []follow.Outcome) (refused uint64, err error) {
-	if len(outcomes) == 0 {
-		return 0, nil
-	}
-	rows := archive.Plan(p, outcomes)
-	err = to.Fill(ctx, &rows)
-	switch {
-	case !errors.Is(err, archive.ErrRefused):
-		return 0, err
-	case len(outcomes) == 1:
-		return 1, nil
-	}
-	half := len(outcomes) / 2
-	first, err := fill(ctx, to, p, outcomes[:half])
-	if err != nil {
-		return 0, err
-	}
-	second, err := fill(ctx, to, p, outcomes[half:])
-	return first + second, err
+	insert := func(_ []follow.Outcome, rows *archive.Rows) error { return to.Fill(ctx, rows) }
+	err = archive.Halve(p, outcomes, insert, func(*follow.Outcome, error) error {
+		refused++
+		return nil
+	})
+	return refused, err
 }

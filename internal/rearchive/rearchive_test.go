@@ -111,7 +111,7 @@ func (w *world) rebuild(ctx context.Context, progress func(done, total int64)) e
 		return err
 	}
 	defer r.Close()
-	_, err = rearchive.Run(ctx, rearchive.Options{Log: w.chat.log, Rebuild: r, Batch: 500, Said: func(string) {}, Progress: progress})
+	_, err = rearchive.Run(ctx, rearchive.Options{Log: w.chat.log, Rebuild: r, Batch: 200, Said: func(string) {}, Progress: progress})
 	return err
 }
 
@@ -162,7 +162,7 @@ func (c *counting) finish(t *testing.T) {
 // what was spoilt is gone.
 func TestRebuildUnderTraffic(t *testing.T) {
 	w := newWorld(t)
-	w.chat.say(4000)
+	w.chat.say(1200)
 	for range 2 {
 		w.chat.archive(w.open())
 	}
@@ -170,7 +170,7 @@ func TestRebuildUnderTraffic(t *testing.T) {
 	w.damage()
 	w.exec("ALTER TABLE DB.event_rows DELETE WHERE session = 'g_nobody' SETTINGS mutations_sync = 2")
 	w.exec("ALTER TABLE DB.event_rows UPDATE actor = 'mallory' WHERE seq = 5 SETTINGS mutations_sync = 2")
-	stop := w.chat.flow(500)
+	stop := w.chat.flow(100)
 	if err := w.rebuild(t.Context(), func(int64, int64) {}); err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestRebuildUnderTraffic(t *testing.T) {
 // TestKilledInTheMiddle: it goes on where it was; two at once are refused; it can be given up.
 func TestKilledInTheMiddle(t *testing.T) {
 	w := newWorld(t)
-	w.chat.say(4000)
+	w.chat.say(1200)
 	w.chat.archive(w.open())
 	w.settle()
 	w.damage()
@@ -218,7 +218,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	if err := w.store.Remove(t.Context(), "g_1"); !errors.Is(err, archive.ErrRebuilding) {
 		t.Errorf("a session alone meanwhile: %v", err)
 	}
-	stop := w.chat.flow(200)
+	stop := w.chat.flow(100)
 	first := int64(0)
 	w.eventually(func() error {
 		return w.rebuild(t.Context(), func(done, total int64) {
@@ -272,12 +272,12 @@ func (w *world) eventually(try func() error) {
 // TestSession: one session's rows are made anew, and no other's.
 func TestSession(t *testing.T) {
 	w := newWorld(t)
-	w.chat.say(2000)
+	w.chat.say(1000)
 	w.chat.archive(w.open())
 	w.settle()
 	w.damage()
 	w.exec("ALTER TABLE DB.event_rows DELETE WHERE session = 'g_nobody' SETTINGS mutations_sync = 2")
-	stop := w.chat.flow(200)
+	stop := w.chat.flow(100)
 	for _, s := range w.chat.sessions()[:2] {
 		n, err := rearchive.Session(t.Context(), rearchive.SessionOptions{
 			Log: w.chat.log, Store: w.store, Session: s, Said: func(string) {}, Progress: func(int64, int64) {},

@@ -2,8 +2,8 @@ package rearchive
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
@@ -34,10 +34,10 @@ func Session(ctx context.Context, o SessionOptions) (outcomes int, err error) {
 		return 0, fmt.Errorf("rearchive: %w", err)
 	}
 	p := eventlog.KeyPartition([]byte(o.Session), n)
-	r := &reading{log: o.Log, partition: p, rule: events.NewReader(events.Start())}
-	defer r.close()
+	r := eventlog.NewReading(o.Log, p, events.Start())
+	defer r.Close()
 	o.Said("reading the log")
-	all, err := r.ofSession(ctx, o)
+	all, err := ofSession(ctx, r, p, o)
 	if err != nil {
 		return 0, err
 	}
@@ -52,7 +52,7 @@ func Session(ctx context.Context, o SessionOptions) (outcomes int, err error) {
 	if err := insert(ctx, o.Store, p, all); err != nil {
 		return 0, err
 	}
-	more, err := r.ofSession(ctx, o)
+	more, err := ofSession(ctx, r, p, o)
 	if err != nil {
 		return 0, err
 	}
@@ -60,36 +60,28 @@ func Session(ctx context.Context, o SessionOptions) (outcomes int, err error) {
 }
 
 // ofSession reads on to where the partition ends now.
-func (r *reading) ofSession(ctx context.Context, o SessionOptions) (all []follow.Outcome, err error) {
-	_, end, err := r.log.Bounds(ctx, eventlog.Events, r.partition)
+func ofSession(ctx context.Context, r *eventlog.Reading, partition int32, o SessionOptions) (all []follow.Outcome, err error) {
+	_, end, err := o.Log.Bounds(ctx, eventlog.Events, partition)
 	if err != nil {
-		return nil, fmt.Errorf("rearchive: partition %d: %w", r.partition, err)
+		return nil, fmt.Errorf("rearchive: partition %d: %w", partition, err)
 	}
-	for r.rule.Progress().Offset < end {
-		some, err := r.batch(ctx, end, batchOutcomes, func(key []byte) bool { return string(key) == string(o.Session) })
+	for !r.Reached(end) {
+		some, err := batch(ctx, r, end, batchOutcomes, func(key []byte) bool { return string(key) == string(o.Session) })
 		if err != nil {
-			return nil, fmt.Errorf("rearchive: partition %d: %w", r.partition, err)
+			return nil, fmt.Errorf("rearchive: partition %d: %w", partition, err)
 		}
 		all = append(all, some...)
-		o.Progress(r.rule.Progress().Offset, end)
+		o.Progress(r.Progress().Offset, end)
 	}
 	return all, nil
 }
 
 // insert stores outcomes; those that are refused are left out, as they were when they were archived first.
 func insert(ctx context.Context, to archive.Store, p int32, outcomes []follow.Outcome) error {
-	for len(outcomes) > 0 {
-		batch := outcomes[:min(batchOutcomes, len(outcomes))]
-		outcomes = outcomes[len(batch):]
-		rows := archive.Plan(p, batch)
-		err := to.Insert(ctx, &rows)
-		switch {
-		case errors.Is(err, archive.ErrRefused) && len(batch) > 1:
-			half := len(batch) / 2
-			if err := errors.Join(insert(ctx, to, p, batch[:half]), insert(ctx, to, p, batch[half:])); err != nil {
-				return err
-			}
-		case err != nil && !errors.Is(err, archive.ErrRefused):
+	put := func(_ []follow.Outcome, rows *archive.Rows) error { return to.Insert(ctx, rows) }
+	leave := func(*follow.Outcome, error) error { return nil }
+	for batch := range slices.Chunk(outcomes, batchOutcomes) {
+		if err := archive.Halve(p, batch, put, leave); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,6 @@ package replay
 
 import (
 	"context"
-	"fmt"
 
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
@@ -42,43 +41,25 @@ func (s *stream) head(ctx context.Context) (bool, error) {
 // run reads the partition up to its end, or to the last moment that is asked for.
 func (s *stream) run(ctx context.Context) error {
 	defer close(s.out)
-	if s.end == 0 {
-		return nil
-	}
-	cursor, err := s.replay.log.Read(ctx, eventlog.Events, s.partition, 0)
-	if err != nil {
-		return fmt.Errorf("replay: partition %d: %w", s.partition, err)
-	}
-	defer cursor.Close()
-	rule := events.NewReader(events.Start())
-	for rule.Progress().Offset < s.end {
-		records, err := cursor.Next(ctx)
-		if err != nil {
-			return fmt.Errorf("replay: partition %d: %w", s.partition, err)
+	r := eventlog.NewReading(s.replay.log, s.partition, events.Start())
+	defer r.Close()
+	for {
+		j, ok, err := r.Next(ctx, s.end)
+		if err != nil || !ok {
+			return err
 		}
-		for i := range records {
-			rec := &records[i]
-			if rec.Offset >= s.end {
-				return nil
-			}
-			verdict, _, err := rule.Read(rec.Offset, rec.Record)
-			if verdict == 0 {
-				return fmt.Errorf("replay: partition %d: %w", s.partition, err)
-			}
-			s.replay.read.Add(1)
-			at := rule.Progress().Time
-			if to := s.replay.opts.To; to != 0 && at > to {
-				return nil
-			}
-			if verdict != events.Counted || at < s.replay.opts.From {
-				continue
-			}
-			if err := s.hand(ctx, rec, at); err != nil {
-				return err
-			}
+		s.replay.read.Add(1)
+		at := r.Progress().Time
+		if to := s.replay.opts.To; to != 0 && at > to {
+			return nil
+		}
+		if j.Verdict != events.Counted || at < s.replay.opts.From {
+			continue
+		}
+		if err := s.hand(ctx, j.Record, at); err != nil {
+			return err
 		}
 	}
-	return nil
 }
 
 // hand gives an outcome over, if it is chosen.

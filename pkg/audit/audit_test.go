@@ -103,14 +103,14 @@ func logOf(t *testing.T, all []events.Outcome, leaveOut ...int) *eventlog.Memory
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := eventlog.Put(t.Context(), log, eventlog.Events, fence); err != nil {
+	if _, err := eventlog.Put(t.Context(), log, eventlog.Events, fence); err != nil {
 		t.Fatal(err)
 	}
 	for i, o := range all {
 		if slices.Contains(leaveOut, i) {
 			continue
 		}
-		if err := eventlog.Put(t.Context(), log, eventlog.Events, encode(t, o, events.Stamp{Owner: owner, Command: int64(i), Prev: int64(i) - 1})); err != nil {
+		if _, err := eventlog.Put(t.Context(), log, eventlog.Events, encode(t, o, events.Stamp{Owner: owner, Command: int64(i), Prev: int64(i) - 1})); err != nil {
 			t.Fatal(err)
 		}
 	}

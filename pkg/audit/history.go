@@ -11,16 +11,10 @@ import (
 // ErrNoMessage says that the session has no such message.
 var ErrNoMessage = errors.New("audit: no such message in the session")
 
-// Happened is something that happened to a message.
-type Happened struct {
-	Outcome events.Outcome
-	Event   events.Event
-}
-
 // History gives what happened to a message, in the log's order: its sending, every version, what was done to it, and of each person
 // the first time that they had read up to it. It is named by its seq or, where that is 0, its id.
-func History(ctx context.Context, source Source, s events.SessionID, seq events.Seq, id string) ([]Happened, error) {
-	var all []Happened
+func History(ctx context.Context, source Source, s events.SessionID, seq events.Seq, id string) ([]events.Outcome, error) {
+	var all []events.Outcome
 	read := map[events.UserID]bool{}
 	err := source.Session(ctx, s, func(r *Record) error {
 		o, err := events.DecodeOutcomeValue(r.Value)
@@ -35,7 +29,10 @@ func History(ctx context.Context, source Source, s events.SessionID, seq events.
 			seq = a.Seq
 		}
 		if seq != 0 && concerns(a, seq, o.Actor.User, read) {
-			all = append(all, Happened{o, a.Event})
+			if _, sent := a.Event.(events.Sent); !sent && len(all) == 0 {
+				return ErrNoMessage
+			}
+			all = append(all, o)
 		}
 		return nil
 	})

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"annal/pkg/eventlog"
@@ -65,27 +66,16 @@ func tell(ctx context.Context, log eventlog.Log, c events.Command) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
-	type place struct {
-		partition int32
-		offset    int64
-		err       error
-	}
 	// Where the readers were before it is asked: the outcome comes behind that.
 	from, err := progressOf(ctx, log, c.Session)
 	if err != nil {
 		return err
 	}
-	done := make(chan place, 1)
-	log.Append(ctx, eventlog.Commands, eventlog.ByKey, rec, func(p int32, offset int64, err error) { done <- place{p, offset, err} })
-	select {
-	case at := <-done:
-		if at.err != nil {
-			return at.err
-		}
-		return await(ctx, log, at.partition, at.offset, from)
-	case <-ctx.Done():
-		return ctx.Err()
+	at, err := eventlog.Put(ctx, log, eventlog.Commands, rec)
+	if err != nil {
+		return err
 	}
+	return await(ctx, log, at, from)
 }
 
 // progressOf gives a place in the events of the session's partition from which it can be told what counts: the newest that an
@@ -114,26 +104,18 @@ func progressOf(ctx context.Context, log eventlog.Log, s events.SessionID) (even
 }
 
 // await waits for the counted outcome of a command.
-func await(ctx context.Context, log eventlog.Log, partition int32, command int64, from events.Progress) error {
-	cursor, err := log.Read(ctx, eventlog.Events, partition, from.Offset)
-	if err != nil {
-		return err
-	}
-	defer cursor.Close()
-	rule := events.NewReader(from)
+func await(ctx context.Context, log eventlog.Log, command eventlog.Place, from events.Progress) error {
+	r := eventlog.NewReading(log, command.Partition, from)
+	defer r.Close()
 	for {
-		records, err := cursor.Next(ctx)
-		if err != nil {
-			if errors.Is(err, context.DeadlineExceeded) {
-				return fmt.Errorf("no outcome came within %s: is a sequencer running? %w", Patience, err)
-			}
+		j, _, err := r.Next(ctx, math.MaxInt64)
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			return fmt.Errorf("no outcome came within %s: is a sequencer running? %w", Patience, err)
+		case err != nil:
 			return err
-		}
-		for i := range records {
-			verdict, stamp, _ := rule.Read(records[i].Offset, records[i].Record)
-			if verdict == events.Counted && stamp.Command == command {
-				return verdictOf(&records[i])
-			}
+		case j.Verdict == events.Counted && j.Stamp.Command == command.Offset:
+			return verdictOf(j.Record)
 		}
 	}
 }

@@ -23,6 +23,10 @@ type Record struct {
 	Noted events.Hash
 }
 
+func recordOf(rec *eventlog.Record) *Record {
+	return &Record{Partition: rec.Partition, Offset: rec.Offset, Session: events.SessionID(rec.Key), Value: rec.Value}
+}
+
 // Hash is over the stored bytes.
 func (r *Record) Hash() events.Hash { return sha256.Sum256(r.Value) }
 
@@ -97,31 +101,24 @@ func (l Log) partition(ctx context.Context, p int32, each func(*Record) error) e
 		return fmt.Errorf("audit: partition %d: %w", p, err)
 	case start > 0:
 		return fmt.Errorf("audit: partition %d begins at %d: %w", p, start, eventlog.ErrTrimmed)
-	case end == 0:
-		return nil
 	}
-	cursor, err := l.Log.Read(ctx, eventlog.Events, p, 0)
-	if err != nil {
-		return fmt.Errorf("audit: partition %d: %w", p, err)
-	}
-	defer cursor.Close()
-	rule := events.NewReader(events.Start())
+	r := eventlog.NewReading(l.Log, p, events.Start())
+	defer r.Close()
 	var lost LostError
-	for rule.Progress().Offset < end {
-		records, err := cursor.Next(ctx)
+	for {
+		last := r.Progress().Last
+		j, ok, err := r.Next(ctx, end)
 		if err != nil {
-			return fmt.Errorf("audit: partition %d: %w", p, err)
+			return fmt.Errorf("audit: %w", err)
 		}
-		for i := range records {
-			if records[i].Offset >= end {
-				continue
-			}
-			if err := one(&rule, &records[i], &lost, each); err != nil {
-				return err
-			}
+		if !ok {
+			break
 		}
-		if l.Progress != nil {
-			l.Progress(min(rule.Progress().Offset, end), end)
+		if err := one(&j, last, &lost, each); err != nil {
+			return err
+		}
+		if l.Progress != nil && (j.Offset%told == 0 || r.Reached(end)) {
+			l.Progress(j.Offset+1, end)
 		}
 	}
 	if lost.Records > 0 {
@@ -130,25 +127,46 @@ func (l Log) partition(ctx context.Context, p int32, each func(*Record) error) e
 	return nil
 }
 
-// one judges a record. An owner leaves behind what it lost and fences anew: only what nothing that counts follows was lost for good.
-func one(rule *events.Reader, rec *eventlog.Record, lost *LostError, each func(*Record) error) error {
-	last := rule.Progress().Last
-	verdict, stamp, _ := rule.Read(rec.Offset, rec.Record)
-	switch verdict {
+// told is after how many records somebody is told how far it is.
+const told = 1000
+
+// one takes a record; last is the command whose outcome counted last before it. An owner leaves behind what it lost and fences anew: only what nothing that counts follows was lost for good.
+func one(j *eventlog.Judged, last int64, lost *LostError, each func(*Record) error) error {
+	switch j.Verdict {
 	case events.Counted:
 		*lost = LostError{}
-		return each(&Record{Partition: rec.Partition, Offset: rec.Offset, Session: events.SessionID(rec.Key), Value: rec.Value})
+		return each(recordOf(j.Record))
 	case events.Broken:
-		if stamp.Prev <= last {
+		if j.Stamp.Prev <= last {
 			return nil // a repeat
 		}
 		if lost.Records == 0 {
-			*lost = LostError{Partition: rec.Partition, Offset: rec.Offset, Command: stamp.Prev}
+			*lost = LostError{Partition: j.Partition, Offset: j.Offset, Command: j.Stamp.Prev}
 		}
 		lost.Records++
 	case events.Fenced, events.Late, events.Poison:
 	}
 	return nil
+}
+
+// Index finds a session's counted records without reading the others', as a vault does.
+type Index interface {
+	Session(ctx context.Context, partition int32, s events.SessionID, each func(*eventlog.Record) error) error
+}
+
+// Indexed is a Log in which sessions are found by an index: what the log lost behind the last that counts is not looked for.
+type Indexed struct {
+	Log
+	Index Index
+}
+
+// Session implements Source.
+func (i Indexed) Session(ctx context.Context, s events.SessionID, each func(*Record) error) error {
+	n, err := i.Log.Log.Partitions(ctx, eventlog.Events)
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	return i.Index.Session(ctx, eventlog.KeyPartition([]byte(s), n), s, func(rec *eventlog.Record) error { return each(recordOf(rec)) })
 }
 
 // Archive reads the archive's events; what it was not given yet, it does not have.

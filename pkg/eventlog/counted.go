@@ -18,29 +18,23 @@ func EachCounted(ctx context.Context, log Log, partition int32, each func(*Recor
 	if start > 0 {
 		return fmt.Errorf("eventlog: partition %d begins at %d: %w", partition, start, ErrTrimmed)
 	}
-	if end == 0 {
-		return nil
-	}
-	cursor, err := log.Read(ctx, Events, partition, 0)
-	if err != nil {
-		return fmt.Errorf("eventlog: partition %d: %w", partition, err)
-	}
-	defer cursor.Close()
-	rule := events.NewReader(events.Start())
-	for rule.Progress().Offset < end {
-		records, err := cursor.Next(ctx)
-		if err != nil {
-			return fmt.Errorf("eventlog: partition %d: %w", partition, err)
+	return EachCountedFrom(ctx, log, partition, events.Start(), end, each)
+}
+
+// EachCountedFrom is EachCounted from a reader's progress on, up to an offset.
+func EachCountedFrom(ctx context.Context, log Log, partition int32, from events.Progress, end int64, each func(*Record) error) error {
+	r := NewReading(log, partition, from)
+	defer r.Close()
+	for {
+		j, ok, err := r.Next(ctx, end)
+		if err != nil || !ok {
+			return err
 		}
-		for i := range records {
-			verdict, _, _ := rule.Read(records[i].Offset, records[i].Record)
-			if verdict != events.Counted || records[i].Offset >= end {
-				continue
-			}
-			if err := each(&records[i]); err != nil {
-				return err
-			}
+		if j.Verdict != events.Counted {
+			continue
+		}
+		if err := each(j.Record); err != nil {
+			return err
 		}
 	}
-	return nil
 }

@@ -80,26 +80,5 @@ func picks(p *archive.Pick, o *events.Outcome, item *hot.Item) bool {
 	case p.Thread > 0 && (hidden(item.State) || cmp.Or(sent.Refs.Thread, item.Seq) != p.Thread):
 		return false
 	}
-	return len(p.Kinds) == 0 || !hidden(item.State) && slices.Contains(p.Kinds, kindOf(sent.Body))
-}
-
-// kindOf is what something is said by; empty for what is none of the kinds that can be asked for.
-func kindOf(b events.Body) string {
-	switch c := b.Plain.(type) {
-	case events.Text:
-		return "text"
-	case events.Media:
-		if n := int(c.Kind); n >= 1 && n <= 4 {
-			return [...]string{"image", "file", "audio", "video"}[n-1]
-		}
-	case events.Location:
-		return "location"
-	case events.Card:
-		return "card"
-	case events.Forward:
-		return "forward"
-	case events.Custom:
-		return "custom"
-	}
-	return ""
+	return len(p.Kinds) == 0 || !hidden(item.State) && slices.Contains(p.Kinds, archive.KindOf(sent.Body))
 }

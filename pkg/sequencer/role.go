@@ -53,11 +53,10 @@ type Role struct {
 	opts       Options
 	membership eventlog.Membership
 
-	mu      sync.Mutex
-	random  *rand.Rand
-	workers map[int32]*worker
-	joined  bool
-	fatal   chan error
+	crew *eventlog.Crew[*worker]
+
+	mu     sync.Mutex
+	random *rand.Rand
 	// checkpoints has room for one: they are taken one at a time.
 	checkpoints chan struct{}
 	// restores has room for as many as use all processors: the partitions restored first are
@@ -74,98 +73,27 @@ func New(ctx context.Context, opts Options) (*Role, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sequencer: %w", err)
 	}
-	return &Role{
-		opts: opts, membership: m, random: rand.New(opts.Random), workers: map[int32]*worker{}, fatal: make(chan error, 1),
+	r := &Role{
+		opts: opts, membership: m, random: rand.New(opts.Random),
 		checkpoints: make(chan struct{}, 1), restores: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
-	}, nil
+	}
+	r.crew = eventlog.NewCrew(func(c eventlog.Claim) *worker { return newWorker(r, c.Partition) })
+	return r, nil
 }
 
 // Run decides until ctx ends, then finishes what is in flight and leaves. It returns
 // an error when this program must not decide: a counted outcome it cannot follow, a
 // command newer than it, a store that fails, a log that begins too late.
-func (r *Role) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	left := make(chan error, 1)
-	go func() { left <- r.membership.Run(ctx, r) }()
-	var err error
-	select {
-	case err = <-r.fatal:
-		cancel()
-		err = errors.Join(err, <-left)
-	case err = <-left:
-	}
-	r.mu.Lock()
-	workers := r.workers
-	r.workers = map[int32]*worker{}
-	r.mu.Unlock()
-	for _, w := range workers {
-		w.stop()
-	}
-	select {
-	case late := <-r.fatal:
-		err = errors.Join(err, late)
-	default:
-	}
-	return err
-}
+func (r *Role) Run(ctx context.Context) error { return r.crew.Run(ctx, r.membership) }
 
 // Ready is nil once all partitions that the group gave are being decided.
 func (r *Role) Ready() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.joined {
-		return errors.New("has no partitions yet")
-	}
-	for p, w := range r.workers {
+	return r.crew.Ready(func(p int32, w *worker) error {
 		if !w.deciding.Load() {
 			return fmt.Errorf("partition %d is not being decided yet", p)
 		}
-	}
-	return nil
-}
-
-// Claimed implements eventlog.Handler.
-func (r *Role) Claimed(c eventlog.Claim) {
-	w := newWorker(r, c.Partition)
-	r.mu.Lock()
-	old := r.workers[c.Partition]
-	r.workers[c.Partition] = w
-	r.joined = true
-	r.mu.Unlock()
-	if old != nil {
-		old.stop()
-	}
-	go w.run()
-}
-
-// Released implements eventlog.Handler: it drains the partition.
-func (r *Role) Released(ctx context.Context, partition int32) {
-	if w := r.take(partition); w != nil {
-		w.drain(ctx)
-	}
-}
-
-// Lost implements eventlog.Handler.
-func (r *Role) Lost(partition int32) {
-	if w := r.take(partition); w != nil {
-		w.stop()
-	}
-}
-
-func (r *Role) take(partition int32) *worker {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	w := r.workers[partition]
-	delete(r.workers, partition)
-	return w
-}
-
-func (r *Role) fail(err error) {
-	select {
-	case r.fatal <- err:
-	default:
-	}
+		return nil
+	})
 }
 
 // turnRandom is a turn's random part.

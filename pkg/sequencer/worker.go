@@ -71,23 +71,23 @@ func newWorker(r *Role, partition int32) *worker {
 }
 
 // stop ends the work at once and waits for the goroutine.
-func (w *worker) stop() {
+func (w *worker) Stop() {
 	w.cancel()
 	<-w.done
 }
 
 // drain takes no more commands, lets what is in flight count, commits and ends.
-func (w *worker) drain(ctx context.Context) {
+func (w *worker) Drain(ctx context.Context) {
 	w.askDrain()
 	select {
 	case <-w.done:
 	case <-ctx.Done():
 		w.log.Warn("drain cut short", "error", ctx.Err())
-		w.stop()
+		w.Stop()
 	}
 }
 
-func (w *worker) run() {
+func (w *worker) Run() {
 	defer close(w.done)
 	defer w.role.opts.Metrics.forget(w.partition)
 	defer w.cancel()
@@ -95,7 +95,7 @@ func (w *worker) run() {
 	w.background.Wait()
 	if err != nil && !errors.Is(err, errDrained) && w.ctx.Err() == nil {
 		w.log.Error("stopped: this program must not decide the partition", "error", err)
-		w.role.fail(fmt.Errorf("partition %d: %w", w.partition, err))
+		w.role.crew.Fail(w.partition, err)
 	}
 }
 

@@ -234,7 +234,10 @@ type policyForm struct {
 	MentionAllRole string        `json:"mention_all_role"`
 }
 
-func (f *fact) policy(p events.Policy) {
+func (f *fact) policy(p events.Policy) { f.say("policy", PolicyText(p)) }
+
+// PolicyText is a policy as JSON, with names and ms.
+func PolicyText(p events.Policy) string {
 	named := func(names []string, n uint8) string {
 		if int(n) < len(names) {
 			return names[n]
@@ -250,8 +253,12 @@ func (f *fact) policy(p events.Policy) {
 	if err != nil {
 		panic(err) // numbers and names always have a JSON form
 	}
-	f.say("policy", string(text))
+	return string(text)
 }
+
+// KindOf names what something is said by: text, image, file, audio, video, location, card, forward or custom; sealed where that
+// cannot be told.
+func KindOf(b events.Body) string { return bodyOf(0, b).Kind }
 
 // bodyOf is what a body says in a column: a text, or of other content what there is to read or search in it.
 func bodyOf(seq events.Seq, b events.Body) Body {

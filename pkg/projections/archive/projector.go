@@ -162,27 +162,21 @@ func (p *Projector) insert(ctx context.Context, parts []part) error {
 	return nil
 }
 
-// apart stores by halves what was refused as a whole, until it is one outcome that the store does not take: that one is put aside.
+// apart stores what was refused as a whole but for the outcomes that the store does not take: those are put aside.
 func (p *Projector) apart(ctx context.Context, x part) error {
-	rows := Plan(x.partition, x.outcomes)
-	err := p.store(ctx, &rows)
-	switch {
-	case err == nil:
-		p.took(x)
-		return nil
-	case !errors.Is(err, ErrRefused):
-		return err
-	case len(x.outcomes) == 1:
-		if !p.takesOthers(ctx) {
-			return fmt.Errorf("archive: the store takes no outcome at all: %w", err)
+	insert := func(outcomes []follow.Outcome, rows *Rows) error {
+		err := p.store(ctx, rows)
+		if err == nil {
+			p.took(part{x.partition, outcomes})
 		}
-		return p.quarantine(ctx, x.partition, &x.outcomes[0], err)
-	}
-	half := len(x.outcomes) / 2
-	if err := p.apart(ctx, part{x.partition, x.outcomes[:half]}); err != nil {
 		return err
 	}
-	return p.apart(ctx, part{x.partition, x.outcomes[half:]})
+	return Halve(x.partition, x.outcomes, insert, func(o *follow.Outcome, cause error) error {
+		if !p.takesOthers(ctx) {
+			return fmt.Errorf("archive: the store takes no outcome at all: %w", cause)
+		}
+		return p.quarantine(ctx, x.partition, o, cause)
+	})
 }
 
 // took keeps an outcome that the store took.
@@ -226,7 +220,7 @@ func (p *Projector) quarantine(ctx context.Context, partition int32, o *follow.O
 	if err != nil {
 		return fmt.Errorf("archive: %w", err)
 	}
-	err = eventlog.Put(ctx, p.opts.Log, eventlog.Quarantine, q)
+	_, err = eventlog.Put(ctx, p.opts.Log, eventlog.Quarantine, q)
 	if errors.Is(err, eventlog.ErrRefused) {
 		p.opts.Logger.Error("the quarantine takes no such record; only the log has it", "partition", partition, "offset", o.Offset, "error", err)
 		err = nil

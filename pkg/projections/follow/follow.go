@@ -9,9 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
-	"sync"
 	"time"
 
 	"annal/pkg/eventlog"
@@ -71,10 +68,7 @@ type Follower struct {
 	opts       Options
 	membership eventlog.Membership
 
-	mu      sync.Mutex
-	workers map[int32]*worker
-	joined  bool
-	fatal   chan error
+	crew *eventlog.Crew[*worker]
 }
 
 // New joins the group; nothing is read before Run.
@@ -86,90 +80,21 @@ func New(ctx context.Context, opts Options) (*Follower, error) {
 	if err != nil {
 		return nil, fmt.Errorf("follow: %w", err)
 	}
-	return &Follower{opts: opts, membership: m, workers: map[int32]*worker{}, fatal: make(chan error, 1)}, nil
+	f := &Follower{opts: opts, membership: m}
+	f.crew = eventlog.NewCrew(func(c eventlog.Claim) *worker { return newWorker(f, c) })
+	return f, nil
 }
 
 // Run follows until ctx ends, then finishes what it read and commits. It returns an error
 // when the log does not have what the last commit names, or cannot be read on; what may pass
 // is waited out.
-func (f *Follower) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	left := make(chan error, 1)
-	go func() { left <- f.membership.Run(ctx, f) }()
-	var err error
-	select {
-	case err = <-f.fatal:
-		cancel()
-		err = errors.Join(err, <-left)
-	case err = <-left:
-	}
-	f.mu.Lock()
-	workers := f.workers
-	f.workers = map[int32]*worker{}
-	f.mu.Unlock()
-	for _, w := range workers {
-		w.stop()
-	}
-	return err
-}
+func (f *Follower) Run(ctx context.Context) error { return f.crew.Run(ctx, f.membership) }
 
 // Ready is nil once the group gave partitions, if only none.
-func (f *Follower) Ready() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.joined {
-		return errors.New("has no partitions yet")
-	}
-	return nil
-}
+func (f *Follower) Ready() error { return f.crew.Ready(nil) }
 
 // Partitions are those that the group gives it now, ascending.
-func (f *Follower) Partitions() []int32 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return slices.Sorted(maps.Keys(f.workers))
-}
-
-// Claimed implements eventlog.Handler.
-func (f *Follower) Claimed(c eventlog.Claim) {
-	w := newWorker(f, c)
-	f.mu.Lock()
-	old := f.workers[c.Partition]
-	f.workers[c.Partition] = w
-	f.joined = true
-	f.mu.Unlock()
-	if old != nil {
-		old.stop()
-	}
-	go w.run()
-}
-
-// Released implements eventlog.Handler: what was read is finished and committed.
-func (f *Follower) Released(ctx context.Context, partition int32) {
-	if w := f.take(partition); w != nil {
-		w.drain(ctx)
-	}
-}
-
-// Lost implements eventlog.Handler.
-func (f *Follower) Lost(partition int32) {
-	if w := f.take(partition); w != nil {
-		w.stop()
-	}
-}
+func (f *Follower) Partitions() []int32 { return f.crew.Partitions() }
 
 // share is how many bytes one of the partitions may gather.
-func (f *Follower) share() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.opts.Gather.Bytes / max(1, len(f.workers))
-}
-
-func (f *Follower) take(partition int32) *worker {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	w := f.workers[partition]
-	delete(f.workers, partition)
-	return w
-}
+func (f *Follower) share() int { return f.opts.Gather.Bytes / max(1, f.crew.Size()) }

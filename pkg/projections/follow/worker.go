@@ -47,32 +47,29 @@ func newWorker(f *Follower, c eventlog.Claim) *worker {
 	}
 }
 
-func (w *worker) stop() {
+func (w *worker) Stop() {
 	w.cancel()
 	<-w.done
 }
 
-func (w *worker) drain(ctx context.Context) {
+func (w *worker) Drain(ctx context.Context) {
 	w.noMore()
 	select {
 	case <-w.done:
 	case <-ctx.Done():
 		w.log.Warn("drain cut short", "error", ctx.Err())
-		w.stop()
+		w.Stop()
 	}
 }
 
-func (w *worker) run() {
+func (w *worker) Run() {
 	defer close(w.done)
 	defer w.opts.Metrics.behind.DeleteLabelValues(w.label)
 	defer w.opts.Metrics.seconds.DeleteLabelValues(w.label)
 	defer w.cancel()
 	if err := w.work(); err != nil && w.ctx.Err() == nil {
 		w.log.Error("stopped", "error", err)
-		select {
-		case w.follower.fatal <- fmt.Errorf("partition %d: %w", w.partition, err):
-		default:
-		}
+		w.follower.crew.Fail(w.partition, err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"annal/pkg/eventlog"
 	"annal/pkg/events"
 )
 
@@ -61,12 +62,12 @@ func (b *builder) run(ctx context.Context) error {
 		under = nil
 		return err
 	}
-	for until := w.at.Load(); !b.source.at(until-nearEnough) || under != nil; until = w.at.Load() {
+	for until := w.at.Load(); !b.source.Reached(until-nearEnough) || under != nil; until = w.at.Load() {
 		p, err := b.source.gather(ctx, until, w.opts.MaxRound)
 		if landed := land(); err == nil {
 			err = landed
 		}
-		if err == nil && b.source.at(until) {
+		if err == nil && b.source.Reached(until) {
 			err = b.write(ctx, p)
 		} else if err == nil {
 			under = b.launch(ctx, p)
@@ -79,18 +80,16 @@ func (b *builder) run(ctx context.Context) error {
 }
 
 // open begins, or goes on after what was noted.
-func (b *builder) open(ctx context.Context) (err error) {
+func (b *builder) open(ctx context.Context) error {
 	w := b.w
 	w.log.Info("building the view beside itself", "view", b.view, "from", b.reached.Offset, "request", b.request)
-	if b.source, err = openSource(ctx, w.opts.Log, w.partition, b.reached); err != nil {
-		return b.failed(err)
-	}
+	b.source = &source{Reading: eventlog.NewReading(w.opts.Log, w.partition, b.reached)}
 	return b.failed(b.note(ctx, b.reached))
 }
 
 // launch writes a plan while the next is made, and notes then how far all is written.
 func (b *builder) launch(ctx context.Context, p *plan) chan error {
-	done, reaches := make(chan error, 1), b.source.progress()
+	done, reaches := make(chan error, 1), b.source.Progress()
 	go func() {
 		err := b.apply(ctx, p)
 		if err == nil && time.Since(b.noted) >= b.w.opts.CommitEvery {
@@ -105,7 +104,7 @@ func (b *builder) write(ctx context.Context, p *plan) error {
 	if err := b.apply(ctx, p); err != nil {
 		return err
 	}
-	return b.note(ctx, b.source.progress())
+	return b.note(ctx, b.source.Progress())
 }
 
 // note has the store know how far it is: whoever goes on begins there. It is an error when the view that is read, or the engine, is no longer as it was.
@@ -212,7 +211,7 @@ func (b *builder) finish() error {
 	switch {
 	case err != nil:
 		return b.failed(err)
-	case !b.source.at(w.applied.Offset):
+	case !b.source.Reached(w.applied.Offset):
 		return errNotNow
 	}
 	next := ViewState{ID: b.view, Whole: true, Run: w.life, Reached: w.applied.Offset}
@@ -231,7 +230,7 @@ func (b *builder) finish() error {
 
 func (b *builder) give() {
 	if b.source != nil {
-		b.source.close()
+		b.source.Close()
 		b.source = nil
 	}
 }

@@ -180,7 +180,7 @@ func (w *worker) quarantine(rec *eventlog.Record, reason events.PoisonReason, ca
 	}
 	w.quarantined = rec.Offset + 1
 	return w.patiently("quarantine a record", func() error {
-		err := eventlog.Put(w.ctx, w.opts.Log, eventlog.Quarantine, q)
+		_, err := eventlog.Put(w.ctx, w.opts.Log, eventlog.Quarantine, q)
 		if errors.Is(err, eventlog.ErrRefused) {
 			w.log.Error("the quarantine takes no such record; only the log has it", "offset", rec.Offset, "error", err)
 			return nil

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
-	"sync"
 	"time"
 
 	"annal/pkg/eventlog"
@@ -43,11 +40,7 @@ type Options struct {
 type Projector struct {
 	opts       Options
 	membership eventlog.Membership
-
-	mu      sync.Mutex
-	workers map[int32]*worker
-	joined  bool
-	fatal   chan error
+	crew       *eventlog.Crew[*worker]
 	// catching has a token of each worker that catches up.
 	catching chan struct{}
 	// building has a token of the one that builds beside its view.
@@ -66,90 +59,24 @@ func New(ctx context.Context, opts Options) (*Projector, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hot: %w", err)
 	}
-	return &Projector{
-		opts: opts, membership: m, workers: map[int32]*worker{}, fatal: make(chan error, 1), catching: make(chan struct{}, maxCatchingUp),
-		building: make(chan struct{}, 1),
-	}, nil
+	p := &Projector{opts: opts, membership: m, catching: make(chan struct{}, maxCatchingUp), building: make(chan struct{}, 1)}
+	p.crew = eventlog.NewCrew(func(c eventlog.Claim) *worker { return newWorker(p, c) })
+	return p, nil
 }
 
 // Run projects until ctx ends, then finishes what it read and commits. It waits out
 // outages of the store; it returns an error when the log does not reach back far enough.
-func (p *Projector) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	left := make(chan error, 1)
-	go func() { left <- p.membership.Run(ctx, p) }()
-	var err error
-	select {
-	case err = <-p.fatal:
-		cancel()
-		err = errors.Join(err, <-left)
-	case err = <-left:
-	}
-	p.mu.Lock()
-	workers := p.workers
-	p.workers = map[int32]*worker{}
-	p.mu.Unlock()
-	for _, w := range workers {
-		w.stop()
-	}
-	return err
-}
+func (p *Projector) Run(ctx context.Context) error { return p.crew.Run(ctx, p.membership) }
 
 // Ready is nil once the views of all partitions that the group gave are whole.
 func (p *Projector) Ready() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.joined {
-		return errors.New("has no partitions yet")
-	}
-	for n, w := range p.workers {
+	return p.crew.Ready(func(n int32, w *worker) error {
 		if !w.whole.Load() {
 			return fmt.Errorf("the view of partition %d is being built", n)
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // Partitions are those that the group gives it now, ascending.
-func (p *Projector) Partitions() []int32 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.Sorted(maps.Keys(p.workers))
-}
-
-// Claimed implements eventlog.Handler.
-func (p *Projector) Claimed(c eventlog.Claim) {
-	w := newWorker(p, c)
-	p.mu.Lock()
-	old := p.workers[c.Partition]
-	p.workers[c.Partition] = w
-	p.joined = true
-	p.mu.Unlock()
-	if old != nil {
-		old.stop()
-	}
-	go w.run()
-}
-
-// Released implements eventlog.Handler: what was read is finished and committed.
-func (p *Projector) Released(ctx context.Context, partition int32) {
-	if w := p.take(partition); w != nil {
-		w.drain(ctx)
-	}
-}
-
-// Lost implements eventlog.Handler.
-func (p *Projector) Lost(partition int32) {
-	if w := p.take(partition); w != nil {
-		w.stop()
-	}
-}
-
-func (p *Projector) take(partition int32) *worker {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	w := p.workers[partition]
-	delete(p.workers, partition)
-	return w
-}
+func (p *Projector) Partitions() []int32 { return p.crew.Partitions() }

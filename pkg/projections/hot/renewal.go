@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"annal/pkg/eventlog"
 	"annal/pkg/events"
 )
 
@@ -26,7 +27,7 @@ func (r *renewal) run(ctx context.Context) error {
 			return err
 		}
 	}
-	for until := w.at.Load(); !r.source.at(until - nearEnough); until = w.at.Load() {
+	for until := w.at.Load(); !r.source.Reached(until - nearEnough); until = w.at.Load() {
 		if err := r.step(ctx, until, w.opts.MaxRound); err != nil {
 			return err
 		}
@@ -35,26 +36,23 @@ func (r *renewal) run(ctx context.Context) error {
 }
 
 // begin removes what somebody left, and opens the log.
-func (r *renewal) begin(ctx context.Context) (err error) {
+func (r *renewal) begin(ctx context.Context) error {
 	w := r.w
 	w.log.Info("building a session beside itself", "session", r.session, "request", r.request)
 	if err := w.opts.Store.Remove(ctx, AnyStaged, []events.SessionID{r.session}); err != nil {
 		return err
 	}
-	r.source, err = openSource(ctx, w.opts.Log, w.partition, events.Start())
-	if trimmed(err) {
-		return errors.Join(err, r.conclude(SaidTrimmed))
-	}
-	if err == nil {
-		r.source.only = r.session
-	}
-	return err
+	r.source = &source{Reading: eventlog.NewReading(w.opts.Log, w.partition, events.Start()), only: r.session}
+	return nil
 }
 
 // step reads on and applies what there is of the session.
 func (r *renewal) step(ctx context.Context, until int64, most int) error {
 	store := r.w.opts.Store
 	p, err := r.source.gather(ctx, until, most)
+	if trimmed(err) {
+		return errors.Join(err, r.conclude(SaidTrimmed))
+	}
 	if err != nil {
 		return err
 	}
@@ -69,7 +67,7 @@ func (r *renewal) step(ctx context.Context, until int64, most int) error {
 		r.applied += len(p.sessions[0].Changes)
 	}
 	return store.Advance(ctx, r.w.partition, r.view, Rebuild{
-		Asked: r.request, Beside: Staged(r.view), Run: r.w.life, Reached: r.source.progress(), Goal: until,
+		Asked: r.request, Beside: Staged(r.view), Run: r.w.life, Reached: r.source.Progress(), Goal: until,
 	})
 }
 
@@ -85,7 +83,7 @@ func (r *renewal) finish() error {
 		return err
 	}
 	switch {
-	case !r.source.at(w.applied.Offset):
+	case !r.source.Reached(w.applied.Offset):
 		return errNotNow
 	case r.applied == 0:
 		return r.conclude(SaidNoSession)
@@ -103,7 +101,7 @@ func (r *renewal) finish() error {
 
 func (r *renewal) give() {
 	if r.source != nil {
-		r.source.close()
+		r.source.Close()
 		r.source = nil
 	}
 }

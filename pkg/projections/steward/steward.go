@@ -296,7 +296,7 @@ func (s *Steward) letOut(ctx context.Context, c coming, user events.UserID) erro
 	if err != nil {
 		return fmt.Errorf("steward: %w", err)
 	}
-	if err := eventlog.Put(ctx, s.log, eventlog.Commands, rec); err != nil {
+	if _, err := eventlog.Put(ctx, s.log, eventlog.Commands, rec); err != nil {
 		return fmt.Errorf("steward: %s of %s in %s: %w", op.Name(), user, session, err)
 	}
 	s.commands.WithLabelValues(op.Name()).Inc()

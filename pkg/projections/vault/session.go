@@ -40,7 +40,7 @@ func (l *Log) Session(ctx context.Context, partition int32, session events.Sessi
 	if err != nil {
 		return err
 	}
-	return l.counted(ctx, partition, from, end, func(r *eventlog.Record) error {
+	return eventlog.EachCountedFrom(ctx, l, partition, from, end, func(r *eventlog.Record) error {
 		if string(r.Key) != string(session) {
 			return nil
 		}
@@ -51,37 +51,6 @@ func (l *Log) Session(ctx context.Context, partition int32, session events.Sessi
 func isFence(r *eventlog.Record) bool {
 	t, _ := r.Header(events.HeaderType)
 	return t == events.TypeFence
-}
-
-// counted calls each for the outcomes that count from a reader's state on, below end.
-func (l *Log) counted(ctx context.Context, partition int32, from events.Progress, end int64, each func(*eventlog.Record) error) error {
-	if from.Offset >= end {
-		return nil
-	}
-	cursor, err := l.Read(ctx, eventlog.Events, partition, from.Offset)
-	if err != nil {
-		return err
-	}
-	defer cursor.Close()
-	for rule := events.NewReader(from); rule.Progress().Offset < end; {
-		records, err := cursor.Next(ctx)
-		if err != nil {
-			return err
-		}
-		for i := range records {
-			verdict, _, err := rule.Read(records[i].Offset, records[i].Record)
-			if verdict == 0 {
-				return fmt.Errorf("vault: %w", err)
-			}
-			if verdict != events.Counted || records[i].Offset >= end {
-				continue
-			}
-			if err := each(&records[i]); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // chain calls each for a partition's manifests from the first on, each checked to follow the one before.

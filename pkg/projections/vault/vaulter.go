@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"annal/pkg/eventlog"
@@ -55,11 +54,7 @@ type Vaulter struct {
 	shelf      *Shelf
 	membership eventlog.Membership
 	room       *room
-
-	mu      sync.Mutex
-	workers map[int32]*worker
-	joined  bool
-	fatal   chan error
+	crew       *eventlog.Crew[*worker]
 }
 
 // New joins the group; nothing is read before Run.
@@ -71,70 +66,14 @@ func New(ctx context.Context, opts Options) (*Vaulter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vault: %w", err)
 	}
-	return &Vaulter{
-		opts: opts, shelf: NewShelf(opts.Bucket, opts.Prefix, opts.Log.Cluster()), membership: m, room: newRoom(opts.HeldBytes),
-		workers: map[int32]*worker{}, fatal: make(chan error, 1),
-	}, nil
+	v := &Vaulter{opts: opts, shelf: NewShelf(opts.Bucket, opts.Prefix, opts.Log.Cluster()), membership: m, room: newRoom(opts.HeldBytes)}
+	v.crew = eventlog.NewCrew(func(c eventlog.Claim) *worker { return newWorker(v, c.Partition) })
+	return v, nil
 }
 
 // Run works until ctx ends; what was not sealed then is read again by whoever comes next. It returns an error when the vault is
 // not of this log or damaged at its end, or the log no longer has what the vault lacks; what may pass is waited out.
-func (v *Vaulter) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	left := make(chan error, 1)
-	go func() { left <- v.membership.Run(ctx, v) }()
-	var err error
-	select {
-	case err = <-v.fatal:
-		cancel()
-		err = errors.Join(err, <-left)
-	case err = <-left:
-	}
-	v.mu.Lock()
-	workers := v.workers
-	v.workers = map[int32]*worker{}
-	v.mu.Unlock()
-	for _, w := range workers {
-		w.stop()
-	}
-	return err
-}
+func (v *Vaulter) Run(ctx context.Context) error { return v.crew.Run(ctx, v.membership) }
 
 // Ready is nil once the group gave partitions, if only none.
-func (v *Vaulter) Ready() error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if !v.joined {
-		return errors.New("has no partitions yet")
-	}
-	return nil
-}
-
-// Claimed implements eventlog.Handler.
-func (v *Vaulter) Claimed(c eventlog.Claim) {
-	w := newWorker(v, c.Partition)
-	v.mu.Lock()
-	old := v.workers[c.Partition]
-	v.workers[c.Partition] = w
-	v.joined = true
-	v.mu.Unlock()
-	if old != nil {
-		old.stop()
-	}
-	go w.run()
-}
-
-// Released implements eventlog.Handler. Half a segment is worth nothing: whoever comes next reads it again.
-func (v *Vaulter) Released(_ context.Context, partition int32) { v.Lost(partition) }
-
-// Lost implements eventlog.Handler.
-func (v *Vaulter) Lost(partition int32) {
-	v.mu.Lock()
-	w := v.workers[partition]
-	delete(v.workers, partition)
-	v.mu.Unlock()
-	if w != nil {
-		w.stop()
-	}
-}
+func (v *Vaulter) Ready() error { return v.crew.Ready(nil) }

@@ -44,12 +44,15 @@ func newWorker(v *Vaulter, partition int32) *worker {
 	}
 }
 
-func (w *worker) stop() {
+func (w *worker) Stop() {
 	w.cancel()
 	<-w.done
 }
 
-func (w *worker) run() {
+// Drain is Stop: half a segment is worth nothing, and whoever comes next reads it again.
+func (w *worker) Drain(context.Context) { w.Stop() }
+
+func (w *worker) Run() {
 	defer close(w.done)
 	defer w.hold(0)
 	defer w.opts.Metrics.behind.DeleteLabelValues(w.label)
@@ -62,10 +65,7 @@ func (w *worker) run() {
 		}
 		if err != nil && w.ctx.Err() == nil {
 			w.log.Error("stopped", "error", err)
-			select {
-			case w.vaulter.fatal <- fmt.Errorf("partition %d: %w", w.partition, err):
-			default:
-			}
+			w.vaulter.crew.Fail(w.partition, err)
 		}
 		return
 	}
