@@ -28,12 +28,8 @@ type ClickHouseOptions struct {
 // ClickHouse is a chdbd process: ClickHouse's engine behind its HTTP interface. Its methods are not safe for concurrent
 // use, except URL.
 type ClickHouse struct {
-	opts      ClickHouseOptions
-	dir       string
-	temporary bool
-	ports     ports
-	port      int
-	proc      *child // nil while stopped
+	engine
+	opts ClickHouseOptions
 }
 
 // StartClickHouse starts chdbd and returns once it answers. The error wraps [ErrEngineMissing] when the library is not
@@ -45,92 +41,27 @@ func StartClickHouse(ctx context.Context, opts ClickHouseOptions) (*ClickHouse, 
 			return nil, err
 		}
 	}
-	dir, temporary, err := placeFor(opts.Dir, "clickhouse")
+	c := &ClickHouse{opts: opts}
+	c.launch, c.grace = c.run, 20*time.Second
+	err := c.place(opts.Dir, "clickhouse")
 	if err != nil {
 		return nil, err
 	}
-	c := &ClickHouse{opts: opts, dir: dir, temporary: temporary, port: opts.Port}
 	if opts.Binary == "" {
-		if c.opts.Binary, err = buildChdbd(ctx, dir); err != nil {
+		if c.opts.Binary, err = buildEngine(ctx, c.dir, "chdbd"); err != nil {
 			return nil, errors.Join(err, c.release())
 		}
 	}
-	err = withFreePorts(ctx, opts.Port != 0, func() (err error) {
-		if opts.Port == 0 {
-			if err := c.ports.release(); err != nil { // of an attempt before
-				return err
-			}
-			if c.port, err = c.ports.choose(); err != nil {
-				return err
-			}
-		}
-		return c.start(ctx)
-	})
-	if err != nil {
-		return nil, errors.Join(err, c.release())
+	if err := c.begin(ctx, opts.Port); err != nil {
+		return nil, err
 	}
 	return c, nil
-}
-
-// buildChdbd builds the engine's server. It takes no part in races: it is a process of its own.
-func buildChdbd(ctx context.Context, dir string) (string, error) {
-	binary := filepath.Join(dir, "chdbd")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "annal/cmd/chdbd")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("devstack: build chdbd: %w\n%s", err, out)
-	}
-	return binary, nil
 }
 
 // URL is where it is asked, the same over restarts.
 func (c *ClickHouse) URL() string { return "http://" + hostport(c.port) }
 
-// Addr is its host:port, the same over restarts.
-func (c *ClickHouse) Addr() string { return hostport(c.port) }
-
-// PID is its process's id; 0 while it is stopped.
-func (c *ClickHouse) PID() int {
-	if c.proc == nil {
-		return 0
-	}
-	return c.proc.cmd.Process.Pid
-}
-
-// Stop ends it orderly and removes its directory if that was a temporary one, which is the end of it.
-// Stopping a stopped one does nothing.
-func (c *ClickHouse) Stop() error {
-	if c.proc == nil {
-		return c.release()
-	}
-	err := c.proc.stop(20 * time.Second)
-	c.proc = nil
-	return errors.Join(err, c.release())
-}
-
-// Kill ends it by SIGKILL and keeps its directory for Restart.
-func (c *ClickHouse) Kill() {
-	if c.proc != nil {
-		c.proc.kill()
-		c.proc = nil
-	}
-}
-
-// Restart starts it on the same port and directory, killing it first if it runs.
-func (c *ClickHouse) Restart(ctx context.Context) error {
-	c.Kill()
-	return c.start(ctx)
-}
-
-func (c *ClickHouse) release() error {
-	err := c.ports.release()
-	if c.temporary {
-		err = errors.Join(err, os.RemoveAll(c.dir))
-	}
-	return err
-}
-
-func (c *ClickHouse) start(ctx context.Context) error {
+func (c *ClickHouse) run(ctx context.Context) (*child, error) {
 	args := append([]string{
 		"--listen", c.Addr(), "--library", c.opts.Library, "--data", filepath.Join(c.dir, "data"), "--grace", "5s",
 	}, c.opts.Args...)
@@ -138,13 +69,9 @@ func (c *ClickHouse) start(ctx context.Context) error {
 	cmd.Dir, cmd.Env = c.dir, append(os.Environ(), c.opts.Env...)
 	proc, err := startCommand("chdbd", filepath.Join(c.dir, "chdbd.log"), cmd)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := waitReady(ctx, proc, 20*time.Millisecond, func(ctx context.Context) error { return pingHTTP(ctx, c.URL()+"/ping") }); err != nil {
-		return err
-	}
-	c.proc = proc
-	return nil
+	return proc, waitReady(ctx, proc, 20*time.Millisecond, func(ctx context.Context) error { return pingHTTP(ctx, c.URL()+"/ping") })
 }
 
 func pingHTTP(ctx context.Context, url string) error {
