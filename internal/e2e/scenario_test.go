@@ -31,6 +31,7 @@ func TestScenariosLive(t *testing.T) {
 	t.Parallel()
 	d := annaltest.NewDeployment(t)
 	d.Archive(t)
+	d.StoreVault(t)
 	d.Serve(t, app.Roles()...)
 	args := append([]string{"scenario", "run", "--endpoints", d.File(), "--key", d.KeyFile}, scenariotest.Files(t, "../..")...)
 	out := string(annaltest.Start(t, "scenario", nil, args...).Wait(scenarioTime))
