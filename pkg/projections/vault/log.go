@@ -86,7 +86,7 @@ type cursor struct {
 	log       *Log
 	partition int32
 	next      int64
-	// current is the segment being read, with an empty hash: none.
+	// current is the segment being read, with an empty hash: none. What Kafka gave since lies between it and the next.
 	current segment
 	closing context.Context
 	stop    context.CancelFunc
@@ -131,7 +131,7 @@ func (c *cursor) fromKafka(ctx context.Context) ([]eventlog.Record, error) {
 	case err != nil:
 		return nil, err
 	}
-	c.next = records[len(records)-1].Offset + 1
+	c.next, c.current = records[len(records)-1].Offset+1, segment{}
 	return records, nil
 }
 

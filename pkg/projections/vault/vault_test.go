@@ -316,6 +316,79 @@ func TestTrimmedUnderACursor(t *testing.T) {
 	})
 }
 
+// A cursor that came from a segment to Kafka, and is thrown back into a later one, asks nothing of what lay between.
+func TestThrownBackIntoTheVault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.say(100)
+		w.seal()
+		w.memory.Trim(eventlog.Events, 0, 101)
+		cursor, err := w.log().Read(t.Context(), eventlog.Events, 0, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cursor.Close()
+		last := int64(-1)
+		reach := func(offset int64) {
+			t.Helper()
+			for last < offset {
+				records, err := cursor.Next(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, r := range records {
+					if last++; r.Offset != last {
+						t.Fatalf("%d follows %d", r.Offset, last-1)
+					}
+				}
+			}
+		}
+		reach(100)
+		w.say(100)
+		reach(200)
+		for range 2 {
+			w.seal()
+			w.say(100)
+		}
+		w.seal()
+		w.memory.Trim(eventlog.Events, 0, 401)
+		reach(400)
+	})
+}
+
+// heldUp is the log of a vaulter that comes to read only once it is let go.
+type heldUp struct {
+	aside
+	free chan struct{}
+}
+
+func (h heldUp) Read(ctx context.Context, t eventlog.Topic, partition int32, from int64) (eventlog.Cursor, error) {
+	<-h.free
+	return h.aside.Read(ctx, t, partition, from)
+}
+
+// A vaulter that was held up until others had sealed, and the log was trimmed, goes on behind them.
+func TestHeldUpAndTrimmed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.say(50)
+		late, free := w.options("b", w.bucket), make(chan struct{})
+		late.Log = heldUp{aside{w.raw}, free}
+		stop := w.start(late)
+		<-time.After(time.Minute)
+		w.seal()
+		w.memory.Trim(eventlog.Events, 0, 51)
+		w.say(50)
+		close(free)
+		<-time.After(time.Minute)
+		if err := stop(); err != nil {
+			t.Errorf("it ended with %v", err)
+		}
+		w.memory.Trim(eventlog.Events, 0, 101)
+		w.wantAll()
+	})
+}
+
 // What neither has is named, and nobody goes on.
 func TestGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -102,16 +102,20 @@ func (w *worker) work() error {
 	}
 }
 
-func (w *worker) resume() error {
-	err := w.patiently("find the vault's end", func() (err error) {
-		w.mark, err = w.vaulter.shelf.Tail(w.ctx, w.partition)
-		return err
-	})
-	if err != nil {
+func (w *worker) resume() (err error) {
+	if w.mark, err = w.tail(); err != nil {
 		return err
 	}
 	w.begin()
 	return nil
+}
+
+func (w *worker) tail() (mark Mark, err error) {
+	err = w.patiently("find the vault's end", func() (err error) {
+		mark, err = w.vaulter.shelf.Tail(w.ctx, w.partition)
+		return err
+	})
+	return mark, err
 }
 
 // begin starts a segment behind the mark.
@@ -138,12 +142,20 @@ func (w *worker) open() (cursor eventlog.Cursor, err error) {
 	return cursor, nil
 }
 
-// lost says what an error of reading the log at an offset means.
+// lost says what an error of reading the log at an offset means. What the log no longer has may be in the vault by now: who was
+// held up meanwhile goes on behind it.
 func (w *worker) lost(at int64, err error) error {
-	if errors.Is(err, eventlog.ErrTrimmed) {
-		return fmt.Errorf("%w: of %s/%d neither the vault nor the log has %d: %w", ErrGap, eventlog.Events, w.partition, at, err)
+	if !errors.Is(err, eventlog.ErrTrimmed) {
+		return fmt.Errorf("vault: read %s/%d at %d: %w", eventlog.Events, w.partition, at, err)
 	}
-	return fmt.Errorf("vault: read %s/%d at %d: %w", eventlog.Events, w.partition, at, err)
+	mark, failed := w.tail()
+	switch {
+	case failed != nil:
+		return failed
+	case mark.Progress.Offset > w.mark.Progress.Offset:
+		return errTakenOver
+	}
+	return fmt.Errorf("%w: of %s/%d neither the vault nor the log has %d: %w", ErrGap, eventlog.Events, w.partition, at, err)
 }
 
 // take adds records to the segment, and seals it when it is time.
