@@ -11,6 +11,7 @@ import (
 
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
+	"annal/pkg/gateway"
 	"annal/pkg/projections/archive"
 	"annal/pkg/projections/follow"
 )
@@ -19,10 +20,11 @@ import (
 type archiveStore interface {
 	archive.Store
 	archive.View
+	gateway.Cold
 }
 
 func openArchiver(p *process, l *life) (func(context.Context) error, error) {
-	logger, log := p.w.logger.With("process", l.name), planted[eventlog.Log](p.w.plant.ArchiverLog, l.log)
+	logger, log := p.w.logger.With("process", l.name), planted(p.w.plant.ArchiverLog, l.whole(p))
 	projector := archive.New(archive.Options{
 		Log: log, Store: netArchive{l.link.part("archive"), p.w}, Source: l.name, ReportEvery: 2 * time.Second, Now: time.Now, Logger: logger,
 		Metrics: archive.NewMetrics(prometheus.NewRegistry()),

@@ -20,6 +20,7 @@ func (w *World) cause(chaos *sync.WaitGroup) {
 	}
 	chaos.Go(w.storeChaos)
 	chaos.Go(w.archiveChaos)
+	chaos.Go(w.vaultChaos)
 	for _, p := range w.gateways {
 		chaos.Go(p.feedChaos)
 	}

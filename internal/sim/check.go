@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -25,6 +26,7 @@ func (w *World) settle(ctx context.Context) {
 		w.pass(500 * time.Millisecond)
 		if problem = w.unsettled(ctx); problem == "" {
 			w.checkAnswers(ctx)
+			w.checkChains(ctx)
 			return
 		}
 	}
@@ -67,6 +69,9 @@ func (w *World) unsettled(ctx context.Context) string {
 	}
 	if problem := unstewarded(sessions); problem != "" {
 		return problem
+	}
+	if problem, err := w.unsealed(ctx); err != nil || problem != "" {
+		return cmp.Or(problem, fmt.Sprint(err))
 	}
 	if problem := w.hot.unrebuilt(); problem != "" {
 		return problem

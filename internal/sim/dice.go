@@ -64,8 +64,8 @@ type odds struct {
 	crash, loseDisk, freeze, cutLog, cutStore, stop int
 	// Weights of faults of the store and of feeds.
 	flush, damage, older, cutFeed int
-	// rebuild is the weight of an operator who asks that a view be built anew.
-	rebuild int
+	// Weights of an operator who asks that a view be built anew, and who deletes from the log what the vault has.
+	rebuild, trim int
 	// every is the mean time between faults of one part, in milliseconds.
 	every int
 }

@@ -34,7 +34,7 @@ type lanePlace struct {
 }
 
 func newNetLog(w *World, l *link) *netLog {
-	return &netLog{link: l, inner: w.log.Client(), partitions: w.partitions, world: w, lanes: map[lanePlace]*lane{}, fences: map[int32]int{}}
+	return &netLog{link: l, inner: w.memory.Client(), partitions: w.partitions, world: w, lanes: map[lanePlace]*lane{}, fences: map[int32]int{}}
 }
 
 // Cluster implements eventlog.Log.

@@ -11,9 +11,9 @@ import (
 // TestLogConforms: a log over a link is a log, as long as nothing goes wrong.
 func TestLogConforms(t *testing.T) {
 	logtest.Run(t, func(t *testing.T) logtest.Fixture {
-		w := &World{partitions: 4, log: eventlog.NewMemory(eventlog.MemoryOptions{Partitions: 4})}
+		w := &World{partitions: 4, memory: eventlog.NewMemory(eventlog.MemoryOptions{Partitions: 4})}
 		w.calm.Store(true)
-		t.Cleanup(w.log.Close)
+		t.Cleanup(w.memory.Close)
 		processes := 0
 		return logtest.Fixture{
 			Partitions: 4, MaxRecordBytes: eventlog.MaxRecordBytes, MaxNext: 1024,
@@ -24,7 +24,7 @@ func TestLogConforms(t *testing.T) {
 				return log
 			},
 			Trim: func(_ *testing.T, topic eventlog.Topic, partition int32, before int64) {
-				w.log.Trim(topic, partition, before)
+				w.memory.Trim(topic, partition, before)
 			},
 		}
 	})

@@ -15,6 +15,7 @@ func plants() map[string]Plant {
 	maps.Copy(all, snapshotPlants)
 	maps.Copy(all, stewardPlants)
 	maps.Copy(all, archivePlants)
+	maps.Copy(all, vaultPlants)
 	return all
 }
 

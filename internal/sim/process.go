@@ -15,6 +15,7 @@ import (
 	"annal/pkg/projections/follow"
 	"annal/pkg/projections/hot"
 	"annal/pkg/projections/steward"
+	"annal/pkg/projections/vault"
 	"annal/pkg/sequencer"
 )
 
@@ -113,7 +114,7 @@ func (p *process) stop() {
 
 func openSequencer(p *process, l *life) (func(context.Context) error, error) {
 	opts := sequencer.Defaults()
-	log := planted[eventlog.Log](p.w.plant.Log, l.log)
+	log := planted(p.w.plant.Log, l.whole(p))
 	opts.Log = log
 	opts.Rules, opts.Instance, opts.Source = planted[sequencer.Rules](p.w.plant.Rules, sequencer.SessionRules{}), p.name, l.name
 	opts.OpenStore = func(partition int32) (sequencer.Store, error) {
@@ -143,7 +144,7 @@ func openHot(p *process, l *life) (func(context.Context) error, error) {
 	view := netHot{l.link, p.w.hot}
 	ids := p.w.dice("views " + l.name)
 	projector, err := hot.New(context.Background(), hot.Options{
-		Log: planted[eventlog.Log](p.w.plant.Log, l.log), Store: p.w.plant.store(view, view), Notifier: view, Instance: p.name, Source: l.name,
+		Log: planted(p.w.plant.Log, l.whole(p)), Store: p.w.plant.store(view, view), Notifier: view, Instance: p.name, Source: l.name,
 		NewViewID: func(old string) string {
 			var n uint64
 			_, _ = fmt.Sscanf(old, "%d", &n) // none: the first
@@ -166,8 +167,8 @@ func openGateway(p *process, l *life) (func(context.Context) error, error) {
 	l.feed = p.w.hot.NewFeed(l.name)
 	l.feed.late, l.feed.pace = p.w.lateness(l.name), l.link.moment()
 	gw, err := gateway.New(config, gateway.Ports{
-		Log: l.log, View: netView{netHot{l.link, p.w.hot}}, Feed: planted[hot.Feed](p.w.plant.Feed, l.feed), Notifier: netHot{l.link, p.w.hot},
-		Tokens: auth.NewVerifier(signing.Public(), time.Now), Now: time.Now,
+		Log: l.whole(p), View: netView{netHot{l.link, p.w.hot}}, Feed: planted[hot.Feed](p.w.plant.Feed, l.feed), Notifier: netHot{l.link, p.w.hot},
+		Cold: p.w.cold(l), Tokens: auth.NewVerifier(signing.Public(), time.Now), Now: time.Now,
 		Logger: p.w.logger.With("process", l.name), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
 	})
 	if err != nil {
@@ -193,6 +194,9 @@ type Plant struct {
 	Archiver    func(follow.Handler) follow.Handler
 	ArchiverLog func(eventlog.Log) eventlog.Log
 	Archive     func(*archive.Memory) archiveStore
+	// Bucket is what the vault is in; Trims takes the place of deleting what it has.
+	Bucket func(vault.Bucket) vault.Bucket
+	Trims  func(log *eventlog.Memory, partition int32)
 	// Odds changes what goes wrong, so that the bug has its occasion.
 	Odds func(*odds)
 }

@@ -12,7 +12,6 @@ import (
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/internal/app"
 	"annal/internal/fold"
-	"annal/pkg/eventlog"
 	"annal/pkg/events"
 	"annal/pkg/projections/follow"
 	"annal/pkg/projections/steward"
@@ -21,9 +20,9 @@ import (
 func openSteward(p *process, l *life) (func(context.Context) error, error) {
 	view := planted[steward.View](p.w.plant.StewardView, app.StewardView{View: netView{netHot{l.link, p.w.hot}}, Store: netHot{l.link, p.w.hot}})
 	logger := p.w.logger.With("process", l.name)
-	handler := planted[follow.Handler](p.w.plant.Handler, steward.New(planted[eventlog.Log](p.w.plant.StewardLog, l.log), view, l.name, logger, prometheus.NewRegistry()))
+	handler := planted[follow.Handler](p.w.plant.Handler, steward.New(planted(p.w.plant.StewardLog, l.whole(p)), view, l.name, logger, prometheus.NewRegistry()))
 	f, err := follow.New(context.Background(), follow.Options{
-		Log: l.log, Group: steward.Group, Role: "steward", Instance: p.name, Handler: handler, CommitEvery: time.Second,
+		Log: l.whole(p), Group: steward.Group, Role: "steward", Instance: p.name, Handler: handler, CommitEvery: time.Second,
 		Logger: logger, Metrics: follow.NewMetrics(prometheus.NewRegistry(), "steward"),
 	})
 	if err != nil {

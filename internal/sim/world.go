@@ -15,6 +15,7 @@ import (
 	"annal/pkg/gateway"
 	"annal/pkg/gateway/auth"
 	"annal/pkg/projections/archive"
+	"annal/pkg/projections/vault"
 	"annal/pkg/sequencer"
 )
 
@@ -25,17 +26,22 @@ type World struct {
 	odds       odds
 	plant      Plant
 	partitions int32
-	log        *eventlog.Memory
-	hot        *Hot
-	archive    archiveStore
-	// archiveUp is shut while the archive is away.
-	archiveUp *gate
-	logger    *slog.Logger
+	// memory is the cluster that the log is kept in, and log the whole of it, which goes on in the bucket below.
+	memory  *eventlog.Memory
+	log     *vault.Log
+	hot     *Hot
+	archive archiveStore
+	bucket  vault.Bucket
+	// archiveUp and bucketUp are shut while those are away, and searchesUp while searches don't end.
+	archiveUp, bucketUp, searchesUp *gate
+	logger                          *slog.Logger
+	// noCold: gateways that start have no archive.
+	noCold atomic.Bool
 	// limits changes the bounds of gateways, unless nil.
 	limits func(*gateway.Config)
 
-	sequencers, projectors, gateways, stewards, archivers []*process
-	clients                                               []*client
+	sequencers, projectors, gateways, stewards, archivers, vaulters []*process
+	clients                                                         []*client
 	// open are channels anybody may join, once they are created.
 	open []*command
 
@@ -59,7 +65,7 @@ func newWorld(seed uint64, plant Plant, verbose bool) (*World, error) {
 	w := &World{seed: seed, plant: plant, verbose: verbose, calmed: make(chan struct{}), began: time.Now()}
 	d := w.dice("world")
 	w.odds = drawOdds(d)
-	w.odds.rebuild = w.dice("rebuilds").n(12)
+	w.odds.rebuild, w.odds.trim = w.dice("rebuilds").n(12), w.dice("trims").n(12)
 	if plant.Odds != nil {
 		plant.Odds(&w.odds)
 	}
@@ -69,6 +75,7 @@ func newWorld(seed uint64, plant Plant, verbose bool) (*World, error) {
 	w.gateways = w.processes("gw", 2, openGateway)
 	w.stewards = w.processes("steward", 1+w.dice("stewards").n(2), openSteward)
 	w.archivers = w.processes("archiver", 1+w.dice("archivers").n(2), openArchiver)
+	w.vaulters = w.processes("vaulter", 1+w.dice("vaulters").n(2), openVaulter)
 	for i := range 3 + d.n(2) {
 		user := events.UserID(fmt.Sprintf("user%d", i))
 		token, err := auth.Issue(signing, auth.Identity{User: user, Expires: w.began.Add(24 * time.Hour)}, w.began)
@@ -82,19 +89,21 @@ func newWorld(seed uint64, plant Plant, verbose bool) (*World, error) {
 	return w, nil
 }
 
-// openEngines makes the log, the store and the archive, empty.
+// openEngines makes the log, the store, the archive and the vault, empty.
 func (w *World) openEngines(partitions int32, window int) {
 	w.partitions = partitions
 	w.logger = slog.New(slog.DiscardHandler)
 	if w.verbose {
 		w.logger = slog.New(slog.NewTextHandler(tracer{w}, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	}
-	w.log = eventlog.NewMemory(eventlog.MemoryOptions{
+	w.memory = eventlog.NewMemory(eventlog.MemoryOptions{
 		Partitions: partitions, SessionTimeout: sessionTimeout,
 		Now: func() events.Millis { return events.Millis(time.Now().UnixMilli()) },
 	})
 	w.hot = NewHot(partitions, window)
-	w.archive, w.archiveUp = w.plant.archive(archive.NewMemory()), newGate()
+	w.archive, w.bucket = w.plant.archive(archive.NewMemory()), planted[vault.Bucket](w.plant.Bucket, vault.NewMemory())
+	w.archiveUp, w.bucketUp, w.searchesUp = newGate(), newGate(), newGate()
+	w.log = vault.NewLog(trimmable{w.memory}, w.bucket, "", w.logger)
 }
 
 func (w *World) processes(name string, n int, open func(*process, *life) (func(context.Context) error, error)) []*process {
@@ -115,7 +124,8 @@ func (w *World) all() []*process {
 	all = append(all, w.projectors...)
 	all = append(all, w.gateways...)
 	all = append(all, w.stewards...)
-	return append(all, w.archivers...)
+	all = append(all, w.archivers...)
+	return append(all, w.vaulters...)
 }
 
 // openSessions has the first clients create sessions.
