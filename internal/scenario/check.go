@@ -21,8 +21,10 @@ func (r *run) check(ctx context.Context, s *Step) error {
 		return r.sessionState(ctx, s, who)
 	case "totals":
 		return r.totals(ctx, s, who)
-	case "history", "pages":
+	case "history", "pages", "around":
 		return r.history(ctx, s, who)
+	case "search":
+		return r.search(ctx, s, who)
 	case "shows", "heard":
 		return r.device(ctx, s, who)
 	case "members", "owner":
@@ -136,45 +138,6 @@ func (r *run) totals(ctx context.Context, s *Step, who Who) error {
 	})
 }
 
-func (r *run) history(ctx context.Context, s *Step, who Who) error {
-	session := r.names.session(s.Args[0])
-	first, w := 1, walk{session: session, limit: 200}
-	if s.Verb == "pages" {
-		first = 3
-		limit, err := small(s.Args[2])
-		if err != nil {
-			return err
-		}
-		w.limit, w.back = limit, s.Args[1] == "back"
-		if s.Args[1] != "back" && s.Args[1] != "forward" {
-			return fmt.Errorf("pages go back or forward, not %q", s.Args[1])
-		}
-		w.between = s.Options["between"]
-	}
-	if len(s.Wants) > 0 {
-		return r.refusal(ctx, s, who, &clientv1.ClientFrame{Op: &clientv1.ClientFrame_History{History: &clientv1.History{Session: session}}})
-	}
-	expected, err := parseItems(s.Args[first:])
-	if err != nil {
-		return err
-	}
-	ask := func(ctx context.Context) (string, error) {
-		got, code, err := r.walk(ctx, who, w)
-		if err != nil || code != "" {
-			return code, err
-		}
-		return like(got, expected), nil
-	}
-	if w.between != "" { // which says more each time
-		got, err := ask(ctx)
-		if err == nil && got != render(expected) {
-			err = &Failure{Line: s.Line, Text: s.Text, Expected: render(expected), Got: got}
-		}
-		return err
-	}
-	return r.eventually(ctx, s, render(expected), ask)
-}
-
 // refusal expects an error of a question.
 func (r *run) refusal(ctx context.Context, s *Step, who Who, m *clientv1.ClientFrame) error {
 	reply, err := r.ask(ctx, who, m)
@@ -182,66 +145,6 @@ func (r *run) refusal(ctx context.Context, s *Step, who Who, m *clientv1.ClientF
 		return err
 	}
 	return r.judge(s, reply)
-}
-
-// walk is a way through a session's history.
-type walk struct {
-	session string
-	limit   uint32
-	back    bool
-	// between is who says something between any two pages.
-	between string
-}
-
-// walk gives the events of all pages in seq order, and the code of an error.
-func (r *run) walk(ctx context.Context, who Who, w walk) ([]item, string, error) {
-	var pages [][]item
-	op := &clientv1.History{Session: w.session, Limit: w.limit}
-	if !w.back {
-		op.After = new(uint64)
-	}
-	for {
-		m, err := r.ask(ctx, who, &clientv1.ClientFrame{Op: &clientv1.ClientFrame_History{History: op}})
-		if err != nil || m.GetError() != nil {
-			return nil, m.GetError().GetCode(), err
-		}
-		page, ends := m.GetHistory(), []uint64{}
-		var items []item
-		for _, e := range page.GetEvents() {
-			items = append(items, itemOf(e))
-			ends = append(ends, e.GetSeq())
-		}
-		for _, hidden := range page.GetHidden() {
-			ends = append(ends, hidden.GetFirst(), hidden.GetLast())
-		}
-		pages = append(pages, items)
-		if !page.GetMore() || len(ends) == 0 {
-			break
-		}
-		if w.back {
-			op = &clientv1.History{Session: w.session, Limit: w.limit, Before: slices.Min(ends)}
-		} else {
-			op = &clientv1.History{Session: w.session, Limit: w.limit, After: new(slices.Max(ends))}
-		}
-		if err := r.interrupt(ctx, w); err != nil {
-			return nil, "", err
-		}
-	}
-	if w.back {
-		slices.Reverse(pages)
-	}
-	return slices.Concat(pages...), "", nil
-}
-
-// interrupt has somebody say something.
-func (r *run) interrupt(ctx context.Context, w walk) error {
-	if w.between == "" {
-		return nil
-	}
-	return r.command(ctx, &Step{
-		Line: r.at.Line, Text: r.at.Text, Who: Who{Person: w.between, Device: mainDevice}, Verb: "send",
-		Args: []string{r.names.label(w.session), "between pages"}, Options: map[string]string{},
-	}, func() {})
 }
 
 // device compares what a device has been given.

@@ -66,6 +66,11 @@ func TestChecks(t *testing.T) {
 		"u2 history S 1 2:hello 3:revoked 4":             "u2 history S 1 2:hello 3:bye 4",
 		"u3 history S -> NOT_A_MEMBER":                   "u3 history S -> NO_SUCH_SESSION",
 		"u2 pages S back 2 1-4":                          "u2 pages S forward 2 2-4",
+		"u2 pages S back 2 1-4 cursors=true":             "u2 pages S back 2 1-3 cursors=true",
+		"u2 around S 2 2 2-3":                            "u2 around S 2 2 1-2",
+		"u2 around S 9 2 -> NO_SUCH_MESSAGE":             "u2 around S 9 2",
+		"u2 history S kind=card":                         "u2 history S 2 kind=card",
+		"u2 history S cursor=x -> INVALID_CURSOR":        "u2 history S cursor=x -> ok",
 		"u2 shows S 2:hello 3:revoked":                   "u2 shows S 2:hello",
 		"u2 members S u1:owner u2":                       "u2 members S u1 u2",
 		"u2 owner S u1":                                  "u2 owner S u2",
@@ -100,7 +105,8 @@ func TestBadSteps(t *testing.T) {
 		"u1 create heap T", "u1 create group T u2:king", "u1 create group T limit=many", "u1 create group T revoke=soon",
 		"u1 send S x reply=first", "u1 send S x content=`{}{`", "u1 revoke S first", "u1 mute S for=ever", "wait long", "u1 history S a-b",
 		"u1 history S 5-4", "u1 pages S up 5 1-4", "u1 contact D hug", "u1 invite S abcdefghijklmnop uses=few", "u1 add S u*99999",
-		"u1 told S everything", "archived S first",
+		"u1 told S everything", "archived S first", "u1 around S first 2", "u1 history S kind=gossip", "u1 history S since=soon",
+		"u1 history S thread=first", "u1 pages S back many 1",
 		"repeat 0\nend",
 	} {
 		if r := tell(t, step); r.Failed == nil {

@@ -64,10 +64,13 @@ func (c inProcess) Archive() (archive.View, error) { return c.Cluster.Archive(),
 func (c inProcess) World(ctx context.Context, s *scenario.Step) (*clientv1.ServerFrame, error) {
 	switch name := first(s); s.Verb {
 	case "needs":
-		if name != "small_limits" {
-			return nil, &scenario.NotHere{Reason: fmt.Sprintf("there is no %s", name)}
+		switch name {
+		case "small_limits", "archive":
+			return nil, nil
+		case "no_archive":
+			return nil, c.WithoutArchive()
 		}
-		return nil, nil
+		return nil, &scenario.NotHere{Reason: fmt.Sprintf("there is no %s", name)}
 	case "restart":
 		return nil, c.Restart(name)
 	case "stop":
@@ -89,6 +92,8 @@ func (c inProcess) World(ctx context.Context, s *scenario.Step) (*clientv1.Serve
 	case "cut":
 		c.CutFeeds()
 		return nil, nil
+	case "trim":
+		return nil, c.Trim(ctx)
 	case "verify":
 		verify := c.Verify
 		if name == "archive" {

@@ -212,7 +212,7 @@ func (w *Rules) World(_ context.Context, s *Step) (*clientv1.ServerFrame, error)
 			return nil, ErrNoArchive
 		}
 		return nil, w.refold()
-	case "restart", "empty", "lose", "cut", "rebuild":
+	case "restart", "empty", "lose", "cut", "rebuild", "trim":
 		return nil, w.refold()
 	case "inject":
 		if s.Args[1] == "command" {

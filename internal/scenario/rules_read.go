@@ -4,6 +4,10 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/proto"
 
 	clientv1 "annal/gen/annal/client/v1"
 	logv1 "annal/gen/annal/log/v1"
@@ -23,6 +27,8 @@ func (w *Rules) Ask(_ context.Context, who Who, m *clientv1.ClientFrame) (*clien
 	switch {
 	case m.GetSync() != nil:
 		return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Sync{Sync: w.sync(u)}}, nil
+	case m.GetSearch() != nil:
+		return nil, notHere("the rules look for nothing")
 	case m.GetTotals() != nil:
 		return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Totals{Totals: w.totals(u)}}, nil
 	}
@@ -37,7 +43,7 @@ func (w *Rules) Ask(_ context.Context, who Who, m *clientv1.ClientFrame) (*clien
 	}
 	switch {
 	case m.GetHistory() != nil:
-		return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_History{History: page(w.history(u, s, p), m.GetHistory())}}, nil
+		return pageOf(w.history(u, s, p), m.GetHistory()), nil
 	case m.GetMembers() != nil:
 		return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Members{Members: roster(s)}}, nil
 	case m.GetReceipts() != nil:
@@ -103,6 +109,76 @@ func (w *Rules) history(u events.UserID, s *fold.Session, m *events.Member) []*c
 	return out
 }
 
+// maxPage is how many events a page has at most.
+const maxPage = 200
+
+// pageOf is the page of a user's history that is asked for.
+func pageOf(all []*clientv1.Event, op *clientv1.History) *clientv1.ServerFrame {
+	if op.GetLimit() > maxPage {
+		return failure(events.CodeInvalidField)
+	}
+	if seq := op.GetAround(); seq != 0 && !slices.ContainsFunc(all, func(e *clientv1.Event) bool { return e.GetSeq() == seq }) {
+		return failure(events.CodeNoSuchMessage)
+	}
+	if op.GetCursor() != "" {
+		at := &clientv1.History{}
+		if err := prototext.Unmarshal([]byte(op.GetCursor()), at); err != nil || at.GetSession() != op.GetSession() || !proto.Equal(at.GetFilter(), op.GetFilter()) {
+			return failure(events.CodeInvalidCursor)
+		}
+		at.Limit, op = op.GetLimit(), at
+	}
+	f := op.GetFilter()
+	if f.GetUntilMs() > 0 && f.GetUntilMs() <= f.GetFromMs() || slices.ContainsFunc(f.GetAuthors(), func(u string) bool { return !events.ValidName(u) }) {
+		return failure(events.CodeInvalidField)
+	}
+	all = slices.DeleteFunc(all, func(e *clientv1.Event) bool { return !picked(e, f) })
+	out := page(all, op)
+	if n := len(out.GetEvents()); n > 0 {
+		first, last := out.GetEvents()[0].GetSeq(), out.GetEvents()[n-1].GetSeq()
+		if all[0].GetSeq() < first {
+			out.Older = cursorTo(&clientv1.History{Session: op.GetSession(), Filter: f, Before: first})
+		}
+		if all[len(all)-1].GetSeq() > last {
+			out.Newer = cursorTo(&clientv1.History{Session: op.GetSession(), Filter: f, After: &last})
+		}
+	}
+	return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_History{History: out}}
+}
+
+// cursorTo is the question itself.
+func cursorTo(op *clientv1.History) string { return prototext.Format(op) }
+
+// picked says whether a filter picks an event.
+func picked(e *clientv1.Event, f *clientv1.HistoryFilter) bool {
+	if f == nil {
+		return true
+	}
+	sent := e.GetSent()
+	gone := sent.GetRevoked() > 0 || sent.GetDeleted() > 0
+	thread := sent.GetRefs().GetThread()
+	if thread == 0 {
+		thread = e.GetSeq()
+	}
+	switch {
+	case sent == nil, gone && (len(f.GetKinds()) > 0 || f.GetThread() > 0), f.GetThread() > 0 && thread != f.GetThread():
+		return false
+	case len(f.GetAuthors()) > 0 && !slices.Contains(f.GetAuthors(), e.GetUser()), len(f.GetKinds()) > 0 && !slices.Contains(f.GetKinds(), kindOf(sent)):
+		return false
+	}
+	return e.GetTimeMs() >= f.GetFromMs() && (f.GetUntilMs() == 0 || e.GetTimeMs() < f.GetUntilMs())
+}
+
+// kindOf is what a message says something by.
+func kindOf(m *clientv1.Sent) clientv1.MessageKind {
+	switch c := m.GetContent(); {
+	case c.GetMedia() != nil:
+		return messageKinds[strings.ToLower(strings.TrimPrefix(c.GetMedia().GetKind().String(), "MEDIA_KIND_"))]
+	case c != nil:
+		return messageKinds[sentAs(m)]
+	}
+	return clientv1.MessageKind_MESSAGE_KIND_TEXT
+}
+
 // page is the part of a history that is asked for.
 func page(all []*clientv1.Event, op *clientv1.History) *clientv1.HistoryPage {
 	limit := int(op.GetLimit())
@@ -110,14 +186,24 @@ func page(all []*clientv1.Event, op *clientv1.History) *clientv1.HistoryPage {
 		limit = 50
 	}
 	out := &clientv1.HistoryPage{Session: op.GetSession()}
+	if op.GetAround() != 0 {
+		at := 0
+		for at < len(all) && all[at].GetSeq() <= op.GetAround() {
+			at++
+		}
+		first := max(0, at-(limit-limit/2))
+		out.Events = all[first:min(len(all), first+limit)]
+		out.More = len(out.Events) < len(all)
+		return out
+	}
 	if op.After != nil {
-		all = slices.DeleteFunc(all, func(e *clientv1.Event) bool { return e.GetSeq() <= op.GetAfter() })
+		all = slices.DeleteFunc(slices.Clone(all), func(e *clientv1.Event) bool { return e.GetSeq() <= op.GetAfter() })
 		out.More = len(all) > limit
 		out.Events = all[:min(limit, len(all))]
 		return out
 	}
 	if op.GetBefore() != 0 {
-		all = slices.DeleteFunc(all, func(e *clientv1.Event) bool { return e.GetSeq() >= op.GetBefore() })
+		all = slices.DeleteFunc(slices.Clone(all), func(e *clientv1.Event) bool { return e.GetSeq() >= op.GetBefore() })
 	}
 	out.More = len(all) > limit
 	out.Events = all[max(0, len(all)-limit):]

@@ -140,6 +140,12 @@ var policyOptions = []string{
 	"revoke", "override", "history", "limit", "add", "write", "joining", "receipts", "info", "pin", "all",
 }
 
+// filterOptions say which messages are picked.
+var filterOptions = []string{"kind", "author", "since", "until", "thread"}
+
+// questions are the checks that may be refused.
+var questions = []string{"history", "pages", "around", "search", "members", "receipts"}
+
 // verbs are all there are.
 var verbs = map[string]verb{
 	"create":         {isCommand, 2, -1, append([]string{"name", "base", "text"}, policyOptions...)},
@@ -185,8 +191,10 @@ var verbs = map[string]verb{
 	"unread":    {isCheck, 2, 2, []string{"mentions"}},
 	"preview":   {isCheck, 2, 2, nil},
 	"totals":    {isCheck, 1, 1, []string{"muted", "mentions"}},
-	"history":   {isCheck, 1, -1, nil},
-	"pages":     {isCheck, 3, -1, []string{"between"}},
+	"history":   {isCheck, 1, -1, append([]string{"cursor"}, filterOptions...)},
+	"pages":     {isCheck, 3, -1, append([]string{"between", "revoking", "cursors"}, filterOptions...)},
+	"around":    {isCheck, 3, -1, filterOptions},
+	"search":    {isCheck, 1, -1, []string{"in", "cursor"}},
 	"shows":     {isCheck, 1, -1, nil},
 	"heard":     {isCheck, 1, -1, nil},
 	"members":   {isCheck, 1, -1, nil},
@@ -214,6 +222,7 @@ var verbs = map[string]verb{
 	"quarantined": {isWorld, 1, 1, nil},
 	"verify":      {isWorld, 0, 1, nil},
 	"archived":    {isWorld, 1, -1, nil},
+	"trim":        {isWorld, 1, 1, nil},
 
 	"together": {isBlock, 0, 0, nil},
 	"repeat":   {isBlock, 1, 1, nil},
@@ -250,7 +259,7 @@ func (s *Step) check() error {
 			return fmt.Errorf("%s has no option %s", s.Verb, name)
 		}
 	}
-	if len(s.Wants) > 0 && v.kind != isCommand && v.kind != isDevice && s.Verb != "history" && s.Verb != "inject" && s.Verb != "pages" && s.Verb != "members" && s.Verb != "receipts" {
+	if len(s.Wants) > 0 && v.kind != isCommand && v.kind != isDevice && s.Verb != "inject" && !slices.Contains(questions, s.Verb) {
 		return fmt.Errorf("%s has no answer", s.Verb)
 	}
 	return nil

@@ -15,8 +15,9 @@ type timeline struct {
 	events  []*clientv1.Event
 	// last is the seq up to which it has all it may see.
 	last uint64
-	// live: subscribed; filling: what comes live waits until history is read.
+	// live: subscribed; filling: what comes live waits until history is read, up to fillTo.
 	live, filling bool
+	fillTo        uint64
 	waiting       []*clientv1.Event
 }
 
@@ -143,31 +144,30 @@ func (d *device) syncAll(ctx context.Context, l *link) error {
 func (d *device) catchUp(ctx context.Context, l *link, s *clientv1.SessionState) error {
 	var t *timeline
 	var last uint64
-	var live bool
+	var live, filling bool
 	if err := d.on(l, func() {
 		if t = d.copies[s.GetSession()]; t == nil {
 			t = &timeline{session: s.GetSession()}
 			d.copies[t.session] = t
 		}
-		last, live = t.last, t.live
-		t.filling = !live
-	}); err != nil || live {
+		last, live, filling = t.last, t.live, t.filling
+		if !live {
+			t.filling, t.fillTo = true, s.GetSeq()
+		}
+	}); err != nil || live && !filling {
 		return err
 	}
-	to := s.GetSeq()
-	if s.GetMember() {
+	if s.GetMember() && !live {
 		m, err := d.ask(ctx, l, &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Subscribe{Subscribe: &clientv1.Subscribe{Session: t.session, After: &last}}})
 		if err == nil {
-			err = d.on(l, func() { t.live = true })
+			err = d.on(l, func() { t.live, t.fillTo = true, m.GetSubscribed().GetFrom() })
 		}
 		if err != nil {
 			return err
 		}
-		to = m.GetSubscribed().GetFrom()
 	}
-	if err := d.fill(ctx, l, t, to); err != nil {
-		_ = d.on(l, func() { t.live = false }) // it is subscribed to again
-		return err
+	if err := d.fill(ctx, l, t); err != nil {
+		return err // what comes live goes on waiting, until the next look fills it
 	}
 	return d.on(l, func() {
 		waiting := t.waiting
@@ -178,11 +178,11 @@ func (d *device) catchUp(ctx context.Context, l *link, s *clientv1.SessionState)
 	})
 }
 
-// fill reads history up to a seq.
-func (d *device) fill(ctx context.Context, l *link, t *timeline, to uint64) error {
+// fill reads history up to fillTo.
+func (d *device) fill(ctx context.Context, l *link, t *timeline) error {
 	for {
-		var after uint64
-		if err := d.on(l, func() { after = t.last }); err != nil || after >= to {
+		var after, to uint64
+		if err := d.on(l, func() { after, to = t.last, t.fillTo }); err != nil || after >= to {
 			return err
 		}
 		m, err := d.ask(ctx, l, &clientv1.ClientFrame{Op: &clientv1.ClientFrame_History{History: &clientv1.History{Session: t.session, After: &after, Limit: 200}}})

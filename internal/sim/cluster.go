@@ -25,13 +25,13 @@ type Cluster struct{ w *World }
 const (
 	ClusterGateways   = 3
 	clusterPartitions = 4
-	clusterWindow     = 1000
+	clusterWindow     = 100
 	// Bounds of a gateway are small enough to be reached.
 	clusterInFlight      = 24
 	clusterSubscriptions = 250
 )
 
-// NewCluster starts two sequencers, two projectors, a steward, two archivers and [ClusterGateways] gateways.
+// NewCluster starts two sequencers, two projectors, a steward, two archivers, two vaulters and [ClusterGateways] gateways.
 func NewCluster() (*Cluster, error) {
 	w := &World{calmed: make(chan struct{}), began: time.Now(), verbose: true}
 	w.calm.Store(true)
@@ -42,6 +42,7 @@ func NewCluster() (*Cluster, error) {
 	w.gateways = w.processes("gw", ClusterGateways, openGateway)
 	w.stewards = w.processes("steward", 1, openSteward)
 	w.archivers = w.processes("archiver", 2, openArchiver)
+	w.vaulters = w.processes("vaulter", 2, openVaulter)
 	c := &Cluster{w}
 	for _, p := range w.all() {
 		if err := p.start(); err != nil {
@@ -101,12 +102,13 @@ func (c *Cluster) Dial(gateway int) *Socket {
 	return nil
 }
 
-// processes are those of a role, or of all: sequencer, projector, gateway, steward, archiver, or one by number, such
+// processes are those of a role, or of all: sequencer, projector, gateway, steward, archiver, vaulter, or one by number, such
 // as gateway1.
 func (c *Cluster) processes(name string) ([]*process, error) {
 	roles := map[string][]*process{
 		"sequencer": c.w.sequencers, "projector": c.w.projectors, "gateway": c.w.gateways, "steward": c.w.stewards, "archiver": c.w.archivers,
-		"all": c.w.all(),
+		"vaulter": c.w.vaulters,
+		"all":     c.w.all(),
 	}
 	if all, ok := roles[name]; ok {
 		return all, nil
@@ -154,8 +156,12 @@ func (c *Cluster) StartProcess(name string) error {
 	})
 }
 
-// Pause freezes processes, or lets them go on.
+// Pause freezes processes, or lets them go on; of the archive, the vault, and searches in the archive, no call ends meanwhile.
 func (c *Cluster) Pause(name string, on bool) error {
+	if gate := map[string]*gate{"archive": c.w.archiveUp, "vault": c.w.bucketUp, "searches": c.w.searchesUp}[name]; gate != nil {
+		gate.set(!on)
+		return nil
+	}
 	return c.each(name, func(p *process) error {
 		if p.slowlyFrozen() {
 			return fmt.Errorf("sim: a gateway can't be paused")
@@ -190,6 +196,35 @@ func (c *Cluster) Rebuild(ctx context.Context, name string) error {
 		}
 	}
 	return err
+}
+
+// WithoutArchive has the gateways start again without one.
+func (c *Cluster) WithoutArchive() error {
+	c.w.noCold.Store(true)
+	return c.each("gateway", func(p *process) error { p.stop(); return p.start() })
+}
+
+// Trim deletes from the log all events that are there now, once the vault has them.
+func (c *Cluster) Trim(ctx context.Context) error {
+	for p := range c.w.partitions {
+		_, end, err := c.w.log.Bounds(ctx, eventlog.Events, p)
+		if err != nil {
+			return err
+		}
+		for until := time.Now().Add(restTime); ; c.w.pass(100 * time.Millisecond) {
+			mark, err := c.w.log.Shelf().Tail(ctx, p)
+			if err != nil {
+				return err
+			}
+			if mark.Progress.Offset >= end {
+				break
+			}
+			if time.Now().After(until) {
+				return fmt.Errorf("sim: partition %d is sealed up to %d of %d", p, mark.Progress.Offset, end)
+			}
+		}
+	}
+	return c.w.trim(ctx)
 }
 
 // LoseSession has the store lose a part of a session.

@@ -70,6 +70,9 @@ func (d *Deployment) Archive() (archive.View, error) {
 
 // World implements scenario.Cluster.
 func (d *Deployment) World(ctx context.Context, s *scenario.Step) (*clientv1.ServerFrame, error) {
+	if s.Verb == "needs" && s.Args[0] == "archive" && d.Archived != nil {
+		return nil, nil
+	}
 	if s.Verb == "needs" {
 		return nil, &scenario.NotHere{Reason: "it is not known that the deployment has " + s.Args[0]}
 	}
