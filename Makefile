@@ -128,6 +128,9 @@ bench-core: build engines ## Measure sends on embedded and real engines, into be
 compose-keys: build ## Make the keys that compose/ needs, if they aren't there
 	@test -f compose/signing.json || ./bin/annal token --new-key compose/signing.json
 	./bin/annal token --key compose/signing.json --public > compose/keys.json
+	@test -f compose/vault-secret-key || od -An -tx1 -N24 /dev/urandom | tr -d ' \n' > compose/vault-secret-key
+	@printf '{"identities":[{"name":"annal","credentials":[{"accessKey":"annal","secretKey":"%s"}],"actions":["Admin","Read","Write","List","Tagging"]}]}\n' \
+		"$$(cat compose/vault-secret-key)" > compose/s3-identities.json
 
 MINUTES ?= 10
 

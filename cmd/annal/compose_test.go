@@ -70,7 +70,7 @@ func TestComposeHasTwoOfEachRole(t *testing.T) {
 			}
 		}
 	}
-	for _, role := range app.Defaults().Roles { // the vault is not in there yet: it needs an object store
+	for _, role := range app.Roles() {
 		if count[role] != 2 {
 			t.Errorf("%d of role %s, want 2", count[role], role)
 		}
@@ -170,8 +170,11 @@ func TestComposeHoldsTogether(t *testing.T) {
 			t.Errorf("%s keeps nothing: no volume at /data", s.Name)
 		}
 		engine := "redis"
-		if roleOf(s) == app.RoleArchive {
+		switch roleOf(s) {
+		case app.RoleArchive:
 			engine = "archive-tables"
+		case app.RoleVault:
+			engine = "vault-bucket"
 		}
 		for _, name := range []string{"topics", engine} {
 			if _, ok := s.DependsOn[name]; !ok {

@@ -22,6 +22,7 @@ import (
 	"annal/pkg/projections/archive"
 	"annal/pkg/projections/follow"
 	"annal/pkg/projections/hot"
+	"annal/pkg/projections/vault"
 	"annal/pkg/sequencer"
 )
 
@@ -72,6 +73,7 @@ func ours(t *testing.T) registered {
 	follow.NewMetrics(r, app.RoleSteward)
 	follow.NewMetrics(r, app.RoleArchive)
 	archive.NewMetrics(r)
+	vault.NewMetrics(r)
 	sampler.NewMetrics(r)
 	broker, err := devstack.StartKfake(devstack.KfakeOptions{Dir: t.TempDir()})
 	if err != nil {

@@ -28,11 +28,17 @@ func bindVault(f *pflag.FlagSet, v *app.Vault, from string) {
 	v.RetainMode, v.SealEvery = d.RetainMode, d.SealEvery
 }
 
+// bindRetention makes the flags that say for how long segments are locked.
+func bindRetention(f *pflag.FlagSet, v *app.Vault) {
+	f.IntVar(&v.RetainDays, "vault-retain", 0, "lock each segment for so many days; 0: as the bucket has it (role vault)")
+	f.StringVar(&v.RetainMode, "vault-retain-mode", v.RetainMode, "governance or compliance")
+}
+
 var errNoVault = errors.New("no vault is named: give --vault")
 
 func vaultCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "vault", Short: "See how far the vault is, check its segments, and trim the log"}
-	cmd.AddCommand(vaultStatusCommand(), vaultCheckCommand(), vaultTrimCommand())
+	cmd := &cobra.Command{Use: "vault", Short: "Make the vault's bucket, see how far the vault is, check its segments, and trim the log"}
+	cmd.AddCommand(vaultMakeCommand(), vaultStatusCommand(), vaultCheckCommand(), vaultTrimCommand())
 	return cmd
 }
 
@@ -57,6 +63,35 @@ func (e *engineFlags) withVault(ctx context.Context, call func(context.Context, 
 	})
 }
 
+func vaultMakeCommand() *cobra.Command {
+	var v app.Vault
+	var prefix string
+	cmd := &cobra.Command{
+		Use:   "make",
+		Short: "Make the bucket unless it is there, and see whether the store can hold a vault",
+		Long: "Make the vault's bucket, with object lock where --vault-retain asks for it, unless it is there. Then see whether the\n" +
+			"store refuses to put an object where one is, and whether the bucket locks objects: without that it can't hold a vault.",
+		Example: "  annal vault make --vault https://s3.example.org --vault-access-key annal --vault-secret-key-file key\n" +
+			"  annal vault make … --vault-retain 3650 --vault-retain-mode compliance",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if v.URL == "" {
+				return errNoVault
+			}
+			if err := v.Make(cmd.Context(), prefix); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "the bucket %s is there, and can hold a vault\n", v.Bucket)
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	bindVault(f, &v, "")
+	bindRetention(f, &v)
+	f.StringVar(&prefix, "prefix", "", "goes before the names of objects")
+	return cmd
+}
+
 func vaultStatusCommand() *cobra.Command {
 	var engines engineFlags
 	var asJSON bool
@@ -67,7 +102,7 @@ func vaultStatusCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return engines.withVault(cmd.Context(), func(ctx context.Context, log *vault.Log, n int32) error {
-				status, err := log.Status(ctx, n)
+				status, err := log.Status(ctx, n, time.Now())
 				if err != nil {
 					return err
 				}
@@ -75,8 +110,8 @@ func vaultStatusCommand() *cobra.Command {
 					return json.NewEncoder(cmd.OutOrStdout()).Encode(status)
 				}
 				for _, p := range status {
-					fmt.Fprintf(cmd.OutOrStdout(), "partition %d: sealed up to %d in %d segments, the log has %d to %d, behind %d records\n",
-						p.Partition, p.Sealed, p.Segments, p.LogStart, p.LogEnd, p.Behind)
+					fmt.Fprintf(cmd.OutOrStdout(), "partition %d: sealed up to %d in %d segments of %d bytes, the log has %d to %d, behind %d records, %.0f s\n",
+						p.Partition, p.Sealed, p.Segments, p.Bytes, p.LogStart, p.LogEnd, p.Behind, p.BehindSeconds)
 					if p.Trouble != "" {
 						fmt.Fprintf(cmd.OutOrStdout(), "  last trouble, %s: %s\n", p.TroubleAt, p.Trouble)
 					}

@@ -28,7 +28,7 @@ func (d *Deployment) StoreVault(t *testing.T) {
 	if err := os.WriteFile(d.Vault.SecretKeyFile, []byte(secret), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Vault.Make(t.Context()); err != nil {
+	if err := d.Vault.Make(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -77,13 +77,16 @@ func (v Vault) open() (*s3.Bucket, error) {
 	return b, nil
 }
 
-// Make makes the bucket unless it is there.
-func (v Vault) Make(ctx context.Context) error {
+// Make makes the bucket unless it is there, and sees whether it can hold a vault whose objects' names begin with prefix.
+func (v Vault) Make(ctx context.Context, prefix string) error {
 	bucket, err := v.open()
-	if err != nil {
-		return err
+	if err == nil {
+		err = bucket.Make(ctx, v.RetainDays > 0)
 	}
-	return bucket.Make(ctx, v.RetainDays > 0)
+	if err == nil {
+		err = bucket.Check(ctx, prefix)
+	}
+	return err
 }
 
 // below puts the vault below a log, if there is one.
@@ -175,11 +178,7 @@ func startVault(ctx context.Context, e Engines, data string) (*devstack.S3, Vaul
 		return nil, v, err
 	}
 	v.URL = started.URL()
-	bucket, err := v.open()
-	if err == nil {
-		err = bucket.Make(ctx, false)
-	}
-	if err != nil {
+	if err := v.Make(ctx, ""); err != nil {
 		return nil, v, errors.Join(err, started.Stop())
 	}
 	return started, v, nil

@@ -71,6 +71,16 @@ func (s *Shelf) list(ctx context.Context, partition int32) ([]int64, error) {
 	return found, nil
 }
 
+// bytes are those of all objects of a partition.
+func (s *Shelf) bytes(ctx context.Context, partition int32) (n int64, err error) {
+	dir := folder(s.prefix, partition)
+	err = s.bucket.List(ctx, dir, "", func(o Object) error { n += o.Bytes; return nil })
+	if err != nil {
+		return 0, fmt.Errorf("vault: list %s: %w", dir, err)
+	}
+	return n, nil
+}
+
 // load reads a manifest and checks that it is of this log and in its place.
 func (s *Shelf) load(ctx context.Context, partition int32, first int64) (segment, error) {
 	name := manifestName(s.prefix, partition, first)

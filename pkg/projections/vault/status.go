@@ -14,32 +14,30 @@ type Status struct {
 	// Sealed is the first offset that is not in the vault.
 	Sealed   int64 `json:"sealed"`
 	Segments int   `json:"segments"`
+	// Bytes are those of all the partition's objects.
+	Bytes    int64 `json:"bytes"`
 	LogStart int64 `json:"log_start"`
 	LogEnd   int64 `json:"log_end"`
 	Behind   int64 `json:"behind"`
+	// BehindSeconds is how old the first record is that is not in the vault; 0 when all are.
+	BehindSeconds float64 `json:"behind_seconds"`
 	// Trouble is the last that its vaulter told of, TroubleAt when.
 	Trouble   string `json:"trouble,omitempty"`
 	TroubleAt string `json:"trouble_at,omitempty"`
 }
 
 // Status reads how the first n partitions are.
-func (l *Log) Status(ctx context.Context, n int32) ([]Status, error) {
+func (l *Log) Status(ctx context.Context, n int32, now time.Time) ([]Status, error) {
 	commits, err := l.Commits(ctx, Group, eventlog.Events)
 	if err != nil {
 		return nil, err
 	}
 	all := make([]Status, n)
 	for p := range n {
-		mark, err := l.shelf.Tail(ctx, p)
-		if err != nil {
+		var err error
+		if all[p], err = l.status(ctx, p, now); err != nil {
 			return nil, err
 		}
-		start, end, err := l.Log.Bounds(ctx, eventlog.Events, p)
-		if err != nil {
-			return nil, err
-		}
-		sealed := mark.Progress.Offset
-		all[p] = Status{Partition: p, Sealed: sealed, Segments: mark.Segments, LogStart: start, LogEnd: end, Behind: max(0, end-sealed)}
 	}
 	for _, c := range commits {
 		commit, err := follow.ParseCommit(c.Metadata)
@@ -50,4 +48,33 @@ func (l *Log) Status(ctx context.Context, n int32) ([]Status, error) {
 		all[c.Partition].TroubleAt = time.UnixMilli(int64(commit.Trouble.At)).UTC().Format(time.RFC3339)
 	}
 	return all, nil
+}
+
+func (l *Log) status(ctx context.Context, p int32, now time.Time) (Status, error) {
+	mark, err := l.shelf.Tail(ctx, p)
+	if err != nil {
+		return Status{}, err
+	}
+	s := Status{Partition: p, Sealed: mark.Progress.Offset, Segments: mark.Segments}
+	if s.Bytes, err = l.shelf.bytes(ctx, p); err != nil {
+		return s, err
+	}
+	if s.LogStart, s.LogEnd, err = l.Log.Bounds(ctx, eventlog.Events, p); err != nil {
+		return s, err
+	}
+	first := max(s.Sealed, s.LogStart)
+	if s.Behind = max(0, s.LogEnd-s.Sealed); first >= s.LogEnd {
+		return s, nil
+	}
+	cursor, err := l.Log.Read(ctx, eventlog.Events, p, first)
+	if err != nil {
+		return s, err
+	}
+	defer cursor.Close()
+	records, err := cursor.Next(ctx)
+	if err != nil {
+		return s, err
+	}
+	s.BehindSeconds = max(0, now.Sub(time.UnixMilli(int64(records[0].Time))).Seconds())
+	return s, nil
 }

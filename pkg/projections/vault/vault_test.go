@@ -65,7 +65,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{T: t, memory: eventlog.NewMemory(eventlog.MemoryOptions{Partitions: 1}), bucket: vault.NewMemory(), last: -1}
+	w := &world{T: t, memory: eventlog.NewMemory(eventlog.MemoryOptions{Partitions: 1, Now: func() events.Millis { return events.Millis(time.Now().UnixMilli()) }}), bucket: vault.NewMemory(), last: -1}
 	w.raw = w.memory.Client()
 	t.Cleanup(w.memory.Close)
 	t.Cleanup(w.raw.Close)
