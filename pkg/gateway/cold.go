@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -38,11 +39,27 @@ type cold struct {
 	mu sync.Mutex
 	// closed is until when nothing is asked.
 	closed time.Time
+	// reached are sessions' reaches that were read a moment ago.
+	reached map[events.SessionID]reached
 }
+
+// reached is up to where a session was archived at some time: it is at least that now, unless the session is archived anew.
+type reached struct {
+	seq events.Seq
+	at  time.Time
+}
+
+const (
+	// reachAge is for how long a reach is believed: what came since is read in the window instead.
+	reachAge = 2 * time.Second
+	// maxReached bounds how many are kept.
+	maxReached = 4096
+)
 
 func newCold(g *Gateway) *cold {
 	return &cold{
 		from: g.ports.Cold, slots: make(chan struct{}, g.config.MaxCold), searches: make(chan struct{}, g.config.MaxSearches), timeout: g.config.ColdTimeout, now: g.ports.Now, gw: g,
+		reached: map[events.SessionID]reached{},
 	}
 }
 
@@ -91,7 +108,33 @@ func (c *cold) reach(ctx context.Context, s events.SessionID) (reach events.Seq,
 		return 0, err
 	}
 	defer done(&err)
-	return c.from.Reach(ctx, s)
+	if reach, err = c.from.Reach(ctx, s); err == nil {
+		c.keep(s, reach)
+	}
+	return reach, err
+}
+
+func (c *cold) keep(s events.SessionID, reach events.Seq) {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.reached) >= maxReached {
+		maps.DeleteFunc(c.reached, func(_ events.SessionID, r reached) bool { return now.Sub(r.at) > reachAge })
+	}
+	if len(c.reached) >= maxReached {
+		clear(c.reached)
+	}
+	c.reached[s] = reached{reach, now}
+}
+
+// kept gives a reach that was read a moment ago, 0 for none.
+func (c *cold) kept(s events.SessionID) events.Seq {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r := c.reached[s]; c.now().Sub(r.at) <= reachAge {
+		return r.seq
+	}
+	return 0
 }
 
 func (c *cold) timeline(ctx context.Context, s events.SessionID, span archive.Span) (entries []archive.Entry, err error) {
@@ -133,17 +176,39 @@ type archived struct {
 	// reach is up to where the session is archived; 0 before it is read. To is up to where tail tells what came after.
 	reach, to events.Seq
 	tail      tail
+	// fresh: the reach was read for this question, and is not one of a moment ago.
+	fresh bool
 }
 
-// begin reads how far the archive is.
-func (p *archived) begin(ctx context.Context, head events.Seq) (err error) {
-	if p.reach > 0 {
+// begin reads how far the archive is, which must be up to at.
+func (p *archived) begin(ctx context.Context, head, at events.Seq) error {
+	if p.reach >= at && (p.reach > 0 || p.fresh) {
 		return nil
 	}
+	if reach := p.cold.kept(p.session); p.reach == 0 && reach >= at {
+		p.reach, p.to = reach, reach
+		if err := p.follow(ctx, head); !errors.Is(err, errColdBehind) {
+			return err
+		}
+	}
+	if p.fresh {
+		return errColdBehind
+	}
+	if err := p.refresh(ctx, head); err != nil {
+		return err
+	}
+	if p.reach < at {
+		return errColdBehind
+	}
+	return nil
+}
+
+// refresh reads how far the archive is now.
+func (p *archived) refresh(ctx context.Context, head events.Seq) (err error) {
 	if p.reach, err = p.cold.reach(ctx, p.session); err != nil {
 		return err
 	}
-	p.to = p.reach
+	p.to, p.tail, p.fresh = p.reach, tail{}, true
 	return p.follow(ctx, head)
 }
 

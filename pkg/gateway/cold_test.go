@@ -268,6 +268,48 @@ func TestArchiveAway(t *testing.T) {
 	})
 }
 
+// How far a session is archived is asked once in a while only, and again whenever what was believed does not hold: what is
+// archived anew is a wait, and no end.
+func TestReachIsBelievedForAMoment(t *testing.T) {
+	runCold(t, func(b *bench) {
+		s := b.group(nil)
+		b.say(s, 100)
+		b.cold.Take(s, 80)
+		b.world.Trim(s, 71)
+		c := b.hello("u1")
+		asked := func(before int, want ...uint64) int64 {
+			t.Helper()
+			was := b.cold.Asked.Load()
+			p := c.past(s, fmt.Sprintf(`,"before":"%d","limit":10`, before))
+			if got := pageSeqs(p); !slices.Equal(got, want) {
+				t.Errorf("before %d: %v, want %v", before, got, want)
+			}
+			return b.cold.Asked.Load() - was
+		}
+		if n := asked(71, span(61, 70)...); n != 2 {
+			t.Errorf("the first page asked %d times, want for the reach and for the page", n)
+		}
+		if n := asked(61, span(51, 60)...); n != 1 {
+			t.Errorf("the next one asked %d times, want for the page alone", n)
+		}
+		b.world.Trim(s, 91) // so that what lies above the reach that is believed is in the archive alone
+		b.cold.Take(s, 100)
+		if n := asked(51, span(41, 50)...); n != 2 {
+			t.Errorf("with a reach below the window it asked %d times, want once more for the reach", n)
+		}
+		if n := asked(91, span(81, 90)...); n != 1 {
+			t.Errorf("above the first reach it asked %d times, want for the page alone", n)
+		}
+		b.cold.Empty()
+		wantError(t, "while it is archived anew", c.ask(fmt.Sprintf(`{"id":"h","history":{"session":%q,"before":"41"}}`, s)), events.CodeTryAgain)
+		b.cold.Take(s, 100)
+		pass(3 * time.Second)
+		if n := asked(41, span(31, 40)...); n != 2 {
+			t.Errorf("after a while it asked %d times, want for both again", n)
+		}
+	})
+}
+
 // A filter that matches nothing ends pages after ten reads, with a cursor, and the walk comes to its end.
 func TestRareFilterDoesNotStall(t *testing.T) {
 	runCold(t, func(b *bench) {

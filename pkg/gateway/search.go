@@ -261,7 +261,7 @@ func isNotAMember(err error) bool {
 
 // hitsIn adds the hits of one session.
 func (l *seeker) hitsIn(ctx context.Context, at *searched, found []archive.Found, hits map[archive.Found]*clientv1.SearchHit) error {
-	if err := at.past.begin(ctx, at.person.Head.Seq); err != nil {
+	if err := at.past.begin(ctx, at.person.Head.Seq, 0); err != nil {
 		return err
 	}
 	places := map[events.Seq]archive.Found{}

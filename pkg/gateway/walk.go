@@ -238,11 +238,8 @@ func (w *walk) addDense(items []hot.Item, at events.Seq, down bool) events.Seq {
 }
 
 func (w *walk) lookCold(at, end events.Seq, down bool) (events.Seq, error) {
-	if err := w.past.begin(w.ctx, w.head); err != nil {
+	if err := w.past.begin(w.ctx, w.head, at); err != nil {
 		return at, err
-	}
-	if at > w.past.reach {
-		return at, errColdBehind
 	}
 	span := archive.Span{First: at, Last: min(end, w.past.reach), Limit: w.room(), Pick: w.pick}
 	if down {
@@ -254,6 +251,8 @@ func (w *walk) lookCold(at, end events.Seq, down bool) (events.Seq, error) {
 		return at, err
 	case w.pick != nil:
 		return w.addPicked(items, span), nil
+	case (len(items) == 0 || items[0].Seq != at) && !w.past.fresh:
+		return at, w.past.refresh(w.ctx, w.head)
 	case len(items) == 0 || items[0].Seq != at:
 		return w.lookMissing(at, down)
 	}

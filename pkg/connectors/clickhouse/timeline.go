@@ -10,6 +10,7 @@ import (
 
 	driver "github.com/ClickHouse/clickhouse-go/v2"
 	conn "github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"golang.org/x/sync/errgroup"
 
 	"annal/pkg/events"
 	"annal/pkg/projections/archive"
@@ -51,21 +52,15 @@ func (c *ClickHouse) Timeline(ctx context.Context, s events.SessionID, span arch
 	if span.Limit < 1 || span.First > span.Last {
 		return nil, nil
 	}
-	where, more := inSpan, conn.NamedValue{}
-	if span.First, span.Last = span.Looked(); span.Pick != nil {
-		seqs, err := c.picked(ctx, s, span)
-		if err != nil || len(seqs) == 0 {
-			return nil, err
-		}
-		span.First, span.Last = slices.Min(seqs), slices.Max(seqs)
-		where, more = inSpan+" AND seq IN {seqs:Array(UInt64)}", driver.Named("seqs", numbers(seqs))
+	first, last := span.Looked()
+	if span.Pick == nil {
+		return c.entries(ctx, s, inSpan, order(span.Down), first, last)
 	}
-	rows, err := c.timelineRows(ctx, s, where+order(span.Down), driver.Named("first", fmt.Sprint(uint64(span.First))),
-		driver.Named("last", fmt.Sprint(uint64(span.Last))), more)
-	if err != nil {
+	seqs, err := c.picked(ctx, s, span)
+	if err != nil || len(seqs) == 0 {
 		return nil, err
 	}
-	return c.withFates(ctx, s, rows)
+	return c.entries(ctx, s, amongSeqs, order(span.Down), slices.Min(seqs), slices.Max(seqs), driver.Named("seqs", numbers(seqs)))
 }
 
 // Entries implements archive.Timelines.
@@ -73,12 +68,27 @@ func (c *ClickHouse) Entries(ctx context.Context, s events.SessionID, at []event
 	if len(at) == 0 {
 		return nil, nil
 	}
-	rows, err := c.timelineRows(ctx, s, inSpan+" AND seq IN {seqs:Array(UInt64)}"+order(false), driver.Named("first", fmt.Sprint(uint64(slices.Min(at)))),
-		driver.Named("last", fmt.Sprint(uint64(slices.Max(at)))), driver.Named("seqs", numbers(at)))
-	if err != nil {
+	return c.entries(ctx, s, amongSeqs, order(false), slices.Min(at), slices.Max(at), driver.Named("seqs", numbers(at)))
+}
+
+// amongSeqs is inSpan, and some of the seqs alone.
+const amongSeqs = inSpan + " AND seq IN {seqs:Array(UInt64)}"
+
+// entries reads events, and at the same time what became of the messages among them: seqs are known before events are. What
+// there is to be read of other messages, which overrides among the events speak of, comes after.
+func (c *ClickHouse) entries(ctx context.Context, s events.SessionID, where, order string, first, last events.Seq, more ...any) ([]archive.Entry, error) {
+	args := append([]any{driver.Named("session", string(s)), driver.Named("first", fmt.Sprint(uint64(first))), driver.Named("last", fmt.Sprint(uint64(last)))}, more...)
+	var rows []timelineRow
+	fates := map[events.Seq]*archive.Became{}
+	both, within := errgroup.WithContext(ctx)
+	both.Go(func() (err error) { rows, err = c.timelineRows(within, where+order, args...); return err })
+	both.Go(func() error {
+		return c.readFates(within, s, strings.ReplaceAll(where, inSpan, "seq BETWEEN {first:UInt64} AND {last:UInt64}"), fates, args...)
+	})
+	if err := both.Wait(); err != nil {
 		return nil, err
 	}
-	return c.withFates(ctx, s, rows)
+	return c.withFates(ctx, s, rows, fates)
 }
 
 // order puts rows in order of their seqs, of each the first.
@@ -131,13 +141,7 @@ type timelineRow struct {
 }
 
 // timelineRows gives a session's events; where is what they meet, and their order.
-func (c *ClickHouse) timelineRows(ctx context.Context, s events.SessionID, where string, args ...conn.NamedValue) (all []timelineRow, err error) {
-	named := []any{driver.Named("session", string(s))}
-	for _, a := range args {
-		if a.Name != "" {
-			named = append(named, a)
-		}
-	}
+func (c *ClickHouse) timelineRows(ctx context.Context, where string, args ...any) (all []timelineRow, err error) {
 	text := "SELECT seq, toString(event), target, bytes FROM %s.event_rows WHERE session = {session:String} AND " + where
 	err = c.query(ctx, "read a timeline", text, func(r conn.Rows) error {
 		var row timelineRow
@@ -146,26 +150,29 @@ func (c *ClickHouse) timelineRows(ctx context.Context, s events.SessionID, where
 		row.Seq, row.target = events.Seq(seq), events.Seq(target)
 		all = append(all, row)
 		return err
-	}, named...)
+	}, args...)
 	return all, err
 }
 
-// withFates adds what became of the messages.
-func (c *ClickHouse) withFates(ctx context.Context, s events.SessionID, rows []timelineRow) ([]archive.Entry, error) {
-	fates := map[events.Seq]*archive.Became{}
+// withFates adds what became of the messages; fates are those known.
+func (c *ClickHouse) withFates(ctx context.Context, s events.SessionID, rows []timelineRow, fates map[events.Seq]*archive.Became) ([]archive.Entry, error) {
+	var others []events.Seq
 	for i := range rows {
 		switch r := &rows[i]; r.event {
 		case events.Sent{}.Name():
 			r.target = r.Seq
-			fates[r.Seq] = nil
 		case events.Overridden{}.Name():
-			fates[r.target] = nil
+			if fates[r.target] == nil {
+				others = append(others, r.target)
+			}
 		default:
 			r.target = 0
 		}
 	}
-	if err := c.readFates(ctx, s, fates); err != nil {
-		return nil, err
+	if len(others) > 0 {
+		if err := c.readFates(ctx, s, "seq IN {seqs:Array(UInt64)}", fates, driver.Named("session", string(s)), driver.Named("seqs", numbers(others))); err != nil {
+			return nil, err
+		}
 	}
 	all := make([]archive.Entry, len(rows))
 	for i, r := range rows {
@@ -184,14 +191,11 @@ func (c *ClickHouse) withFates(ctx context.Context, s events.SessionID, rows []t
 	return all, nil
 }
 
-// readFates fills in what became of messages.
-func (c *ClickHouse) readFates(ctx context.Context, s events.SessionID, of map[events.Seq]*archive.Became) error {
-	if len(of) == 0 {
-		return nil
-	}
+// readFates adds what became of a session's messages that meet where.
+func (c *ClickHouse) readFates(ctx context.Context, s events.SessionID, where string, of map[events.Seq]*archive.Became, args ...any) error {
 	overrides := map[events.Seq]*archive.Became{}
 	err := c.query(ctx, "read what became of messages", `SELECT m.seq, m.revoked.seq, m.deleted.seq, m.body.seq, m.reacted, m.unreacted FROM
-		(SELECT seq, revoked, deleted, body, reacted, unreacted FROM %s.message_rows FINAL WHERE session = {session:String} AND seq IN {seqs:Array(UInt64)}) AS m`,
+		(SELECT seq, revoked, deleted, body, reacted, unreacted FROM %s.message_rows FINAL WHERE session = {session:String} AND `+where+`) AS m`,
 		func(r conn.Rows) error {
 			var seq, revoked, deleted, body uint64
 			var reacted, unreacted map[string]uint64
@@ -205,12 +209,12 @@ func (c *ClickHouse) readFates(ctx context.Context, s events.SessionID, of map[e
 			}
 			of[events.Seq(seq)] = now
 			return nil
-		}, driver.Named("session", string(s)), driver.Named("seqs", numbers(slices.Collect(maps.Keys(of)))))
+		}, args...)
 	if err != nil || len(overrides) == 0 {
 		return err
 	}
 	at := slices.Collect(maps.Keys(overrides))
-	rows, err := c.timelineRows(ctx, s, inSpan+" AND seq IN {seqs:Array(UInt64)}", driver.Named("first", fmt.Sprint(uint64(slices.Min(at)))),
+	rows, err := c.timelineRows(ctx, amongSeqs, driver.Named("session", string(s)), driver.Named("first", fmt.Sprint(uint64(slices.Min(at)))),
 		driver.Named("last", fmt.Sprint(uint64(slices.Max(at)))), driver.Named("seqs", numbers(at)))
 	for _, r := range rows {
 		overrides[r.Seq].Override = r.Value

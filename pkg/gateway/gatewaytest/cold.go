@@ -52,6 +52,13 @@ func (c *Cold) TakeAlone(s events.SessionID, from, to events.Seq) {
 	c.put(some)
 }
 
+// Empty takes everything out of the archive, as while a session is archived anew.
+func (c *Cold) Empty() {
+	c.world.mu.Lock()
+	defer c.world.mu.Unlock()
+	c.Memory = archive.NewMemory()
+}
+
 func (c *Cold) put(outcomes []follow.Outcome) {
 	rows := archive.Plan(0, outcomes)
 	if err := c.Insert(context.Background(), &rows); err != nil {
