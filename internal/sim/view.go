@@ -48,8 +48,16 @@ func NewHot(partitions int32, window int) *Hot {
 // is not there.
 func (h *Hot) Damage(s events.SessionID) bool {
 	h.mu.Lock()
+	id := h.views[h.partition(s)].ID
+	h.mu.Unlock()
+	return h.damage(seat(s, id))
+}
+
+// damage is Damage of what is kept in a seat.
+func (h *Hot) damage(seat events.SessionID) bool {
+	h.mu.Lock()
 	defer h.mu.Unlock()
-	k := h.sessions[seat(s, h.views[h.partition(s)].ID)]
+	k := h.sessions[seat]
 	if k == nil {
 		return false
 	}

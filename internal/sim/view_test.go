@@ -14,8 +14,8 @@ func fixture(testing.TB) hottest.Fixture {
 		Store: h, View: h, Notifier: h, Partitions: h.partitions, Window: h.window, TallyFrom: tallyFrom,
 		Feed:  func(_ testing.TB, instance string) hot.Feed { return h.NewFeed(instance) },
 		Break: func(testing.TB) { h.Break() },
-		Parts: []string{"any"},
-		Drop:  func(_ testing.TB, s events.SessionID, _ string) bool { return h.Damage(s) },
+		Parts: []string{"any"}, // of the first side, as the suite means them
+		Drop:  func(_ testing.TB, s events.SessionID, _ string) bool { return h.damage(s) },
 		Flush: func(testing.TB) { h.Flush() },
 		Copy:  func(testing.TB) func() { return h.Copy() },
 	}
