@@ -167,7 +167,14 @@ func (b *Bucket) Put(ctx context.Context, name string, content []byte) error {
 		o.RetainUntilDate = b.opts.Now().UTC().AddDate(0, 0, b.opts.RetainDays)
 	}
 	_, err := b.client.PutObject(ctx, b.opts.Bucket, name, bytes.NewReader(content), int64(len(content)), o)
-	return mapped("put "+name, err)
+	err = mapped("put "+name, err)
+	if errors.Is(err, vault.ErrDenied) {
+		// Some stores look at the lock of what is there before they look at the condition.
+		if _, there := b.client.StatObject(ctx, b.opts.Bucket, name, minio.StatObjectOptions{}); there == nil {
+			return fmt.Errorf("s3: put %s: %w", name, vault.ErrExists)
+		}
+	}
+	return err
 }
 
 // Get implements vault.Bucket.
