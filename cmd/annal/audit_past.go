@@ -114,7 +114,7 @@ func printState(w io.Writer, s *audit.State, as string) {
 		m := s.Members[u]
 		fmt.Fprintf(w, "member %s: %s, read %d, delivered %d, stays", u, m.Word(), m.Read, m.Delivered)
 		for _, stay := range m.Stays {
-			fmt.Fprintf(w, " %d–%d", stay.From, stay.To)
+			fmt.Fprint(w, " ", stretch(stay.From, stay.To))
 		}
 		fmt.Fprintln(w)
 	}
@@ -128,6 +128,14 @@ func printState(w io.Writer, s *audit.State, as string) {
 	for _, seq := range slices.Sorted(maps.Keys(s.Texts)) {
 		printText(w, seq, s.Texts[seq], slices.Contains(s.Pins, seq))
 	}
+}
+
+// stretch is from a seq to another; 0 is an end that is yet to come.
+func stretch(from, to events.Seq) string {
+	if to == 0 {
+		return fmt.Sprintf("%d–", from)
+	}
+	return fmt.Sprintf("%d–%d", from, to)
 }
 
 func printText(w io.Writer, seq events.Seq, t *audit.Text, pinned bool) {

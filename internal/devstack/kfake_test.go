@@ -137,6 +137,31 @@ func TestKfakeKeepsAllOverKill(t *testing.T) {
 	}
 }
 
+// TestKfakeKnowsItsEndOverKill: where records were deleted, but for the last one. (Without one it would begin at 0 again: vault.Log.Trim
+// leaves it.)
+func TestKfakeKnowsItsEndOverKill(t *testing.T) {
+	dir := t.TempDir()
+	parent, addrs := startRole(t, "kfake", dir)
+	createTopic(t, addrs, "trimmed", map[string]string{"retention.ms": "-1"})
+	for range 50 {
+		produce(t, addrs, "trimmed", kgo.StringRecord("a"), kgo.StringRecord("b"))
+	}
+	var below kadm.Offsets
+	below.Add(kadm.Offset{Topic: "trimmed", Partition: 0, At: 99})
+	deleted, err := kadm.NewClient(newClient(t, addrs)).DeleteRecords(testContext(t), below)
+	if err == nil {
+		err = deleted.Error()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	killRole(t, parent)
+	k := startKfake(t, KfakeOptions{Dir: dir})
+	if info := k.cluster.PartitionInfo("trimmed", 0); info.HighWatermark != 100 || info.LogStartOffset > 99 {
+		t.Errorf("it has %d to %d, want up to 100", info.LogStartOffset, info.HighWatermark)
+	}
+}
+
 func TestKfakeTrimsByRetention(t *testing.T) {
 	k := startKfake(t, KfakeOptions{Dir: t.TempDir(), CleanEvery: 20 * time.Millisecond})
 	createTopic(t, k.Addrs(), "bounded", map[string]string{"retention.bytes": "65536", "segment.bytes": "16384"})

@@ -37,7 +37,7 @@ func (l *Log) Trim(ctx context.Context, partition int32, then events.Millis) (Tr
 	if !ok {
 		return Trimmed{}, ErrCannotTrim
 	}
-	start, _, err := l.Log.Bounds(ctx, eventlog.Events, partition)
+	start, end, err := l.Log.Bounds(ctx, eventlog.Events, partition)
 	if err != nil {
 		return Trimmed{}, err
 	}
@@ -51,7 +51,8 @@ func (l *Log) Trim(ctx context.Context, partition int32, then events.Millis) (Tr
 		return did, err
 	}
 	did.Sealed = mark.Progress.Offset
-	before := min(older, did.Sealed)
+	// The last record stays: an embedded log that is killed knows where it ends by it alone.
+	before := min(older, did.Sealed, end-1)
 	if before <= start {
 		return did, nil
 	}
