@@ -66,6 +66,20 @@ func (h *Hot) Lease(_ context.Context, _ int32, _ events.SessionID, ahead time.D
 	return time.Now().Add(ahead), nil
 }
 
+// Promise implements hot.Store.
+func (h *Hot) Promise(_ context.Context, partition int32, view string, below int64) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch is := h.views[partition].ID; {
+	case is < view:
+		return hot.ErrGap
+	case is > view:
+		return hot.ErrSuperseded
+	}
+	h.promised[partition] = max(h.promised[partition], below)
+	return nil
+}
+
 // Swap implements hot.Store.
 func (h *Hot) Swap(_ context.Context, partition int32, view string, next hot.ViewState, lease time.Time) error {
 	h.mu.Lock()
@@ -82,6 +96,8 @@ func (h *Hot) Swap(_ context.Context, partition int32, view string, next hot.Vie
 		return hot.ErrMoved
 	case time.Now().After(lease):
 		return hot.ErrLate
+	case next.Reached < h.promised[partition]:
+		return hot.ErrBehind
 	}
 	h.views[partition] = next
 	h.rebuilds[partition] = hot.Rebuild{From: view, Left: view, Done: r.Asked, Said: hot.SaidSwapped, Reached: events.Start()}
@@ -177,6 +193,11 @@ func (n netHot) Advance(ctx context.Context, partition int32, view string, r hot
 func (n netHot) Lease(ctx context.Context, partition int32, s events.SessionID, ahead time.Duration) (until time.Time, err error) {
 	err = n.call(ctx, fmt.Sprint(partition), func() (err error) { until, err = n.hot.Lease(ctx, partition, s, ahead); return err })
 	return until, err
+}
+
+// Promise implements hot.Store.
+func (n netHot) Promise(ctx context.Context, partition int32, view string, below int64) error {
+	return n.call(ctx, fmt.Sprint("promise ", partition), func() error { return n.hot.Promise(ctx, partition, view, below) })
 }
 
 // Swap implements hot.Store.

@@ -15,6 +15,8 @@ type engine struct {
 	life     string
 	views    map[int32]hot.ViewState
 	rebuilds map[int32]hot.Rebuild
+	// promised are the offsets below which something was told.
+	promised map[int32]int64
 	// sessions are by their seats.
 	sessions map[events.SessionID]*kept
 	lists    map[events.UserID]map[events.SessionID]bool
@@ -23,7 +25,7 @@ type engine struct {
 
 func newEngine(life string) *engine {
 	return &engine{
-		life: life, views: map[int32]hot.ViewState{}, rebuilds: map[int32]hot.Rebuild{}, sessions: map[events.SessionID]*kept{},
+		life: life, views: map[int32]hot.ViewState{}, rebuilds: map[int32]hot.Rebuild{}, promised: map[int32]int64{}, sessions: map[events.SessionID]*kept{},
 		lists: map[events.UserID]map[events.SessionID]bool{}, changes: map[int32]*changes{},
 	}
 }
@@ -31,7 +33,7 @@ func newEngine(life string) *engine {
 // copy is a replica of the engine as it is now, with a life of its own.
 func (e *engine) copy(life string) *engine {
 	c := newEngine(life)
-	c.views, c.rebuilds = maps.Clone(e.views), maps.Clone(e.rebuilds)
+	c.views, c.rebuilds, c.promised = maps.Clone(e.views), maps.Clone(e.rebuilds), maps.Clone(e.promised)
 	for s, k := range e.sessions {
 		c.sessions[s] = k.clone()
 	}

@@ -85,6 +85,17 @@ func (s oldSideKept) Apply(ctx context.Context, view string, sessions []hot.Sess
 
 func (oldSideKept) Remove(context.Context, string, []events.SessionID) error { return nil }
 
+// unpromised is a projector that tells what it wrote, whatever is read by now.
+type unpromised struct{ hot.Store }
+
+func (unpromised) Promise(context.Context, int32, string, int64) error { return nil }
+
+// zombies has processes stand still while views are rebuilt.
+func zombies(o *odds) {
+	o.flush, o.damage, o.older, o.crash, o.rebuild, o.every = 0, 0, 0, 5, 100, 1500
+	o.freeze, o.cutLog, o.cutStore = 30, 0, 0
+}
+
 // quiet lets nothing happen to the store but that it is rebuilt.
 func quiet(o *odds) {
 	o.flush, o.damage, o.older, o.crash, o.rebuild, o.every = 0, 0, 0, 0, 100, 1500
@@ -93,6 +104,9 @@ func quiet(o *odds) {
 var rebuildPlants = map[string]Plant{
 	"swap before caught up": {
 		Store: func(s hot.Store, _ hot.Notifier) hot.Store { return swappedEarly{s, &beside{ids: map[string]bool{}}} }, Odds: quiet,
+	},
+	"told, and not promised before": {
+		Store: func(s hot.Store, _ hot.Notifier) hot.Store { return unpromised{s} }, Odds: zombies,
 	},
 	"old side written after the swap": {
 		Store: func(s hot.Store, _ hot.Notifier) hot.Store { return oldSideKept{s, &former{ids: map[string]string{}}} }, Odds: quiet,

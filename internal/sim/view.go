@@ -100,6 +100,7 @@ func (h *Hot) SetView(_ context.Context, partition int32, v hot.ViewState) error
 // openView makes room for another view; what is left on the other side is still to be removed.
 func (h *Hot) openView(partition int32, was, id string) {
 	h.views[partition] = hot.ViewState{ID: id}
+	delete(h.promised, partition)
 	r, left := h.rebuilds[partition], ""
 	for _, old := range []string{was, r.Left, r.Beside} {
 		if hot.Side(old) == hot.Other(id) {

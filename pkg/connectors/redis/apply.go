@@ -72,6 +72,8 @@ func verdict(answer any) error {
 		return hot.ErrMoved
 	case "LATE":
 		return hot.ErrLate
+	case "BEHIND":
+		return hot.ErrBehind
 	}
 	return fmt.Errorf("redis: unexpected answer %v", answer)
 }

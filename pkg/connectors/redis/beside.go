@@ -39,6 +39,11 @@ func (r *Redis) Rebuild(ctx context.Context, partition int32) (hot.Rebuild, erro
 	return b, nil
 }
 
+// Promise implements hot.Store.
+func (r *Redis) Promise(ctx context.Context, partition int32, view string, below int64) error {
+	return r.decide(ctx, r.scripts.promise, []string{r.viewKey(partition)}, view, below)
+}
+
 // Ask implements hot.Store.
 func (r *Redis) Ask(ctx context.Context, partition int32, request string, s events.SessionID) (string, error) {
 	got, err := r.scripts.ask.Run(ctx, r.client, []string{r.viewKey(partition)}, request, string(s)).StringSlice()

@@ -58,6 +58,8 @@ var (
 	swapSource string
 	//go:embed swap_session.lua
 	swapSessionSource string
+	//go:embed promise.lua
+	promiseSource string
 	//go:embed lease.lua
 	leaseSource string
 	//go:embed now.lua
@@ -77,7 +79,7 @@ const embeddedLife = "embedded"
 type scripts struct {
 	apply, person, items, facts, hidden, kept, members, tally, activity, list, sessions, head, view, lost, note *redis.Script
 
-	ask, beside, swap, swapSession, now, conclude, remove, removed *redis.Script
+	ask, beside, swap, swapSession, now, conclude, remove, removed, promise *redis.Script
 }
 
 func newScripts(embedded bool) scripts {
@@ -93,12 +95,13 @@ func newScripts(embedded bool) scripts {
 		ask: redis.NewScript(askSource), beside: redis.NewScript(life + besideSource), swap: redis.NewScript(life + leaseSource + swapSource),
 		swapSession: redis.NewScript(leaseSource + swapSessionSource), now: redis.NewScript(leaseSource + nowSource),
 		conclude: redis.NewScript(concludeSource), remove: redis.NewScript(removeSource), removed: redis.NewScript(removedSource),
+		promise: redis.NewScript(promiseSource),
 	}
 }
 
 func (r *Redis) loadScripts(ctx context.Context) error {
 	s := r.scripts
-	for _, script := range []*redis.Script{s.apply, s.person, s.items, s.facts, s.hidden, s.kept, s.members, s.tally, s.activity, s.list, s.sessions, s.head, s.view, s.lost, s.note, s.remove} {
+	for _, script := range []*redis.Script{s.apply, s.person, s.items, s.facts, s.hidden, s.kept, s.members, s.tally, s.activity, s.list, s.sessions, s.head, s.view, s.lost, s.note, s.remove, s.promise} {
 		if err := script.Load(ctx, r.client).Err(); err != nil {
 			return fmt.Errorf("redis: load a script: %w", err)
 		}

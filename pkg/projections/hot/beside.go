@@ -85,6 +85,8 @@ var (
 	ErrBusy = errors.New("hot: something else is being rebuilt in that partition")
 	// ErrLate: the lease was over; nothing was swapped, and with that lease nothing will be.
 	ErrLate = errors.New("hot: the lease to swap is over")
+	// ErrBehind: what was to take a view's place does not reach as far as was promised.
+	ErrBehind = errors.New("hot: the view does not reach as far as was told")
 )
 
 // Beside is the part of a Store that builds beside what is read. Every method may be repeated.
@@ -102,7 +104,8 @@ type Beside interface {
 	// Within a lease whoever may swap is the only one who may.
 	Lease(ctx context.Context, partition int32, s events.SessionID, ahead time.Duration) (time.Time, error)
 	// Swap puts what was built beside view in its place: next is whole then, and reaches as far as it says. ErrLate, ErrMoved; ErrGap when
-	// view is not there as it was or next is not what is built beside it; ErrSuperseded when there is a newer view.
+	// view is not there as it was or next is not what is built beside it; ErrSuperseded when there is a newer view; ErrBehind when next
+	// does not reach as far as was promised.
 	Swap(ctx context.Context, partition int32, view string, next ViewState, lease time.Time) error
 	// SwapSession puts what was built under Staged(view) of a session in the place of what view has of it, in one step. ErrLate; ErrGap when
 	// it does not reach as far as what is there, ErrSuperseded when what is there is of a newer view.

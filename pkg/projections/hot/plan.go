@@ -26,6 +26,8 @@ type plan struct {
 	at    map[events.SessionID]int
 	users map[events.UserID][]events.SessionID
 	round Round
+	// below is the offset that its records are below.
+	below int64
 	// changed is what the round tells.
 	changed Changed
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
 )
@@ -37,21 +39,35 @@ func (w *worker) write(p *plan) error {
 	if err := w.leaveNothing(p); err != nil {
 		return err
 	}
+	tells := len(p.round.Sessions)+len(p.round.Answers) > 0
+	var both errgroup.Group
+	if tells {
+		both.Go(func() error { return w.promise(p.below) })
+	}
 	if len(p.sessions) > 0 {
-		if err := w.patiently("apply", func() error { return w.shakenBy(w.apply(p.sessions)) }); err != nil {
-			return err
-		}
+		both.Go(func() error { return w.patiently("apply", func() error { return w.shakenBy(w.apply(p.sessions)) }) })
+	}
+	if err := both.Wait(); err != nil {
+		return err
 	}
 	w.rounds.Add(1)
 	applied := time.Now()
 	w.opts.Metrics.apply.Observe(applied.Sub(start).Seconds())
-	if len(p.round.Sessions)+len(p.round.Answers) > 0 {
+	if tells {
 		if err := w.patiently("publish", func() error { return w.opts.Notifier.Publish(w.ctx, p.round) }); err != nil {
 			return err
 		}
 		w.opts.Metrics.publish.Observe(time.Since(applied).Seconds())
 	}
 	return nil
+}
+
+// promise has the store know that records below an offset are about to be told. Whoever lost the partition without knowing it, and
+// whose view another one took the place of, learns it here, and tells nobody.
+func (w *worker) promise(below int64) error {
+	return w.patiently("promise what is told", func() error {
+		return w.asLoss(w.shakenBy(w.opts.Store.Promise(w.ctx, w.partition, w.view, below)))
+	})
 }
 
 // maxChanged is how much may have changed before it is noted, without waiting for the
@@ -131,6 +147,7 @@ func (w *worker) count(records []eventlog.Record, p *plan) error {
 		case events.Fenced, events.Late, events.Broken:
 		}
 	}
+	p.below = w.reader.Progress().Offset
 	for v, n := range seen {
 		if n > 0 {
 			w.opts.Metrics.records.WithLabelValues(events.Verdict(v).String()).Add(float64(n))

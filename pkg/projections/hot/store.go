@@ -152,6 +152,10 @@ type Store interface {
 	// so a repeat changes nothing. A session left from an older view is begun anew.
 	// Errors: ErrGap, ErrSuperseded, *BrokenError.
 	Apply(ctx context.Context, view string, sessions []SessionChanges) error
+	// Promise comes before anything is told of what is applied: readers of the partition's view find the records below an offset, now
+	// or as soon as Apply has returned, and no other view takes its place that has them not. ErrSuperseded when one has, ErrGap when
+	// the view is not there.
+	Promise(ctx context.Context, partition int32, view string, below int64) error
 	// AddSessions notes sessions that users are or were in, before Apply has them there.
 	AddSessions(ctx context.Context, users map[events.UserID][]events.SessionID) error
 	// Note keeps what was told in the partition's changes, for KeepChanged or until there

@@ -143,15 +143,17 @@ func (w *worker) leased(lease func() (time.Time, error), do func(lease time.Time
 		}
 		return errNotNow
 	}
-	late := false
+	var refused error
 	err = w.patiently("swap", func() error {
 		err := do(until)
-		if late = errors.Is(err, ErrLate); late {
+		if errors.Is(err, ErrLate) || errors.Is(err, ErrBehind) {
+			refused = err
 			return nil
 		}
 		return w.shakenBy(err)
 	})
-	if err == nil && late {
+	if err == nil && refused != nil {
+		w.log.Debug("not swapped", "why", refused)
 		return errNotNow
 	}
 	return err

@@ -33,6 +33,8 @@ type script struct {
 	noted               hot.Changed
 	// deaf refuses all notes.
 	deaf bool
+	// promised is the highest offset that something was to be told up to.
+	promised int64
 	// empties is how often the store is emptied just before something is applied.
 	empties int
 }
@@ -114,6 +116,17 @@ func (s *script) AddSessions(context.Context, map[events.UserID][]events.Session
 	return s.call("users")
 }
 
+// Promise goes on beside Apply, so that it is none of the calls in order.
+func (s *script) Promise(_ context.Context, _ int32, _ string, below int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.refuse["promise"]
+	if delete(s.refuse, "promise"); err == nil {
+		s.promised = max(s.promised, below)
+	}
+	return err
+}
+
 func (s *script) Publish(_ context.Context, r hot.Round) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,6 +135,9 @@ func (s *script) Publish(_ context.Context, r hot.Round) error {
 	}
 	for _, values := range r.Sessions {
 		s.told += len(values)
+	}
+	if s.promised < int64(s.told) {
+		return fmt.Errorf("%d outcomes are told, and what was promised ends at offset %d", s.told, s.promised)
 	}
 	return nil
 }
@@ -343,7 +359,7 @@ func TestBuildsAnew(t *testing.T) {
 	for _, c := range []struct {
 		call string
 		err  error
-	}{{"apply", hot.ErrGap}, {"apply", hot.ErrSuperseded}, {"whole", hot.ErrGap}, {"whole", hot.ErrSuperseded}, {"whole", hot.ErrMoved}, {"open", hot.ErrSuperseded}} {
+	}{{"apply", hot.ErrGap}, {"apply", hot.ErrSuperseded}, {"promise", hot.ErrGap}, {"promise", hot.ErrSuperseded}, {"whole", hot.ErrGap}, {"whole", hot.ErrSuperseded}, {"whole", hot.ErrMoved}, {"open", hot.ErrSuperseded}} {
 		t.Run(fmt.Sprintf("%s says %v", c.call, c.err), func(t *testing.T) {
 			s := newStage(t)
 			s.say(4)

@@ -69,8 +69,16 @@ func testBeside(t *testing.T, f Fixture) {
 	other.ID = hot.OnSide("0000000009-z", hot.Other(whole))
 	swap("a swap for what is not built", whole, other, good, hot.ErrGap)
 	swap("a swap of a view that is not there", older, next, good, hot.ErrSuperseded)
+	b.wantErr("promising what is there", b.Store.Promise(b.ctx, p, whole, 6), nil)
+	b.wantErr("promising less", b.Store.Promise(b.ctx, p, whole, 3), nil)
+	b.wantErr("promising for what is built", b.Store.Promise(b.ctx, p, besideWhole, 9), hot.ErrGap)
+	other = next
+	other.Reached = 5
+	swap("a swap for less than was promised", whole, other, good, hot.ErrBehind)
 	wantEqual(b, "head after swaps that were refused", b.person(s, "ann").Head.Seq, 5)
 	swap("a swap", whole, next, good, nil)
+	b.wantErr("promising for what was swapped out", b.Store.Promise(b.ctx, p, whole, 9), hot.ErrSuperseded)
+	b.wantErr("promising for what was swapped in", b.Store.Promise(b.ctx, p, besideWhole, 7), nil)
 	swap("the same again, as if its answer was lost", whole, next, good, nil)
 	wantEqual(b, "head after the swap", b.person(s, "ann").Head.Seq, 4)
 	if v, err := b.Store.View(b.ctx, p); err != nil || v != next {
