@@ -52,22 +52,29 @@ func (w *worker) tend() error {
 	}
 	switch {
 	case r.Asked != "" && r.Session != "":
-		w.launchJob(&renewal{w: w, view: w.view, session: r.Session, request: r.Asked})
+		w.launchJob(&renewal{w: w, view: w.view, session: r.Session, request: r.Asked}, 0)
 	case r.Asked != "":
-		w.launchJob(newBuilder(w, r))
+		w.launchJob(newBuilder(w, r), 0)
 	case r.Left != "":
 		w.left = r.Left
-		w.launchJob(&cleaner{w: w, upTo: r.Left, until: w.applied.Offset})
+		w.launchJob(&cleaner{w: w, upTo: r.Left, until: w.applied.Offset}, 0)
 	}
 	return nil
 }
 
-func (w *worker) launchJob(j job) {
+// notNowWait is how long a job that may not be finished yet leaves the worker to its reading.
+const notNowWait = 50 * time.Millisecond
+
+// launchJob runs a job after a wait, beside the worker.
+func (w *worker) launchJob(j job, after time.Duration) {
 	ctx, cancel := context.WithCancel(w.reading)
 	u := &underWay{job: j, cancel: cancel, done: make(chan error, 1)}
 	w.underWay = u
 	w.at.Store(w.applied.Offset)
 	go func() {
+		if after > 0 {
+			pause(ctx, after)
+		}
 		u.done <- j.run(ctx)
 		(*w.wake.Load())()
 	}()
@@ -85,7 +92,7 @@ func (w *worker) jobDone(j job, err error) error {
 	case err == nil:
 		w.jobWait = 0
 	case errors.Is(err, errNotNow):
-		w.launchJob(j)
+		w.launchJob(j, notNowWait)
 		return nil
 	case w.reading.Err() == nil:
 		w.jobWait = min(max(2*w.jobWait, minJobWait), maxJobWait)
