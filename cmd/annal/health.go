@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -14,7 +15,7 @@ import (
 
 func healthCommand() *cobra.Command {
 	var address string
-	var live bool
+	var live, overTLS bool
 	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "health",
@@ -30,7 +31,7 @@ func healthCommand() *cobra.Command {
 			if live {
 				path = "/healthz"
 			}
-			answer, err := health(ctx, address, path)
+			answer, err := health(ctx, address, path, overTLS)
 			if err != nil {
 				return err
 			}
@@ -40,6 +41,7 @@ func healthCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&address, "http", "127.0.0.1:8080", "the server's address, as it was told it")
+	f.BoolVar(&overTLS, "tls", false, "the server speaks TLS; whose certificate it has is not looked at")
 	f.BoolVar(&live, "live", false, "ask only whether the process lives")
 	f.DurationVar(&wait, "wait", 5*time.Second, "how long to wait for its answer")
 	return cmd
@@ -48,7 +50,7 @@ func healthCommand() *cobra.Command {
 // maxAnswer is more than a server says of its health.
 const maxAnswer = 4096
 
-func health(ctx context.Context, address, path string) (string, error) {
+func health(ctx context.Context, address, path string, overTLS bool) (string, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return "", fmt.Errorf("--http: %w", err)
@@ -56,11 +58,16 @@ func health(ctx context.Context, address, path string) (string, error) {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1" // it listens on every address
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+path, nil)
+	client, scheme := http.DefaultClient, "http"
+	if overTLS {
+		// It is asked by its address, which stands in no certificate, and told nothing.
+		client, scheme = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}, "https" //nolint:gosec // see above
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+net.JoinHostPort(host, port)+path, nil)
 	if err != nil {
 		return "", fmt.Errorf("--http: %w", err)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return "", err
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"annal/internal/web"
 	"annal/pkg/gateway"
 	"annal/pkg/sequencer"
 )
@@ -65,6 +66,10 @@ type Config struct {
 	// heard of for HeartbeatTimeout.
 	Heartbeat        time.Duration
 	HeartbeatTimeout time.Duration
+	// TLSCert and TLSKey are PEM files, read again when they are replaced; empty: no TLS.
+	TLSCert, TLSKey string
+	// Origins are the web pages' that may connect to a gateway; empty: all.
+	Origins []string
 	// A hot projector and an archiver hold a session against the log every VerifyEvery; 0: never.
 	VerifyEvery time.Duration
 
@@ -108,6 +113,7 @@ var (
 	ErrEngines     = errors.New("app: --engines: want " + EnginesEmbedded + " or " + EnginesReal)
 	ErrCheckpoints = errors.New("app: --checkpoint-every is 1s to 24h, --checkpoint-events at least 1000")
 	ErrHeartbeats  = errors.New("app: --heartbeat is 1s at least, --heartbeat-timeout more than that and 10m at most")
+	ErrTLS         = errors.New("app: --tls-cert and --tls-key are given together")
 	ErrVerifyEvery = errors.New("app: --verify-every is 0, or 1s to 24h")
 	ErrPartitions  = errors.New("app: --partitions: want 1 to 1000")
 )
@@ -185,6 +191,14 @@ func (c Config) validateOwn() error {
 	}
 	if c.VerifyEvery != 0 && (c.VerifyEvery < time.Second || c.VerifyEvery > 24*time.Hour) {
 		return ErrVerifyEvery
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return ErrTLS
+	}
+	for _, o := range c.Origins {
+		if err := web.CheckOrigin(o); err != nil {
+			return fmt.Errorf("app: --origins: %w", err)
+		}
 	}
 	return checkAddress(c.HTTP, ErrHTTP)
 }

@@ -23,6 +23,7 @@ import (
 	"annal/internal/fold"
 	"annal/internal/obs"
 	"annal/internal/sampler"
+	"annal/internal/web"
 	"annal/pkg/connectors/kafka"
 	"annal/pkg/connectors/pebble"
 	"annal/pkg/connectors/redis"
@@ -49,6 +50,12 @@ func Serve(ctx context.Context, c Config) error {
 	// A file over the process's limit is a write that fails, as on a full disk: not an end without a word.
 	signal.Ignore(syscall.SIGXFSZ)
 	p := &process{config: c, metrics: obs.NewRegistry(c.Version), ready: &obs.Readiness{}, instance: randomID()}
+	if c.TLSCert != "" {
+		var err error
+		if p.certificates, err = web.NewCertificates(c.TLSCert, c.TLSKey, time.Now, c.Log); err != nil {
+			return fmt.Errorf("app: --tls-cert: %w", err)
+		}
+	}
 	listener, err := net.Listen("tcp", c.HTTP)
 	if err != nil {
 		return fmt.Errorf("app: --http: %w", err)
@@ -74,6 +81,8 @@ type process struct {
 	// roles run in order of the messages' way, and stop in it.
 	roles []role
 	ws    http.Handler
+	// certificates are nil without TLS.
+	certificates *web.Certificates
 	// looks are the metrics of what holds views against the log; nil before the first does.
 	looks *sampler.Metrics
 }
@@ -187,7 +196,7 @@ func (p *process) openGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.ws = ws.Handler(gw, ws.Options{})
+	p.ws = ws.Handler(gw, ws.Options{Origins: p.config.Origins})
 	p.ready.Add(RoleGateway, gw.Ready)
 	p.roles = append(p.roles, role{RoleGateway, gw.Run})
 	return nil
@@ -262,14 +271,9 @@ func (p *process) run(ctx context.Context, listener net.Listener) error {
 	if p.ws != nil {
 		mux.Handle(ws.Path, p.ws)
 	}
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10}
+	server := web.NewServer(mux, p.certificates, p.config.Log)
 	group, groupCtx := errgroup.WithContext(context.WithoutCancel(ctx))
-	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("app: http: %w", err)
-		}
-		return nil
-	})
+	group.Go(func() error { return server.Serve(listener) })
 	stopping := ctx
 	for _, r := range p.roles {
 		stopped, done := context.WithCancel(context.WithoutCancel(ctx))
@@ -292,7 +296,8 @@ func (p *process) run(ctx context.Context, listener net.Listener) error {
 			return nil
 		})
 	}
-	group.Go(func() error { return p.announceWhenReady(groupCtx, ctx, listener) })
+	at := func(scheme string) string { return server.URL(scheme, listener.Addr()) }
+	group.Go(func() error { return p.announceWhenReady(groupCtx, ctx, at) })
 	group.Go(func() error {
 		select {
 		case <-stopping.Done():
@@ -319,8 +324,8 @@ func (p *process) runRole(group, until context.Context, r role) error {
 	return err
 }
 
-// announceWhenReady waits for readiness, writes the endpoints file and tells Dev.
-func (p *process) announceWhenReady(group, ctx context.Context, listener net.Listener) error {
+// announceWhenReady waits for readiness, writes the endpoints file and tells Dev. At gives the process's URL.
+func (p *process) announceWhenReady(group, ctx context.Context, at func(scheme string) string) error {
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	for p.ready.Check() != nil {
@@ -333,7 +338,7 @@ func (p *process) announceWhenReady(group, ctx context.Context, listener net.Lis
 		}
 	}
 	c := p.config
-	http := "http://" + listener.Addr().String()
+	http := at("http")
 	p.config.Log.Info("ready", "http", http, "roles", c.Roles)
 	if c.EndpointsFile != "" {
 		data, err := filepath.Abs(c.Data)
@@ -348,7 +353,7 @@ func (p *process) announceWhenReady(group, ctx context.Context, listener net.Lis
 			file.Vault = &endpoints.Vault{URL: v.URL, Bucket: v.Bucket, Region: v.Region, AccessKey: v.AccessKey, SecretKeyFile: v.SecretKeyFile, CAFile: v.CAFile}
 		}
 		if p.ws != nil {
-			file.WS = "ws://" + listener.Addr().String() + ws.Path
+			file.WS = at("ws") + ws.Path
 		}
 		if err := endpoints.Write(c.EndpointsFile, file); err != nil {
 			return err
