@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +19,7 @@ import (
 	"annal/internal/freshness"
 	"annal/internal/rearchive"
 	"annal/pkg/connectors/clickhouse"
+	"annal/pkg/events"
 	"annal/pkg/projections/archive"
 )
 
@@ -269,7 +272,45 @@ func (w *world) eventually(try func() error) {
 	}
 }
 
-// TestSession: one session's rows are made anew, and no other's.
+// known reads a session's archived part all the time: whatever is there of it shows each message as changed as it was at first.
+func (w *world) known(s events.SessionID) *counting {
+	w.Helper()
+	read := func(ctx context.Context) (changed map[events.Seq]bool, err error) {
+		entries, err := w.store.Timeline(ctx, s, archive.Span{First: 1, Last: math.MaxInt64, Limit: 10_000})
+		changed = map[events.Seq]bool{}
+		for _, e := range entries {
+			if e.Now != nil {
+				changed[e.Seq] = e.Now.Overridden > 0
+			}
+		}
+		return changed, err
+	}
+	first, err := read(w.Context())
+	if err != nil || len(first) == 0 {
+		w.Fatalf("%d messages of %s, %v", len(first), s, err)
+	}
+	ctx, stop := context.WithCancel(w.Context())
+	c := &counting{stop: stop}
+	c.gone.Go(func() {
+		for ctx.Err() == nil && c.wrong == "" {
+			now, err := read(ctx)
+			if err != nil && ctx.Err() == nil {
+				c.wrong = err.Error()
+			}
+			for seq, changed := range now {
+				if first[seq] && !changed {
+					c.wrong = fmt.Sprintf("seq %d is shown as it was before it was changed", seq)
+				}
+			}
+			c.polls++
+		}
+	})
+	w.Cleanup(stop)
+	return c
+}
+
+// TestSession: one session's rows are made anew, and no other's; readers meanwhile miss some of it, and see nothing that was changed
+// as it was before.
 func TestSession(t *testing.T) {
 	w := newWorld(t)
 	w.chat.say(1000)
@@ -278,7 +319,8 @@ func TestSession(t *testing.T) {
 	w.damage()
 	w.exec("ALTER TABLE DB.event_rows DELETE WHERE session = 'g_nobody' SETTINGS mutations_sync = 2")
 	stop := w.chat.flow(100)
-	for _, s := range w.chat.sessions()[:2] {
+	known := w.known("g_0")
+	for _, s := range slices.Repeat(w.chat.sessions()[:2], 2) {
 		n, err := rearchive.Session(t.Context(), rearchive.SessionOptions{
 			Log: w.chat.log, Store: w.store, Session: s, Said: func(string) {}, Progress: func(int64, int64) {},
 		})
@@ -286,6 +328,7 @@ func TestSession(t *testing.T) {
 			t.Fatalf("%s: %d, %v", s, n, err)
 		}
 	}
+	known.finish(t)
 	stop()
 	w.settle()
 	if d := w.differences(); len(d) > 0 {

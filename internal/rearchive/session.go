@@ -76,13 +76,27 @@ func ofSession(ctx context.Context, r *eventlog.Reading, partition int32, o Sess
 	return all, nil
 }
 
-// insert stores outcomes; those that are refused are left out, as they were when they were archived first.
+// insert stores outcomes; those that are refused are left out, as they were when they were archived first. What all of them made of
+// the session comes before the first event: who reads one finds in it whatever came later.
 func insert(ctx context.Context, to archive.Store, p int32, outcomes []follow.Outcome) error {
-	put := func(_ []follow.Outcome, rows *archive.Rows) error { return to.Insert(ctx, rows) }
-	leave := func(*follow.Outcome, error) error { return nil }
-	for batch := range slices.Chunk(outcomes, batchOutcomes) {
-		if err := archive.Halve(p, batch, put, leave); err != nil {
-			return err
+	refused := map[int64]bool{}
+	leave := func(o *follow.Outcome, _ error) error {
+		refused[o.Offset] = true
+		return nil
+	}
+	for _, part := range []func(*archive.Rows){
+		func(rows *archive.Rows) { rows.Events = nil },
+		func(rows *archive.Rows) { *rows = archive.Rows{Events: rows.Events} },
+	} {
+		outcomes = slices.DeleteFunc(outcomes, func(o follow.Outcome) bool { return refused[o.Offset] })
+		put := func(_ []follow.Outcome, rows *archive.Rows) error {
+			part(rows)
+			return to.Insert(ctx, rows)
+		}
+		for batch := range slices.Chunk(outcomes, batchOutcomes) {
+			if err := archive.Halve(p, batch, put, leave); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	conn "github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -192,7 +193,8 @@ func (c *ClickHouse) Remove(ctx context.Context, s events.SessionID) error {
 		return fmt.Errorf("%w, of all sessions", archive.ErrRebuilding)
 	}
 	var errs []error
-	for _, name := range rebuiltTables() {
+	// Events go first, as they come last: whoever finds one finds what became of it.
+	for _, name := range slices.Backward(rebuiltTables()) {
 		errs = append(errs, c.apply(ctx, fmt.Sprintf("ALTER TABLE {{.Database}}.%s{{.OnCluster}} DELETE WHERE session = unhex('%s') SETTINGS mutations_sync = 2",
 			name, hex.EncodeToString([]byte(s)))))
 	}

@@ -154,7 +154,8 @@ func (c *ClickHouse) timelineRows(ctx context.Context, where string, args ...any
 	return all, err
 }
 
-// withFates adds what became of the messages; fates are those known.
+// withFates adds what became of the messages; fates are those known. An event of a message that has no row is left out, as one that is
+// yet to come: what became of it is not known.
 func (c *ClickHouse) withFates(ctx context.Context, s events.SessionID, rows []timelineRow, fates map[events.Seq]*archive.Became) ([]archive.Entry, error) {
 	var others []events.Seq
 	for i := range rows {
@@ -174,19 +175,19 @@ func (c *ClickHouse) withFates(ctx context.Context, s events.SessionID, rows []t
 			return nil, err
 		}
 	}
-	all := make([]archive.Entry, len(rows))
-	for i, r := range rows {
-		all[i] = r.Entry
+	all := make([]archive.Entry, 0, len(rows))
+	for _, r := range rows {
 		now := fates[r.target]
 		switch {
 		case r.target == 0:
 		case now == nil:
-			all[i].Now = &archive.Became{}
+			continue
 		case r.target == r.Seq:
-			all[i].Now = now
+			r.Now = now
 		default:
-			all[i].Now = &archive.Became{Revoked: now.Revoked, Deleted: now.Deleted, Overridden: now.Overridden, Override: now.Override}
+			r.Now = &archive.Became{Revoked: now.Revoked, Deleted: now.Deleted, Overridden: now.Overridden, Override: now.Override}
 		}
+		all = append(all, r.Entry)
 	}
 	return all, nil
 }

@@ -49,10 +49,19 @@ func (m *Memory) Entries(_ context.Context, s events.SessionID, seqs []events.Se
 	var all []Entry
 	for _, seq := range slices.Compact(slices.Sorted(slices.Values(seqs))) {
 		if e, ok := values[seq]; ok {
-			all = append(all, Entry{Seq: seq, Value: e.Bytes, Now: m.became(s, &e, values)})
+			all = m.enter(all, s, &e, values)
 		}
 	}
 	return all, nil
+}
+
+// enter adds an event, unless what became of it is not known. The lock is held.
+func (m *Memory) enter(all []Entry, s events.SessionID, e *Event, values map[events.Seq]Event) []Entry {
+	now, known := m.became(s, e, values)
+	if !known {
+		return all
+	}
+	return append(all, Entry{Seq: e.Seq, Value: e.Bytes, Now: now})
 }
 
 // values are a session's events by their seqs. The lock is held.
@@ -84,7 +93,7 @@ func (m *Memory) Timeline(_ context.Context, s events.SessionID, span Span) ([]E
 		if seq < first || seq > last || len(all) == span.Limit || !m.picks(s, &e, span.Pick) {
 			continue
 		}
-		all = append(all, Entry{Seq: seq, Value: e.Bytes, Now: m.became(s, &e, values)})
+		all = m.enter(all, s, &e, values)
 	}
 	return all, nil
 }
@@ -109,26 +118,26 @@ func (m *Memory) picks(s events.SessionID, e *Event, p *Pick) bool {
 // sentName and overriddenName are the events that say something.
 var sentName, overriddenName = events.Sent{}.Name(), events.Overridden{}.Name()
 
-// became is what became of the message of an event. The lock is held.
-func (m *Memory) became(s events.SessionID, e *Event, values map[events.Seq]Event) *Became {
+// became is what became of the message of an event, nil of one that is about none. The lock is held.
+func (m *Memory) became(s events.SessionID, e *Event, values map[events.Seq]Event) (now *Became, known bool) {
 	target := e.Seq
 	switch e.Event {
 	case overriddenName:
 		target = e.Target
 	case sentName:
 	default:
-		return nil
+		return nil, true
 	}
 	r := m.messages[messageKey{s, target}]
 	if r == nil {
-		return &Became{}
+		return nil, false
 	}
-	now := &Became{Revoked: r.Revoked.Seq, Deleted: r.Deleted.Seq}
+	now = &Became{Revoked: r.Revoked.Seq, Deleted: r.Deleted.Seq}
 	if r.Body.Seq > target {
 		now.Overridden, now.Override = r.Body.Seq, values[r.Body.Seq].Bytes
 	}
 	if e.Event == sentName {
 		now.Reacted, now.Unreacted = maps.Clone(r.reacted), maps.Clone(r.unreacted)
 	}
-	return now
+	return now, true
 }

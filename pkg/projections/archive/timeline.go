@@ -12,7 +12,8 @@ type Timelines interface {
 	// Reach gives the highest seq of a session that is archived, 0 for none. What the outcomes up to it changed is archived
 	// before them, so that what is read after it has that in it.
 	Reach(ctx context.Context, s events.SessionID) (events.Seq, error)
-	// Timeline gives events of the span, each once, in the order that the span says. Whether some are missing tells their seqs.
+	// Timeline gives events of the span, each once, in the order that the span says. Whether some are missing tells their seqs. An
+	// event whose message is not archived is missing too, since what became of it is not known.
 	Timeline(ctx context.Context, s events.SessionID, span Span) ([]Entry, error)
 	// Entries gives the events of those seqs, ascending; those that are not there are left out.
 	Entries(ctx context.Context, s events.SessionID, seqs []events.Seq) ([]Entry, error)

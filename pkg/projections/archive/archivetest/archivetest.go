@@ -37,6 +37,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Archive) {
 		"pages":                      testPages,
 		"timeline":                   testTimeline,
 		"missing":                    testMissing,
+		"unknown fate":               testUnknownFate,
 		"search":                     testSearch,
 		"the past":                   testPast,
 	} {

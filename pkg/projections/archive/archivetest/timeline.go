@@ -155,6 +155,41 @@ func naivelyBecame(s *story, seq events.Seq) *archive.Became {
 	return b
 }
 
+// testUnknownFate: an event whose message is not archived is left out, however it is asked for, until that is.
+func testUnknownFate(t *testing.T, a Archive) {
+	s := newStory("g_half", 0)
+	s.event("ann", events.Created{Kind: events.KindGroup, Policy: policy, Members: members("ann", "bob")})
+	s.say("ann", "first")
+	s.say("ann", "second")
+	s.event("ann", events.Overridden{Target: 2, Body: events.TextBody("rather this")})
+	s.event("ann", events.Revoked{Target: 3})
+	rows := archive.Plan(0, s.outcomes)
+	put(t, a, archive.Rows{Events: rows.Events})
+	check := func(want ...events.Seq) {
+		t.Helper()
+		span := archive.Span{First: 1, Last: 9, Limit: 9}
+		dense, err := a.Timeline(t.Context(), "g_half", span)
+		if got := entrySeqs(dense); err != nil || !slices.Equal(got, want) {
+			t.Errorf("the timeline has %v, %v, want %v", got, err, want)
+		}
+		single, err := a.Entries(t.Context(), "g_half", []events.Seq{1, 2, 3, 4, 5})
+		if got := entrySeqs(single); err != nil || !slices.Equal(got, want) {
+			t.Errorf("there are entries of %v, %v, want %v", got, err, want)
+		}
+	}
+	check(1, 5) // what is about no message, and a revocation, which says nothing
+	rows.Events = nil
+	put(t, a, rows)
+	check(1, 2, 3, 4, 5)
+}
+
+func entrySeqs(entries []archive.Entry) (seqs []events.Seq) {
+	for _, e := range entries {
+		seqs = append(seqs, e.Seq)
+	}
+	return seqs
+}
+
 // testMissing: why an event is not there.
 func testMissing(t *testing.T, a Archive) {
 	s := long("g_long")
