@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"annal/internal/bubble"
 )
 
 func TestAnOpenLoopCountsFromWhenItWasDue(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		// The server stands still for the first second and answers all at once then.
 		began := time.Now()
 		start := func(m *meter, due time.Time) {
@@ -38,7 +39,7 @@ func TestAnOpenLoopCountsFromWhenItWasDue(t *testing.T) {
 }
 
 func TestAClosedLoopHasItsNumberInFlight(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		most := 0
 		start := func(m *meter, due time.Time) {
 			most = max(most, len(m.slots))
@@ -55,7 +56,7 @@ func TestAClosedLoopHasItsNumberInFlight(t *testing.T) {
 }
 
 func TestALoadIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		lat, _, err := offer(t.Context(), Load{InFlight: 2, Most: 5}, time.Hour, func(m *meter, due time.Time) { m.done(due) })
 		if err != nil || lat.h.TotalCount() != 5 {
 			t.Errorf("%v, %d operations; want 5", err, lat.h.TotalCount())

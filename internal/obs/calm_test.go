@@ -8,11 +8,13 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"annal/internal/bubble"
 )
 
 // TestRepetitionsAreKeptBack: of what is said again and again a few lines come, and then how many more there were.
 func TestRepetitionsAreKeptBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var out written
 		log, err := NewLogger(&out, "info", "text")
 		if err != nil {
@@ -83,7 +85,7 @@ func TestDebugSaysAll(t *testing.T) {
 // TestNewsOfOthersComes: what is said of another thing is no repetition, whether its name is the logger's or the line's, and
 // what was kept back of it is said under its own name.
 func TestNewsOfOthersComes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var out written
 		log, err := NewLogger(&out, "info", "text")
 		if err != nil {
@@ -122,7 +124,7 @@ func TestNewsOfOthersComes(t *testing.T) {
 
 // TestOneTextOfManyThingsIsBounded: of very many sessions a few lines tell enough.
 func TestOneTextOfManyThingsIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var out written
 		log, err := NewLogger(&out, "info", "text")
 		if err != nil {
@@ -148,7 +150,7 @@ func TestOneTextOfManyThingsIsBounded(t *testing.T) {
 
 // TestFlushSaysWhatIsKeptBack: a process that ends says it, and says it once.
 func TestFlushSaysWhatIsKeptBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var out written
 		log, err := NewLogger(&out, "info", "text")
 		if err != nil {
@@ -171,7 +173,7 @@ func TestFlushSaysWhatIsKeptBack(t *testing.T) {
 
 // TestManyTextsAreBounded: of many texts about many things all are heard of, in few lines.
 func TestManyTextsAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var out written
 		log, err := NewLogger(&out, "info", "text")
 		if err != nil {

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"annal/internal/bubble"
 
 	"annal/internal/rebuild"
 	"annal/pkg/eventlog"
@@ -135,7 +136,7 @@ func TestHot(t *testing.T) {
 		"it stops half way": {map[int32]acted{0: swapped, 1: {rebuild: func(d time.Duration) hot.Rebuild { return builds(ours, 0, "")(min(d, 2*second)) }}}, "", 15 * second, rebuild.ErrIdle},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				p := &play{began: time.Now(), parts: c.parts}
 				var states []rebuild.State
 				h := rebuild.Hot{Log: newLog(t), Store: p, Request: ours, Idle: idle, Show: func(s rebuild.State) { states = append(states, s) }}
@@ -187,7 +188,7 @@ func TestSource(t *testing.T) {
 
 // TestSessionAlone: only its partition is asked, and whoever was interrupted goes on watching.
 func TestSessionAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		const s = events.SessionID("g_1")
 		partition := eventlog.KeyPartition([]byte(s), 2)
 		p := &play{began: time.Now(), parts: map[int32]acted{partition: {rebuild: builds(ours, 0, hot.SaidSwapped)}}}

@@ -10,8 +10,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"annal/internal/bubble"
 
 	"github.com/gorilla/websocket"
 
@@ -108,7 +109,7 @@ func TestSpeed(t *testing.T) {
 		{Options{Session: session(0), Speed: 1, MaxGap: 3 * time.Second}, 12 * time.Second},
 		{Options{Session: session(0)}, 0},
 	} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			after := run(t, written(t, 10, 4), c.opts).after
 			if got := after[4]; got != c.want {
 				t.Errorf("%+v: the last came after %v, want %v", c.opts, got, c.want)

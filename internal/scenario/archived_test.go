@@ -4,7 +4,8 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"testing/synctest"
+
+	"annal/internal/bubble"
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/internal/scenario"
@@ -72,7 +73,7 @@ func TestTamperedArchive(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				synctest.Test(t, func(t *testing.T) {
+				bubble.Test(t, func(t *testing.T) {
 					cluster, err := sim.NewCluster()
 					if err != nil {
 						t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"annal/internal/bubble"
+
 	clientv1 "annal/gen/annal/client/v1"
 )
 
@@ -37,7 +39,7 @@ func TestOldLink(t *testing.T) {
 		"refused on the old one": {&clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Error{Error: &clientv1.Error{Code: "NOT_A_MEMBER"}}}, timeline{live: true, filling: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				d := newDevice(&System{ctx: t.Context()}, Who{Person: "u1"})
 				old, conn := newLink()
 				d.conn = old

@@ -5,8 +5,9 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"annal/internal/bubble"
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/internal/scenario"
@@ -35,7 +36,7 @@ func runInProcess(t *testing.T, s *scenario.Scenario) (result scenario.Result) {
 	t.Helper()
 	limit := time.AfterFunc(bubbleLimit, func() { panic("scenario: " + s.File + " " + s.Name + " does not end") })
 	defer limit.Stop()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		cluster, err := sim.NewCluster()
 		if err != nil {
 			t.Fatal(err)
@@ -138,7 +139,7 @@ func TestPlanted(t *testing.T) {
 		"1":     func(all []*clientv1.Event) []*clientv1.Event { return all[:1] },
 		"2 1":   func(all []*clientv1.Event) []*clientv1.Event { return []*clientv1.Event{all[1], all[0]} },
 	} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			cluster, err := sim.NewCluster()
 			if err != nil {
 				t.Fatal(err)

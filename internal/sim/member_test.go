@@ -3,8 +3,9 @@ package sim
 import (
 	"context"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"annal/internal/bubble"
 
 	"annal/pkg/eventlog"
 )
@@ -30,7 +31,7 @@ func (o *owned) Lost(partition int32)            { o.lost <- partition }
 // TestFrozenInADrain: who is frozen while it gives a partition back is waited for as long as its session lasts, and hears of what
 // it lost only afterwards.
 func TestFrozenInADrain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := &World{began: time.Now()}
 		w.calm.Store(true)
 		w.openEngines(2, 10)

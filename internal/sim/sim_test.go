@@ -6,8 +6,9 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"annal/internal/bubble"
 )
 
 // seedLimit is for how long a seed may run by the wall's clock: one that never lets time
@@ -24,7 +25,7 @@ func live(t *testing.T, seed uint64, plant Plant, verbose bool) (*World, []strin
 	defer limit.Stop()
 	var w *World
 	var violations []string
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var err error
 		if w, err = newWorld(seed, plant, verbose); err != nil {
 			t.Fatal(err)

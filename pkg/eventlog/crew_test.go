@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"annal/internal/bubble"
+
 	"annal/pkg/eventlog"
 )
 
@@ -112,7 +114,7 @@ func claimed(p int32) func(eventlog.Handler) {
 
 // TestCrew: a worker for each partition given, drained when it is asked back, stopped when it is lost or given twice.
 func TestCrew(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCrew(t)
 		if c.crew.Ready(nil) == nil {
 			t.Error("it is ready before the group gave anything")
@@ -152,7 +154,7 @@ func TestCrewFails(t *testing.T) {
 		"membership": func(c *crewed) { c.group.err <- broken },
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				c := newCrew(t)
 				c.expect("run 1", claimed(1))
 				fail(c)

@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"annal/internal/bubble"
+
 	"annal/pkg/eventlog"
 	"annal/pkg/eventlog/logtest"
 	"annal/pkg/events"
@@ -33,7 +35,7 @@ func TestMemoryConforms(t *testing.T) {
 // TestMemoryUnderSynctest: a static member that does not come back loses its
 // partitions after the session timeout, in the bubble's time.
 func TestMemoryUnderSynctest(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		m := eventlog.NewMemory(eventlog.MemoryOptions{Now: func() events.Millis { return 7 }})
 		defer m.Close()
 		a, _ := m.Join(t.Context(), "g", eventlog.Events, "a")
@@ -93,7 +95,7 @@ func (c *countClaims) Lost(int32)                      { c.Add(-1) }
 // TestMemoryExpel: an expelled member's partitions are another's before it hears of
 // it, and it can't commit them meanwhile.
 func TestMemoryExpel(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		m := eventlog.NewMemory(eventlog.MemoryOptions{})
 		defer m.Close()
 		a, _ := m.Join(t.Context(), "g", eventlog.Events, "a")
@@ -132,7 +134,7 @@ func (s *slowLoss) Lost(partition int32) {
 // TestMemoryExpelTwice: a member expelled again while it hears of the first time ends
 // with its partition, which nobody else has.
 func TestMemoryExpelTwice(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		m := eventlog.NewMemory(eventlog.MemoryOptions{Partitions: 1})
 		defer m.Close()
 		a, _ := m.Join(t.Context(), "g", eventlog.Events, "a")

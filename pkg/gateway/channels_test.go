@@ -5,12 +5,14 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+
+	"annal/internal/bubble"
 )
 
 // TestAcquireEndsWithItsContext: whoever waits for another's subscribing may give up, and
 // leaves nothing behind.
 func TestAcquireEndsWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		confirmed := make(chan struct{})
 		ended := 0
 		cs := newChannels(func(string) int { return 7 },

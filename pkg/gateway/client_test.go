@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"annal/internal/bubble"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/encoding/protojson"
 
@@ -53,7 +55,7 @@ func run(t *testing.T, change func(*gateway.Config), f func(b *bench)) {
 	t.Helper()
 	for codec := range protocol.Codecs {
 		t.Run(codec.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				b := newBench(t, change)
 				b.codec = codec
 				f(b)

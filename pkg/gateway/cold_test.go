@@ -6,8 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"annal/internal/bubble"
 
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
@@ -20,7 +21,7 @@ import (
 // runCold calls f with a bench that has an archive, in a bubble.
 func runCold(t *testing.T, f func(b *bench)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := newBenchOn(t, nil, true)
 		f(b)
 		b.stop()

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"annal/internal/bubble"
 
 	"pgregory.net/rapid"
 
@@ -240,7 +241,7 @@ func TestDelivery(t *testing.T) {
 
 // TestAnEventIsEncodedOncePerSubprotocol: all who speak the same get the same bytes.
 func TestAnEventIsEncodedOncePerSubprotocol(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.stop()
 		s := b.group(nil, "u2")

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"annal/internal/bubble"
 
 	"google.golang.org/protobuf/proto"
 
@@ -139,7 +140,7 @@ func TestHalfOpen(t *testing.T) {
 }
 
 func TestStopFinishesWhatIsInFlight(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		c := b.hello("u1")
 		s := direct(t, c)
@@ -168,7 +169,7 @@ func TestStopFinishesWhatIsInFlight(t *testing.T) {
 
 // Those sent elsewhere must not come back to the other gateways all at once.
 func TestStopSpreadsWhoLeaves(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		const n = 300
 		clients := make([]*client, n)

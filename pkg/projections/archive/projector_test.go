@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"annal/internal/bubble"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"annal/pkg/eventlog"
@@ -78,7 +80,7 @@ func refusals(offsets ...int64) []follow.Outcome {
 
 // TestStoresTogether: what partitions have while insertions are under way goes into one, and each hears what came of its own.
 func TestStoresTogether(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		store := &slow{Memory: NewMemory(), hold: make(chan struct{})}
 		p, _ := newProjector(t, store)
 		away := errors.New("away")
@@ -229,7 +231,7 @@ func TestTakesNothing(t *testing.T) {
 
 // TestReports: it stores how far it is, once for each partition that moved, and once more at its end.
 func TestReports(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		store := &slow{Memory: NewMemory()}
 		p, _ := newProjector(t, store)
 		ctx, stop := context.WithCancel(t.Context())

@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"annal/internal/bubble"
+
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
 )
@@ -83,7 +85,7 @@ func (w *world) wantStopped(stop func() error) {
 
 // A log that cannot be opened is waited for.
 func TestTheLogCannotBeOpened(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.say(2)
 		stop := w.follow(flaky{Log: w.client, read: during(10 * time.Second)})
@@ -98,7 +100,7 @@ func TestTheLogCannotBeOpened(t *testing.T) {
 // What a log says of reading is final, since it waits itself for what may pass: the follower ends with it, and the next one
 // goes on from the last commit.
 func TestTheLogCannotBeReadOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.say(2)
 		broken := make(chan struct{})
@@ -128,7 +130,7 @@ func TestTheLogCannotBeReadOn(t *testing.T) {
 
 // Commits that fail hold nothing up, and cost no more than repeats of what they were to cover.
 func TestCommitsFail(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.say(2)
 		stop := w.follow(flaky{Log: w.client, commit: during(10 * time.Second)})
@@ -158,7 +160,7 @@ func TestACommitOfAnotherLog(t *testing.T) {
 		"no progress":    {"no progress", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				w := newWorld(t)
 				w.say(2)
 				w.commit(progress.Offset, c.metadata)
@@ -202,7 +204,7 @@ func (idle) Lost(int32)                      {}
 
 // An outcome that counts and cannot be read is handed over as such, and counted; nothing waits for it.
 func TestAnUnreadableOutcome(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.say(1)
 		o := events.Outcome{Session: "g_1", Time: 1, Result: events.Rejected{Code: events.CodeNotAMember}}
@@ -229,7 +231,7 @@ func TestAnUnreadableOutcome(t *testing.T) {
 
 // Who loses the partition while at work is told to stop, commits nothing, and the other one does it all.
 func TestTakenOverAtWork(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		told := false
 		w.work = func(ctx context.Context) error {
@@ -272,7 +274,7 @@ func TestGivenBackAtWork(t *testing.T) {
 		"too long": {time.Hour, []int64{1, 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				w := newWorld(t)
 				w.work = func(ctx context.Context) error {
 					select {

@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"annal/internal/bubble"
+
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
@@ -179,7 +181,7 @@ func (w *world) wantMetric(what string, got prometheus.Metric, want float64) {
 
 // What counts is handed over in log order, once; what does not is counted and passed over.
 func TestOnlyWhatCounts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.say(2)                                                                    // 1, 2
 		w.outcome(1, 0)                                                             // 3: a repeat
@@ -201,7 +203,7 @@ func TestOnlyWhatCounts(t *testing.T) {
 
 // What fails is handed over again, whole, and nothing behind it before it worked: commits and lag say so.
 func TestAFailureHoldsBackWhatIsBehind(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		var broken = true
 		w.fail = func([]int64) error {
@@ -241,7 +243,7 @@ func TestAFailureHoldsBackWhatIsBehind(t *testing.T) {
 
 // Who stops orderly goes on behind what was handed over; of who loses the partition some comes again, and nothing is left out.
 func TestWhereItGoesOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.say(3)
 		stop := w.follow(w.client)
@@ -266,7 +268,7 @@ func TestWhereItGoesOn(t *testing.T) {
 
 // Below the log's start nothing is skipped: the follower stops.
 func TestATrimmedLog(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.say(5)
 		w.log.Trim(eventlog.Events, 0, 3)

@@ -6,6 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"annal/internal/bubble"
+
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
 )
@@ -34,7 +36,7 @@ func (w *world) wantCalls(when string, want ...int) {
 
 // What comes close together is handed over together: for a while, or until it is much.
 func TestGathers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.gather = Gather{Wait: 500 * time.Millisecond, Bytes: 1 << 20}
 		stop := w.follow(w.client)
@@ -75,7 +77,7 @@ func (w *world) committed() Commit {
 
 // While nothing goes on, and afterwards, commits say what the trouble is, for whoever looks on.
 func TestTellsTrouble(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.say(1)
 		stop := w.follow(w.client)

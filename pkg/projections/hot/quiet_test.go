@@ -2,8 +2,9 @@ package hot_test
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"annal/internal/bubble"
 
 	"annal/pkg/projections/hot"
 )
@@ -11,7 +12,7 @@ import (
 // TestRecoversSoonAfterAQuietTime: losses in a row make the waits before a recovery longer; after a quiet time they are
 // short again, however many there were before.
 func TestRecoversSoonAfterAQuietTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newStage(t)
 		s.ctx = t.Context()
 		p, stop, ended := s.run()

@@ -3,15 +3,16 @@ package vault_test
 import (
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"annal/internal/bubble"
 
 	"annal/pkg/eventlog"
 )
 
 // TestStatus: it tells what is sealed, what that takes, and how old the first is that is not.
 func TestStatus(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		status := func() (s [2]string, bytes int64, seconds float64) {
 			t.Helper()

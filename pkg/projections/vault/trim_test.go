@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"annal/internal/bubble"
 
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
@@ -51,7 +52,7 @@ func (l trimmable) Since(ctx context.Context, t eventlog.Topic, partition int32,
 
 // TestTrim: what is sealed and old enough is deleted, but for the log's last record, and nothing where a segment is not what it was.
 func TestTrim(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		log := func() *vault.Log { return vault.NewLog(trimmable{w.raw, w.memory}, w.bucket, "", quiet) }
 		now := func(ago time.Duration) events.Millis { return events.Millis(time.Now().Add(-ago).UnixMilli()) }

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"annal/internal/bubble"
 
 	"annal/pkg/eventlog"
 	"annal/pkg/projections/vault"
@@ -14,7 +15,7 @@ import (
 
 // A cursor whose place Kafka trims while it waits goes on in the vault, and back in Kafka.
 func TestTrimmedUnderACursor(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.say(2000)
 		cursor, err := w.log().Read(t.Context(), eventlog.Events, 0, 0)
@@ -46,7 +47,7 @@ func TestTrimmedUnderACursor(t *testing.T) {
 
 // A cursor that came from a segment to Kafka, and is thrown back into a later one, asks nothing of what lay between.
 func TestThrownBackIntoTheVault(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.say(100)
 		w.seal()
@@ -97,7 +98,7 @@ func (h heldUp) Read(ctx context.Context, t eventlog.Topic, partition int32, fro
 
 // A vaulter that was held up until others had sealed, and the log was trimmed, goes on behind them.
 func TestHeldUpAndTrimmed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.say(50)
 		late, free := w.options("b", w.bucket), make(chan struct{})
@@ -119,7 +120,7 @@ func TestHeldUpAndTrimmed(t *testing.T) {
 
 // What neither has is named, and nobody goes on.
 func TestGap(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.say(50)
 		w.seal()

@@ -9,8 +9,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"annal/internal/bubble"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -199,7 +200,7 @@ func (w *world) check(from int64) error {
 
 // Whatever is trimmed, readers see the same, from every offset on.
 func TestReadersSeeTheSame(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.say(300)
 		w.zombie()
@@ -258,7 +259,7 @@ func (w *world) wantFrom(from, end int64) {
 
 // What is sealed can be read alone, whatever Kafka has.
 func TestSealed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		want := func(n int) {
 			t.Helper()
@@ -286,7 +287,7 @@ func TestSealed(t *testing.T) {
 
 // Every object that is altered, cut or missing is named by who reads it.
 func TestDamage(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.say(300)
 		w.seal()
@@ -349,7 +350,7 @@ func (f *flaky) Put(ctx context.Context, name string, content []byte) error {
 
 // Two vaulters of one partition at once, answers lost, and an outage of an hour.
 func TestTwoVaultersAndAnOutage(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		store := &flaky{Bucket: w.bucket, until: time.Now().Add(time.Hour)}
 		other := w.options("b", store)
