@@ -69,14 +69,16 @@ func (c *cold) enter(ctx context.Context) (_ context.Context, done func(*error),
 		c.gw.ports.Metrics.coldFailures.WithLabelValues("paused").Inc()
 		return nil, nil, errColdAway
 	}
-	within, cancel := context.WithTimeout(ctx, c.timeout)
+	waiting, enough := context.WithTimeout(ctx, c.timeout)
+	defer enough()
 	select {
 	case c.slots <- struct{}{}:
-	case <-within.Done():
-		cancel()
+	case <-waiting.Done():
 		c.gw.ports.Metrics.coldFailures.WithLabelValues("busy").Inc()
 		return nil, nil, errColdBusy
 	}
+	// Its time begins here: who waited long for others is no slow archive.
+	within, cancel := context.WithTimeout(ctx, c.timeout)
 	return within, func(err *error) {
 		cancel()
 		<-c.slots
@@ -127,14 +129,12 @@ func (c *cold) keep(s events.SessionID, reach events.Seq) {
 	c.reached[s] = reached{reach, now}
 }
 
-// kept gives a reach that was read a moment ago, 0 for none.
-func (c *cold) kept(s events.SessionID) events.Seq {
+// kept gives a reach that was read a moment ago, if one was.
+func (c *cold) kept(s events.SessionID) (reach events.Seq, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if r := c.reached[s]; c.now().Sub(r.at) <= reachAge {
-		return r.seq
-	}
-	return 0
+	r, ok := c.reached[s]
+	return r.seq, ok && c.now().Sub(r.at) <= reachAge
 }
 
 func (c *cold) timeline(ctx context.Context, s events.SessionID, span archive.Span) (entries []archive.Entry, err error) {
@@ -185,7 +185,7 @@ func (p *archived) begin(ctx context.Context, head, at events.Seq) error {
 	if p.reach >= at && (p.reach > 0 || p.fresh) {
 		return nil
 	}
-	if reach := p.cold.kept(p.session); p.reach == 0 && reach >= at {
+	if reach, ok := p.cold.kept(p.session); ok && p.reach == 0 && reach >= at {
 		p.reach, p.to = reach, reach
 		if err := p.follow(ctx, head); !errors.Is(err, errColdBehind) {
 			return err

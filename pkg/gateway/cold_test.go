@@ -242,6 +242,20 @@ func TestHoleWithinTheArchive(t *testing.T) {
 	})
 }
 
+// Going up from what was dropped is an end as well, and no cursor leads to the same place again.
+func TestGoingUpFromWhatWasDropped(t *testing.T) {
+	runCold(t, func(b *bench) {
+		s := b.group(nil)
+		b.say(s, 60)
+		b.cold.TakeAlone(s, 20, 60)
+		b.world.Trim(s, 51)
+		p := b.hello("u1").past(s, `,"after":"3"`)
+		if len(p.GetEvents()) > 0 || p.GetNewer() != "" || !p.GetWindowEnd() {
+			t.Errorf("after what was dropped: %v", p)
+		}
+	})
+}
+
 // While the archive is away what is hot can be read, and the archive is left alone for a moment.
 func TestArchiveAway(t *testing.T) {
 	runCold(t, func(b *bench) {

@@ -33,7 +33,7 @@ type place struct {
 	down bool
 }
 
-// A cursor of a search is the last message that was looked at: the version, searchWay, the question and then its log time, seq and
+// A cursor of a search is the last hit: the version, searchWay, the question and then its log time, seq and
 // session, and the sum.
 
 const (
@@ -59,9 +59,11 @@ func (q question) found(cursor string) (archive.Found, *events.Error) {
 	if len(b) <= foundCursorBytes-cursorSum || b[1] != searchWay {
 		return archive.Found{}, events.Errorf(events.CodeInvalidCursor, "the cursor is not one of ours")
 	}
-	return archive.Found{
-		Time: events.Millis(binary.BigEndian.Uint64(b[10:18])), Seq: events.Seq(binary.BigEndian.Uint64(b[18:26])), Session: events.SessionID(b[26:]),
-	}, nil
+	f := archive.Found{Time: events.Millis(binary.BigEndian.Uint64(b[10:18])), Seq: events.Seq(binary.BigEndian.Uint64(b[18:26])), Session: events.SessionID(b[26:])}
+	if f.Time < 0 || !events.ValidName(string(f.Session)) {
+		return archive.Found{}, events.Errorf(events.CodeInvalidCursor, "the cursor is not one of ours")
+	}
+	return f, nil
 }
 
 // question is the digest of what was asked, places aside.

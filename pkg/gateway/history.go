@@ -38,7 +38,10 @@ func (c *Conn) history(ctx context.Context, u events.UserID, op *clientv1.Histor
 	if len(spans) == 0 || !p.Member.In() && events.Seq(op.GetAfter()) >= present(spans).last {
 		return nil, &events.Error{Code: events.CodeNotAMember}
 	}
-	w := newWalk(ctx, c.gw, session, u, &p, limit)
+	// What was read by then is the page: some time is left to read what the user hid of it.
+	walking, enough := context.WithTimeout(ctx, c.gw.config.ReadTimeout*3/4)
+	defer enough()
+	w := newWalk(walking, c.gw, session, u, &p, limit)
 	w.pick, w.question = pick, questionOf(session, pick)
 	began := c.gw.ports.Now()
 	if err := w.from(op); err != nil {

@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -21,8 +23,9 @@ const (
 	minQuery, maxQuery = 2, 200
 	// maxSearched is how many sessions are searched at once.
 	maxSearched = 5000
-	// maxLooks is how often a page asks for more messages, where those found may not be seen or say something else now.
-	maxLooks = 4
+	// firstLook is how many messages more than are wanted are asked for, and mostLook how many at once, each time twice as many: those
+	// found may not be seen, or say something else now.
+	firstLook, mostLook = 2, 1000
 	// maxMarks is how often the text is marked in a snippet.
 	maxMarks = 8
 )
@@ -120,8 +123,8 @@ type searched struct {
 	past   *archived
 }
 
-// run looks for hits after one, as often as it takes to fill a page, and not more often than maxLooks. Errors are those of reading,
-// and codes.
+// run looks for hits after one until the page is full, there are no more, or its time is over. A cursor names a hit, and no other
+// message: where somebody else's words are would tell that they were said. Errors are those of reading, and codes.
 func (l *seeker) run(ctx context.Context, before archive.Found) error {
 	sessions, err := l.sessions(ctx)
 	if err != nil {
@@ -130,35 +133,36 @@ func (l *seeker) run(ctx context.Context, before archive.Found) error {
 	if l.page.UnsureFromMs, err = l.unsure(ctx); err != nil {
 		return err
 	}
-	for range maxLooks {
-		wanted := 2 * (l.limit - len(l.page.Hits))
+	last := before // hit
+	for wanted := firstLook * l.limit; ; wanted = min(2*wanted, mostLook) {
 		found, err := l.find(ctx, archive.Search{Sessions: sessions, Text: l.text, Before: before, Limit: wanted})
-		if err != nil {
-			return err
+		var hits map[archive.Found]*clientv1.SearchHit
+		if err == nil {
+			hits, err = l.hits(ctx, found)
 		}
-		hits, err := l.hits(ctx, found)
-		if err != nil {
+		switch {
+		case err != nil && len(l.page.Hits) > 0 && (ctx.Err() != nil || errors.Is(err, archive.ErrTooMuch)):
+			l.page.Next = l.question.foundCursor(last)
+			return nil
+		case err != nil:
 			return err
 		}
 		for _, f := range found {
-			before = f
-			if hit := hits[f]; hit != nil {
-				l.page.Hits = append(l.page.Hits, hit)
+			hit := hits[f]
+			if hit == nil {
+				continue
 			}
 			if len(l.page.Hits) == l.limit {
-				break
+				l.page.Next = l.question.foundCursor(last)
+				return nil
 			}
+			l.page.Hits, last = append(l.page.Hits, hit), f
 		}
-		full := len(l.page.Hits) == l.limit
-		if len(found) < wanted && (!full || before == found[len(found)-1]) {
+		if len(found) < wanted {
 			return nil
 		}
-		if full {
-			break
-		}
+		before = found[len(found)-1]
 	}
-	l.page.Next = l.question.foundCursor(before)
-	return nil
 }
 
 // sessions are those that are searched.
@@ -190,13 +194,13 @@ func (l *seeker) unsure(ctx context.Context) (ms int64, err error) {
 	}
 	defer done(&err)
 	progress, err := l.gw.cold.from.Progress(ctx)
-	for _, p := range progress {
-		till := p.At
+	for i, p := range progress {
+		till := int64(p.At)
 		if p.Archived < p.LogEnd {
-			till = p.Time
+			till = int64(p.Time)
 		}
-		if ms == 0 || int64(till) < ms {
-			ms = int64(till)
+		if i == 0 || till < ms {
+			ms = till
 		}
 	}
 	return ms, err
@@ -261,9 +265,6 @@ func isNotAMember(err error) bool {
 
 // hitsIn adds the hits of one session.
 func (l *seeker) hitsIn(ctx context.Context, at *searched, found []archive.Found, hits map[archive.Found]*clientv1.SearchHit) error {
-	if err := at.past.begin(ctx, at.person.Head.Seq, 0); err != nil {
-		return err
-	}
 	places := map[events.Seq]archive.Found{}
 	var seqs []events.Seq
 	for _, f := range found {
@@ -271,6 +272,19 @@ func (l *seeker) hitsIn(ctx context.Context, at *searched, found []archive.Found
 			places[f.Seq] = f
 			seqs = append(seqs, f.Seq)
 		}
+	}
+	if len(seqs) == 0 {
+		return nil
+	}
+	err := at.past.begin(ctx, at.person.Head.Seq, 0)
+	if errors.Is(err, errColdBehind) {
+		// What became of them is not known yet: they are among what may not be found.
+		oldest := slices.MinFunc(found, func(a, b archive.Found) int { return cmp.Compare(a.Time, b.Time) })
+		l.page.UnsureFromMs = min(l.page.UnsureFromMs, int64(oldest.Time))
+		return nil
+	}
+	if err != nil {
+		return err
 	}
 	items, err := at.past.at(ctx, seqs)
 	if err != nil {

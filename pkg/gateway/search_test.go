@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
+	"annal/pkg/gateway"
+	"annal/pkg/projections/archive"
 )
 
 // look searches and gives the hits as seqs and snippets, with what was marked in brackets.
@@ -76,6 +79,68 @@ func TestSearchShowsWhatMayBeSeen(t *testing.T) {
 			t.Errorf("a stranger finds %v", hits)
 		}
 		wantError(t, "a stranger", stranger.ask(fmt.Sprintf(`{"id":"f","search":{"text":"tea","session":%q}}`, s)), events.CodeNotAMember)
+	})
+}
+
+// However much that may not be seen has the text, and wherever it is: neither a hit nor a page tells that it was said.
+func TestSearchTellsNothingOfWhatIsOutOfSight(t *testing.T) {
+	runCold(t, func(b *bench) {
+		s := b.group(nil)
+		tea := func(n int) (last events.Seq) {
+			for range n {
+				last = b.world.Must("u1", fmt.Sprint("tea", len(b.world.Timeline(s))), s, events.Send{Body: events.TextBody("tea")}).Seq
+			}
+			return last
+		}
+		tea(50)
+		b.add(s, "u2")
+		mine := tea(1)
+		b.add(s, "u3")
+		b.remove(s, "u2")
+		b.remove(s, "u3")
+		tea(300)
+		b.cold.Take(s, 1000)
+		hits, page := b.hello("u2").look(`"text":"tea","limit":5`)
+		wantHits(t, "whoever was there for one", hits, fmt.Sprint(mine, " [tea]"))
+		if page.GetNext() != "" {
+			t.Errorf("there is said to be more: %v", page)
+		}
+		if hits, page = b.hello("u3").look(`"text":"tea","limit":5`); len(hits) > 0 || page.GetNext() != "" {
+			t.Errorf("whoever was there for none finds %v, next %q", hits, page.GetNext())
+		}
+	})
+}
+
+// A session of which it is not known yet what became of its messages is left out, and the page says from when on.
+func TestSearchBesideSessionsThatAreBehind(t *testing.T) {
+	runCold(t, func(b *bench) {
+		tea := func(s events.SessionID, n int) {
+			for i := range n {
+				b.world.Must("u1", fmt.Sprint("tea", i), s, events.Send{Body: events.TextBody("tea")})
+			}
+		}
+		behind := b.group(nil)
+		tea(behind, 40)
+		b.cold.Take(behind, 20)
+		b.world.Trim(behind, 31)
+		create := events.Create{Kind: events.KindGroup, Policy: gateway.DefaultPolicies()[events.KindGroup]}
+		other := events.NewSessionID(create, "u1", "other")
+		b.world.Must("u1", "other", other, create)
+		tea(other, 1)
+		b.cold.Take(other, 2)
+		caughtUp := archive.Rows{Progress: []archive.Progress{{At: events.Millis(time.Now().UnixMilli()), Archived: 1, LogEnd: 1}}}
+		if err := b.cold.Insert(t.Context(), &caughtUp); err != nil {
+			t.Fatal(err)
+		}
+		hits, page := b.hello("u1").look(`"text":"tea"`)
+		wantHits(t, "beside one that is behind", hits, "2 [tea]")
+		if first := b.world.Timeline(behind)[1].Outcome.Time; page.GetUnsureFromMs() > int64(first) {
+			t.Errorf("unsure from %d, but nothing of what was said at %d is found", page.GetUnsureFromMs(), first)
+		}
+		b.cold.Take(behind, 41)
+		if hits, _ = b.hello("u1").look(`"text":"tea","limit":50`); len(hits) != 41 {
+			t.Errorf("once it is archived there are %d hits, want 41", len(hits))
+		}
 	})
 }
 

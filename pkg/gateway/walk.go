@@ -152,7 +152,9 @@ func (w *walk) forward(from events.Seq) {
 	}
 	w.forgive(from != began)
 	w.conclude(began-1, from)
-	w.page.More = from <= present(w.spans).last
+	if w.page.More = from <= present(w.spans).last; w.ends {
+		w.page.Newer = "" // it would lead to the same place again
+	}
 }
 
 // conclude names where to go on: older and newer are the next seqs either way.
@@ -168,7 +170,7 @@ func (w *walk) conclude(older, newer events.Seq) {
 
 // forgive makes of a failure of the archive's the end of a page that got somewhere before: whoever goes on meets it again.
 func (w *walk) forgive(moved bool) {
-	if moved && (errors.Is(w.err, errColdAway) || errors.Is(w.err, errColdBusy) || errors.Is(w.err, errColdBehind)) {
+	if moved && (w.ctx.Err() != nil || errors.Is(w.err, errColdAway) || errors.Is(w.err, errColdBusy) || errors.Is(w.err, errColdBehind)) {
 		w.err = nil
 	}
 }

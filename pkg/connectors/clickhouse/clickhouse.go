@@ -73,6 +73,9 @@ var (
 	_ archive.Builder = (*ClickHouse)(nil)
 )
 
+// maxConns is enough for all that a gateway asks at once by its own bounds: sixteen pages, each two questions, and four searches.
+const maxConns = 36
+
 // Open makes the connections, when they are needed: the server need not be there yet.
 func Open(o Options) (*ClickHouse, error) {
 	if err := o.Validate(); err != nil {
@@ -88,7 +91,7 @@ func Open(o Options) (*ClickHouse, error) {
 	d := &driver.Options{
 		Addr: []string{u.Host}, Protocol: driver.HTTP, Auth: driver.Auth{Username: o.User, Password: o.Password},
 		Compression: &driver.Compression{Method: driver.CompressionLZ4}, DialTimeout: 5 * time.Second, ReadTimeout: o.Timeout,
-		MaxOpenConns: 8, MaxIdleConns: 4, ConnMaxLifetime: 10 * time.Minute,
+		MaxOpenConns: maxConns, MaxIdleConns: 4, ConnMaxLifetime: 10 * time.Minute,
 		// Where rows are doubled by a retry they come together; what the server would do about that is not needed, and takes
 		// equal blocks of different partitions for one.
 		Settings: driver.Settings{"insert_deduplicate": 0, "async_insert": 0},

@@ -2,6 +2,7 @@ package archivetest
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -72,5 +73,18 @@ func testSearch(t *testing.T, a Archive) {
 	}
 	if got := find("hallo", "g_none"); len(got) > 0 {
 		t.Errorf("in none: %v", got)
+	}
+	many := []events.SessionID{"g_tea"}
+	for i := range 4999 {
+		many = append(many, events.SessionID(fmt.Sprintf("g_%0*d", events.MaxNameBytes-2, i)))
+	}
+	many = append(many, "g_jam")
+	if got := find("hallo", many...); len(got) != 4 {
+		t.Errorf("among 5,000 sessions with the longest of names: %v", got)
+	}
+	if _, err := a.Search(t.Context(), archive.Search{
+		Sessions: many[:1], Text: "hallo", Before: archive.Found{Time: math.MaxInt64, Session: "g_tea", Seq: math.MaxUint64}, Limit: 1,
+	}); err != nil {
+		t.Errorf("before the end of time: %v", err)
 	}
 }
