@@ -128,6 +128,7 @@ func TestSearchBesideSessionsThatAreBehind(t *testing.T) {
 		b.world.Must("u1", "other", other, create)
 		tea(other, 1)
 		b.cold.Take(other, 2)
+		pass(time.Second)
 		caughtUp := archive.Rows{Progress: []archive.Progress{{At: events.Millis(time.Now().UnixMilli()), Archived: 1, LogEnd: 1}}}
 		if err := b.cold.Insert(t.Context(), &caughtUp); err != nil {
 			t.Fatal(err)
