@@ -77,7 +77,7 @@ func ofSession(ctx context.Context, r *eventlog.Reading, partition int32, o Sess
 }
 
 // insert stores outcomes; those that are refused are left out, as they were when they were archived first. What all of them made of
-// the session comes before the first event: who reads one finds in it whatever came later.
+// messages comes before the first event: who reads one finds in it whatever came later. Heads come last, as of any store.
 func insert(ctx context.Context, to archive.Store, p int32, outcomes []follow.Outcome) error {
 	refused := map[int64]bool{}
 	leave := func(o *follow.Outcome, _ error) error {
@@ -85,8 +85,9 @@ func insert(ctx context.Context, to archive.Store, p int32, outcomes []follow.Ou
 		return nil
 	}
 	for _, part := range []func(*archive.Rows){
-		func(rows *archive.Rows) { rows.Events = nil },
+		func(rows *archive.Rows) { rows.Events, rows.Sessions = nil, nil },
 		func(rows *archive.Rows) { *rows = archive.Rows{Events: rows.Events} },
+		func(rows *archive.Rows) { *rows = archive.Rows{Sessions: rows.Sessions} },
 	} {
 		outcomes = slices.DeleteFunc(outcomes, func(o follow.Outcome) bool { return refused[o.Offset] })
 		put := func(_ []follow.Outcome, rows *archive.Rows) error {

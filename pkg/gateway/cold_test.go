@@ -16,6 +16,7 @@ import (
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
 	"annal/pkg/gateway"
+	"annal/pkg/projections/archive"
 )
 
 // runCold calls f with a bench that has an archive, in a bubble.
@@ -237,6 +238,59 @@ func TestHoleWithinTheArchive(t *testing.T) {
 		b.cold.TakeAlone(s, 26, 30)
 		p = c.ask(ask).GetHistory()
 		if got := pageSeqs(p); !slices.Equal(got, span(20, 30)) || p.GetOlder() != "" || !p.GetWindowEnd() {
+			t.Errorf("once it is archived, down to what is no longer kept: %v", p)
+		}
+	})
+}
+
+// Where all that was archived is too old to be kept, history ends with the window.
+func TestAllThatIsArchivedWasDropped(t *testing.T) {
+	runCold(t, func(b *bench) {
+		s := b.group(nil)
+		b.say(s, 40)
+		b.cold.Take(s, 40)
+		b.world.Trim(s, 31)
+		b.cold.DropEvents(s, 1, 40)
+		c := b.hello("u1")
+		p := c.past(s, "")
+		if got := pageSeqs(p); !slices.Equal(got, span(31, 40)) || p.GetOlder() != "" || !p.GetWindowEnd() {
+			t.Errorf("the newest page: %v", p)
+		}
+		for _, more := range []string{`,"before":"20"`, `,"before":"20","filter":{"authors":["u1"]}`} {
+			if p := c.past(s, more); len(p.GetEvents()) > 0 || p.GetOlder() != "" || !p.GetWindowEnd() {
+				t.Errorf("history%s: %v", more, p)
+			}
+		}
+		pass(time.Second)
+		caughtUp := archive.Rows{Progress: []archive.Progress{{At: events.Millis(time.Now().UnixMilli()), Archived: 1, LogEnd: 1}}}
+		if err := b.cold.Insert(t.Context(), &caughtUp); err != nil {
+			t.Fatal(err)
+		}
+		if hits, page := c.look(`"text":"text"`); len(hits) > 0 || page.GetUnsureFromMs() != int64(caughtUp.Progress[0].At) {
+			t.Errorf("a search finds %v, unsure from %d", hits, page.GetUnsureFromMs())
+		}
+	})
+}
+
+// A filter does not pass over what it picks where the event is missing: it is a wait, and where nothing before it is kept the end.
+func TestFiltersMeetHoles(t *testing.T) {
+	runCold(t, func(b *bench) {
+		s := b.group(nil)
+		b.say(s, 60)
+		b.cold.Take(s, 60)
+		b.world.Trim(s, 51)
+		b.cold.DropEvents(s, 1, 9)
+		b.cold.DropEvents(s, 25, 25)
+		c := b.hello("u1")
+		const filter = `,"limit":50,"filter":{"authors":["u1"]}`
+		p := c.past(s, filter)
+		if got := pageSeqs(p); !slices.Equal(got, span(26, 60)) || p.GetOlder() == "" {
+			t.Fatalf("the newest page: %v", p)
+		}
+		on := fmt.Sprintf(`%s,"cursor":%q`, filter, p.GetOlder())
+		wantError(t, "going on into the hole", c.ask(fmt.Sprintf(`{"id":"h","history":{"session":%q%s}}`, s, on)), events.CodeTryAgain)
+		b.cold.TakeAlone(s, 25, 25)
+		if p = c.past(s, on); !slices.Equal(pageSeqs(p), span(10, 25)) || p.GetOlder() != "" || !p.GetWindowEnd() {
 			t.Errorf("once it is archived, down to what is no longer kept: %v", p)
 		}
 	})

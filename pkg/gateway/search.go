@@ -277,6 +277,11 @@ func (l *seeker) hitsIn(ctx context.Context, at *searched, found []archive.Found
 		return nil
 	}
 	err := at.past.begin(ctx, at.person.Head.Seq, 0)
+	if newest := slices.Max(seqs); errors.Is(err, errColdBehind) && at.past.reach < newest {
+		if why, err := l.gw.cold.missing(ctx, at.past.session, newest); err != nil || why == archive.MissingDropped {
+			return err
+		}
+	}
 	if errors.Is(err, errColdBehind) {
 		// What became of them is not known yet: they are among what may not be found.
 		oldest := slices.MinFunc(found, func(a, b archive.Found) int { return cmp.Compare(a.Time, b.Time) })

@@ -240,7 +240,11 @@ func (w *walk) addDense(items []hot.Item, at events.Seq, down bool) events.Seq {
 }
 
 func (w *walk) lookCold(at, end events.Seq, down bool) (events.Seq, error) {
-	if err := w.past.begin(w.ctx, w.head, at); err != nil {
+	err := w.past.begin(w.ctx, w.head, at)
+	switch {
+	case errors.Is(err, errColdBehind) && w.past.reach < at:
+		return w.lookMissing(at, down) // all of it may be too old to be kept
+	case err != nil:
 		return at, err
 	}
 	span := archive.Span{First: at, Last: min(end, w.past.reach), Limit: w.room(), Pick: w.pick}
@@ -252,7 +256,7 @@ func (w *walk) lookCold(at, end events.Seq, down bool) (events.Seq, error) {
 	case err != nil:
 		return at, err
 	case w.pick != nil:
-		return w.addPicked(items, span), nil
+		return w.addPicked(items, span)
 	case (len(items) == 0 || items[0].Seq != at) && !w.past.fresh:
 		return at, w.past.refresh(w.ctx, w.head)
 	case len(items) == 0 || items[0].Seq != at:
@@ -262,20 +266,24 @@ func (w *walk) lookCold(at, end events.Seq, down bool) (events.Seq, error) {
 }
 
 // addPicked adds events of a span that has no others, and gives the seq that is next.
-func (w *walk) addPicked(items []hot.Item, span archive.Span) events.Seq {
+func (w *walk) addPicked(items []hot.Item, span archive.Span) (events.Seq, error) {
 	for _, item := range items {
-		w.add(item)
+		if item.Value != nil {
+			w.add(item)
+		} else if _, err := w.lookMissing(item.Seq, span.Down); err != nil || w.ends {
+			return item.Seq, err
+		}
 		if len(w.page.Events) >= w.limit || w.bytes >= maxPageBytes {
-			return step(item.Seq, span.Down)
+			return step(item.Seq, span.Down), nil
 		}
 	}
 	switch {
 	case len(items) == span.Limit:
-		return step(items[len(items)-1].Seq, span.Down)
+		return step(items[len(items)-1].Seq, span.Down), nil
 	case span.Down:
-		return span.First - 1
+		return span.First - 1, nil
 	}
-	return span.Last + 1
+	return span.Last + 1, nil
 }
 
 // lookMissing is about an event that the archive should have.

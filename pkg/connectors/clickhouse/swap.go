@@ -3,7 +3,6 @@ package clickhouse
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -192,11 +191,12 @@ func (c *ClickHouse) Remove(ctx context.Context, s events.SessionID) error {
 	case !r.ended():
 		return fmt.Errorf("%w, of all sessions", archive.ErrRebuilding)
 	}
-	var errs []error
-	// Events go first, as they come last: whoever finds one finds what became of it.
+	// What comes last goes first: whoever finds an event finds what became of it, and whose head is known has its events.
 	for _, name := range slices.Backward(rebuiltTables()) {
-		errs = append(errs, c.apply(ctx, fmt.Sprintf("ALTER TABLE {{.Database}}.%s{{.OnCluster}} DELETE WHERE session = unhex('%s') SETTINGS mutations_sync = 2",
-			name, hex.EncodeToString([]byte(s)))))
+		if err := c.apply(ctx, fmt.Sprintf("ALTER TABLE {{.Database}}.%s{{.OnCluster}} DELETE WHERE session = unhex('%s') SETTINGS mutations_sync = 2",
+			name, hex.EncodeToString([]byte(s)))); err != nil {
+			return err
+		}
 	}
-	return errors.Join(errs...)
+	return nil
 }

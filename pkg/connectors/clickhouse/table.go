@@ -71,14 +71,15 @@ func tableFor[R any](name string, rebuilt bool, columns []column[R], rows func(*
 	}
 }
 
-// tables are all, in the order in which rows are inserted: those of events last of what is of the log.
+// tables are all, in the order in which rows are inserted: those of events after what they changed, and those of sessions last of what
+// is of the log, as their heads tell what was inserted.
 var tables = []table{
 	tableFor("message_rows", true, messageColumns, func(r *archive.Rows) []archive.Message { return r.Messages }),
 	tableFor("marker_rows", true, markerColumns, func(r *archive.Rows) []archive.Marker { return r.Markers }),
 	tableFor("member_rows", true, memberColumns, func(r *archive.Rows) []archive.Member { return r.Members }),
-	tableFor("session_rows", true, sessionColumns, func(r *archive.Rows) []archive.Session { return r.Sessions }),
 	tableFor("contact_rows", true, contactColumns, func(r *archive.Rows) []archive.Contact { return r.Contacts }),
 	tableFor("event_rows", true, eventColumns, func(r *archive.Rows) []archive.Event { return r.Events }),
+	tableFor("session_rows", true, sessionColumns, func(r *archive.Rows) []archive.Session { return r.Sessions }),
 	tableFor("progress_rows", false, progressColumns, func(r *archive.Rows) []archive.Progress { return r.Progress }),
 }
 

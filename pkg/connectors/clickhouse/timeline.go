@@ -29,7 +29,15 @@ func (c *ClickHouse) Reach(ctx context.Context, s events.SessionID) (reach event
 
 // Missing implements archive.Timelines.
 func (c *ClickHouse) Missing(ctx context.Context, s events.SessionID, seq events.Seq) (why archive.Missing, err error) {
-	err = c.query(ctx, "ask why an event is missing", `SELECT countIf(outcome = 'unreadable'), countIf(seq BETWEEN 1 AND {below:UInt64})
+	// The head first: what is inserted meanwhile comes before it.
+	var head uint64
+	err = c.query(ctx, "read a session's head", "SELECT max(head) FROM %s.session_rows WHERE session = {session:String}", func(r conn.Rows) error {
+		return r.Scan(&head)
+	}, driver.Named("session", string(s)))
+	if err != nil || head < uint64(seq) {
+		return archive.MissingBehind, err
+	}
+	err = c.query(ctx, "ask why an event is missing", `SELECT countIf(outcome = 'unreadable'), countIf(seq BETWEEN 1 AND {seq:UInt64})
 		FROM %s.event_rows WHERE session = {session:String}`, func(r conn.Rows) error {
 		var unreadable, before uint64
 		err := r.Scan(&unreadable, &before)
@@ -40,7 +48,7 @@ func (c *ClickHouse) Missing(ctx context.Context, s events.SessionID, seq events
 			why = archive.MissingDropped
 		}
 		return err
-	}, driver.Named("session", string(s)), driver.Named("below", fmt.Sprint(uint64(seq)-1)))
+	}, driver.Named("session", string(s)), driver.Named("seq", fmt.Sprint(uint64(seq))))
 	return why, err
 }
 
@@ -60,7 +68,17 @@ func (c *ClickHouse) Timeline(ctx context.Context, s events.SessionID, span arch
 	if err != nil || len(seqs) == 0 {
 		return nil, err
 	}
-	return c.entries(ctx, s, amongSeqs, order(span.Down), slices.Min(seqs), slices.Max(seqs), driver.Named("seqs", numbers(seqs)))
+	there, err := c.entries(ctx, s, amongSeqs, order(span.Down), slices.Min(seqs), slices.Max(seqs), driver.Named("seqs", numbers(seqs)))
+	if err != nil {
+		return nil, err
+	}
+	all := make([]archive.Entry, len(seqs))
+	for i, seq := range seqs {
+		if all[i] = (archive.Entry{Seq: seq}); len(there) > 0 && there[0].Seq == seq {
+			all[i], there = there[0], there[1:]
+		}
+	}
+	return all, nil
 }
 
 // Entries implements archive.Timelines.

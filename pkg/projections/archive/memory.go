@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"maps"
 	"sync"
 
 	"annal/pkg/events"
@@ -98,6 +99,15 @@ func (m *Memory) Insert(_ context.Context, rows *Rows) error {
 		}
 	}
 	return nil
+}
+
+// DropEvents drops a session's events from one seq to another, as those that are older than what is kept; messages stay.
+func (m *Memory) DropEvents(s events.SessionID, from, to events.Seq) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.events, func(key eventKey, e Event) bool {
+		return key.session == string(s) && e.Seq >= from && e.Seq <= to
+	})
 }
 
 func (m *Memory) message(r *Message) {

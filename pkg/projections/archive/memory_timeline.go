@@ -3,6 +3,7 @@ package archive
 import (
 	"cmp"
 	"context"
+	"iter"
 	"maps"
 	"slices"
 
@@ -28,13 +29,16 @@ func (m *Memory) Reach(_ context.Context, s events.SessionID) (events.Seq, error
 func (m *Memory) Missing(_ context.Context, s events.SessionID, seq events.Seq) (Missing, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if had := m.sessions[s]; had == nil || had.Head < seq {
+		return MissingBehind, nil
+	}
 	why := MissingDropped
 	for key, e := range m.events {
 		switch {
 		case key.session != string(s):
 		case e.Kind == KindUnreadable:
 			return MissingUnreadable, nil
-		case e.Seq > 0 && e.Seq < seq:
+		case e.Seq > 0 && e.Seq <= seq:
 			why = MissingBehind
 		}
 	}
@@ -80,7 +84,11 @@ func (m *Memory) Timeline(_ context.Context, s events.SessionID, span Span) ([]E
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	values := m.values(s)
-	seqs := slices.SortedFunc(maps.Keys(values), func(a, b events.Seq) int {
+	among := maps.Keys(values)
+	if span.Pick != nil {
+		among = m.picked(s, span.Pick)
+	}
+	seqs := slices.SortedFunc(among, func(a, b events.Seq) int {
 		if span.Down {
 			a, b = b, a
 		}
@@ -89,27 +97,36 @@ func (m *Memory) Timeline(_ context.Context, s events.SessionID, span Span) ([]E
 	first, last := span.Looked()
 	var all []Entry
 	for _, seq := range seqs {
-		e := values[seq]
-		if seq < first || seq > last || len(all) == span.Limit || !m.picks(s, &e, span.Pick) {
+		if seq < first || seq > last || len(all) == span.Limit {
 			continue
 		}
-		all = m.enter(all, s, &e, values)
+		if e, ok := values[seq]; ok {
+			all = m.enter(all, s, &e, values)
+		} else {
+			all = append(all, Entry{Seq: seq})
+		}
 	}
 	return all, nil
 }
 
-// picks says whether an event is picked. The lock is held.
-func (m *Memory) picks(s events.SessionID, e *Event, p *Pick) bool {
-	if p == nil {
-		return true
+// picked gives the seqs of messages that are picked. The lock is held.
+func (m *Memory) picked(s events.SessionID, p *Pick) iter.Seq[events.Seq] {
+	return func(yield func(events.Seq) bool) {
+		for key, r := range m.messages {
+			if key.session == s && r.picked(key.seq, p) && !yield(key.seq) {
+				return
+			}
+		}
 	}
-	r := m.messages[messageKey{s, e.Seq}]
+}
+
+func (r *message) picked(seq events.Seq, p *Pick) bool {
 	switch {
-	case e.Event != sentName || r == nil || r.Index == 0:
+	case r.Index == 0:
 		return false
 	case len(p.Authors) > 0 && !slices.Contains(p.Authors, r.Sender), r.Time < p.From, p.Until > 0 && r.Time >= p.Until:
 		return false
-	case p.Thread > 0 && r.Refs.Thread != p.Thread && e.Seq != p.Thread:
+	case p.Thread > 0 && r.Refs.Thread != p.Thread && seq != p.Thread:
 		return false
 	}
 	return len(p.Kinds) == 0 || len(r.overrides) > 0 || slices.Contains(p.Kinds, r.Body.Kind)

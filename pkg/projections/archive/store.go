@@ -13,7 +13,8 @@ var ErrRefused = errors.New("archive: rows refused")
 
 // Store is where rows go. archivetest has its conformance suite.
 type Store interface {
-	// Insert stores rows durably: those of Events last, so that whoever finds an outcome finds all that it changed. After an
+	// Insert stores rows durably: those of Events after what they changed, so that whoever finds an outcome finds all of that, and
+	// those of Sessions last, so that nothing up to a head that is found is yet to come. After an
 	// error some may be stored and others not; inserting them again makes it whole. Errors are [ErrRefused], and else
 	// outages, to be waited out.
 	Insert(ctx context.Context, rows *Rows) error

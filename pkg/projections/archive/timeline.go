@@ -13,19 +13,21 @@ type Timelines interface {
 	// before them, so that what is read after it has that in it.
 	Reach(ctx context.Context, s events.SessionID) (events.Seq, error)
 	// Timeline gives events of the span, each once, in the order that the span says. Whether some are missing tells their seqs. An
-	// event whose message is not archived is missing too, since what became of it is not known.
+	// event whose message is not archived is missing too, since what became of it is not known. Where messages are picked, one whose
+	// event is missing is given by its seq alone.
 	Timeline(ctx context.Context, s events.SessionID, span Span) ([]Entry, error)
 	// Entries gives the events of those seqs, ascending; those that are not there are left out.
 	Entries(ctx context.Context, s events.SessionID, seqs []events.Seq) ([]Entry, error)
-	// Missing says why an event is missing that lies below the reach.
+	// Missing says why an event is missing.
 	Missing(ctx context.Context, s events.SessionID, seq events.Seq) (Missing, error)
 }
 
 // Missing is why an event is not there.
 type Missing uint8
 
-// The reasons. Behind: nobody knows better than that it is yet to come. Unreadable: the archiver could not read some outcome of
-// the session, so that its seq is not known. Dropped: neither it nor what was before it is kept any longer.
+// The reasons. Behind: nobody knows better than that it is yet to come. Unreadable: it has been archived, but the archiver could
+// not read some outcome of the session, so that its seq is not known. Dropped: it has been archived, but neither it nor what was
+// before it is kept any longer.
 const (
 	MissingBehind Missing = iota
 	MissingUnreadable
@@ -71,7 +73,7 @@ type Pick struct {
 // Entry is an event of a timeline.
 type Entry struct {
 	Seq events.Seq
-	// Value is the record's value as it stands in the log (events.DecodeOutcomeValue).
+	// Value is the record's value as it stands in the log (events.DecodeOutcomeValue); nil if the event is missing.
 	Value []byte
 	// Now is what became of the message that it sent or overrode; nil for other events.
 	Now *Became

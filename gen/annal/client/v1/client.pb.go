@@ -1293,7 +1293,7 @@ func (x *HistoryFilter) GetThread() uint64 {
 // the user may see it. It looks in the archive, which is a little behind.
 type Search struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Empty: all sessions that the user is or was in.
+	// Empty: all sessions that the user is or was in, which are 5,000 at most.
 	Session string `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	// 2 to 200 characters. They are meant as they stand: there are no patterns.
 	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
@@ -4966,7 +4966,8 @@ type HistoryPage struct {
 	Events []*Event `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
 	// More of the user's history lies in the direction walked; of a page around an event, in either.
 	More bool `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`
-	// The walk met the end of the hot window, and there is no archive to go on in.
+	// The walk met the end of what is kept: of the hot window where there is no archive to go on in, or of an archive that
+	// keeps events for so many days.
 	WindowEnd bool `protobuf:"varint,4,opt,name=window_end,json=windowEnd,proto3" json:"window_end,omitempty"`
 	// Seq ranges within the page that lie outside the user's stays.
 	Hidden []*Range `protobuf:"bytes,5,rep,name=hidden,proto3" json:"hidden,omitempty"`
@@ -5060,7 +5061,7 @@ func (x *HistoryPage) GetNewer() string {
 
 type SearchPage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Newest first. Fewer than the limit, or none, while next is set: ask on.
+	// Newest first. Fewer than the limit while next is set: its time was over; ask on.
 	Hits []*SearchHit `protobuf:"bytes,1,rep,name=hits,proto3" json:"hits,omitempty"`
 	Next string       `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
 	// Messages sent at this log time or later may not be found yet.

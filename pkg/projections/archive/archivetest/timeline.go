@@ -209,6 +209,27 @@ func testMissing(t *testing.T, a Archive) {
 	}
 	ask("before all that is kept", seqAt(190), archive.MissingDropped)
 	ask("after all that is kept", seqAt(310), archive.MissingBehind)
+	heads := archive.Plan(0, s.outcomes[300:320])
+	heads.Events = nil
+	put(t, a, heads)
+	ask("after all that is kept, but archived once", seqAt(310), archive.MissingBehind)
+	ask("the first that is kept", seqAt(200), archive.MissingBehind)
+	old := newStory("g_old", 0)
+	old.event("ann", events.Created{Kind: events.KindGroup, Policy: policy, Members: members("ann")})
+	said := old.say("ann", "long ago")
+	heads = archive.Plan(0, old.outcomes)
+	heads.Events = nil
+	put(t, a, heads)
+	if got, err := a.Missing(t.Context(), "g_old", said); err != nil || got != archive.MissingDropped {
+		t.Errorf("where nothing is kept any longer: %d, %v", got, err)
+	}
+	if got, err := a.Missing(t.Context(), "g_old", said+1); err != nil || got != archive.MissingBehind {
+		t.Errorf("beyond the head: %d, %v", got, err)
+	}
+	all, err := a.Timeline(t.Context(), "g_old", archive.Span{First: 1, Last: said, Limit: 5, Pick: &archive.Pick{Authors: []events.UserID{"ann"}}})
+	if err != nil || len(all) != 1 || all[0].Seq != said || all[0].Value != nil {
+		t.Errorf("a message that is picked, and has no event any longer: %v, %v", all, err)
+	}
 	rows := archive.Plan(0, s.outcomes[300:301])
 	rows.Events[0].Kind, rows.Events[0].Seq, rows.Events[0].Form = archive.KindUnreadable, 0, 0
 	put(t, a, rows)
