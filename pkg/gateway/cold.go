@@ -22,10 +22,15 @@ var (
 	errColdBehind = errors.New("the archive is behind; what is newer can be read")
 )
 
-// coldPause is how long nothing is asked of an archive that failed.
-const coldPause = time.Second
+const (
+	// mostColdFailures is how many readings fail in a row before nothing is asked for a moment: one that fails may be wrong itself, and
+	// the others' go well.
+	mostColdFailures = 3
+	// coldPause is how long that moment is.
+	coldPause = time.Second
+)
 
-// cold reads the archive: so many at once, each for a bounded time, and none for a moment after a failure, so that readers of
+// cold reads the archive: so many at once, each for a bounded time, and none for a moment after failures, so that readers of
 // what is hot do not wait for it.
 type cold struct {
 	from  Cold
@@ -37,8 +42,9 @@ type cold struct {
 	gw       *Gateway
 
 	mu sync.Mutex
-	// closed is until when nothing is asked.
-	closed time.Time
+	// failures is how many readings failed since one went well, and closed until when nothing is asked.
+	failures int
+	closed   time.Time
 	// reached are sessions' reaches that were read a moment ago.
 	reached map[events.SessionID]reached
 }
@@ -82,7 +88,10 @@ func (c *cold) enter(ctx context.Context) (_ context.Context, done func(*error),
 	return within, func(err *error) {
 		cancel()
 		<-c.slots
-		if *err != nil && ctx.Err() == nil && !errors.Is(*err, archive.ErrTooMuch) {
+		switch {
+		case *err == nil:
+			c.succeed()
+		case ctx.Err() == nil && !errors.Is(*err, archive.ErrTooMuch):
 			c.fail(*err)
 			*err = errColdAway
 		}
@@ -96,12 +105,20 @@ func (c *cold) open() bool {
 	return !c.now().Before(c.closed)
 }
 
-func (c *cold) fail(err error) {
-	c.gw.ports.Metrics.coldFailures.WithLabelValues("failed").Inc()
-	c.gw.log.Warn("cannot read the archive; history ends with the window", "pause", coldPause, "error", err)
+func (c *cold) succeed() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.closed = c.now().Add(coldPause)
+	c.failures = 0
+}
+
+func (c *cold) fail(err error) {
+	c.gw.ports.Metrics.coldFailures.WithLabelValues("failed").Inc()
+	c.gw.log.Warn("cannot read the archive; history ends with the window", "error", err)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failures++; c.failures >= mostColdFailures {
+		c.closed = c.now().Add(coldPause)
+	}
 }
 
 func (c *cold) reach(ctx context.Context, s events.SessionID) (reach events.Seq, err error) {

@@ -310,7 +310,7 @@ func TestGoingUpFromWhatWasDropped(t *testing.T) {
 	})
 }
 
-// While the archive is away what is hot can be read, and the archive is left alone for a moment.
+// While the archive is away what is hot can be read, and the archive is left alone for a moment; not so when one reading failed.
 func TestArchiveAway(t *testing.T) {
 	runCold(t, func(b *bench) {
 		s := b.group(nil)
@@ -326,13 +326,21 @@ func TestArchiveAway(t *testing.T) {
 			}
 			wantError(t, "below the window", c.ask(fmt.Sprintf(`{"id":"h","history":{"session":%q,"before":"20"}}`, s)), events.CodeTryAgain)
 		}
-		if n := b.cold.Asked.Load(); n != 1 {
-			t.Errorf("the archive was asked %d times while it had just failed, want 1", n)
+		if n := b.cold.Asked.Load(); n != 3 {
+			t.Errorf("the archive was asked %d times while it had just failed, want 3", n)
 		}
 		b.cold.Away.Store(false)
 		pass(2 * time.Second)
 		if got := pageSeqs(c.past(s, "")); !slices.Equal(got, span(1, 40)) {
 			t.Errorf("once it is back: %v", got)
+		}
+		for range 5 {
+			b.cold.Away.Store(true)
+			wantError(t, "a failure", c.ask(fmt.Sprintf(`{"id":"h","history":{"session":%q,"before":"20"}}`, s)), events.CodeTryAgain)
+			b.cold.Away.Store(false)
+			if got := pageSeqs(c.past(s, `,"before":"20"`)); !slices.Equal(got, span(1, 19)) {
+				t.Errorf("after one failure: %v", got)
+			}
 		}
 	})
 }
