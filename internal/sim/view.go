@@ -186,17 +186,25 @@ func (h *Hot) open(ctx context.Context, s events.SessionID) (*kept, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case k != nil && k.damaged:
-		v.Lost = true
-		h.views[p] = v
-		return nil, hot.ErrRebuilding
+		return nil, h.lost(p)
 	case !v.Whole || v.Run != h.life:
 		return nil, hot.ErrRebuilding
 	case k == nil:
 		return nil, hot.ErrNoSession
+	case k.view > v.ID:
+		return nil, h.lost(p) // of a view that came to nothing: a builder was late
 	case k.broken || k.view != v.ID:
 		return nil, hot.ErrRebuilding
 	}
 	return k, nil
+}
+
+// lost has a view built anew. The lock is held.
+func (h *Hot) lost(p int32) error {
+	v := h.views[p]
+	v.Lost = true
+	h.views[p] = v
+	return hot.ErrRebuilding
 }
 
 // Person implements hot.View.

@@ -1,11 +1,11 @@
 -- Part of apply.lua: the timeline, and the changes one by one.
 if opening then take_facts(opening, true) end
 
--- Readers take the session for one of another view: TRY_AGAIN, never something short.
+-- Readers take the session for one of another view: TRY_AGAIN, never something short. Of which it is they see behind the mark.
 local function put_aside()
   call('UNLINK', unpack(KEYS))
   -- The first change's kind and place tell which call did it.
-  call('HSET', head, 'view', '', 'broken', view, 'by', table.concat(ARGV, ' ', begins, math.min(#ARGV, begins + 2)), 'counts', '0 0 0 0 0')
+  call('HSET', head, 'view', '!' .. view, 'broken', view, 'by', table.concat(ARGV, ' ', begins, math.min(#ARGV, begins + 2)), 'counts', '0 0 0 0 0')
   return 'BROKEN'
 end
 -- While building nothing before the changes can be missing here: a gap is the log's own.

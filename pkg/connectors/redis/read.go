@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -117,13 +118,39 @@ func (r *Redis) judge(ctx context.Context, s events.SessionID, side string, v ho
 	if len(got) == 1 {
 		return r.judgeMissing(ctx, s, v)
 	}
-	if of, _ := got[1].(string); of != v.ID {
+	name, _ := got[1].(string)
+	switch of, aside := strings.CutPrefix(name, asideMark); {
+	case of > v.ID:
+		return r.judgeForeign(ctx, s, v)
+	case aside, of < v.ID: // whoever wrote an older one so late, the view's own worker has the same before it
 		return hot.ErrRebuilding
 	}
 	return nil
 }
 
+// asideMark stands before the view of a session that is put aside (apply_changes.lua).
+const asideMark = "!"
+
+// judgeMissing is about a session that is not there.
 func (r *Redis) judgeMissing(ctx context.Context, s events.SessionID, v hot.ViewState) error {
+	if err := r.still(ctx, s, v); err != nil {
+		return err
+	}
+	return hot.ErrNoSession
+}
+
+// judgeForeign is about a session of a view above the one that is read. Most often it is the view by now. But one that came to nothing,
+// since the engine failed over to a copy that does not know of it, may have been written to by a builder that was late: the worker would
+// come upon it with the session's next event, and nothing would tell it before.
+func (r *Redis) judgeForeign(ctx context.Context, s events.SessionID, v hot.ViewState) error {
+	if err := r.still(ctx, s, v); err != nil {
+		return err
+	}
+	return r.reportLoss(ctx, s, v)
+}
+
+// still is nil when a view that was read is the one that is read now. Errors are ErrRebuilding, errSwapped, and those of reading.
+func (r *Redis) still(ctx context.Context, s events.SessionID, v hot.ViewState) error {
 	run, err := r.Run(ctx)
 	if err != nil {
 		return err
@@ -141,7 +168,7 @@ func (r *Redis) judgeMissing(ctx context.Context, s events.SessionID, v hot.View
 	case again.ID != v.ID || !again.Whole || again.Lost != v.Lost || again.Run != v.Run || run != v.Run:
 		return hot.ErrRebuilding
 	}
-	return hot.ErrNoSession
+	return nil
 }
 
 // Person implements hot.View.

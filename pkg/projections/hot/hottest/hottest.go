@@ -62,6 +62,7 @@ func Run(t *testing.T, open func(t testing.TB) Fixture) {
 		{"who left has no role, and stays are bounded", testLeaving},
 		{"the window is bounded", testWindow},
 		{"readers know a view under construction", testBuilding},
+		{"what a late builder wrote is noticed", testLateBuilder},
 		{"a view is built in great rounds", testRounds},
 		{"sessions of a user", testSessions},
 		{"unreadable events leave a hole", testHoles},

@@ -59,6 +59,31 @@ func testBuilding(t *testing.T, f Fixture) {
 	}
 }
 
+// testLateBuilder: a session of a view above the one that is read is not shown, and the view is built anew: the view that it is of came to
+// nothing, and nothing else would tell before the session's next event.
+func testLateBuilder(t *testing.T, f Fixture) {
+	b := newBench(t, f)
+	const s = "g_late"
+	created := b.Accept(s, "ann", group(0, "ann", "bob"))
+	b.apply(created)
+	b.applyAs(newer, true, created)
+	aside := Changes(b.Accept(s, "ann", events.Sent{Body: events.TextBody("put aside")}))
+	aside[0].Session, aside[0].Building = "g_late_too", true
+	for b.Partition(aside[0].Session) == b.Partition(s) {
+		aside[0].Session += "_" // of another view, which is lost by itself
+	}
+	if err := b.Store.Apply(b.ctx, newer, aside); err == nil {
+		t.Fatal("what begins in the middle was not put aside")
+	}
+	for _, s := range []events.SessionID{s, aside[0].Session} {
+		_, err := b.View.Person(b.ctx, s, "ann")
+		b.wantErr("a session of a view above", err, hot.ErrRebuilding)
+		if v, err := b.Store.View(b.ctx, b.Partition(s)); err != nil || v.ID != whole || !v.Lost {
+			t.Errorf("the view after reading %s is %+v, %v; it must be known as lost", s, v, err)
+		}
+	}
+}
+
 func testSessions(t *testing.T, f Fixture) {
 	b := newBench(t, f)
 	var want []events.SessionID
