@@ -176,6 +176,9 @@ func (n netView) Activity(
 
 // Heads implements hot.View.
 func (n netView) Heads(ctx context.Context, sessions []events.SessionID) (heads map[events.SessionID]events.Seq, err error) {
-	err = n.call(ctx, "heads", func() (err error) { heads, err = n.hot.Heads(ctx, sessions); return err })
+	err = n.call(ctx, "heads", func() (err error) {
+		heads, err = n.hot.Heads(ctx, slices.DeleteFunc(slices.Clone(sessions), func(s events.SessionID) bool { return n.older(n.hot.partition(s)) }))
+		return err
+	})
 	return heads, err
 }

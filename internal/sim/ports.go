@@ -68,14 +68,36 @@ func (n netHot) Publish(ctx context.Context, r hot.Round) error {
 	return n.call(ctx, about, func() error { return n.hot.Publish(ctx, r) })
 }
 
-// netView reads the hot view over a link.
-type netView struct{ netHot }
+// netView reads the hot view over a link, as one reader.
+type netView struct {
+	netHot
+	horizon *hot.Horizon
+}
 
 var _ hot.View = netView{}
 
+func newNetView(l *link, h *Hot) netView { return netView{netHot{l, h}, hot.NewHorizon(h.partitions)} }
+
+// read is a call about a session.
+func (n netView) read(ctx context.Context, s events.SessionID, f func() error) error {
+	return n.call(ctx, string(s), func() error {
+		if n.older(n.hot.partition(s)) {
+			return hot.ErrRebuilding
+		}
+		return f()
+	})
+}
+
+// older says whether a partition's view is one that this reader has seen further.
+func (n netView) older(p int32) bool {
+	n.hot.mu.Lock()
+	defer n.hot.mu.Unlock()
+	return n.horizon.Older(p, n.hot.views[p])
+}
+
 // Person implements hot.View.
 func (n netView) Person(ctx context.Context, s events.SessionID, u events.UserID, hidden ...events.Index) (p hot.Person, err error) {
-	err = n.call(ctx, string(s), func() (err error) { p, err = n.hot.Person(ctx, s, u, hidden...); return err })
+	err = n.read(ctx, s, func() (err error) { p, err = n.hot.Person(ctx, s, u, hidden...); return err })
 	return p, err
 }
 
@@ -83,43 +105,51 @@ func (n netView) Person(ctx context.Context, s events.SessionID, u events.UserID
 func (n netView) Hidden(
 	ctx context.Context, u events.UserID, s events.SessionID, first, last events.Index, limit int,
 ) (indexes []events.Index, err error) {
-	err = n.call(ctx, string(u), func() (err error) { indexes, err = n.hot.Hidden(ctx, u, s, first, last, limit); return err })
+	err = n.read(ctx, events.NewSelfID(u), func() (err error) { indexes, err = n.hot.Hidden(ctx, u, s, first, last, limit); return err })
 	return indexes, err
 }
 
 // Forward implements hot.View.
 func (n netView) Forward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int, reader ...events.UserID) (items []hot.Item, err error) {
-	err = n.call(ctx, string(s), func() (err error) { items, err = n.hot.Forward(ctx, s, first, last, limit, reader...); return err })
+	err = n.read(ctx, s, func() (err error) { items, err = n.hot.Forward(ctx, s, first, last, limit, reader...); return err })
 	return items, err
 }
 
 // Backward implements hot.View.
 func (n netView) Backward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int, reader ...events.UserID) (items []hot.Item, err error) {
-	err = n.call(ctx, string(s), func() (err error) { items, err = n.hot.Backward(ctx, s, first, last, limit, reader...); return err })
+	err = n.read(ctx, s, func() (err error) { items, err = n.hot.Backward(ctx, s, first, last, limit, reader...); return err })
 	return items, err
 }
 
 // Facts implements hot.View.
 func (n netView) Facts(ctx context.Context, s events.SessionID) (f hot.Facts, err error) {
-	err = n.call(ctx, string(s), func() (err error) { f, err = n.hot.Facts(ctx, s); return err })
+	err = n.read(ctx, s, func() (err error) { f, err = n.hot.Facts(ctx, s); return err })
 	return f, err
 }
 
 // Members implements hot.View.
 func (n netView) Members(ctx context.Context, s events.SessionID, after events.UserID, limit int) (m []hot.MemberEntry, err error) {
-	err = n.call(ctx, string(s), func() (err error) { m, err = n.hot.Members(ctx, s, after, limit); return err })
+	err = n.read(ctx, s, func() (err error) { m, err = n.hot.Members(ctx, s, after, limit); return err })
 	return m, err
 }
 
 // Tally implements hot.View.
 func (n netView) Tally(ctx context.Context, s events.SessionID, seq events.Seq, sender events.UserID) (t hot.Tally, err error) {
-	err = n.call(ctx, string(s), func() (err error) { t, err = n.hot.Tally(ctx, s, seq, sender); return err })
+	err = n.read(ctx, s, func() (err error) { t, err = n.hot.Tally(ctx, s, seq, sender); return err })
 	return t, err
 }
 
 // Sessions implements hot.View.
 func (n netView) Sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) (ids []events.SessionID, err error) {
-	err = n.call(ctx, string(u), func() (err error) { ids, err = n.hot.Sessions(ctx, u, after, limit); return err })
+	err = n.call(ctx, string(u), func() (err error) {
+		for p := range n.hot.partitions {
+			if n.older(p) {
+				return hot.ErrRebuilding
+			}
+		}
+		ids, err = n.hot.Sessions(ctx, u, after, limit)
+		return err
+	})
 	return ids, err
 }
 

@@ -167,7 +167,7 @@ func openGateway(p *process, l *life) (func(context.Context) error, error) {
 	l.feed = p.w.hot.NewFeed(l.name)
 	l.feed.late, l.feed.pace = p.w.lateness(l.name), l.link.moment()
 	gw, err := gateway.New(config, gateway.Ports{
-		Log: l.whole(p), View: netView{netHot{l.link, p.w.hot}}, Feed: planted[hot.Feed](p.w.plant.Feed, l.feed), Notifier: netHot{l.link, p.w.hot},
+		Log: l.whole(p), View: newNetView(l.link, p.w.hot), Feed: planted[hot.Feed](p.w.plant.Feed, l.feed), Notifier: netHot{l.link, p.w.hot},
 		Cold: p.w.cold(l), Tokens: auth.NewVerifier(signing.Public(), time.Now), Now: time.Now,
 		Logger: p.w.logger.With("process", l.name), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
 	})

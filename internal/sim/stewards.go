@@ -18,7 +18,7 @@ import (
 )
 
 func openSteward(p *process, l *life) (func(context.Context) error, error) {
-	view := planted[steward.View](p.w.plant.StewardView, app.StewardView{View: netView{netHot{l.link, p.w.hot}}, Store: netHot{l.link, p.w.hot}})
+	view := planted[steward.View](p.w.plant.StewardView, app.StewardView{View: newNetView(l.link, p.w.hot), Store: netHot{l.link, p.w.hot}})
 	logger := p.w.logger.With("process", l.name)
 	handler := planted[follow.Handler](p.w.plant.Handler, steward.New(planted(p.w.plant.StewardLog, l.whole(p)), view, l.name, logger, prometheus.NewRegistry()))
 	f, err := follow.New(context.Background(), follow.Options{

@@ -91,6 +91,9 @@ func (h *Hot) SetView(_ context.Context, partition int32, v hot.ViewState) error
 	case v.Run != h.life:
 		return hot.ErrMoved
 	default:
+		if is.Run == v.Run {
+			v.Reached = max(v.Reached, is.Reached) // who says less comes late
+		}
 		is.Whole, is.Run, is.Reached = true, v.Run, v.Reached
 		h.views[partition] = is
 	}

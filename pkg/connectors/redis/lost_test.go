@@ -99,6 +99,40 @@ func (l *lossy) lose(key string) {
 	}
 }
 
+// TestAnOlderCopyIsNotShown: an engine that comes back after its place was taken has what it had, in the life that it had. Who saw the view reach
+// further waits until it does again, or until that has lasted.
+func TestAnOlderCopyIsNotShown(t *testing.T) {
+	l := newLossy(t)
+	self := events.NewSelfID("ann")
+	reach := func(offset int) {
+		t.Helper()
+		for p := range l.parts {
+			key := fmt.Sprintf("%sannal:{view:%d}", l.prefix, p)
+			if n, err := l.keys.HSet(t.Context(), key, "reached", offset).Result(); err != nil || n != 0 {
+				t.Fatalf("%s: %d fields are new, %v", key, n, err)
+			}
+		}
+	}
+	look := func(what string, want error, seq events.Seq) {
+		t.Helper()
+		if _, err := l.view.Person(t.Context(), self, "ann"); !errors.Is(err, want) {
+			t.Errorf("%s: person is told %v, want %v", what, err, want)
+		}
+		if _, err := l.view.Sessions(t.Context(), "ann", "", 9); !errors.Is(err, want) {
+			t.Errorf("%s: sessions are told %v, want %v", what, err, want)
+		}
+		if heads, err := l.view.Heads(t.Context(), []events.SessionID{self}); err != nil || heads[self] != seq {
+			t.Errorf("%s: the head is %d, %v, want %d", what, heads[self], err, seq)
+		}
+	}
+	reach(9)
+	look("the view", nil, 1)
+	reach(7)
+	look("an older copy", hot.ErrRebuilding, 0)
+	reach(9)
+	look("made good", nil, 1)
+}
+
 // TestALossBelongsToItsView: what readers still miss of the view before does not have the new one built again.
 func TestALossBelongsToItsView(t *testing.T) {
 	l := newLossy(t)

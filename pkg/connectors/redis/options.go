@@ -63,6 +63,8 @@ type Redis struct {
 	applies, publishes together
 	// sides are where partitions' views were when somebody last read them.
 	sides []atomic.Value
+	// horizon is how far readers saw views reach.
+	horizon *hot.Horizon
 }
 
 // Open connects and checks that Redis keeps what it is given.
@@ -73,7 +75,7 @@ func Open(ctx context.Context, o Options) (*Redis, error) {
 	driver.to.Store(o.Log)
 	client := newClient(o)
 	r := &Redis{opts: o, client: client, scripts: newScripts(o.Embedded), applies: together{client: client}, publishes: together{client: client},
-		sides: make([]atomic.Value, o.Partitions)}
+		sides: make([]atomic.Value, o.Partitions), horizon: hot.NewHorizon(o.Partitions)}
 	if err := r.check(ctx); err != nil {
 		return nil, errors.Join(err, client.Close())
 	}

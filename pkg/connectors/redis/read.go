@@ -112,7 +112,7 @@ func (r *Redis) judge(ctx context.Context, s events.SessionID, side string, v ho
 		return r.reportLoss(ctx, s, v)
 	}
 	life, _ := got[0].(string)
-	if !v.Whole || !names(v.Run, life) {
+	if !v.Whole || !names(v.Run, life) || r.horizon.Older(r.partition(s), v) {
 		return hot.ErrRebuilding
 	}
 	if len(got) == 1 {
@@ -408,7 +408,7 @@ func (v Reader) allWhole(ctx context.Context) ([]hot.ViewState, error) {
 		switch {
 		case err != nil:
 			return nil, err
-		case !state.Whole, state.Lost: // what is lost may be a list
+		case !state.Whole, state.Lost, v.r.horizon.Older(int32(p), state): // what is lost may be a list
 			return nil, hot.ErrRebuilding
 		}
 		views[p] = state

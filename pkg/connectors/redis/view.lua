@@ -7,7 +7,10 @@ if id and id > ARGV[1] then return 'SUPERSEDED' end
 if ARGV[2] ~= '0' then
   if id ~= ARGV[1] then return 'GAP' end
   if not string.find(ARGV[3], life, 1, true) then return 'MOVED' end
-  redis.call('HSET', KEYS[1], 'whole', ARGV[2], 'run', ARGV[3], 'reached', ARGV[4])
+  local reached, was = ARGV[4], redis.call('HMGET', KEYS[1], 'run', 'reached')
+  -- Who says less in the same lives comes late.
+  if was[1] == ARGV[3] and tonumber(was[2]) > tonumber(reached) then reached = was[2] end
+  redis.call('HSET', KEYS[1], 'whole', ARGV[2], 'run', ARGV[3], 'reached', reached)
   return 'OK'
 end
 -- A new building makes good whatever was lost, and does what was asked. What is left on the other side is still to be removed.

@@ -144,7 +144,8 @@ type Store interface {
 	// View gives the partition's state, the zero value when there is none.
 	View(ctx context.Context, partition int32) (ViewState, error)
 	// SetView opens a view (only ID counts), or declares the open one whole, up to v.Reached
-	// and in the life v.Run; this again and again, as more is applied. ErrSuperseded when a
+	// and in the life v.Run; this again and again, as more is applied. Less than was said before in the same life is passed over.
+	// ErrSuperseded when a
 	// newer one is there; ErrGap when the one to be declared whole is there no more; ErrMoved
 	// when v.Run is not the life of where the view is kept, and nothing is changed then.
 	SetView(ctx context.Context, partition int32, v ViewState) error

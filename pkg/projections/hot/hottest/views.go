@@ -222,6 +222,10 @@ func testViewStates(t *testing.T, f Fixture) {
 	done.Reached = 9_007_199_254_740_993
 	set("finishing it again, further on", done, nil)
 	is("a view further on", done)
+	late := done
+	late.Reached = 7
+	set("finishing it again, late", late, nil)
+	is("a view that somebody was late about", done)
 	f.Flush(t)
 	set("finishing a view that was flushed", done, hot.ErrGap)
 }
