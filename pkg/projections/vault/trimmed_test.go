@@ -31,18 +31,24 @@ func TestTrimmedUnderACursor(t *testing.T) {
 		w.memory.Trim(eventlog.Events, 0, 2001)
 		w.say(10)
 		last := first[len(first)-1].Offset
-		for last < 2010 {
-			records, err := cursor.Next(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, r := range records {
-				if last++; r.Offset != last {
-					t.Fatalf("%d follows %d", r.Offset, last-1)
-				}
+		readOn(t, cursor, &last, 2010)
+	})
+}
+
+// readOn reads on after an offset up to another: each record comes once.
+func readOn(t *testing.T, cursor eventlog.Cursor, last *int64, to int64) {
+	t.Helper()
+	for *last < to {
+		records, err := cursor.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range records {
+			if *last++; r.Offset != *last {
+				t.Fatalf("%d follows %d", r.Offset, *last-1)
 			}
 		}
-	})
+	}
 }
 
 // A cursor that came from a segment to Kafka, and is thrown back into a later one, asks nothing of what lay between.
@@ -58,30 +64,16 @@ func TestThrownBackIntoTheVault(t *testing.T) {
 		}
 		defer cursor.Close()
 		last := int64(-1)
-		reach := func(offset int64) {
-			t.Helper()
-			for last < offset {
-				records, err := cursor.Next(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, r := range records {
-					if last++; r.Offset != last {
-						t.Fatalf("%d follows %d", r.Offset, last-1)
-					}
-				}
-			}
-		}
-		reach(100)
+		readOn(t, cursor, &last, 100)
 		w.say(100)
-		reach(200)
+		readOn(t, cursor, &last, 200)
 		for range 2 {
 			w.seal()
 			w.say(100)
 		}
 		w.seal()
 		w.memory.Trim(eventlog.Events, 0, 401)
-		reach(400)
+		readOn(t, cursor, &last, 400)
 	})
 }
 
