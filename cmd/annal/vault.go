@@ -107,16 +107,19 @@ func vaultStatusCommand() *cobra.Command {
 					return err
 				}
 				if asJSON {
-					return json.NewEncoder(cmd.OutOrStdout()).Encode(status)
+					return errors.Join(json.NewEncoder(cmd.OutOrStdout()).Encode(status), wrongAmong(status))
 				}
 				for _, p := range status {
 					fmt.Fprintf(cmd.OutOrStdout(), "partition %d: sealed up to %d in %d segments of %d bytes, the log has %d to %d, behind %d records, %.0f s\n",
 						p.Partition, p.Sealed, p.Segments, p.Bytes, p.LogStart, p.LogEnd, p.Behind, p.BehindSeconds)
+					if p.Problem != "" {
+						fmt.Fprintf(cmd.OutOrStdout(), "  wrong: %s\n", p.Problem)
+					}
 					if p.Trouble != "" {
 						fmt.Fprintf(cmd.OutOrStdout(), "  last trouble, %s: %s\n", p.TroubleAt, p.Trouble)
 					}
 				}
-				return nil
+				return wrongAmong(status)
 			})
 		},
 	}
@@ -125,19 +128,31 @@ func vaultStatusCommand() *cobra.Command {
 	return cmd
 }
 
+var errVaultWrong = errors.New("the vault and the log do not fit")
+
+func wrongAmong(status []vault.Status) error {
+	for _, p := range status {
+		if p.Problem != "" {
+			return errVaultWrong
+		}
+	}
+	return nil
+}
+
 func vaultCheckCommand() *cobra.Command {
 	var engines engineFlags
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Read all segments, and hold them against their hashes, their chain and the reader's rule",
+		Short: "Read all segments, and hold them against their hashes, their chain, the reader's rule and the log",
 		Long: "Read every segment of every partition whole. The first that is wrong or missing is named, and ends it with\n" +
-			"an error.",
+			"an error. So does a vault that ends below where it did, or below Kafka's start, or beyond Kafka's end, or whose last record\n" +
+			"is another than Kafka's.",
 		Example: "  annal vault check",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return engines.withVault(cmd.Context(), func(ctx context.Context, log *vault.Log, n int32) error {
 				for p := range n {
-					checked, err := log.Shelf().Check(ctx, p, 0, func(c vault.Checked) {
+					checked, err := log.Check(ctx, p, func(c vault.Checked) {
 						fmt.Fprintf(cmd.ErrOrStderr(), "\rpartition %d: %d segments, %d records, up to %d", p, c.Segments, c.Records, c.Next)
 					})
 					if checked.Segments > 0 {

@@ -130,7 +130,7 @@ func (w *World) unsealed(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		checked, err := w.log.Shelf().Check(ctx, p, 0, nil)
+		checked, err := w.log.Check(ctx, p, nil)
 		if err != nil {
 			return "", err
 		}

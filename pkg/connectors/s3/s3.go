@@ -197,6 +197,9 @@ func (b *Bucket) Get(ctx context.Context, name string, offset, length int64) ([]
 		}
 	}
 	body, _, _, err := minio.Core{Client: b.client}.GetObject(ctx, b.opts.Bucket, name, o)
+	if minio.ToErrorResponse(err).StatusCode == http.StatusRequestedRangeNotSatisfiable {
+		return nil, nil // the object ends before it
+	}
 	if err != nil {
 		return nil, mapped("get "+name, err)
 	}
@@ -232,6 +235,8 @@ func mapped(what string, err error) error {
 	switch {
 	case r.Code == "NoSuchKey":
 		return fmt.Errorf("s3: %s: %w", what, vault.ErrNoObject)
+	case r.Code == "NoSuchBucket":
+		return fmt.Errorf("s3: %s: %w: %w", what, vault.ErrNoBucket, err)
 	case r.StatusCode == http.StatusPreconditionFailed || r.Code == "PreconditionFailed":
 		return fmt.Errorf("s3: %s: %w", what, vault.ErrExists)
 	case r.StatusCode == http.StatusForbidden:

@@ -69,8 +69,13 @@ func TestBucketOnVersitygw(t *testing.T) {
 	if err := open(t, s, func(o *s3.Options) { o.SecretKey = "wrong-secret" }).Put(t.Context(), "a", []byte{1}); !errors.Is(err, vault.ErrDenied) {
 		t.Errorf("with a wrong secret: %v, want %v", err, vault.ErrDenied)
 	}
-	if err := open(t, s, func(o *s3.Options) { o.Bucket = "nowhere" }).Put(t.Context(), "a", []byte{1}); err == nil || errors.Is(err, vault.ErrExists) {
-		t.Errorf("in a bucket that is not there: %v", err)
+	nowhere := open(t, s, func(o *s3.Options) { o.Bucket = "nowhere" })
+	_, getting := nowhere.Get(t.Context(), "a", 0, -1)
+	listing := nowhere.List(t.Context(), "a", "", func(vault.Object) error { return nil })
+	for what, err := range map[string]error{"put": nowhere.Put(t.Context(), "a", []byte{1}), "get": getting, "list": listing} {
+		if !errors.Is(err, vault.ErrNoBucket) {
+			t.Errorf("%s in a bucket that is not there: %v, want %v", what, err, vault.ErrNoBucket)
+		}
 	}
 	s.Kill()
 	if err := b.Put(t.Context(), "b", []byte{1}); err == nil || errors.Is(err, vault.ErrExists) {

@@ -11,6 +11,8 @@ var (
 	ErrExists = errors.New("vault: an object of this name exists")
 	// ErrNoObject: there is none of this name.
 	ErrNoObject = errors.New("vault: no such object")
+	// ErrNoBucket: there is no bucket of that name.
+	ErrNoBucket = errors.New("vault: the bucket is missing")
 	// ErrDenied: the store refuses these credentials, or what they ask for.
 	ErrDenied = errors.New("vault: the store denies access")
 )

@@ -35,8 +35,9 @@ type place struct {
 type builder struct {
 	place
 	start events.Progress
-	// since is when the first record came.
+	// since is when the first record came, and oldest its log time.
 	since    time.Time
+	oldest   events.Millis
 	raw      []byte
 	rawFirst int64
 	data     []byte
@@ -56,7 +57,7 @@ func newBuilder(p place, start events.Progress) *builder {
 // add takes the next record; one that does not count is kept only as the last.
 func (b *builder) add(r *eventlog.Record, verdict events.Verdict, now time.Time) {
 	if b.empty() {
-		b.since = now
+		b.since, b.oldest = now, r.Time
 	}
 	if verdict != events.Counted && verdict != events.Fenced {
 		b.passed = r

@@ -90,10 +90,19 @@ type cursor struct {
 	current segment
 	closing context.Context
 	stop    context.CancelFunc
+	// under is a step in the vault that is under way, nil for none: it goes on when whoever asked for it waits no longer, since the
+	// store may take longer for one than they wait. Until it has come next, current and inner are its own.
+	under chan step
 
 	mu sync.Mutex
 	// inner is Kafka's cursor, nil while segments are read.
 	inner eventlog.Cursor
+}
+
+// step is what one in the vault came to.
+type step struct {
+	records []eventlog.Record
+	err     error
 }
 
 // Next is eventlog.Cursor's.
@@ -105,13 +114,36 @@ func (c *cursor) Next(ctx context.Context) ([]eventlog.Record, error) {
 		if c.closing.Err() != nil {
 			return nil, eventlog.ErrClosed
 		}
-		records, err := c.fromKafka(ctx)
-		if len(records) > 0 || err != nil {
+		if c.under == nil {
+			if records, err := c.fromKafka(ctx); len(records) > 0 || err != nil {
+				return records, err
+			}
+		}
+		if records, err := c.step(ctx); len(records) > 0 || err != nil {
 			return records, err
 		}
-		if records, err = c.fromVaultPatiently(ctx); len(records) > 0 || err != nil {
-			return records, err
+	}
+}
+
+// step waits for a step in the vault, the one that is under way or a new one.
+func (c *cursor) step(ctx context.Context) ([]eventlog.Record, error) {
+	if c.under == nil {
+		done := make(chan step, 1)
+		go func() {
+			records, err := c.fromVaultPatiently()
+			done <- step{records, err}
+		}()
+		c.under = done
+	}
+	select {
+	case s := <-c.under:
+		c.under = nil
+		return s.records, s.err
+	case <-ctx.Done():
+		if c.closing.Err() != nil {
+			return nil, eventlog.ErrClosed
 		}
+		return nil, fmt.Errorf("vault: read partition %d: %w", c.partition, ctx.Err())
 	}
 }
 
@@ -136,21 +168,19 @@ func (c *cursor) fromKafka(ctx context.Context) ([]eventlog.Record, error) {
 }
 
 // fromVaultPatiently takes a step in the vault, and waits while that does not answer.
-func (c *cursor) fromVaultPatiently(ctx context.Context) ([]eventlog.Record, error) {
+func (c *cursor) fromVaultPatiently() ([]eventlog.Record, error) {
 	for wait := leastWait; ; wait = min(2*wait, mostWait) {
-		records, err := c.fromVault(ctx)
+		records, err := c.fromVault(c.closing)
 		switch {
 		case err == nil:
 			return records, nil
 		case c.closing.Err() != nil:
 			return nil, eventlog.ErrClosed
-		case ctx.Err() != nil:
-			return nil, fmt.Errorf("vault: read partition %d: %w", c.partition, ctx.Err())
 		case !mayPass(err):
 			return nil, err
 		}
 		c.log.logger.Warn("the vault does not answer; trying again", "partition", c.partition, "offset", c.next, "retry_in", wait, "error", err)
-		pause(ctx, wait)
+		pause(c.closing, wait)
 	}
 }
 
@@ -158,15 +188,17 @@ func (c *cursor) fromVaultPatiently(ctx context.Context) ([]eventlog.Record, err
 const leastWait, mostWait = 50 * time.Millisecond, 5 * time.Second
 
 // mayPass says whether an error may be over by itself.
-func mayPass(err error) bool {
-	for _, lasting := range []error{
-		ErrDamaged, ErrForeign, ErrGap, ErrDenied, eventlog.ErrTrimmed, eventlog.ErrBeyond, eventlog.ErrClosed, eventlog.ErrNotAssigned,
+func mayPass(err error) bool { return !lasting(err) }
+
+func lasting(err error) bool {
+	for _, one := range []error{
+		ErrDamaged, ErrForeign, ErrGap, ErrDiffers, ErrDenied, ErrNoBucket, eventlog.ErrTrimmed, eventlog.ErrBeyond, eventlog.ErrClosed, eventlog.ErrNotAssigned,
 	} {
-		if errors.Is(err, lasting) {
-			return false
+		if errors.Is(err, one) {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // use takes another cursor of Kafka's in place of the one there is. It says whether this one is open still.
@@ -227,7 +259,9 @@ func (c *cursor) toKafka(ctx context.Context) error {
 		if err == nil {
 			c.use(inner)
 		}
-		return err
+		if !errors.Is(err, eventlog.ErrTrimmed) { // since it was asked where it begins
+			return err
+		}
 	}
 	// What Kafka has removed meanwhile is in a segment made meanwhile, or nowhere.
 	if _, ok, err := c.log.shelf.covering(ctx, c.partition, c.next); ok || err != nil {

@@ -24,7 +24,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "annal_vault_lag", Help: "Records of the events topic that are not in a sealed segment yet.",
 		}, []string{"partition"}),
 		seconds: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "annal_vault_lag_seconds", Help: "How long the first record that is not in a sealed segment has been read; else 0.",
+			Name: "annal_vault_lag_seconds", Help: "How old the first record is that was read and is in no sealed segment, or for how long the vault's end has been looked for; else 0.",
 		}, []string{"partition"}),
 		segments: prometheus.NewCounter(prometheus.CounterOpts{Name: "annal_vault_segments_total", Help: "Segments sealed."}),
 		bytes:    prometheus.NewCounter(prometheus.CounterOpts{Name: "annal_vault_bytes_total", Help: "Bytes of sealed segments' objects."}),

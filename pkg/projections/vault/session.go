@@ -18,7 +18,7 @@ func (l *Log) Session(ctx context.Context, partition int32, session events.Sessi
 		return err
 	}
 	from := events.Start()
-	err = l.shelf.chain(ctx, partition, func(g segment) error {
+	err = l.shelf.chain(ctx, partition, 0, func(g segment) error {
 		_, from = g.progress()
 		for _, n := range g.Sessions[session] {
 			records, err := l.shelf.block(ctx, g, n)
@@ -53,17 +53,25 @@ func isFence(r *eventlog.Record) bool {
 	return t == events.TypeFence
 }
 
-// chain calls each for a partition's manifests from the first on, each checked to follow the one before.
-func (s *Shelf) chain(ctx context.Context, partition int32, each func(segment) error) error {
+// chain calls each for a partition's manifests from the one on that covers an offset, each checked to follow the one before.
+func (s *Shelf) chain(ctx context.Context, partition int32, from int64, each func(segment) error) error {
 	firsts, err := s.list(ctx, partition)
 	if err != nil {
 		return err
 	}
+	covering, exact := slices.BinarySearch(firsts, from)
+	if !exact {
+		covering--
+	}
 	var before segment
-	for _, first := range firsts {
-		g, err := s.load(ctx, partition, first)
-		if err != nil {
+	for i := max(0, covering-1); i < len(firsts); i++ {
+		g, err := s.load(ctx, partition, firsts[i])
+		switch {
+		case err != nil:
 			return err
+		case i > 0 && before.hash == "": // the one before the first that is asked for
+			before = g
+			continue
 		}
 		if err := s.succeeds(before, g); err != nil {
 			return err
@@ -106,7 +114,7 @@ type Checked struct {
 // missing ends it with ErrDamaged. told hears of each segment; it may be nil.
 func (s *Shelf) Check(ctx context.Context, partition int32, from int64, told func(Checked)) (Checked, error) {
 	at := Checked{Partition: partition}
-	err := s.chain(ctx, partition, func(g segment) error {
+	err := s.chain(ctx, partition, from, func(g segment) error {
 		if g.Next <= from {
 			at.Next = g.Next
 			return nil
@@ -152,8 +160,7 @@ func (s *Shelf) checkSegment(ctx context.Context, g segment) error {
 		}
 		n += len(records)
 	}
-	p := rule.Progress()
-	p.Offset = end.Offset
+	p := rule.Progress() // its last record is the one before Next
 	if n != g.Records || p != end || !sameIndex(sessions, g.Sessions) {
 		return fmt.Errorf("%w: %s: its records come to %s, its manifest says %s, or their number or index differ", ErrDamaged, g.Object, p, end)
 	}

@@ -204,7 +204,8 @@ func (g segment) open(n int, content []byte) ([]eventlog.Record, error) {
 	switch {
 	case err != nil:
 		return nil, damaged(err)
-	case len(records) == 0 || records[0].Offset != b.First || records[len(records)-1].Offset >= g.blockEnd(n):
+	case len(records) == 0 || records[0].Offset != b.First || records[len(records)-1].Offset >= g.blockEnd(n),
+		n == len(g.Blocks)-1 && records[len(records)-1].Offset != g.Next-1:
 		return nil, damaged("its records are not those that the manifest says")
 	}
 	return records, nil

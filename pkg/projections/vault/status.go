@@ -21,6 +21,8 @@ type Status struct {
 	Behind   int64 `json:"behind"`
 	// BehindSeconds is how old the first record is that is not in the vault; 0 when all are.
 	BehindSeconds float64 `json:"behind_seconds"`
+	// Problem is what does not fit: between the vault's end and the log's bounds, or what was committed.
+	Problem string `json:"problem,omitempty"`
 	// Trouble is the last that its vaulter told of, TroubleAt when.
 	Trouble   string `json:"trouble,omitempty"`
 	TroubleAt string `json:"trouble_at,omitempty"`
@@ -36,6 +38,11 @@ func (l *Log) Status(ctx context.Context, n int32, now time.Time) ([]Status, err
 	for p := range n {
 		var err error
 		if all[p], err = l.status(ctx, p, now); err != nil {
+			return nil, err
+		}
+		if err := l.fits(ctx, p, all[p].Sealed, commits); lasting(err) {
+			all[p].Problem = err.Error()
+		} else if err != nil {
 			return nil, err
 		}
 	}

@@ -31,7 +31,8 @@ type Trimmed struct {
 }
 
 // Trim deletes from the log itself the events of a partition that are older than then and in the vault: each segment that is to
-// stand for them is read whole and checked before. Errors: ErrDamaged, which deletes nothing; ErrCannotTrim; outages.
+// stand for them is read whole and checked before, and held against what is to be deleted. Errors: ErrDamaged and ErrDiffers, which
+// delete nothing; ErrCannotTrim; outages.
 func (l *Log) Trim(ctx context.Context, partition int32, then events.Millis) (Trimmed, error) {
 	log, ok := l.Log.(trimmer)
 	if !ok {
@@ -62,6 +63,9 @@ func (l *Log) Trim(ctx context.Context, partition int32, then events.Millis) (Tr
 		return did, err
 	case checked.Next < before:
 		return did, fmt.Errorf("%w: of partition %d the segments are right up to %d, not %d", ErrDamaged, partition, checked.Next, before)
+	}
+	if err := l.compare(ctx, partition, start, before); err != nil {
+		return did, err
 	}
 	if err := log.Trim(ctx, eventlog.Events, partition, before); err != nil {
 		return did, err

@@ -195,6 +195,9 @@ func (w *world) wantAll() {
 
 func (w *world) check(from int64) error {
 	_, err := w.shelf().Check(context.Background(), 0, from, nil)
+	if from == 0 && err == nil {
+		_, err = w.log().Check(context.Background(), 0, nil)
+	}
 	return err
 }
 

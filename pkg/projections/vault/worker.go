@@ -30,8 +30,9 @@ type worker struct {
 	reader  events.Reader
 	builder *builder
 	trouble follow.Trouble
-	// told is when it last committed.
+	// told is when it last committed, and looking since when it looks for the vault's end; zero when it knows it.
 	told     time.Time
+	looking  time.Time
 	measured time.Time
 }
 
@@ -107,10 +108,19 @@ func (w *worker) resume() (err error) {
 		return err
 	}
 	w.begin()
-	return nil
+	mark := w.mark.Progress.Offset
+	return w.patiently("hold the log against what is sealed", func() error {
+		start, end, err := w.opts.Log.Bounds(w.ctx, eventlog.Events, w.partition)
+		if err != nil || mark <= start || mark > end {
+			return err // what follows is another's concern
+		}
+		return w.vaulter.shelf.meets(w.ctx, w.opts.Log, w.partition, mark)
+	})
 }
 
 func (w *worker) tail() (mark Mark, err error) {
+	w.looking = time.Now()
+	defer func() { w.looking = time.Time{} }()
 	err = w.patiently("find the vault's end", func() (err error) {
 		mark, err = w.vaulter.shelf.Tail(w.ctx, w.partition)
 		return err
@@ -213,15 +223,7 @@ func (w *worker) seal() error {
 	if err != nil {
 		return err
 	}
-	err = w.patiently("store a segment", func() error {
-		// Its name has its hash: whoever stored it, it is what is meant.
-		err := w.opts.Bucket.Put(w.ctx, s.manifest.Object, s.data)
-		if errors.Is(err, ErrExists) {
-			return nil
-		}
-		return err
-	})
-	if err != nil {
+	if err := w.patiently("store a segment", func() error { return w.store(s) }); err != nil {
 		return err
 	}
 	taken := false
@@ -248,6 +250,19 @@ func (w *worker) seal() error {
 	w.begin()
 	w.commit()
 	return nil
+}
+
+// store puts a segment's object, and reads it back: once a manifest names it, nobody can put another in its place.
+func (w *worker) store(s *sealed) error {
+	err := w.opts.Bucket.Put(w.ctx, s.manifest.Object, s.data)
+	if err != nil && !errors.Is(err, ErrExists) {
+		return err
+	}
+	// Its name has its hash: whoever stored it, it is what is meant, or damaged. That is waited out: somebody may remove it.
+	if _, err = w.vaulter.shelf.object(w.ctx, segment{&s.manifest, s.hash}); errors.Is(err, ErrDamaged) {
+		return fmt.Errorf("vault: what is stored is read back as something else: %s", err.Error())
+	}
+	return err
 }
 
 // meet looks at what stands where a manifest was to be: it may be our own, stored by a call whose answer was lost.
@@ -282,8 +297,11 @@ func (w *worker) measure() {
 	}
 	w.measured = time.Now()
 	seconds := 0.0
-	if !w.builder.empty() {
-		seconds = time.Since(w.builder.since).Seconds()
+	switch {
+	case !w.looking.IsZero():
+		seconds = time.Since(w.looking).Seconds() // at least
+	case !w.builder.empty():
+		seconds = max(0, time.Since(time.UnixMilli(int64(w.builder.oldest))).Seconds())
 	}
 	w.opts.Metrics.seconds.WithLabelValues(w.label).Set(seconds)
 	if _, end, err := w.opts.Log.Bounds(w.ctx, eventlog.Events, w.partition); err == nil {
@@ -307,7 +325,7 @@ func (w *worker) patiently(what string, try func() error) error {
 			return nil
 		case w.ctx.Err() != nil:
 			return w.ctx.Err()
-		case !mayPass(err) && !errors.Is(err, ErrDenied):
+		case !mayPass(err) && !errors.Is(err, ErrDenied) && !errors.Is(err, ErrNoBucket):
 			return err
 		}
 		if since.IsZero() {

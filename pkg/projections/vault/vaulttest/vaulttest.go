@@ -99,7 +99,7 @@ func testRanges(t *testing.T, b vault.Bucket, at string) {
 	for _, c := range []struct {
 		offset, length int64
 		want           string
-	}{{0, 3, "012"}, {4, 3, "456"}, {8, 10, "89"}, {4, -1, "456789"}, {0, 10, "0123456789"}, {0, 100, "0123456789"}} {
+	}{{0, 3, "012"}, {4, 3, "456"}, {8, 10, "89"}, {4, -1, "456789"}, {0, 10, "0123456789"}, {0, 100, "0123456789"}, {10, 5, ""}, {100, 5, ""}, {10, -1, ""}} {
 		wantContent(t, b, at+"a", c.offset, c.length, []byte(c.want))
 	}
 }
