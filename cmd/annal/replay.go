@@ -38,7 +38,7 @@ func replayCommand() *cobra.Command {
 			"nobody is told anything, no group commits.\n\n" +
 			"  --to stdout        a line each, or with --json an object each\n" +
 			"  --to kafka:TOPIC   appends the records as they are: key, value, headers. The topic is created when it is not there; Annal's\n" +
-			"                     own are refused, and so is one that holds records, unless --append is given\n" +
+			"                     own are refused, under any prefix, and so is one that holds records, unless --append is given\n" +
 			"  --to ws[:ADDR]     serves a WebSocket on a loopback address (127.0.0.1:0) and prints where; each watcher gets all accepted\n" +
 			"                     events from the beginning, as JSON frames of the client protocol, until the command is ended",
 		Example: "  annal replay --session g_abc --speed 10 --max-gap 2s\n  annal replay --from 2026-05-01T00:00:00Z --speed max --to kafka:copy\n" +

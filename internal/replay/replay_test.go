@@ -248,6 +248,8 @@ func TestTopic(t *testing.T) {
 	}
 	for name, want := range map[eventlog.Topic]error{
 		"annal.events": ErrOwnTopic, "test.annal.commands": ErrOwnTopic, "": ErrTopicName, "a b": ErrTopicName, "..": ErrTopicName, "copy.of-it": nil,
+		"prod.annal.events": ErrOwnTopic, "eu.prod.annal.new": ErrOwnTopic, "prod-annal.new": ErrOwnTopic, "prodannal.config": ErrOwnTopic,
+		"copy.of.annal": nil, "channal.copy": nil,
 	} {
 		if err := CheckName(name, "test."); !errors.Is(err, want) {
 			t.Errorf("the name %q: got %v, want %v", name, err, want)

@@ -13,7 +13,7 @@ import (
 
 // Errors of a topic to feed.
 var (
-	// ErrOwnTopic: the topic is one of Annal's own.
+	// ErrOwnTopic: the topic is one of Annal's own, of this deployment or of another.
 	ErrOwnTopic = errors.New("REPLAY_OWN_TOPIC: the topic is Annal's own")
 	// ErrTopicName: no topic can have that name.
 	ErrTopicName = errors.New("REPLAY_TOPIC_NAME: a topic's name is 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'")
@@ -21,17 +21,21 @@ var (
 	ErrNotEmpty = errors.New("REPLAY_NOT_EMPTY: the topic holds records already")
 )
 
-// ownTopics begin the names of Annal's own.
+// ownTopics begin the names of Annal's own, behind a deployment's prefix.
 const ownTopics = "annal."
 
-var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+var (
+	topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+	// foreignTopics are Annal's own under prefixes as they are: ended by a sign. Behind other prefixes the topics are known by their whole names.
+	foreignTopics = regexp.MustCompile(`(^|[._-])annal\.|annal\.(commands|events|snapshots|quarantine|config)$`)
+)
 
-// CheckName refuses Annal's own topics, and what is no name.
+// CheckName refuses what is no name, and Annal's own topics: those of another deployment as well, whose prefix nobody here knows.
 func CheckName(t eventlog.Topic, prefix string) error {
 	switch {
 	case !topicName.MatchString(string(t)) || t == "." || t == "..":
 		return fmt.Errorf("%w, not %q", ErrTopicName, t)
-	case strings.HasPrefix(string(t), ownTopics), strings.HasPrefix(string(t), prefix+ownTopics):
+	case strings.HasPrefix(string(t), prefix+ownTopics), foreignTopics.MatchString(string(t)):
 		return fmt.Errorf("%w: %s", ErrOwnTopic, t)
 	}
 	return nil
