@@ -71,7 +71,7 @@ func (f *auditFlags) resolve() error {
 }
 
 // noted opens the log and the archive, notes the read, and then has it done.
-func (f *auditFlags) noted(ctx context.Context, n audit.Note, read func(context.Context, app.Opened) error) error {
+func (f *auditFlags) noted(ctx context.Context, n audit.Note, read func(context.Context, app.Opened, audit.Told) error) error {
 	return f.engines.withArchive(ctx, func(ctx context.Context, o app.Opened) error {
 		n.Auditor, n.Reason = events.UserID(f.auditor), f.reason
 		if n.Session == events.NewSelfID(n.Auditor) {
@@ -79,10 +79,11 @@ func (f *auditFlags) noted(ctx context.Context, n audit.Note, read func(context.
 				return err
 			}
 		}
-		if err := audit.Tell(ctx, o.Log, n); err != nil {
+		told, err := audit.Tell(ctx, o.Log, n)
+		if err != nil {
 			return err
 		}
-		return read(ctx, o)
+		return read(ctx, o, told)
 	})
 }
 

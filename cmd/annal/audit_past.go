@@ -51,7 +51,7 @@ func auditAtCommand() *cobra.Command {
 				return err
 			}
 			n := audit.Note{Session: events.SessionID(f.session), What: "at", Seq: events.Seq(seq), About: aboutAt(at, as)}
-			return f.noted(cmd.Context(), n, func(ctx context.Context, o app.Opened) error {
+			return f.noted(cmd.Context(), n, func(ctx context.Context, o app.Opened, _ audit.Told) error {
 				state, err := stateAt(ctx, o, n.Session, audit.Instant{Seq: n.Seq, Time: t}, audit.Page{As: events.UserID(as), Before: events.Seq(before), Limit: limit}, cmd.ErrOrStderr())
 				if err != nil {
 					return err
@@ -195,7 +195,7 @@ func auditHistoryCommand() *cobra.Command {
 				return err
 			}
 			n := audit.Note{Session: events.SessionID(f.session), What: "history", Seq: events.Seq(seq), About: id}
-			return f.noted(cmd.Context(), n, func(ctx context.Context, o app.Opened) error {
+			return f.noted(cmd.Context(), n, func(ctx context.Context, o app.Opened, _ audit.Told) error {
 				source, done, err := sourceOf(ctx, o, "", cmd.ErrOrStderr())
 				if err != nil {
 					return err
@@ -246,7 +246,7 @@ func auditTrailCommand() *cobra.Command {
 				return err
 			}
 			n := audit.Note{Session: events.NewSelfID(events.UserID(who)), What: "trail", About: from + " to " + to}
-			return f.noted(cmd.Context(), n, func(ctx context.Context, o app.Opened) error {
+			return f.noted(cmd.Context(), n, func(ctx context.Context, o app.Opened, _ audit.Told) error {
 				source, done, err := sourceOf(ctx, o, "kafka", cmd.ErrOrStderr())
 				if err != nil {
 					return err

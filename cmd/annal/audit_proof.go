@@ -44,7 +44,7 @@ func auditChainCommand() *cobra.Command {
 			if all {
 				n.Session, n.About = events.NewSelfID(events.UserID(f.auditor)), "all sessions, "+from
 			}
-			return f.noted(cmd.Context(), n, func(ctx context.Context, o app.Opened) error {
+			return f.noted(cmd.Context(), n, func(ctx context.Context, o app.Opened, _ audit.Told) error {
 				source, done, err := sourceOf(ctx, o, from, cmd.ErrOrStderr())
 				if err != nil {
 					return err
@@ -127,12 +127,12 @@ func auditExportCommand() *cobra.Command {
 				return err
 			}
 			n := audit.Note{Session: r.Session, What: "export", About: from + " to " + to}
-			return f.noted(cmd.Context(), n, func(ctx context.Context, o app.Opened) error {
+			return f.noted(cmd.Context(), n, func(ctx context.Context, o app.Opened, told audit.Told) error {
 				source, done, err := sourceOf(ctx, o, "", cmd.ErrOrStderr())
 				if err != nil {
 					return err
 				}
-				r.Cluster = o.Log.Cluster()
+				r.Cluster, r.Told = o.Log.Cluster(), &told
 				m, err := writeBundle(ctx, source, r, key.Private, out)
 				done()
 				if err == nil {

@@ -42,11 +42,21 @@ func story(t *testing.T) []events.Outcome {
 		accept(0, events.Audited{What: "at", Seq: 5, Reason: "case 7"}),
 		accept(6, events.Sent{Index: 3, Body: events.TextBody("bye")}),
 	}
+	for i := range all {
+		o := &all[i]
+		o.Time = start + events.Millis(1000*i)
+		o.ID = events.NewID(o.Time, "test", 0, int64(i))
+	}
+	return chained(t, all)
+}
+
+// chained gives each the hash of the one before it.
+func chained(t *testing.T, all []events.Outcome) []events.Outcome {
+	t.Helper()
 	var prev events.Hash
 	for i := range all {
 		o := &all[i]
-		o.Time, o.PrevHash = start+events.Millis(1000*i), prev
-		o.ID = events.NewID(o.Time, "test", 0, int64(i))
+		o.PrevHash = prev
 		if i > 0 { // the first comes before there is a session
 			prev = sha256.Sum256(encode(t, *o, events.Stamp{}).Value)
 		}

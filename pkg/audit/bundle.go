@@ -81,6 +81,9 @@ type Range struct {
 	Session events.SessionID
 	// From and To are log time, To excluded; 0 is open.
 	From, To events.Millis
+	// Told is a record that the log has of the session, as the note of this very read: what is before it is held against its hash,
+	// and what is behind it, which nothing vouches for, left out. nil: none is known, and the source is believed where the session ends.
+	Told *Told
 }
 
 // KeyID is a public key's thumbprint (RFC 7638).
@@ -89,17 +92,32 @@ func KeyID(public ed25519.PublicKey) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// ErrNothing says that no record is in the range.
-var ErrNothing = errors.New("audit: no record of the session is in that range")
+// Errors of an export.
+var (
+	// ErrNothing says that no record is in the range.
+	ErrNothing = errors.New("audit: no record of the session is in that range")
+	// ErrNotWhole says that the source does not have the session as it was written; the error around it names the first fault.
+	ErrNotWhole = errors.New("AUDIT_NOT_WHOLE: the session's chain of hashes does not hold where it is read, so none of it is signed")
+)
 
 // Export writes a bundle to out; spool holds the records on the way, since a tar tells sizes first. The same records and key give the
-// same bytes.
+// same bytes. A signature vouches for what was checked, so the session's chain is followed from its beginning to its end, whatever
+// the range: what betrays a forged last record is the one behind it.
 func Export(ctx context.Context, source Source, r Range, key ed25519.PrivateKey, spool *os.File, out io.Writer) (Manifest, error) {
 	m := Manifest{Format: Format, Version: FormatVersion, Cluster: r.Cluster, Session: string(r.Session), From: int64(r.From), To: int64(r.To)}
 	hash := sha256.New()
 	records := io.MultiWriter(spool, hash)
 	size := int64(0)
+	var links []link
 	err := source.Session(ctx, r.Session, func(rec *Record) error {
+		if r.Told != nil && rec.Offset > r.Told.Offset {
+			return nil
+		}
+		l := linkOf(rec)
+		links = append(links, l)
+		if l.unsound != "" {
+			return nil // it is named when all have been read
+		}
 		line, err := lineOf(rec)
 		if err != nil {
 			return err
@@ -125,6 +143,9 @@ func Export(ctx context.Context, source Source, r Range, key ed25519.PrivateKey,
 	if err != nil {
 		return m, err
 	}
+	if f := r.fault(links); f != nil {
+		return m, fmt.Errorf("%w: %s", ErrNotWhole, f)
+	}
 	if m.Records == 0 {
 		return m, ErrNothing
 	}
@@ -133,6 +154,25 @@ func Export(ctx context.Context, source Source, r Range, key ed25519.PrivateKey,
 		return m, fmt.Errorf("audit: spool: %w", err)
 	}
 	return m, seal(out, m, key, io.LimitReader(spool, size))
+}
+
+// fault names the first thing wrong in the session, nil when there is none.
+func (r *Range) fault(links []link) *Fault {
+	if f := firstFault(r.Session, links); f != nil || r.Told == nil {
+		return f
+	}
+	f := &Fault{Session: r.Session, Fault: Missing, Partition: r.Told.Partition, Offset: r.Told.Offset, Detail: "the log has it, and the session ends before it"}
+	for i := range links {
+		switch l := &links[i]; {
+		case l.partition != f.Partition || l.offset != f.Offset:
+		case l.hash == r.Told.Hash:
+			return nil
+		default:
+			f.Fault, f.Detail = Altered, "it is not the record that the log has there: it was changed, or what stands before it"
+			return f
+		}
+	}
+	return f
 }
 
 // seal signs the manifest and writes all three files.

@@ -68,7 +68,7 @@ func linkOf(r *Record) link {
 	switch {
 	case err != nil:
 		l.unsound = "its bytes cannot be read: " + err.Error()
-	case r.Noted != events.Hash{} && r.Noted != l.hash:
+	case r.Noted != nil && *r.Noted != l.hash:
 		l.unsound = "its bytes do not have the hash that was noted with them"
 	case o.Session != r.Session && !malformed(&o):
 		l.unsound = fmt.Sprintf("it is of session %q", o.Session)
@@ -91,13 +91,18 @@ func malformed(o *events.Outcome) bool {
 // follows says whether l may stand behind last, nil for the first.
 func (l *link) follows(last *link) bool {
 	switch {
-	case l.unsound != "":
+	case l.unsound != "", !l.behind(last):
 		return false
 	case last == nil || last.apart:
 		return l.prev == events.Hash{}
 	default:
 		return l.prev == last.hash
 	}
+}
+
+// behind says whether l stands where a record behind last can stand in the log.
+func (l *link) behind(last *link) bool {
+	return last == nil || l.partition == last.partition && l.offset > last.offset
 }
 
 // CheckSession checks the chain of one session.
@@ -190,6 +195,9 @@ func faultAt(links []link, i int) Fault {
 		return fault(Missing, "what it follows is not there: the session's beginning is missing")
 	}
 	before := &links[i-1]
+	if !l.behind(before) {
+		return fault(Moved, "it does not stand behind the record before it, of partition %d offset %d", before.partition, before.offset)
+	}
 	if i+1 < len(links) && links[i+1].prev != l.hash {
 		return fault(Altered, "neither does it follow the record before it, nor the next one it")
 	}

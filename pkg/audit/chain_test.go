@@ -26,8 +26,14 @@ func TestChainNamesWhatIsWrong(t *testing.T) {
 			return l
 		}},
 		"a bit of a text, the hash noted beside it": {audit.Altered, 3, func(l listed) listed {
-			l[3].Noted = l[3].Hash()
+			noted := l[3].Hash()
+			l[3].Noted = &noted
 			l[3].Value[len(l[3].Value)-1] ^= 1
+			return l
+		}},
+		"a bit of the last text, the hash noted beside it blotted out": {audit.Altered, 9, func(l listed) listed {
+			l[9].Noted = &events.Hash{}
+			l[9].Value[len(l[9].Value)-1] ^= 1
 			return l
 		}},
 		"a bit of a hash before": {audit.Altered, 3, func(l listed) listed {

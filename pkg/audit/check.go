@@ -200,9 +200,11 @@ func inChain(l, last *link, m *Manifest) error {
 	switch {
 	case last == nil && hex.EncodeToString(l.prev[:]) != m.FirstPrevHash:
 		return errors.New("it is not the first record that the manifest names")
+	case last == nil && m.From <= 0 && !l.follows(nil):
+		return errors.New("the range begins with the session, but it follows another record: the session's beginning is missing")
 	case last == nil:
 		return nil
-	case l.partition != last.partition || l.offset <= last.offset:
+	case !l.behind(last):
 		return errors.New("it does not stand behind the one before it in the log")
 	case !l.follows(last):
 		return errors.New("it does not follow the record before it: one is missing, moved or altered")

@@ -37,43 +37,50 @@ type Note struct {
 func Enter(ctx context.Context, log eventlog.Log, auditor events.UserID, policy events.Policy) error {
 	create := events.Create{Kind: events.KindSelf, Policy: policy}
 	c := events.Command{Session: events.NewSelfID(auditor), Actor: events.Actor{User: auditor, Service: Service}, ClientID: "self", Op: create}
-	if err := tell(ctx, log, c); err != nil {
+	if _, err := tell(ctx, log, c); err != nil {
 		return fmt.Errorf("audit: the auditor's own session: %w", err)
 	}
 	return nil
 }
 
+// Told is where the outcome of a note stands, and the hash of its bytes.
+type Told struct {
+	eventlog.Place
+	Hash events.Hash
+}
+
 // Tell notes a read in the log, and returns when that is an outcome. What the rules refuse is an outcome too, and an *events.Error:
 // then, as after any error, nothing may be shown.
-func Tell(ctx context.Context, log eventlog.Log, n Note) error {
+func Tell(ctx context.Context, log eventlog.Log, n Note) (Told, error) {
 	c := events.Command{
 		Session: n.Session, Actor: events.Actor{User: n.Auditor, Service: Service}, ClientID: "audit-" + rand.Text(),
 		Op: events.Audit{What: n.What, About: n.About, Seq: n.Seq, Reason: n.Reason},
 	}
-	if err := tell(ctx, log, c); err != nil {
-		return fmt.Errorf("audit: the read is not noted: %w", err)
+	told, err := tell(ctx, log, c)
+	if err != nil {
+		return told, fmt.Errorf("audit: the read is not noted: %w", err)
 	}
-	return nil
+	return told, nil
 }
 
-func tell(ctx context.Context, log eventlog.Log, c events.Command) error {
+func tell(ctx context.Context, log eventlog.Log, c events.Command) (Told, error) {
 	if err := c.Validate(); err != nil {
-		return err
+		return Told{}, err
 	}
 	rec, err := events.EncodeCommand(c, events.Envelope{Source: "annal/" + Service})
 	if err != nil {
-		return err
+		return Told{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	// Where the readers were before it is asked: the outcome comes behind that.
 	from, err := progressOf(ctx, log, c.Session)
 	if err != nil {
-		return err
+		return Told{}, err
 	}
 	at, err := eventlog.Put(ctx, log, eventlog.Commands, rec)
 	if err != nil {
-		return err
+		return Told{}, err
 	}
 	return await(ctx, log, at, from)
 }
@@ -104,18 +111,19 @@ func progressOf(ctx context.Context, log eventlog.Log, s events.SessionID) (even
 }
 
 // await waits for the counted outcome of a command.
-func await(ctx context.Context, log eventlog.Log, command eventlog.Place, from events.Progress) error {
+func await(ctx context.Context, log eventlog.Log, command eventlog.Place, from events.Progress) (Told, error) {
 	r := eventlog.NewReading(log, command.Partition, from)
 	defer r.Close()
 	for {
 		j, _, err := r.Next(ctx, math.MaxInt64)
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
-			return fmt.Errorf("no outcome came within %s: is a sequencer running? %w", Patience, err)
+			return Told{}, fmt.Errorf("no outcome came within %s: is a sequencer running? %w", Patience, err)
 		case err != nil:
-			return err
+			return Told{}, err
 		case j.Verdict == events.Counted && j.Stamp.Command == command.Offset:
-			return verdictOf(j.Record)
+			told := Told{eventlog.Place{Partition: j.Partition, Offset: j.Offset}, recordOf(j.Record).Hash()}
+			return told, verdictOf(j.Record)
 		}
 	}
 }

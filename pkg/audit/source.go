@@ -19,8 +19,8 @@ type Record struct {
 	Session events.SessionID
 	// Value are the stored bytes.
 	Value []byte
-	// Noted is the hash that the source keeps beside the bytes; zeros where it keeps none.
-	Noted events.Hash
+	// Noted is the hash that the source keeps beside the bytes; nil where it keeps none.
+	Noted *events.Hash
 }
 
 func recordOf(rec *eventlog.Record) *Record {
@@ -189,7 +189,7 @@ func (a Archive) Session(ctx context.Context, s events.SessionID, each func(*Rec
 		for i := range page {
 			o := &page[i]
 			after = int64(o.Offset)
-			if err := each(&Record{Partition: o.Partition, Offset: int64(o.Offset), Session: s, Value: []byte(o.Bytes), Noted: o.Hash}); err != nil {
+			if err := each(&Record{Partition: o.Partition, Offset: int64(o.Offset), Session: s, Value: []byte(o.Bytes), Noted: &o.Hash}); err != nil {
 				return err
 			}
 		}

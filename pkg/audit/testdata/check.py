@@ -134,6 +134,7 @@ def check_records(manifest, lines):
     lines = lines[:-1].split(b"\n")
     must(len(lines) == manifest["records"], "the number of records")
     expected, before = manifest["first_prev_hash"], None
+    must(manifest["from_ms"] > 0 or expected == "0" * 64, "the session's beginning is missing")
     for n, line in enumerate(lines, 1):
         r = json.loads(line)
         data = base64.b64decode(r["bytes"], validate=True)
