@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os/user"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,7 +72,20 @@ func (f *auditFlags) resolve() error {
 	return f.engines.resolve()
 }
 
-// noted opens the log and the archive, notes the read, and then has it done.
+// readable refuses a source that a flag may not name, or that is not there: before the read is noted, which it then never is.
+func (f *auditFlags) readable(flag, from string, may ...string) error {
+	switch t := &f.engines.target; {
+	case !slices.Contains(may, from):
+		return fmt.Errorf("--%s is %s, not %q", flag, strings.Join(may, " or "), from)
+	case from == "vault" && t.Vault.URL == "":
+		return errNoVault
+	case from == "archive" && t.ClickHouse.URL == "":
+		return errors.New("no archive to read: give --clickhouse")
+	}
+	return nil
+}
+
+// noted opens the log and the archive, notes the read, and then has it done. Whatever of its input can be refused is refused before.
 func (f *auditFlags) noted(ctx context.Context, n audit.Note, read func(context.Context, app.Opened, audit.Told) error) error {
 	return f.engines.withArchive(ctx, func(ctx context.Context, o app.Opened) error {
 		n.Auditor, n.Reason = events.UserID(f.auditor), f.reason
@@ -91,7 +106,7 @@ func (f *auditFlags) noted(ctx context.Context, n audit.Note, read func(context.
 const notedPatience = time.Minute
 
 // sourceOf is where to read: kafka (and the vault below its start, if there is one), the vault alone, archive, or, where it is not
-// said, the archive if there is one. The archive is waited for until it has what the log has.
+// said, the archive if there is one. The archive is waited for until it has what the log has. What is named is there (readable).
 func sourceOf(ctx context.Context, o app.Opened, from string, log io.Writer) (audit.Source, func(), error) {
 	step, done := progress(log, "reading", "outcomes")
 	below, vaulted := o.Log.(*vault.Log)
@@ -100,14 +115,8 @@ func sourceOf(ctx context.Context, o app.Opened, from string, log io.Writer) (au
 		return audit.Indexed{Log: audit.Log{Log: o.Log, Progress: step}, Index: below}, done, nil
 	case from == "kafka" || from == "" && o.Archive == nil:
 		return audit.Log{Log: o.Log, Progress: step}, done, nil
-	case from == "vault" && !vaulted:
-		return nil, nil, errNoVault
 	case from == "vault":
 		return audit.Log{Log: below.Sealed(), Progress: step}, done, nil
-	case from != "archive" && from != "":
-		return nil, nil, fmt.Errorf("--from is kafka, vault or archive, not %q", from)
-	case o.Archive == nil:
-		return nil, nil, errors.New("no archive to read: give --clickhouse")
 	}
 	waiting, cancel := context.WithTimeout(ctx, notedPatience)
 	defer cancel()

@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -38,6 +37,9 @@ func auditChainCommand() *cobra.Command {
 				return errors.New("give --session or --all")
 			}
 			if err := f.resolve(); err != nil {
+				return err
+			}
+			if err := f.readable("from", from, "kafka", "vault", "archive"); err != nil {
 				return err
 			}
 			n := audit.Note{Session: events.SessionID(f.session), What: "chain", About: from}
@@ -95,12 +97,14 @@ func tellChains(w io.Writer, c audit.Chains, err error, asJSON bool) error {
 
 func auditExportCommand() *cobra.Command {
 	var f auditFlags
-	var from, to, keyFile, out string
+	var from, to, source, keyFile, out string
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Write a session's records into a signed bundle, for others to check",
 		Long: "The bundle is a tar of a manifest, its Ed25519 signature, and the records as JSON lines with their stored bytes:\n" +
-			"docs/audit-format.md says how to check one without Annal. `annal audit key` makes the key.",
+			"docs/audit-format.md says how to check one without Annal. `annal audit key` makes the key. Before it is signed the\n" +
+			"session's chain of hashes is checked from the beginning up to the note of this read, as it stands in the log: where it\n" +
+			"does not hold there is no bundle, and exit code 1. It ends with that note, or before --to.",
 		Example: "  annal audit key --new audit-key.json\n  annal audit export --session g_… --key audit-key.json -o case7.tar --reason 'case 7'",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -111,6 +115,9 @@ func auditExportCommand() *cobra.Command {
 			}
 			if r.To, err = parseTime("to", to); err != nil {
 				return err
+			}
+			if r.To != 0 && r.To <= r.From {
+				return errors.New("--to does not lie behind --from")
 			}
 			if f.session == "" || keyFile == "" || out == "" {
 				return errors.New("give --session, --key and --out")
@@ -126,46 +133,49 @@ func auditExportCommand() *cobra.Command {
 			if err := f.resolve(); err != nil {
 				return err
 			}
-			n := audit.Note{Session: r.Session, What: "export", About: from + " to " + to}
-			return f.noted(cmd.Context(), n, func(ctx context.Context, o app.Opened, told audit.Told) error {
-				source, done, err := sourceOf(ctx, o, "", cmd.ErrOrStderr())
-				if err != nil {
+			if source != "" {
+				if err := f.readable("source", source, "kafka", "archive"); err != nil {
 					return err
 				}
-				r.Cluster, r.Told = o.Log.Cluster(), &told
-				m, err := writeBundle(ctx, source, r, key.Private, out)
-				done()
-				if err == nil {
-					fmt.Fprintf(cmd.OutOrStdout(), "%s: %d records, last hash %s, signed by %s\n", out, m.Records, m.LastHash, audit.KeyID(key.Private.Public().(ed25519.PublicKey)))
-				}
-				return err
-			})
+			}
+			n := audit.Note{Session: r.Session, What: "export", About: from + " to " + to}
+			m, err := f.export(cmd.Context(), n, r, source, key.Private, out, cmd.ErrOrStderr())
+			if err == nil {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: %d records, last hash %s, signed by %s\n", out, m.Records, m.LastHash, audit.KeyID(key.Private.Public().(ed25519.PublicKey)))
+			}
+			return err
 		},
 	}
 	f.bindSession(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&from, "from", "", "from this log time on: 2026-01-31T12:00:00Z")
 	fl.StringVar(&to, "to", "", "up to before this log time")
+	fl.StringVar(&source, "source", "", "where to read: kafka (below its start the vault) or archive (default: the archive if there is one)")
 	fl.StringVar(&keyFile, "key", "", "the signing key's file")
 	fl.StringVarP(&out, "out", "o", "", "the bundle to write; it must not exist")
 	return cmd
 }
 
-// writeBundle leaves a whole bundle or none.
-func writeBundle(ctx context.Context, source audit.Source, r audit.Range, key ed25519.PrivateKey, path string) (m audit.Manifest, err error) {
-	spool, err := os.CreateTemp(filepath.Dir(path), ".annal-audit-*")
+// export writes a bundle, of a read that is noted when it is clear that the bundle can be written.
+func (f *auditFlags) export(ctx context.Context, n audit.Note, r audit.Range, from string, key ed25519.PrivateKey, path string, log io.Writer) (m audit.Manifest, err error) {
+	bundle, err := newBundle(path)
 	if err != nil {
 		return m, err
 	}
-	defer func() { err = errors.Join(err, spool.Close(), os.Remove(spool.Name())) }()
-	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return m, err
-	}
-	m, err = audit.Export(ctx, source, r, key, spool, out)
-	if err = errors.Join(err, out.Close()); err != nil {
-		err = errors.Join(err, os.Remove(path))
-	}
+	defer func() { err = errors.Join(err, bundle.discard()) }()
+	err = f.noted(ctx, n, func(ctx context.Context, o app.Opened, told audit.Told) error {
+		source, done, err := sourceOf(ctx, o, from, log)
+		if err != nil {
+			return err
+		}
+		r.Cluster, r.Told = o.Log.Cluster(), &told
+		m, err = bundle.write(ctx, source, r, key)
+		done()
+		if errors.Is(err, audit.ErrNotWhole) && o.Archive != nil && from != "kafka" {
+			return fmt.Errorf("%w (this is the archive; --source kafka reads the log)", err)
+		}
+		return err
+	})
 	return m, err
 }
 
