@@ -9,13 +9,16 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"annal/internal/app"
 	"annal/pkg/audit"
+	"annal/pkg/eventlog"
 	"annal/pkg/events"
 	"annal/pkg/gateway/auth"
+	"annal/pkg/projections/vault"
 )
 
 // errNotWhole says that a chain does not hold.
@@ -29,7 +32,7 @@ func auditChainCommand() *cobra.Command {
 		Use:   "chain",
 		Short: "Check the chain of hashes, and name of each session the first wrong, missing, doubled or moved record",
 		Long: "Every outcome carries the SHA-256 of the stored bytes of its session's outcome before it. Exit code 1 when a chain\n" +
-			"does not hold.",
+			"does not hold, or the log and its vault are not of one piece. Of the vault alone it says up to where that is.",
 		Example: "  annal audit chain --session g_… --reason 'yearly'\n  annal audit chain --all --from archive --reason 'yearly' --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -47,6 +50,9 @@ func auditChainCommand() *cobra.Command {
 				n.Session, n.About = events.NewSelfID(events.UserID(f.auditor)), "all sessions, "+from
 			}
 			return f.noted(cmd.Context(), n, func(ctx context.Context, o app.Opened, _ audit.Told) error {
+				if err := fitting(ctx, o, from, cmd.ErrOrStderr()); err != nil {
+					return err
+				}
 				source, done, err := sourceOf(ctx, o, from, cmd.ErrOrStderr())
 				if err != nil {
 					return err
@@ -67,6 +73,32 @@ func auditChainCommand() *cobra.Command {
 	cmd.Flags().StringVar(&from, "from", "kafka", "where to read: kafka (below its start the vault), vault (what is sealed) or archive")
 	cmd.Flags().BoolVar(&f.json, "json", false, "as one JSON object")
 	return cmd
+}
+
+// fitting refuses what a vault and the log do not agree upon: a chain that is read from either of them alone would hold, and not be all. Who reads
+// the vault alone is told up to where that is.
+func fitting(ctx context.Context, o app.Opened, from string, w io.Writer) error {
+	below, ok := o.Log.(*vault.Log)
+	if !ok || from == "archive" {
+		return nil
+	}
+	n, err := below.Partitions(ctx, eventlog.Events)
+	if err != nil {
+		return err
+	}
+	status, err := below.Status(ctx, n, time.Now())
+	if err != nil {
+		return err
+	}
+	for _, p := range status {
+		if from == "vault" {
+			fmt.Fprintf(w, "partition %d: sealed up to %d, the log ends at %d\n", p.Partition, p.Sealed, p.LogEnd)
+		}
+		if p.Problem != "" {
+			return fmt.Errorf("%w: %s", errVaultWrong, p.Problem)
+		}
+	}
+	return nil
 }
 
 func tellChains(w io.Writer, c audit.Chains, err error, asJSON bool) error {
