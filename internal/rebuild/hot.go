@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"annal/pkg/eventlog"
@@ -75,7 +77,7 @@ type part struct {
 	result  Result
 	asked   string
 	inPlace bool
-	// reached and goal are records, moved is when reached last grew or something else happened.
+	// reached and goal are records, moved is when reached last changed or something else happened.
 	reached, goal int64
 	begun         bool
 	moved         time.Time
@@ -90,12 +92,16 @@ func (h Hot) Run(ctx context.Context) ([]Result, error) {
 	}
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
+	var all buildings
 	for {
+		if err := h.lookAtBuildings(ctx, parts, &all); err != nil {
+			return nil, err
+		}
 		var state State
-		left, latest := 0, time.Time{}
+		left, latest := 0, all.moved
 		for _, p := range parts {
 			if p.result.Said == "" {
-				if err := h.look(ctx, p); err != nil {
+				if err := h.look(ctx, p, all); err != nil {
 					return nil, err
 				}
 			}
@@ -154,9 +160,9 @@ func (h Hot) parts(ctx context.Context) ([]*part, error) {
 }
 
 // look asks for a partition if that was not done, and sees how far it is.
-func (h Hot) look(ctx context.Context, p *part) error {
+func (h Hot) look(ctx context.Context, p *part, all buildings) error {
 	if p.inPlace {
-		return h.lookInPlace(ctx, p)
+		return h.lookInPlace(ctx, p, all)
 	}
 	if p.asked == "" {
 		asked, err := h.Store.Ask(ctx, p.result.Partition, h.Request, h.Session)
@@ -164,7 +170,7 @@ func (h Hot) look(ctx context.Context, p *part) error {
 		case errors.Is(err, hot.ErrBusy):
 			return h.lookBusy(ctx, p)
 		case errors.Is(err, hot.ErrRebuilding):
-			p.inPlace = true
+			p.inPlace, p.moved = true, time.Now()
 			return nil
 		case err != nil:
 			return err
@@ -181,7 +187,7 @@ func (h Hot) look(ctx context.Context, p *part) error {
 	case r.Asked == p.asked:
 		p.advance(r)
 	default:
-		p.inPlace = true // the view was opened anew meanwhile
+		p.inPlace, p.moved = true, time.Now() // the view was opened anew meanwhile
 	}
 	return nil
 }
@@ -205,14 +211,55 @@ func (h Hot) lookBusy(ctx context.Context, p *part) error {
 	return err
 }
 
-// lookInPlace waits until a view that is built in place is whole.
-func (h Hot) lookInPlace(ctx context.Context, p *part) error {
-	v, err := h.Store.View(ctx, p.result.Partition)
-	p.begun = true
-	if err == nil && v.Whole && !v.Lost {
-		p.result.Said, p.reached = SaidInPlace, p.goal
+// building is what a projector commits of a view that it builds in place: its id, and how much of the log is in it.
+type building struct {
+	view    string
+	reached int64
+}
+
+// buildings are those of all partitions, and when one of them last changed. A projector builds two at a time: whose partition waits its
+// turn sees by the others that they go on.
+type buildings struct {
+	by    map[int32]building
+	moved time.Time
+}
+
+// lookAtBuildings sees how far the projectors are with what they build in place, if that is waited for.
+func (h Hot) lookAtBuildings(ctx context.Context, parts []*part, all *buildings) error {
+	if !slices.ContainsFunc(parts, func(p *part) bool { return p.inPlace && p.result.Said == "" }) {
+		return nil
 	}
-	return err
+	commits, err := h.Log.Commits(ctx, hot.Group, eventlog.Events)
+	if err != nil {
+		return err
+	}
+	by := map[int32]building{}
+	for _, c := range commits {
+		if view, reached, ok := hot.BuildingInPlace(c.Metadata); ok {
+			by[c.Partition] = building{view, reached}
+		}
+	}
+	if !maps.Equal(by, all.by) {
+		*all = buildings{by, time.Now()}
+	}
+	return nil
+}
+
+// lookInPlace waits until a view that is built in place is whole.
+func (h Hot) lookInPlace(ctx context.Context, p *part, all buildings) error {
+	v, err := h.Store.View(ctx, p.result.Partition)
+	if err != nil {
+		return err
+	}
+	p.begun = true
+	if v.Whole && !v.Lost {
+		p.result.Said, p.reached = SaidInPlace, p.goal
+		return nil
+	}
+	if b, ok := all.by[p.result.Partition]; ok && b.view == v.ID {
+		p.reached = min(b.reached, p.goal)
+	}
+	return nil
 }
 
 func results(parts []*part) ([]Result, error) {

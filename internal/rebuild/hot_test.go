@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -36,6 +37,23 @@ type acted struct {
 	ask     func(d time.Duration) (string, error)
 	rebuild func(d time.Duration) hot.Rebuild
 	view    func(d time.Duration) hot.ViewState
+	// commit is the metadata of what the projector committed.
+	commit func(d time.Duration) string
+}
+
+// committed is a log with what the projectors of a play commit.
+type committed struct {
+	eventlog.Log
+	play *play
+}
+
+func (c committed) Commits(_ context.Context, group string, _ eventlog.Topic) (all []eventlog.Claim, err error) {
+	for _, partition := range slices.Sorted(maps.Keys(c.play.parts)) {
+		if commit := c.play.parts[partition].commit; commit != nil && group == hot.Group {
+			all = append(all, eventlog.Claim{Partition: partition, Metadata: commit(time.Since(c.play.began))})
+		}
+	}
+	return all, nil
 }
 
 func (p *play) Ask(_ context.Context, partition int32, request string, _ events.SessionID) (string, error) {
@@ -71,6 +89,17 @@ func builds(request string, from time.Duration, said string) func(time.Duration)
 // wholeAt is a view that is whole from a time on.
 func wholeAt(from time.Duration) func(time.Duration) hot.ViewState {
 	return func(d time.Duration) hot.ViewState { return hot.ViewState{Whole: d >= from} }
+}
+
+// inPlace is a view that is built in place from a time on, a record a second up to most.
+func inPlace(from time.Duration, most int) acted {
+	return acted{
+		ask:  func(time.Duration) (string, error) { return "", hot.ErrRebuilding },
+		view: func(d time.Duration) hot.ViewState { return hot.ViewState{ID: "v", Whole: d >= from+goal*second} },
+		commit: func(d time.Duration) string {
+			return fmt.Sprintf("h2-building|v|%d", min(max(0, d-from)/second, time.Duration(most)))
+		},
+	}
 }
 
 func newLog(t *testing.T) *eventlog.Memory {
@@ -119,6 +148,9 @@ func TestHot(t *testing.T) {
 			map[int32]acted{0: swapped, 1: {ask: func(time.Duration) (string, error) { return "", hot.ErrRebuilding }, view: wholeAt(6 * second)}},
 			"0 swapped, 1 built_in_place", 6 * second, nil,
 		},
+		"being built for long":             {map[int32]acted{0: swapped, 1: inPlace(0, goal)}, "0 swapped, 1 built_in_place", goal * second, nil},
+		"being built one behind the other": {map[int32]acted{0: inPlace(0, goal), 1: inPlace(goal*second, goal)}, "0 built_in_place, 1 built_in_place", 2 * goal * second, nil},
+		"its building stops":               {map[int32]acted{0: swapped, 1: inPlace(0, 20)}, "", 30 * second, rebuild.ErrIdle},
 		"lost meanwhile": {
 			map[int32]acted{0: swapped, 1: {
 				rebuild: func(d time.Duration) hot.Rebuild {
@@ -139,7 +171,7 @@ func TestHot(t *testing.T) {
 			bubble.Test(t, func(t *testing.T) {
 				p := &play{began: time.Now(), parts: c.parts}
 				var states []rebuild.State
-				h := rebuild.Hot{Log: newLog(t), Store: p, Request: ours, Idle: idle, Show: func(s rebuild.State) { states = append(states, s) }}
+				h := rebuild.Hot{Log: committed{newLog(t), p}, Store: p, Request: ours, Idle: idle, Show: func(s rebuild.State) { states = append(states, s) }}
 				results, err := h.Run(t.Context())
 				if got := told(results); got != c.want || !errors.Is(err, c.err) {
 					t.Errorf("got %q, %v; want %q, %v", got, err, c.want, c.err)
@@ -149,6 +181,9 @@ func TestHot(t *testing.T) {
 				}
 				if first := states[0]; first.Goal != 2*goal || first.Done != 0 || first.Waiting == 0 {
 					t.Errorf("at first %+v is shown", first)
+				}
+				if p.parts[1].commit != nil && !slices.ContainsFunc(states, func(s rebuild.State) bool { return s.Done > goal && s.Done < goal+20 }) {
+					t.Error("how far what is built in place is, is not shown")
 				}
 				if last := states[len(states)-1]; c.want != "" && (last.Done != 2*goal || last.Goal != 2*goal || last.Waiting != 0) {
 					t.Errorf("at last %+v is shown", last)

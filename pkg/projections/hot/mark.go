@@ -3,6 +3,7 @@ package hot
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"annal/pkg/events"
@@ -30,8 +31,22 @@ var (
 	errOtherForm  = errors.New("hot: the view is of another form")
 )
 
-// buildingMark is what is committed before anything is written under a view's id.
-func buildingMark(view string) string { return markForm + buildingSuffix + "|" + view }
+// buildingMark is what is committed before anything is written under a view's id, and while that is built in place: all below reached is
+// in it. The commit's offset says what was told, as ever.
+func buildingMark(view string, reached int64) string {
+	return strings.Join([]string{markForm + buildingSuffix, view, strconv.FormatInt(reached, 10)}, "|")
+}
+
+// BuildingInPlace reads from the metadata of a commit of Group which view is being built in place, and below which offset all is in it;
+// ok is false when it does not say that.
+func BuildingInPlace(metadata string) (view string, reached int64, ok bool) {
+	parts := strings.Split(metadata, "|")
+	if len(parts) != 3 || parts[0] != markForm+buildingSuffix {
+		return "", 0, false
+	}
+	reached, err := strconv.ParseInt(parts[2], 10, 64)
+	return parts[1], reached, err == nil
+}
 
 // newestView is the id of the newest view that a commit of whatever form speaks of; empty
 // when it speaks of none.

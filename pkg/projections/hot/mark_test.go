@@ -52,7 +52,7 @@ func TestMarksOfOtherForms(t *testing.T) {
 	rest := "|0000000001-a|a,b|p1 9"
 	for text, want := range map[string]error{
 		"h1" + rest: errOtherForm, "h1-building|0000000001-a": errOtherForm, "h12" + rest: errOtherForm,
-		buildingMark("0000000001-a"): errUnfinished,
+		"h2-building|0000000001-a": errUnfinished, buildingMark("0000000001-a", 7): errUnfinished,
 	} {
 		if _, err := parseMark(text); !errors.Is(err, want) || newestView(text) != "0000000001-a" {
 			t.Errorf("%q is read with %v and of view %q, want %v", text, err, newestView(text), want)
@@ -61,6 +61,19 @@ func TestMarksOfOtherForms(t *testing.T) {
 	for _, text := range []string{"", "h" + rest, "x1" + rest, "hh1" + rest, "h1a" + rest, "-building" + rest} {
 		if got := newestView(text); got != "" {
 			t.Errorf("%q is of view %q, want of none", text, got)
+		}
+	}
+}
+
+// TestBuildingInPlace: how far a building is, is read of commits that say it alone.
+func TestBuildingInPlace(t *testing.T) {
+	if view, reached, ok := BuildingInPlace(buildingMark("0000000001-a", 7)); !ok || view != "0000000001-a" || reached != 7 {
+		t.Errorf("it is read as %q up to %d, %t", view, reached, ok)
+	}
+	whole := mark{view: "0000000001-a", life: "a,b", progress: events.Start(), older: events.Start()}.String()
+	for _, text := range []string{"", whole, "h2-building|0000000001-a", "h1-building|0000000001-a|7", "h2-building|0000000001-a|x", "h2-building|0000000001-a|7|8"} {
+		if view, reached, ok := BuildingInPlace(text); ok {
+			t.Errorf("%q is read as a building of %q up to %d", text, view, reached)
 		}
 	}
 }

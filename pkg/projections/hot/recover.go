@@ -286,7 +286,7 @@ func (w *worker) claimView() (ours bool, err error) {
 		if ours = w.reading.Err() == nil; !ours {
 			return nil
 		}
-		return w.projector.membership.Commit(w.ctx, w.partition, max(w.told, w.applied.Offset), buildingMark(w.view))
+		return w.projector.membership.Commit(w.ctx, w.partition, max(w.told, w.applied.Offset), buildingMark(w.view, 0))
 	})
 	return ours, err
 }

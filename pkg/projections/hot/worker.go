@@ -324,6 +324,9 @@ func (w *worker) commit() error {
 	if err := w.note(); err != nil {
 		return err
 	}
+	if w.building {
+		return w.commitBuilding()
+	}
 	if !w.whole.Load() || w.shaken.Load() {
 		return nil
 	}
@@ -340,6 +343,14 @@ func (w *worker) commit() error {
 		return fmt.Errorf("hot: commit: %w", err)
 	}
 	w.older, w.younger, w.youngerAt = older, younger, at
+	return nil
+}
+
+// commitBuilding tells whoever looks on how far a view is that is built in place. As to what was told it repeats claimView's commit.
+func (w *worker) commitBuilding() error {
+	if err := w.projector.membership.Commit(w.ctx, w.partition, w.told, buildingMark(w.view, w.applied.Offset)); err != nil {
+		return fmt.Errorf("hot: commit how far the building is: %w", err)
+	}
 	return nil
 }
 

@@ -180,8 +180,9 @@ type stage struct {
 	chat *hottest.Chat
 	said int
 	ids  int
-	// recall and commits are the projector's.
+	// recall, commits and store are the projector's.
 	recall, commits time.Duration
+	store           hot.Store
 	// metrics are those of the projector that was run last.
 	metrics *prometheus.Registry
 	// above are the ids that new views were to stand above.
@@ -194,7 +195,8 @@ func newStage(t *testing.T) *stage {
 	t.Cleanup(cancel)
 	log := eventlog.NewMemory(eventlog.MemoryOptions{Partitions: 1})
 	t.Cleanup(log.Close)
-	return &stage{T: t, script: &script{life: "1", noted: hot.NewChanged(), refuse: map[string]error{}}, ctx: ctx, log: log, chat: hottest.NewChat(t, log), recall: time.Hour, commits: 5 * time.Millisecond}
+	s := &script{life: "1", noted: hot.NewChanged(), refuse: map[string]error{}}
+	return &stage{T: t, script: s, store: s, ctx: ctx, log: log, chat: hottest.NewChat(t, log), recall: time.Hour, commits: 5 * time.Millisecond}
 }
 
 // say writes outcomes, in a session that the first of them opens.
@@ -217,7 +219,7 @@ func (s *stage) run() (p *hot.Projector, stop func(), ended chan error) {
 	s.Cleanup(log.Close)
 	s.metrics = prometheus.NewRegistry()
 	p, err := hot.New(s.ctx, hot.Options{
-		Log: log, Store: s.script, Notifier: s.script, Source: "urn:test", CommitEvery: s.commits, Recall: s.recall, MaxRound: 2,
+		Log: log, Store: s.store, Notifier: s.script, Source: "urn:test", CommitEvery: s.commits, Recall: s.recall, MaxRound: 2,
 		NewViewID: func(old string) string {
 			s.above = append(s.above, old)
 			s.ids++
