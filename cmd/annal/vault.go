@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -180,7 +181,8 @@ func vaultTrimCommand() *cobra.Command {
 		Short: "Delete from Kafka the events that are in the vault and older than --keep",
 		Long: "Delete records of annal.events from Kafka, for good: only those that are in the vault, whose segments are read whole and\n" +
 			"checked before, and that were appended longer than --keep ago. Every process must know the vault from then on: one without\n" +
-			"it that needs what was deleted refuses to go on, and names the gap.",
+			"it that needs what was deleted refuses to go on, and names the gap.\n\n" +
+			"A partition that can't be trimmed is told of, and the others are trimmed all the same; the command ends with 1 then.",
 		Example: "  annal vault trim --keep 720h",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -188,28 +190,53 @@ func vaultTrimCommand() *cobra.Command {
 				return errors.New("--keep is no less than 0")
 			}
 			return engines.withVault(cmd.Context(), func(ctx context.Context, log *vault.Log, n int32) error {
-				all := make([]vault.Trimmed, 0, n)
-				for p := range n {
-					did, err := log.Trim(ctx, p, events.Millis(time.Now().Add(-keep).UnixMilli()))
-					if err != nil {
-						return err
-					}
-					all = append(all, did)
-					if !asJSON {
-						fmt.Fprintf(cmd.OutOrStdout(), "partition %d: %d records deleted, the log begins at %d, the vault has all below %d\n",
-							p, did.NewStart-did.Start, did.NewStart, did.Sealed)
-					}
-				}
-				if asJSON {
-					return json.NewEncoder(cmd.OutOrStdout()).Encode(all)
-				}
-				return nil
+				return trimAll(ctx, log, n, events.Millis(time.Now().Add(-keep).UnixMilli()), cmd.OutOrStdout(), asJSON)
 			})
 		},
 	}
 	engines.bind(cmd)
 	cmd.Flags().DurationVar(&keep, "keep", 0, "what was appended within this time stays (required)")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as one JSON array")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as one JSON array, with an error where a partition could not be trimmed")
 	_ = cmd.MarkFlagRequired("keep") // it is there
 	return cmd
+}
+
+// trimmed is what a partition's trimming came to.
+type trimmed struct {
+	vault.Trimmed
+	Error string `json:"error,omitempty"`
+}
+
+// trimAll trims every partition of what is older than then, tells of each what became of it, and ends with an error if one could not be
+// trimmed. What was deleted is told whatever comes after it.
+func trimAll(ctx context.Context, log interface {
+	Trim(ctx context.Context, partition int32, then events.Millis) (vault.Trimmed, error)
+}, n int32, then events.Millis, out io.Writer, asJSON bool) error {
+	all := make([]trimmed, 0, n)
+	bad := 0
+	for p := int32(0); p < n && ctx.Err() == nil; p++ {
+		did, err := log.Trim(ctx, p, then)
+		did.Partition = p
+		of := trimmed{Trimmed: did}
+		if err != nil {
+			bad++
+			of.Error = err.Error()
+		}
+		all = append(all, of)
+		switch {
+		case asJSON:
+		case err != nil:
+			fmt.Fprintf(out, "partition %d: not trimmed: %v\n", p, err)
+		default:
+			fmt.Fprintf(out, "partition %d: %d records deleted, the log begins at %d, the vault has all below %d\n", p, did.NewStart-did.Start, did.NewStart, did.Sealed)
+		}
+	}
+	var err error
+	if asJSON {
+		err = json.NewEncoder(out).Encode(all)
+	}
+	if bad > 0 {
+		err = errors.Join(err, fmt.Errorf("%d of %d partitions could not be trimmed", bad, n))
+	}
+	return errors.Join(err, ctx.Err())
 }
