@@ -1,14 +1,6 @@
 package main
 
-import (
-	"errors"
-	"fmt"
-
-	"github.com/spf13/cobra"
-
-	"annal/internal/app"
-	"annal/internal/rebuild"
-)
+import "github.com/spf13/cobra"
 
 func rebuildCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -20,20 +12,4 @@ func rebuildCommand() *cobra.Command {
 	}
 	cmd.AddCommand(rebuildHotCommand(), rebuildArchiveCommand())
 	return cmd
-}
-
-// rebuildFrom leaves the vault out of a target, or makes sure of it.
-func rebuildFrom(t *app.Target, from string) error {
-	switch from {
-	case "":
-	case rebuild.FromKafka:
-		t.Vault = app.Vault{}
-	case rebuild.FromVault:
-		if t.Vault.URL == "" {
-			return errors.New("--from vault: there is no vault: give --vault")
-		}
-	default:
-		return fmt.Errorf("%w, not %q", rebuild.ErrSource, from)
-	}
-	return nil
 }

@@ -31,8 +31,10 @@ func rebuildArchiveCommand() *cobra.Command {
 			"Archivers and readers go on meanwhile, and what readers see is right at every moment. The archive takes twice the\n" +
 			"room until it is over. Killed, it goes on where it was when it is called again, 15 s after that; --abandon gives it up.\n" +
 			"Archivers that were killed are waited for, for a good minute.\n\n" +
-			"Events are read from Kafka, and below its start from the vault, if there is one. --from kafka leaves it out and refuses\n" +
-			"to begin when Kafka alone does not reach back.\n\n" +
+			"Events are read from Kafka, and below its start from the vault, if there is one. --from kafka leaves the vault out; --from\n" +
+			"vault reads all that is sealed from the vault alone, whatever Kafka still has of it, and only what is above from Kafka. It\n" +
+			"does not begin where the log does not reach back to its start, something is missing between the vault and Kafka, or nothing\n" +
+			"is sealed. What another call has filled in already is not read again, wherever that read it.\n\n" +
 			"With --session only that session is archived anew: its rows are removed and then inserted, and in between, for as\n" +
 			"long as the insertion takes, readers see nothing or a part of that session. Killed in between, call it again.",
 		Example: "  annal rebuild archive\n  annal rebuild archive --session g_…\n  annal rebuild archive --kafka k1:9092 --clickhouse http://ch1:8123",
@@ -56,9 +58,6 @@ func (fl *rebuildArchiveFlags) run(ctx context.Context, out, log io.Writer) erro
 	if err := fl.engines.resolve(); err != nil {
 		return err
 	}
-	if err := rebuildFrom(&fl.engines.target, fl.from); err != nil {
-		return err
-	}
 	return fl.engines.withArchive(ctx, func(ctx context.Context, o app.Opened) error {
 		if o.Archive == nil {
 			return errors.New("no archive to be built anew: give --clickhouse")
@@ -70,32 +69,27 @@ func (fl *rebuildArchiveFlags) run(ctx context.Context, out, log io.Writer) erro
 		case fl.abandon:
 			return o.Archive.Abandon(ctx, holder())
 		case fl.session != "":
-			n, err := rearchive.Session(ctx, rearchive.SessionOptions{Log: o.Log, Store: o.Archive, Session: events.SessionID(fl.session), Said: said, Progress: step})
+			n, err := rearchive.Session(ctx, rearchive.SessionOptions{Log: o.Log, From: fl.from, Store: o.Archive, Session: events.SessionID(fl.session), Said: said, Progress: step})
 			if err == nil {
 				fmt.Fprintf(out, "%d outcomes of %s archived anew\n", n, fl.session)
 			}
 			return err
 		}
-		return rebuildArchive(ctx, o, said, step, out)
+		refused, err := rearchive.Run(ctx, rearchive.Options{Log: o.Log, From: fl.from, Archive: o.Archive, Holder: holder(), Said: said, Progress: step})
+		if err != nil {
+			return err
+		}
+		tellRearchived(out, refused)
+		return nil
 	})
 }
 
-func rebuildArchive(ctx context.Context, o app.Opened, said func(string), step func(done, total int64), out io.Writer) error {
-	rebuild, err := o.Archive.Rebuild(ctx, holder())
-	if err != nil {
-		return err
-	}
-	defer rebuild.Close()
-	refused, err := rearchive.Run(ctx, rearchive.Options{Log: o.Log, Rebuild: rebuild, Said: said, Progress: step})
-	if err != nil {
-		return err
-	}
+func tellRearchived(out io.Writer, refused uint64) {
 	fmt.Fprint(out, "the archive was built anew")
 	if refused > 0 {
 		fmt.Fprintf(out, "; ClickHouse refuses %d outcomes, as when they were put aside (annal quarantine list)", refused)
 	}
 	fmt.Fprintln(out)
-	return nil
 }
 
 // holder names this process to others.

@@ -34,8 +34,8 @@ func rebuildHotCommand() *cobra.Command {
 			"  no_session      the log has no such session\n" +
 			"  broken          the log's own events of the session don't follow on each other; what was there stays\n" +
 			"  trimmed         the log no longer reaches back to its start, and the process has no vault\n\n" +
-			"Events are read from Kafka, and below its start from the vault where processes have one. --from kafka refuses to begin\n" +
-			"when Kafka alone does not reach back; --from vault makes sure that there is one.",
+			"These processes read from Kafka whatever Kafka has, and below its start from the vault where they have one; nobody can tell\n" +
+			"them otherwise. --from kafka refuses to begin when Kafka alone does not reach back, so that nothing comes from the vault.",
 		Example: "  annal rebuild hot\n  annal rebuild hot --session g_abc --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -48,9 +48,6 @@ func rebuildHotCommand() *cobra.Command {
 			if err := engines.resolve(); err != nil {
 				return err
 			}
-			if err := rebuildFrom(&engines.target, h.From); err != nil {
-				return err
-			}
 			h.Session, h.Request = events.SessionID(session), "rebuild-"+rand.Text()
 			return rebuildHot(cmd.Context(), engines.target, h, cmd.OutOrStdout(), cmd.ErrOrStderr(), asJSON)
 		},
@@ -58,7 +55,7 @@ func rebuildHotCommand() *cobra.Command {
 	engines.bind(cmd)
 	f := cmd.Flags()
 	f.StringVar(&session, "session", "", "only this session")
-	f.StringVar(&h.From, "from", "", "kafka or vault: where the events are to come from (default: wherever they are)")
+	f.StringVar(&h.From, "from", "", "kafka: begin only if Kafka alone has the whole log (default: the vault may have a part)")
 	f.DurationVar(&h.Idle, "idle", 2*time.Minute, "give up watching when nothing moves for so long")
 	f.BoolVar(&asJSON, "json", false, "one JSON object at the end: seconds, records, and what came of each partition")
 	return cmd

@@ -20,13 +20,7 @@ func BenchmarkRebuildArchive(b *testing.B) {
 		inserted, consumed := w.floor(), w.consumeCounted()
 		store := w.store("archive")
 		began := time.Now()
-		r, err := store.Rebuild(b.Context(), "bench")
-		if err != nil {
-			b.Fatal(err)
-		}
-		_, err = rearchive.Run(b.Context(), rearchive.Options{Log: w.log, Rebuild: r, Said: func(string) {}, Progress: func(int64, int64) {}})
-		r.Close()
-		if err != nil {
+		if _, err := rearchive.Run(b.Context(), rearchive.Options{Log: w.log, Archive: store, Holder: "bench", Said: func(string) {}, Progress: func(int64, int64) {}}); err != nil {
 			b.Fatal(err)
 		}
 		rate := float64(w.said) / time.Since(began).Seconds()

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"annal/internal/rebuild"
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
 	"annal/pkg/projections/archive"
@@ -33,8 +34,12 @@ const (
 
 // Options say how.
 type Options struct {
-	Log     eventlog.Log
-	Rebuild archive.Rebuild
+	Log eventlog.Log
+	// From is where the events come from, see [rebuild.Source].
+	From    string
+	Archive archive.Builder
+	// Holder names this process to others.
+	Holder string
 	// Batch is how many outcomes are inserted at once; 0: 20,000.
 	Batch int
 	// Said hears what is done next; Progress how much of the log is filled in, in records.
@@ -43,24 +48,34 @@ type Options struct {
 }
 
 // Run builds it, or goes on where another left off. Refused is how many outcomes the store does not take: they were put aside when
-// they were archived first.
+// they were archived first. A log that can't be read as it is to be is refused before anything begins: archivers would write twice
+// from then on.
 func Run(ctx context.Context, o Options) (refused uint64, err error) {
+	log, err := rebuild.Source(ctx, o.Log, o.From, "")
+	if err != nil {
+		return 0, err
+	}
+	r, err := o.Archive.Rebuild(ctx, o.Holder)
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
 	o.Said("waiting until every archiver writes to both")
-	if err := o.Rebuild.Double(ctx); err != nil {
+	if err := r.Double(ctx); err != nil {
 		return 0, err
 	}
-	ends, err := bounds(ctx, o.Log)
+	ends, err := bounds(ctx, log)
 	if err != nil {
 		return 0, err
 	}
-	if ends, err = o.Rebuild.Bound(ctx, ends); err != nil {
+	if ends, err = r.Bound(ctx, ends); err != nil {
 		return 0, err
 	}
-	filled, err := o.Rebuild.Filled(ctx)
+	filled, err := r.Filled(ctx)
 	if err != nil {
 		return 0, err
 	}
-	f := &filling{opts: o}
+	f := &filling{opts: o, log: log, to: r}
 	f.opts.Batch = cmp.Or(o.Batch, batchOutcomes)
 	for p, end := range ends {
 		f.total += end
@@ -71,7 +86,7 @@ func Run(ctx context.Context, o Options) (refused uint64, err error) {
 		return 0, err
 	}
 	o.Said("swapping")
-	return f.refused, o.Rebuild.Swap(ctx)
+	return f.refused, r.Swap(ctx)
 }
 
 // bounds are where the log ends now.
@@ -91,6 +106,8 @@ func bounds(ctx context.Context, log eventlog.Log) (map[int32]int64, error) {
 
 type filling struct {
 	opts Options
+	log  eventlog.Log
+	to   archive.Rebuild
 
 	mu          sync.Mutex
 	done, total int64
@@ -117,7 +134,7 @@ func (f *filling) all(ctx context.Context, ends map[int32]int64, filled map[int3
 
 // partition fills one in, up to end, and counts what came of it.
 func (f *filling) partition(ctx context.Context, p int32, at archive.Filled, end int64) error {
-	r := eventlog.NewReading(f.opts.Log, p, at.Progress)
+	r := eventlog.NewReading(f.log, p, at.Progress)
 	defer r.Close()
 	for !r.Reached(end) {
 		before := r.Progress().Offset
@@ -125,17 +142,17 @@ func (f *filling) partition(ctx context.Context, p int32, at archive.Filled, end
 		if err != nil {
 			return err
 		}
-		refused, err := fill(ctx, f.opts.Rebuild, p, outcomes)
+		refused, err := fill(ctx, f.to, p, outcomes)
 		if err != nil {
 			return err
 		}
 		at = archive.Filled{Progress: r.Progress(), Outcomes: at.Outcomes + uint64(len(outcomes)), Refused: at.Refused + refused}
-		if err := f.opts.Rebuild.Note(ctx, p, at); err != nil {
+		if err := f.to.Note(ctx, p, at); err != nil {
 			return err
 		}
 		f.tell(at.Progress.Offset - before)
 	}
-	n, exact, err := f.opts.Rebuild.Count(ctx, p, end)
+	n, exact, err := f.to.Count(ctx, p, end)
 	if err != nil {
 		return err
 	}

@@ -109,12 +109,7 @@ func (w *world) damage() {
 }
 
 func (w *world) rebuild(ctx context.Context, progress func(done, total int64)) error {
-	r, err := w.open().Rebuild(ctx, "the test")
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	_, err = rearchive.Run(ctx, rearchive.Options{Log: w.chat.log, Rebuild: r, Batch: 200, Said: func(string) {}, Progress: progress})
+	_, err := rearchive.Run(ctx, rearchive.Options{Log: w.chat.log, Archive: w.open(), Holder: "the test", Batch: 200, Said: func(string) {}, Progress: progress})
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"annal/internal/rebuild"
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
 	"annal/pkg/projections/archive"
@@ -19,7 +20,9 @@ type Store interface {
 
 // SessionOptions say which session, and of what.
 type SessionOptions struct {
-	Log      eventlog.Log
+	Log eventlog.Log
+	// From is where the events come from, see [rebuild.Source].
+	From     string
 	Store    Store
 	Session  events.SessionID
 	Said     func(what string)
@@ -29,6 +32,9 @@ type SessionOptions struct {
 // Session removes what is archived of a session, and archives it anew. All of it is read before, so that readers miss it for as long
 // as it takes to remove and to insert it. What an archiver inserted and this removed came into the log before: it is read after that.
 func Session(ctx context.Context, o SessionOptions) (outcomes int, err error) {
+	if o.Log, err = rebuild.Source(ctx, o.Log, o.From, o.Session); err != nil {
+		return 0, err
+	}
 	n, err := o.Log.Partitions(ctx, eventlog.Events)
 	if err != nil {
 		return 0, fmt.Errorf("rearchive: %w", err)

@@ -18,18 +18,8 @@ import (
 var (
 	// ErrIdle: nothing moved for too long.
 	ErrIdle = errors.New("REBUILD_IDLE: nothing moves")
-	// ErrTrimmed: the log no longer reaches back to its start.
-	ErrTrimmed = errors.New("REBUILD_TRIMMED: the log no longer reaches back to its start")
-	// ErrSource: From is no source there is.
-	ErrSource = errors.New("REBUILD_SOURCE: the source is kafka or vault")
 	// ErrNotDone: something was not rebuilt.
 	ErrNotDone = errors.New("REBUILD_NOT_DONE: not everything was rebuilt")
-)
-
-// Sources that a view can be told to be built from.
-const (
-	FromKafka = "kafka"
-	FromVault = "vault"
 )
 
 // SaidInPlace is said, besides what a projector says (hot.SaidSwapped and its like), of a view that was lost, or was being built when the
@@ -42,7 +32,8 @@ type Hot struct {
 	Store hot.Store
 	// Session is set when that alone is to be built anew.
 	Session events.SessionID
-	// From is where the events are to come from, see FromKafka; empty: from wherever they are.
+	// From is FromKafka when Kafka alone must reach back to the log's start, so that the projectors read nothing from a vault. They can't
+	// be told to read what Kafka has from anywhere else. Empty: from wherever the events are.
 	From string
 	// Request tells this request from others, in printable ASCII without space.
 	Request string
@@ -133,26 +124,26 @@ func (h Hot) Run(ctx context.Context) ([]Result, error) {
 
 // parts are the partitions that are asked for, if the source fits.
 func (h Hot) parts(ctx context.Context) ([]*part, error) {
-	if h.From != "" && h.From != FromKafka && h.From != FromVault {
-		return nil, fmt.Errorf("%w, not %q", ErrSource, h.From)
+	switch h.From {
+	case "":
+	case FromKafka:
+		if _, err := Source(ctx, h.Log, FromKafka, h.Session); err != nil {
+			return nil, err
+		}
+	case FromVault:
+		return nil, fmt.Errorf("%w: the processes with role hot build the view, and read from Kafka whatever Kafka has; `annal rebuild archive --from vault` reads by itself", ErrSource)
+	default:
+		return nil, fmt.Errorf("%w: the source of the hot view is kafka, not %q", ErrSource, h.From)
 	}
-	n, err := h.Log.Partitions(ctx, eventlog.Events)
+	first, end, err := partitionsOf(ctx, h.Log, h.Session)
 	if err != nil {
 		return nil, err
 	}
-	first, end := int32(0), n
-	if h.Session != "" {
-		first = eventlog.KeyPartition([]byte(h.Session), n)
-		end = first + 1
-	}
 	var parts []*part
 	for p := first; p < end; p++ {
-		start, goal, err := h.Log.Bounds(ctx, eventlog.Events, p)
+		_, goal, err := h.Log.Bounds(ctx, eventlog.Events, p)
 		if err != nil {
 			return nil, err
-		}
-		if h.From == FromKafka && start > 0 {
-			return nil, fmt.Errorf("%w: partition %d begins at %d; use --from vault", ErrTrimmed, p, start)
 		}
 		parts = append(parts, &part{result: Result{Partition: p}, goal: goal, moved: time.Now()})
 	}

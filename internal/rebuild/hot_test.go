@@ -213,7 +213,7 @@ func told(results []rebuild.Result) (text string) {
 func TestSource(t *testing.T) {
 	log := newLog(t)
 	log.Trim(eventlog.Events, 1, 5)
-	for from, want := range map[string]error{"tape": rebuild.ErrSource, rebuild.FromKafka: rebuild.ErrTrimmed} {
+	for from, want := range map[string]error{"tape": rebuild.ErrSource, rebuild.FromVault: rebuild.ErrSource, rebuild.FromKafka: rebuild.ErrTrimmed} {
 		p := &play{}
 		if _, err := (rebuild.Hot{Log: log, Store: p, From: from, Show: func(rebuild.State) {}}).Run(t.Context()); !errors.Is(err, want) || len(p.asked) > 0 {
 			t.Errorf("from %s: %v, and %v were asked", from, err, p.asked)
