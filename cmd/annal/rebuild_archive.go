@@ -36,7 +36,8 @@ func rebuildArchiveCommand() *cobra.Command {
 			"does not begin where the log does not reach back to its start, something is missing between the vault and Kafka, or nothing\n" +
 			"is sealed. What another call has filled in already is not read again, wherever that read it.\n\n" +
 			"With --session only that session is archived anew: its rows are removed and then inserted, and in between, for as\n" +
-			"long as the insertion takes, readers see nothing or a part of that session. Killed in between, call it again.",
+			"long as the insertion takes, readers see nothing or a part of that session. Of one with more than 80,000 outcomes, or\n" +
+			"64 MiB, the partition is read again for that, three times. Killed in between, call it again.",
 		Example: "  annal rebuild archive\n  annal rebuild archive --session g_…\n  annal rebuild archive --kafka k1:9092 --clickhouse http://ch1:8123",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
