@@ -14,7 +14,8 @@ import (
 //
 // Given sends that go on, when all that is in the vault is deleted from Kafka, Redis is emptied, and all roles but the gateway are
 // started anew without anything of their own: every message is acked and heard once, in order; reads are right or TRY_AGAIN; the
-// view equals the log afterwards, the vault's part included; and an archive that begins only then has everything.
+// view equals the log afterwards, the vault's part included; an archive that begins only then has everything; and views are built
+// anew from there, where Kafka alone is refused.
 func TestF24TrimmedAndEmptied(t *testing.T) {
 	t.Parallel()
 	redis := annaltest.OwnRedis(t, devstack.RedisOptions{})
@@ -44,8 +45,26 @@ func TestF24TrimmedAndEmptied(t *testing.T) {
 	annaltest.Verify(t, d.File())
 	d.Serve(t, "archive")
 	t.Logf("annal verify archive: %s", annaltest.Run(t, "verify", "archive", "--endpoints", d.File()))
+	rebuiltFromThere(t, d)
 	t.Logf("annal vault check: %s", annaltest.Run(t, "vault", "check", "--endpoints", d.File()))
 	annaltest.Run(t, "audit", "chain", "--all", "--from", "vault", "--reason", "F24", "--auditor", "u1", "--endpoints", d.File())
+}
+
+// rebuiltFromThere has both views built anew from the vault. What can't be is refused, and begins nothing: who calls next would have
+// to wait for its holder.
+func rebuiltFromThere(t *testing.T, d *annaltest.Deployment) {
+	t.Helper()
+	for _, args := range [][]string{{"archive", "--from", "kafka"}, {"hot", "--from", "kafka"}, {"hot", "--from", "vault"}} {
+		args = append([]string{"rebuild"}, append(args, "--endpoints", d.File())...)
+		if err := annaltest.Start(t, "refused", nil, args...).Ended(annaltest.Patience); err == nil {
+			t.Errorf("annal %q ended well", args)
+		}
+	}
+	for _, args := range [][]string{{"archive", "--from", "vault"}, {"hot"}} {
+		t.Logf("annal rebuild: %s", annaltest.Run(t, append([]string{"rebuild"}, append(args, "--endpoints", d.File())...)...))
+	}
+	annaltest.Verify(t, d.File())
+	annaltest.Run(t, "verify", "archive", "--endpoints", d.File())
 }
 
 // trim waits until much is in the vault, and deletes that from Kafka.
