@@ -1,4 +1,5 @@
-// Package rebuild asks that views be built anew beside themselves, and follows how that goes. The roles do it.
+// Package rebuild asks that views be built anew beside themselves, and follows how that goes: the roles do it. Of what builds by itself
+// it says from where to read.
 package rebuild
 
 import (
