@@ -70,6 +70,12 @@ var (
 	removeSource string
 	//go:embed removed.lua
 	removedSource string
+	//go:embed nodes_announce.lua
+	announceSource string
+	//go:embed nodes.lua
+	nodesSource string
+	//go:embed nodes_assign.lua
+	assignSource string
 )
 
 // embeddedLife is that of an embedded engine: what it has ends with its process.
@@ -80,6 +86,8 @@ type scripts struct {
 	apply, person, items, facts, hidden, kept, members, tally, activity, list, sessions, head, view, lost, note *redis.Script
 
 	ask, beside, swap, swapSession, now, conclude, remove, removed, promise *redis.Script
+
+	announce, nodes, assign *redis.Script
 }
 
 func newScripts(embedded bool) scripts {
@@ -95,7 +103,8 @@ func newScripts(embedded bool) scripts {
 		ask: redis.NewScript(askSource), beside: redis.NewScript(life + besideSource), swap: redis.NewScript(life + leaseSource + swapSource),
 		swapSession: redis.NewScript(leaseSource + swapSessionSource), now: redis.NewScript(leaseSource + nowSource),
 		conclude: redis.NewScript(concludeSource), remove: redis.NewScript(removeSource), removed: redis.NewScript(removedSource),
-		promise: redis.NewScript(promiseSource),
+		promise:  redis.NewScript(promiseSource),
+		announce: redis.NewScript(leaseSource + announceSource), nodes: redis.NewScript(leaseSource + nodesSource), assign: redis.NewScript(leaseSource + assignSource),
 	}
 }
 
