@@ -37,6 +37,7 @@ func newServerFlags() *serverFlags {
 	f.DurationVar(&s.config.HeartbeatTimeout, "heartbeat-timeout", s.config.HeartbeatTimeout, "close a connection that was silent for so long (role gateway)")
 	f.StringVar(&s.config.TLSCert, "tls-cert", "", "file of the certificate chain (PEM) to serve with TLS alone; read again when it is replaced")
 	f.StringVar(&s.config.TLSKey, "tls-key", "", "file of its key (PEM)")
+	f.StringVar(&s.config.PublicURL, "public-url", "", "where clients reach this gateway, ws:// or wss:// (role gateway; default: where it listens)")
 	f.StringSliceVar(&s.config.Origins, "origins", nil, "web pages' origins that may connect, https://chat.example (role gateway); empty: all, since a token is needed anyway")
 	f.DurationVar(&s.config.VerifyEvery, "verify-every", s.config.VerifyEvery, "hold a session against the log this often, a random one (roles hot and archive); 0: never")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")

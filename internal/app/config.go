@@ -14,6 +14,7 @@ import (
 
 	"annal/internal/web"
 	"annal/pkg/gateway"
+	"annal/pkg/nodes"
 	"annal/pkg/sequencer"
 )
 
@@ -68,6 +69,8 @@ type Config struct {
 	HeartbeatTimeout time.Duration
 	// TLSCert and TLSKey are PEM files, read again when they are replaced; empty: no TLS.
 	TLSCert, TLSKey string
+	// PublicURL is where clients reach this process's gateway; empty: where it listens.
+	PublicURL string
 	// Origins are the web pages' that may connect to a gateway; empty: all.
 	Origins []string
 	// A hot projector and an archiver hold a session against the log every VerifyEvery; 0: never.
@@ -194,6 +197,11 @@ func (c Config) validateOwn() error {
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return ErrTLS
+	}
+	if c.PublicURL != "" {
+		if err := nodes.CheckURL(c.PublicURL); err != nil {
+			return fmt.Errorf("app: --public-url: %w", err)
+		}
 	}
 	for _, o := range c.Origins {
 		if err := web.CheckOrigin(o); err != nil {

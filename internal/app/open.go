@@ -10,6 +10,7 @@ import (
 	"annal/pkg/connectors/kafka"
 	"annal/pkg/connectors/redis"
 	"annal/pkg/eventlog"
+	"annal/pkg/nodes"
 	"annal/pkg/projections/archive"
 	"annal/pkg/projections/hot"
 )
@@ -103,6 +104,18 @@ func OpenView(ctx context.Context, log eventlog.Log, t Target) (Opened, error) {
 	o.View, o.Store, o.Window = r.Reader(), r, opts.Window
 	o.close = append(o.close, func() { _ = r.Close() }) // what it was given it has answered: nothing can be lost
 	return o, nil
+}
+
+// OpenRegistry opens a target's register of gateways alone; done closes it.
+func OpenRegistry(ctx context.Context, t Target) (r nodes.Registry, done func(), err error) {
+	opts := redis.Defaults()
+	opts.Addrs, opts.Prefix, opts.Partitions, opts.Embedded = strings.Split(t.Redis, ","), t.Prefix, 1, t.Embedded // views are not read
+	opts.Log = slog.New(slog.DiscardHandler)
+	opened, err := redis.Open(ctx, opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	return opened.Registry(), func() { _ = opened.Close() }, nil
 }
 
 func openLog(ctx context.Context, t Target) (*kafka.Log, error) {

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -30,7 +31,9 @@ import (
 	"annal/pkg/eventlog"
 	"annal/pkg/gateway"
 	"annal/pkg/gateway/auth"
+	"annal/pkg/gateway/rest"
 	"annal/pkg/gateway/ws"
+	"annal/pkg/nodes"
 	"annal/pkg/projections/hot"
 	"annal/pkg/sequencer"
 )
@@ -49,7 +52,7 @@ func Serve(ctx context.Context, c Config) error {
 	}
 	// A file over the process's limit is a write that fails, as on a full disk: not an end without a word.
 	signal.Ignore(syscall.SIGXFSZ)
-	p := &process{config: c, metrics: obs.NewRegistry(c.Version), ready: &obs.Readiness{}, instance: randomID()}
+	p := &process{config: c, metrics: obs.NewRegistry(c.Version), ready: &obs.Readiness{}, instance: randomID(), mux: http.NewServeMux()}
 	if c.TLSCert != "" {
 		var err error
 		if p.certificates, err = web.NewCertificates(c.TLSCert, c.TLSKey, time.Now, c.Log); err != nil {
@@ -60,6 +63,7 @@ func Serve(ctx context.Context, c Config) error {
 	if err != nil {
 		return fmt.Errorf("app: --http: %w", err)
 	}
+	p.address = listener.Addr()
 	if err := p.open(ctx); err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -80,7 +84,9 @@ type process struct {
 	closers []func() error
 	// roles run in order of the messages' way, and stop in it.
 	roles []role
-	ws    http.Handler
+	// mux has what the process answers at its address.
+	mux     *http.ServeMux
+	address net.Addr
 	// certificates are nil without TLS.
 	certificates *web.Certificates
 	// looks are the metrics of what holds views against the log; nil before the first does.
@@ -189,17 +195,42 @@ func (p *process) openGateway(ctx context.Context) error {
 	c := gateway.DefaultConfig()
 	c.Instance, c.Version = p.instance, p.config.Version
 	c.Heartbeat, c.HeartbeatTimeout = p.config.Heartbeat, p.config.HeartbeatTimeout
+	tokens := auth.NewVerifier(keys, time.Now)
 	gw, err := gateway.New(c, gateway.Ports{
-		Log: p.log, View: r.Reader(), Feed: feed, Cold: cold, Notifier: r, Tokens: auth.NewVerifier(keys, time.Now), Now: time.Now,
+		Log: p.log, View: r.Reader(), Feed: feed, Cold: cold, Notifier: r, Tokens: tokens, Now: time.Now,
 		Logger: p.config.Log, Metrics: gateway.NewMetrics(p.metrics),
 	})
 	if err != nil {
 		return err
 	}
-	p.ws = ws.Handler(gw, ws.Options{Origins: p.config.Origins})
+	p.mux.Handle(ws.Path, ws.Handler(gw, ws.Options{Origins: p.config.Origins}))
 	p.ready.Add(RoleGateway, gw.Ready)
-	p.roles = append(p.roles, role{RoleGateway, gw.Run})
+	announcer := nodes.NewAnnouncer(r.Registry(), func() nodes.Node {
+		return nodes.Node{ID: p.instance, URL: p.publicURL(), Version: p.config.Version, Connections: gw.Load(), Draining: gw.Ready() != nil}
+	}, p.config.Log.With("role", RoleGateway), nodes.NewMetrics(p.metrics))
+	p.mux.Handle(rest.NodePath, rest.Node(nodes.NewDirectory(r.Registry()), tokens, p.config.Origins, p.config.Log))
+	p.roles = append(p.roles, role{RoleGateway, func(ctx context.Context) error { return announcer.Around(ctx, gw.Run) }})
 	return nil
+}
+
+// publicURL is where clients reach this gateway.
+func (p *process) publicURL() string {
+	if p.config.PublicURL != "" {
+		return p.config.PublicURL
+	}
+	scheme := "ws"
+	if p.certificates != nil {
+		scheme = "wss"
+	}
+	at, host := p.address.String(), ""
+	if tcp, ok := p.address.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		// It listens at all of the machine's addresses: in most networks its name is one.
+		if name, err := os.Hostname(); err == nil {
+			host = name
+		}
+		at = net.JoinHostPort(host, strconv.Itoa(tcp.Port))
+	}
+	return scheme + "://" + at + ws.Path
 }
 
 func (p *process) openSequencer(ctx context.Context) error {
@@ -266,12 +297,8 @@ const viewDigits = 10
 // run serves HTTP and the roles. When ctx ends the roles stop one after the other,
 // so that what one has taken the next still carries on.
 func (p *process) run(ctx context.Context, listener net.Listener) error {
-	mux := http.NewServeMux()
-	obs.Mount(mux, p.ready, p.metrics)
-	if p.ws != nil {
-		mux.Handle(ws.Path, p.ws)
-	}
-	server := web.NewServer(mux, p.certificates, p.config.Log)
+	obs.Mount(p.mux, p.ready, p.metrics)
+	server := web.NewServer(p.mux, p.certificates, p.config.Log)
 	group, groupCtx := errgroup.WithContext(context.WithoutCancel(ctx))
 	group.Go(func() error { return server.Serve(listener) })
 	stopping := ctx
@@ -352,7 +379,7 @@ func (p *process) announceWhenReady(group, ctx context.Context, at func(scheme s
 		if v := c.Vault; v.URL != "" {
 			file.Vault = &endpoints.Vault{URL: v.URL, Bucket: v.Bucket, Region: v.Region, AccessKey: v.AccessKey, SecretKeyFile: v.SecretKeyFile, CAFile: v.CAFile}
 		}
-		if p.ws != nil {
+		if c.has(RoleGateway) {
 			file.WS = at("ws") + ws.Path
 		}
 		if err := endpoints.Write(c.EndpointsFile, file); err != nil {

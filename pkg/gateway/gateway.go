@@ -243,6 +243,13 @@ func (g *Gateway) Ready() error {
 	return nil
 }
 
+// Load is how many connections it has.
+func (g *Gateway) Load() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.conns)
+}
+
 func (g *Gateway) connections() []*Conn {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -51,41 +52,51 @@ func NewAnnouncer(r Registry, look func() Node, logger *slog.Logger, m *Metrics)
 	return &Announcer{r, look, logger, m}
 }
 
-// Run announces until ctx ends. What ends after that is announced as draining by Drain, and by nobody once it was withdrawn.
-func (a *Announcer) Run(ctx context.Context) {
+// Around announces the node while run runs, as draining once ctx has ended, and withdraws it when run has returned.
+func (a *Announcer) Around(ctx context.Context, run func(context.Context) error) error {
+	ending, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var said sync.WaitGroup
+	said.Go(func() { a.announce(ctx, ending) })
+	err := run(ctx)
+	stop()
+	said.Wait()
+	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTime)
+	defer cancel()
+	a.tell(a.registry.Withdraw(leaving, a.look().ID))
+	return err
+}
+
+// announce announces until ending ends, as draining when ctx has.
+func (a *Announcer) announce(ctx, ending context.Context) {
 	ticker := time.NewTicker(Every)
 	defer ticker.Stop()
-	late, failed := time.Duration(0), false
+	late, failed, drain := time.Duration(0), false, ctx.Done()
 	for {
-		if err := a.say(ctx, late, false); ctx.Err() == nil {
-			switch {
-			case err != nil:
-				a.metrics.failures.Inc()
-				a.log.Warn("cannot announce this gateway; new clients may be sent elsewhere", "again_in", Every, "error", err)
-			case failed:
-				a.log.Info("this gateway is announced again")
-			}
-			failed = err != nil
+		err := a.say(ending, late, ctx.Err() != nil)
+		switch {
+		case ending.Err() != nil:
+			return
+		case ctx.Err() != nil:
+			a.tell(err)
+		case err != nil:
+			a.metrics.failures.Inc()
+			a.log.Warn("cannot announce this gateway; new clients may be sent elsewhere", "again_in", Every, "error", err)
+		case failed:
+			a.log.Info("this gateway is announced again")
 		}
+		failed = err != nil
 		select {
 		case due := <-ticker.C:
 			late = time.Since(due)
-		case <-ctx.Done():
+		case <-drain:
+			drain = nil // said at once, and then again and again
+		case <-ending.Done():
 			return
 		}
 	}
 }
 
-// Drain says that the node takes no new connections, and Withdraw that it is gone. What fails is over by itself after Lasting.
-func (a *Announcer) Drain(ctx context.Context) { a.tell(a.say(ctx, 0, true)) }
-
-// Withdraw removes it.
-func (a *Announcer) Withdraw(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, tryTime)
-	defer cancel()
-	a.tell(a.registry.Withdraw(ctx, a.look().ID))
-}
-
+// tell logs what failed at the end: that is over by itself after Lasting.
 func (a *Announcer) tell(err error) {
 	if err != nil && !errors.Is(err, context.Canceled) {
 		a.metrics.failures.Inc()
@@ -97,7 +108,7 @@ func (a *Announcer) say(ctx context.Context, late time.Duration, draining bool) 
 	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
 	n := a.look()
-	n.LagMs, n.Draining = late.Milliseconds(), draining
+	n.LagMs, n.Draining = late.Milliseconds(), n.Draining || draining
 	a.metrics.lag.Set(late.Seconds())
 	return a.registry.Announce(ctx, n, Lasting)
 }

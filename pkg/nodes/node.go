@@ -68,13 +68,17 @@ func NewDirectory(r Registry) *Directory { return &Directory{r, keepFor} }
 func (d *Directory) All(ctx context.Context) ([]Node, error) { return d.registry.Nodes(ctx) }
 
 // Of gives the node that a login is to connect to: the one that it was told before, while that takes connections, and else one that
-// has few. Errors are ErrNoNode, and outages.
-func (d *Directory) Of(ctx context.Context, login string) (Node, error) {
+// has few. One that it just failed to reach (empty: none) is given only where there is no other: it may have been killed a moment ago.
+// Errors are ErrNoNode, and outages.
+func (d *Directory) Of(ctx context.Context, login, failed string) (Node, error) {
 	all, err := d.registry.Nodes(ctx)
 	if err != nil {
 		return Node{}, err
 	}
 	all = slices.DeleteFunc(all, func(n Node) bool { return n.Draining })
+	if len(all) > 1 {
+		all = slices.DeleteFunc(all, func(n Node) bool { return n.ID == failed })
+	}
 	was, err := d.registry.Assign(ctx, login, "", "", d.keep)
 	if err != nil {
 		return Node{}, err

@@ -26,6 +26,8 @@ func TestMemory(t *testing.T) {
 	})
 }
 
+var errEnded = errors.New("ended")
+
 type world struct {
 	*testing.T
 	registry  *nodes.Memory
@@ -48,7 +50,7 @@ func (w *world) announce(all ...nodes.Node) {
 
 func (w *world) of(login string) string {
 	w.Helper()
-	n, err := w.directory.Of(w.Context(), login)
+	n, err := w.directory.Of(w.Context(), login, "")
 	if err != nil {
 		w.Fatalf("%s: %v", login, err)
 	}
@@ -58,7 +60,7 @@ func (w *world) of(login string) string {
 // Logins are spread, and go where there is room.
 func TestLoginsAreSpread(t *testing.T) {
 	w := newWorld(t)
-	if _, err := w.directory.Of(t.Context(), "ann"); !errors.Is(err, nodes.ErrNoNode) {
+	if _, err := w.directory.Of(t.Context(), "ann", ""); !errors.Is(err, nodes.ErrNoNode) {
 		t.Errorf("without nodes: %v", err)
 	}
 	w.announce(nodes.Node{ID: "a"}, nodes.Node{ID: "b"}, nodes.Node{ID: "c"})
@@ -104,8 +106,24 @@ func TestALoginKeepsItsNode(t *testing.T) {
 		t.Errorf("it is %s, which is gone", got)
 	}
 	w.announce(nodes.Node{ID: is, Draining: true})
-	if _, err := w.directory.Of(t.Context(), "ann phone"); !errors.Is(err, nodes.ErrNoNode) {
+	if _, err := w.directory.Of(t.Context(), "ann phone", ""); !errors.Is(err, nodes.ErrNoNode) {
 		t.Errorf("where all drain: %v", err)
+	}
+}
+
+// A login that could not reach its node has another from then on, if there is one.
+func TestANodeThatWasNotReached(t *testing.T) {
+	w := newWorld(t)
+	w.announce(nodes.Node{ID: "a"})
+	if n, err := w.directory.Of(t.Context(), "ann phone", "a"); err != nil || n.ID != "a" {
+		t.Errorf("where there is no other: %s, %v", n.ID, err)
+	}
+	w.announce(nodes.Node{ID: "b"})
+	if n, err := w.directory.Of(t.Context(), "ann phone", "a"); err != nil || n.ID != "b" {
+		t.Errorf("where there is another: %s, %v", n.ID, err)
+	}
+	if got := w.of("ann phone"); got != "b" {
+		t.Errorf("then it is %s", got)
 	}
 }
 
@@ -122,22 +140,29 @@ func TestAnnouncer(t *testing.T) {
 				t.Errorf("%s: %+v, %v, want %+v", when, got, err, want)
 			}
 		}
-		stopped := make(chan struct{})
+		run := func(ctx context.Context) error {
+			<-ctx.Done()
+			<-time.After(2*nodes.Every + time.Second) // its connections leave
+			return errEnded
+		}
 		ctx, stop := context.WithCancel(t.Context())
-		go func() { defer close(stopped); a.Run(ctx) }()
+		ended := make(chan error, 1)
+		go func() { ended <- a.Around(ctx, run) }()
 		<-time.After(time.Millisecond)
 		is("at first", nodes.Node{ID: "a", Connections: 1})
 		<-time.After(time.Minute)
 		is("after a minute", nodes.Node{ID: "a", Connections: 13})
 		stop()
-		<-stopped
-		<-time.After(nodes.Lasting / 2)
-		is("just after it was killed", nodes.Node{ID: "a", Connections: 13})
-		<-time.After(nodes.Lasting)
-		is("a while after it was killed")
-		a.Drain(t.Context())
+		<-time.After(time.Millisecond)
 		is("while it ends", nodes.Node{ID: "a", Connections: 14, Draining: true})
-		a.Withdraw(t.Context())
+		<-time.After(2 * nodes.Every)
+		is("while it still does", nodes.Node{ID: "a", Connections: 16, Draining: true})
+		if err := <-ended; !errors.Is(err, errEnded) {
+			t.Errorf("it ended with %v", err)
+		}
 		is("when it has ended")
+		w.announce(nodes.Node{ID: "b"})
+		<-time.After(time.Hour)
+		is("long after one was killed")
 	})
 }

@@ -1,0 +1,114 @@
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"annal/internal/annaltest"
+	"annal/internal/endpoints"
+	"annal/pkg/client"
+	"annal/pkg/nodes"
+)
+
+// TestNodes: clients are told which gateway to connect to, follow to another when it is killed or ends, and lose nothing.
+func TestNodes(t *testing.T) {
+	d := annaltest.NewDeployment(t)
+	d.Serve(t, "sequencer", "hot", "gateway", "gateway-2")
+	byNode := map[string]string{} // of what is announced, the process
+	var servers []string
+	for _, name := range []string{"gateway", "gateway-2"} {
+		f, err := endpoints.Read(d.Roles[name].File)
+		if err != nil {
+			t.Fatal(err)
+		}
+		byNode[f.WS], servers = name, append(servers, f.HTTP)
+	}
+	all := func() (all []nodes.Node) {
+		t.Helper()
+		if err := json.Unmarshal([]byte(annaltest.Run(t, "nodes", "--redis", d.Redis, "--prefix", d.Prefix, "--json")), &all); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	if is := all(); len(is) != 2 || byNode[is[0].URL] == "" || byNode[is[1].URL] == "" || is[0].URL == is[1].URL {
+		t.Fatalf("the nodes are %+v, want %v", is, byNode)
+	}
+	connect := func(user string) *client.Client {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), annaltest.Patience)
+		defer cancel()
+		token := client.StaticToken(d.Token(t, user))
+		c, err := client.Dial(ctx, client.Options{Locate: client.Locator(token, "phone", servers...), Token: token, Device: "phone", InFlight: 32})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		return c
+	}
+	pair := annaltest.Meet(t, connect("alice"), connect("bob"))
+	sent := 0
+	send := func() {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), annaltest.Patience)
+		defer cancel()
+		for range 20 {
+			if _, err := pair.Alice.Send(ctx, pair.Session, fmt.Sprint("message ", sent)); err != nil {
+				t.Fatal(err)
+			}
+			sent++
+		}
+	}
+	hear := func(from int) {
+		t.Helper()
+		for i := from; i < sent; {
+			if text := annaltest.Next(t, pair.AtBob).GetSent().GetText(); text == fmt.Sprint("message ", i) {
+				i++
+			} else if text != "" {
+				t.Fatalf("bob hears %q where %d is next", text, i)
+			}
+		}
+	}
+	send()
+	hear(0)
+	asked := func(user string) string {
+		t.Helper()
+		url, err := client.Locator(client.StaticToken(d.Token(t, user)), "phone", servers...)(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return url
+	}
+	first := asked("alice")
+	if again := asked("alice"); again != first {
+		t.Errorf("alice is told %s, and then %s", first, again)
+	}
+	killed := byNode[first]
+	d.Roles[killed].Crash(t)
+	began := time.Now()
+	send()
+	hear(20)
+	t.Logf("%.1f s from the kill until bob had heard 20 more", time.Since(began).Seconds())
+	annaltest.Eventually(t, annaltest.Patience, func() error {
+		if is := all(); len(is) != 1 || is[0].URL == first {
+			return fmt.Errorf("the nodes are %+v", is)
+		}
+		return nil
+	})
+	d.Roles[killed].Relaunch(t)
+	d.Roles[killed].AwaitReady(t)
+	f, err := endpoints.Read(d.Roles[killed].File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	servers = append(servers, f.HTTP)
+	other := map[string]string{"gateway": "gateway-2", "gateway-2": "gateway"}[killed]
+	d.Roles[other].Stop()
+	send()
+	hear(40)
+	if is := all(); len(is) != 1 || is[0].URL != f.WS {
+		t.Errorf("once the other has ended the nodes are %+v", is)
+	}
+}

@@ -1,0 +1,64 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"annal/pkg/events"
+	"annal/pkg/nodes"
+)
+
+// NodePath is where clients ask which gateway to connect to.
+const NodePath = "/v1/node"
+
+// NodeAnswer is what they are told.
+type NodeAnswer struct {
+	Node string `json:"node"`
+	// URL is where to open a WebSocket.
+	URL string `json:"url"`
+}
+
+// askTime bounds one answer.
+const askTime = 5 * time.Second
+
+// Node answers GET NodePath?device=D&failed=N, for whom a bearer token speaks: N is the node that it was told and could not reach, if so. Pages of
+// these origins may ask; empty: all.
+func Node(d *nodes.Directory, tokens Tokens, origins []string, logger *slog.Logger) http.Handler {
+	return shared(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, err := nodeOf(r, d, tokens, logger)
+		if err != nil {
+			refuse(w, err)
+			return
+		}
+		answer(w, http.StatusOK, NodeAnswer{n.ID, n.URL})
+	}), origins)
+}
+
+func nodeOf(r *http.Request, d *nodes.Directory, tokens Tokens, logger *slog.Logger) (nodes.Node, *events.Error) {
+	who, err := bearer(r, tokens)
+	if err != nil {
+		return nodes.Node{}, err
+	}
+	asked := r.URL.Query()
+	device, failedNode := asked.Get("device"), asked.Get("failed")
+	for name, text := range map[string]string{"device": device, "failed": failedNode} {
+		if len(text) > events.MaxNameBytes || !utf8.ValidString(text) {
+			return nodes.Node{}, events.Errorf(events.CodeInvalidField, "%s is over %d bytes or not UTF-8", name, events.MaxNameBytes)
+		}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), askTime)
+	defer cancel()
+	// A user's id has no space in it.
+	n, failed := d.Of(ctx, string(who.User)+" "+device, failedNode)
+	if failed == nil {
+		return n, nil
+	}
+	if !errors.Is(failed, nodes.ErrNoNode) && r.Context().Err() == nil {
+		logger.Warn("cannot tell a client its gateway", "error", failed)
+	}
+	return nodes.Node{}, events.Errorf(events.CodeTryAgain, "no gateway can be told now")
+}

@@ -1,0 +1,92 @@
+// Package rest is what a gateway answers over plain HTTP, beside its socket: errors have the codes and the fields that they have there.
+package rest
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"annal/pkg/events"
+	"annal/pkg/gateway/auth"
+)
+
+// Tokens checks tokens.
+type Tokens interface {
+	Verify(token string) (auth.Identity, *events.Error)
+}
+
+// bearer says whom a request's token speaks for.
+func bearer(r *http.Request, tokens Tokens) (auth.Identity, *events.Error) {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok {
+		return auth.Identity{}, events.Errorf(events.CodeBadToken, "the header Authorization is Bearer and a token")
+	}
+	return tokens.Verify(token)
+}
+
+// statuses are those of codes that are not the server's own trouble.
+var statuses = map[events.Code]int{
+	events.CodeBadToken: http.StatusUnauthorized, events.CodeTokenExpired: http.StatusUnauthorized, events.CodeInvalidField: http.StatusBadRequest,
+}
+
+// retryAfter is when a client may try again what can't be done now.
+const retryAfter = time.Second
+
+// refuse answers with an error.
+func refuse(w http.ResponseWriter, e *events.Error) {
+	info := e.Code.Info()
+	body := struct {
+		Code         events.Code `json:"code"`
+		Message      string      `json:"message"`
+		Retry        string      `json:"retry"`
+		RetryAfterMs int64       `json:"retry_after_ms,omitempty,string"`
+	}{Code: e.Code, Message: e.Detail, Retry: string(info.Retry)}
+	if body.Message == "" {
+		body.Message = info.Text
+	}
+	status, known := statuses[e.Code]
+	switch {
+	case !known:
+		status = http.StatusServiceUnavailable
+		body.RetryAfterMs = retryAfter.Milliseconds()
+		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
+	case status == http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	answer(w, status, body)
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // whoever asked is gone if that fails
+}
+
+// shared lets pages of some origins ask, of all where none is named: what is asked for needs a token, which no page of a stranger has.
+func shared(h http.Handler, origins []string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		origin := r.Header.Get("Origin")
+		if origin != "" {
+			w.Header().Add("Vary", "Origin")
+			if len(origins) > 0 && !slices.Contains(origins, origin) {
+				http.Error(w, "this page's origin may not ask here", http.StatusForbidden)
+				return
+			}
+			w.Header().Set("Access-Control-Allow-Origin", origin)
+		}
+		switch {
+		case r.Method == http.MethodOptions && origin != "":
+			w.Header().Set("Access-Control-Allow-Headers", "Authorization")
+			w.Header().Set("Access-Control-Allow-Methods", http.MethodGet)
+			w.WriteHeader(http.StatusNoContent)
+		case r.Method != http.MethodGet:
+			w.Header().Set("Allow", http.MethodGet)
+			http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+		default:
+			h.ServeHTTP(w, r)
+		}
+	})
+}
