@@ -37,7 +37,7 @@ type Registry interface {
 	Assign(ctx context.Context, login, was, is string, ttl time.Duration) (string, error)
 }
 
-// ErrNoNode: there is no gateway that takes connections.
+// ErrNoNode says that no gateway takes connections.
 var ErrNoNode = errors.New("nodes: no gateway takes connections")
 
 // ErrURL says what a node's URL looks like.
