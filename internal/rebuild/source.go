@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 
 	"annal/pkg/eventlog"
@@ -91,15 +90,15 @@ func newSealedFirst(ctx context.Context, log *vault.Log, first, end int32) (*sea
 		if err != nil {
 			return nil, fmt.Errorf("rebuild: partition %d: %w", p, err)
 		}
-		chain, err := log.Shelf().Check(ctx, p, math.MaxInt64, nil) // none is read whole: their reader checks them
+		mark, err := log.Shelf().Chained(ctx, p) // what they have is checked by their reader
 		if err != nil {
 			return nil, fmt.Errorf("rebuild: partition %d: %w", p, err)
 		}
-		if chain.Next < start {
-			return nil, fmt.Errorf("%w: of partition %d the vault ends at %d and Kafka begins at %d", ErrGap, p, chain.Next, start)
+		if mark < start {
+			return nil, fmt.Errorf("%w: of partition %d the vault ends at %d and Kafka begins at %d", ErrGap, p, mark, start)
 		}
-		l.marks[p] = chain.Next
-		records, sealed = records+to, sealed+chain.Next
+		l.marks[p] = mark
+		records, sealed = records+to, sealed+mark
 	}
 	if sealed == 0 && records > 0 {
 		return nil, fmt.Errorf("%w: nothing is sealed in the vault yet", ErrSource)

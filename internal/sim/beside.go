@@ -99,6 +99,9 @@ func (h *Hot) Swap(_ context.Context, partition int32, view string, next hot.Vie
 	case next.Reached < h.promised[partition]:
 		return hot.ErrBehind
 	}
+	if v.Run == next.Run {
+		next.Reached = max(next.Reached, v.Reached)
+	}
 	h.views[partition] = next
 	h.rebuilds[partition] = hot.Rebuild{From: view, Left: view, Done: r.Asked, Said: hot.SaidSwapped, Reached: events.Start()}
 	h.swaps++

@@ -92,7 +92,7 @@ func (n netView) read(ctx context.Context, s events.SessionID, f func() error) e
 func (n netView) older(p int32) bool {
 	n.hot.mu.Lock()
 	defer n.hot.mu.Unlock()
-	return n.horizon.Older(p, n.hot.views[p])
+	return n.horizon.Older(p, n.horizon.Seen(p), n.hot.views[p])
 }
 
 // Person implements hot.View.

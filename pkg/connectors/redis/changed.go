@@ -156,11 +156,11 @@ func each[N ~uint64 | ~int64](
 ) (map[events.SessionID]N, error) {
 	for try := 0; ; try++ {
 		pipe := v.r.client.Pipeline()
-		sides, views, answers := make([]string, len(sessions)), make([]*redis.SliceCmd, len(sessions)), make([]*redis.Cmd, len(sessions))
+		from, views, answers := make([]glance, len(sessions)), make([]*redis.SliceCmd, len(sessions)), make([]*redis.Cmd, len(sessions))
 		for i, s := range sessions {
-			sides[i] = v.r.side(s)
+			from[i] = v.r.glance(s)
 			views[i] = pipe.HMGet(ctx, v.r.viewKeyOf(s), viewFields...)
-			answers[i] = script.EvalSha(ctx, pipe, v.r.partKeys(sides[i], s, parts), args...)
+			answers[i] = script.EvalSha(ctx, pipe, v.r.partKeys(from[i].side, s, parts), args...)
 		}
 		_, err := pipe.Exec(ctx)
 		if isUnknownScript(err) && try == 0 {
@@ -174,7 +174,7 @@ func each[N ~uint64 | ~int64](
 		}
 		found, swapped := make(map[events.SessionID]N, len(sessions)), false
 		for i, s := range sessions {
-			n, there, err := v.number(ctx, s, sides[i], views[i], answers[i])
+			n, there, err := v.number(ctx, s, from[i], views[i], answers[i])
 			if errors.Is(err, errSwapped) {
 				swapped = true
 				continue
@@ -193,7 +193,7 @@ func each[N ~uint64 | ~int64](
 }
 
 // number is what a script answered of a session; false when that can't be told now.
-func (v Reader) number(ctx context.Context, s events.SessionID, side string, view *redis.SliceCmd, answer *redis.Cmd) (n uint64, there bool, err error) {
+func (v Reader) number(ctx context.Context, s events.SessionID, from glance, view *redis.SliceCmd, answer *redis.Cmd) (n uint64, there bool, err error) {
 	state, err := viewState(view.Val())
 	if err != nil {
 		return 0, false, err
@@ -203,12 +203,12 @@ func (v Reader) number(ctx context.Context, s events.SessionID, side string, vie
 		return 0, false, fmt.Errorf("redis: read %s: %w", s, err)
 	}
 	if len(got) < 3 {
-		if v.r.elsewhere(s, side, state) {
+		if v.r.elsewhere(s, from.side, state) {
 			return 0, false, errSwapped
 		}
 		return 0, false, nil
 	}
-	if err := v.r.judge(ctx, s, side, state, got); err != nil {
+	if err := v.r.judge(ctx, s, from, state, got); err != nil {
 		if errors.Is(err, hot.ErrRebuilding) {
 			return 0, false, nil
 		}

@@ -31,9 +31,9 @@ var errSwapped = errors.New("redis: the view was swapped")
 func (r *Redis) ask(ctx context.Context, s events.SessionID, script *redis.Script, parts []string, args ...any) ([]any, error) {
 	for try := 0; ; try++ {
 		pipe := r.client.Pipeline()
-		side := r.side(s)
+		from := r.glance(s)
 		view := pipe.HMGet(ctx, r.viewKeyOf(s), viewFields...)
-		answer := script.EvalSha(ctx, pipe, r.partKeys(side, s, parts), args...)
+		answer := script.EvalSha(ctx, pipe, r.partKeys(from.side, s, parts), args...)
 		_, err := pipe.Exec(ctx)
 		if isUnknownScript(err) && try == 0 {
 			if err := r.loadScripts(ctx); err != nil {
@@ -52,7 +52,7 @@ func (r *Redis) ask(ctx context.Context, s events.SessionID, script *redis.Scrip
 		if err != nil {
 			return nil, err
 		}
-		err = r.judge(ctx, s, side, v, got)
+		err = r.judge(ctx, s, from, v, got)
 		switch {
 		case err == nil:
 			return got[2:], nil
@@ -72,10 +72,16 @@ func (r *Redis) partKeys(side string, s events.SessionID, parts []string) []stri
 	return keys
 }
 
-// side is where the view of a session's partition was last seen.
-func (r *Redis) side(s events.SessionID) string {
-	side, _ := r.sides[r.partition(s)].Load().(string)
-	return side
+// glance is what was known of the view of a session's partition before it was read: on which side it was, and how far it reached.
+type glance struct {
+	side string
+	seen int64
+}
+
+func (r *Redis) glance(s events.SessionID) glance {
+	p := r.partition(s)
+	side, _ := r.sides[p].Load().(string)
+	return glance{side, r.horizon.Seen(p)}
 }
 
 // elsewhere is true when a view is on another side than the one that was read; that is remembered.
@@ -100,19 +106,19 @@ func (r *Redis) reportLoss(ctx context.Context, s events.SessionID, v hot.ViewSt
 	return hot.ErrRebuilding
 }
 
-// judge says whether what was read on a side can be shown; v was read before it. A whole view
+// judge says whether what was read can be shown; v was read before it, and from known before that. A whole view
 // never becomes otherwise: a new one takes its place. So what is of v is right, if it is
 // from where v was declared whole: after a failover it may be an older copy. What is
 // missing is not there only if v is the view still, or it was emptied in between. errSwapped: look on the other side.
-func (r *Redis) judge(ctx context.Context, s events.SessionID, side string, v hot.ViewState, got []any) error {
-	if r.elsewhere(s, side, v) {
+func (r *Redis) judge(ctx context.Context, s events.SessionID, from glance, v hot.ViewState, got []any) error {
+	if r.elsewhere(s, from.side, v) {
 		return errSwapped
 	}
 	if len(got) == 2 && got[1] == "LOST" {
 		return r.reportLoss(ctx, s, v)
 	}
 	life, _ := got[0].(string)
-	if !v.Whole || !names(v.Run, life) || r.horizon.Older(r.partition(s), v) {
+	if !v.Whole || !names(v.Run, life) || r.horizon.Older(r.partition(s), from.seen, v) {
 		return hot.ErrRebuilding
 	}
 	if len(got) == 1 {
@@ -395,8 +401,9 @@ func (r *Redis) reportLostList(ctx context.Context, views []hot.ViewState, u eve
 // may be in any. It gives them by partition.
 func (v Reader) allWhole(ctx context.Context) ([]hot.ViewState, error) {
 	pipe := v.r.client.Pipeline()
-	states := make([]*redis.SliceCmd, v.r.opts.Partitions)
+	states, seen := make([]*redis.SliceCmd, v.r.opts.Partitions), make([]int64, v.r.opts.Partitions)
 	for p := range v.r.opts.Partitions {
+		seen[p] = v.r.horizon.Seen(p)
 		states[p] = pipe.HMGet(ctx, v.r.viewKey(p), viewFields...)
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
@@ -408,7 +415,7 @@ func (v Reader) allWhole(ctx context.Context) ([]hot.ViewState, error) {
 		switch {
 		case err != nil:
 			return nil, err
-		case !state.Whole, state.Lost, v.r.horizon.Older(int32(p), state): // what is lost may be a list
+		case !state.Whole, state.Lost, v.r.horizon.Older(int32(p), seen[p], state): // what is lost may be a list
 			return nil, hot.ErrRebuilding
 		}
 		views[p] = state

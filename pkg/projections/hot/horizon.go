@@ -23,8 +23,17 @@ type reach struct {
 // NewHorizon has seen nothing yet.
 func NewHorizon(partitions int32) *Horizon { return &Horizon{make([]reach, partitions)} }
 
-// Older says whether a view of a partition reaches less far than one that was seen, and remembers it otherwise.
-func (h *Horizon) Older(partition int32, v ViewState) bool {
+// Seen is how far a partition's view was seen to reach. It is asked before a view is read: what is read then reaches as far at least, and
+// what others read meanwhile says nothing of it.
+func (h *Horizon) Seen(partition int32) int64 {
+	r := &h.partitions[partition]
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.reached
+}
+
+// Older says whether a view of a partition reaches less far than one that was seen before it was read, and remembers it otherwise.
+func (h *Horizon) Older(partition int32, seen int64, v ViewState) bool {
 	if !v.Whole {
 		return false // nobody shows it
 	}
@@ -33,6 +42,8 @@ func (h *Horizon) Older(partition int32, v ViewState) bool {
 	defer r.mu.Unlock()
 	switch {
 	case v.Reached >= r.reached:
+	case v.Reached >= seen:
+		return false
 	case r.since.IsZero():
 		r.since = time.Now()
 		return true

@@ -13,7 +13,7 @@ func TestHorizon(t *testing.T) {
 		h := NewHorizon(2)
 		look := func(what string, p int32, v ViewState, want bool) {
 			t.Helper()
-			if got := h.Older(p, v); got != want {
+			if got := h.Older(p, h.Seen(p), v); got != want {
 				t.Errorf("%s: older is %v", what, got)
 			}
 		}
@@ -31,6 +31,12 @@ func TestHorizon(t *testing.T) {
 		look("for good", 0, whole(5), false)
 		look("and on from there", 0, whole(6), false)
 		look("less far than that", 0, whole(5), true)
+		before := h.Seen(0)
+		look("what another reads meanwhile", 0, whole(9), false)
+		if h.Older(0, before, whole(6)) {
+			t.Error("what was asked for before another was answered is taken for older")
+		}
+		look("what is asked for after that", 0, whole(8), true)
 	})
 }
 

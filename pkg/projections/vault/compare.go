@@ -107,19 +107,30 @@ func (s *Shelf) meets(ctx context.Context, log eventlog.Log, partition int32, ma
 	if err != nil {
 		return err
 	}
-	cursor, err := log.Read(ctx, eventlog.Events, partition, mark-1)
+	own, err := firstFrom(ctx, log, partition, mark-1)
+	if errors.Is(err, eventlog.ErrTrimmed) {
+		return nil // meanwhile: there is nothing any longer that both have
+	}
 	if err != nil {
 		return err
 	}
-	defer cursor.Close()
-	own, err := cursor.Next(ctx)
-	if err != nil {
-		return err
-	}
-	if !same(&records[len(records)-1], &own[0]) {
+	if !same(&records[len(records)-1], own) {
 		return differs(partition, mark-1, "it has not the record that is sealed")
 	}
 	return nil
+}
+
+func firstFrom(ctx context.Context, log eventlog.Log, partition int32, offset int64) (*eventlog.Record, error) {
+	cursor, err := log.Read(ctx, eventlog.Events, partition, offset)
+	if err != nil {
+		return nil, err
+	}
+	defer cursor.Close()
+	records, err := cursor.Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &records[0], nil
 }
 
 // covers gives the segment that covers an offset below the mark.

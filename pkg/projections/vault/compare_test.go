@@ -276,6 +276,26 @@ func TestTrimmedWhileChangingOver(t *testing.T) {
 	})
 }
 
+// A vaulter that begins while the log is trimmed up to the mark finds nothing that both have, and goes on.
+func TestTrimmedWhileItBegins(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.say(100)
+		w.seal()
+		w.say(50)
+		var once sync.Once
+		o := w.options("b", w.bucket)
+		o.Log = trimmedMeanwhile{w.raw, func() { once.Do(func() { w.memory.Trim(eventlog.Events, 0, 101) }) }}
+		stop := w.start(o)
+		<-time.After(time.Minute)
+		if err := stop(); err != nil {
+			t.Errorf("it ended with %v", err)
+		}
+		w.memory.Trim(eventlog.Events, 0, 151)
+		w.wantAll()
+	})
+}
+
 // The lag is how old what is not sealed is, whenever it was read, and grows while nobody knows where the vault ends.
 func TestLag(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {

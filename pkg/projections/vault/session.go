@@ -134,6 +134,13 @@ func (s *Shelf) Check(ctx context.Context, partition int32, from int64, told fun
 	return at, err
 }
 
+// Chained reads a partition's manifests alone, all of them, and gives where their chain ends. ErrDamaged names one that is missing or was
+// altered; what the segments have is another's concern.
+func (s *Shelf) Chained(ctx context.Context, partition int32) (next int64, err error) {
+	err = s.chain(ctx, partition, 0, func(g segment) error { next = g.Next; return nil })
+	return next, err
+}
+
 func (s *Shelf) checkSegment(ctx context.Context, g segment) error {
 	content, err := s.object(ctx, g)
 	if err != nil {
