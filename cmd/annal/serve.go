@@ -38,6 +38,7 @@ func newServerFlags() *serverFlags {
 	f.StringVar(&s.config.TLSCert, "tls-cert", "", "file of the certificate chain (PEM) to serve with TLS alone; read again when it is replaced")
 	f.StringVar(&s.config.TLSKey, "tls-key", "", "file of its key (PEM)")
 	f.StringVar(&s.config.PublicURL, "public-url", "", "where clients reach this gateway, ws:// or wss:// (role gateway; default: where it listens)")
+	f.StringSliceVar(&s.config.Limits, "limits", nil, "how often who may do what, over all gateways, as user.write=50/s:1000 or user.write=off (role gateway; docs/operations.md has the defaults)")
 	f.StringSliceVar(&s.config.Origins, "origins", nil, "web pages' origins that may connect, https://chat.example (role gateway); empty: all, since a token is needed anyway")
 	f.DurationVar(&s.config.VerifyEvery, "verify-every", s.config.VerifyEvery, "hold a session against the log this often, a random one (roles hot and archive); 0: never")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")

@@ -14,6 +14,7 @@ import (
 
 	"annal/internal/web"
 	"annal/pkg/gateway"
+	"annal/pkg/limits"
 	"annal/pkg/nodes"
 	"annal/pkg/sequencer"
 )
@@ -73,6 +74,8 @@ type Config struct {
 	PublicURL string
 	// Origins are the web pages' that may connect to a gateway; empty: all.
 	Origins []string
+	// Limits are changes of how often who may do what (limits.Table.With).
+	Limits []string
 	// A hot projector and an archiver hold a session against the log every VerifyEvery; 0: never.
 	VerifyEvery time.Duration
 
@@ -202,6 +205,9 @@ func (c Config) validateOwn() error {
 		if err := nodes.CheckURL(c.PublicURL); err != nil {
 			return fmt.Errorf("app: --public-url: %w", err)
 		}
+	}
+	if _, err := limits.Defaults().With(c.Limits...); err != nil {
+		return fmt.Errorf("app: --limits: %w", err)
 	}
 	for _, o := range c.Origins {
 		if err := web.CheckOrigin(o); err != nil {

@@ -33,6 +33,7 @@ import (
 	"annal/pkg/gateway/auth"
 	"annal/pkg/gateway/rest"
 	"annal/pkg/gateway/ws"
+	"annal/pkg/limits"
 	"annal/pkg/nodes"
 	"annal/pkg/projections/hot"
 	"annal/pkg/sequencer"
@@ -196,8 +197,13 @@ func (p *process) openGateway(ctx context.Context) error {
 	c.Instance, c.Version = p.instance, p.config.Version
 	c.Heartbeat, c.HeartbeatTimeout = p.config.Heartbeat, p.config.HeartbeatTimeout
 	tokens := auth.NewVerifier(keys, time.Now)
+	table, err := limits.Defaults().With(p.config.Limits...)
+	if err != nil {
+		return fmt.Errorf("--limits: %w", err)
+	}
+	limiter := limits.New(table, r.Counts(), time.Now, p.config.Log.With("role", RoleGateway), limits.NewMetrics(p.metrics))
 	gw, err := gateway.New(c, gateway.Ports{
-		Log: p.log, View: r.Reader(), Feed: feed, Cold: cold, Notifier: r, Tokens: tokens, Now: time.Now,
+		Log: p.log, View: r.Reader(), Feed: feed, Cold: cold, Notifier: r, Tokens: tokens, Limits: limiter, Now: time.Now,
 		Logger: p.config.Log, Metrics: gateway.NewMetrics(p.metrics),
 	})
 	if err != nil {
@@ -208,7 +214,7 @@ func (p *process) openGateway(ctx context.Context) error {
 	announcer := nodes.NewAnnouncer(r.Registry(), func() nodes.Node {
 		return nodes.Node{ID: p.instance, URL: p.publicURL(), Version: p.config.Version, Connections: gw.Load(), Draining: gw.Ready() != nil}
 	}, p.config.Log.With("role", RoleGateway), nodes.NewMetrics(p.metrics))
-	p.mux.Handle(rest.NodePath, rest.Node(nodes.NewDirectory(r.Registry()), tokens, p.config.Origins, p.config.Log))
+	p.mux.Handle(rest.NodePath, rest.Node(nodes.NewDirectory(r.Registry()), tokens, limiter, p.config.Origins, p.config.Log))
 	p.roles = append(p.roles, role{RoleGateway, func(ctx context.Context) error { return announcer.Around(ctx, gw.Run) }})
 	return nil
 }

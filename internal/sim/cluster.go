@@ -13,6 +13,7 @@ import (
 	"annal/pkg/events"
 	"annal/pkg/gateway"
 	"annal/pkg/gateway/auth"
+	"annal/pkg/limits"
 	"annal/pkg/projections/archive"
 	"annal/pkg/projections/hot"
 )
@@ -29,6 +30,7 @@ const (
 	// Bounds of a gateway are small enough to be reached.
 	clusterInFlight      = 24
 	clusterSubscriptions = 250
+	clusterWrites        = 3000 // of a person, and one more a minute
 )
 
 // NewCluster starts two sequencers, two projectors, a steward, two archivers, two vaulters and [ClusterGateways] gateways.
@@ -36,6 +38,8 @@ func NewCluster() (*Cluster, error) {
 	w := &World{calmed: make(chan struct{}), began: time.Now(), verbose: true}
 	w.calm.Store(true)
 	w.limits = func(c *gateway.Config) { c.MaxInFlight, c.MaxSubscriptions = clusterInFlight, clusterSubscriptions }
+	w.rates = limits.Table{{Scope: limits.User, Class: limits.Write}: {Burst: clusterWrites, Each: time.Minute}}
+	w.counts = limits.NewMemory(time.Now)
 	w.openEngines(clusterPartitions, clusterWindow)
 	w.sequencers = w.processes("seq", 2, openSequencer)
 	w.projectors = w.processes("hot", 2, openHot)

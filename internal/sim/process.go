@@ -11,6 +11,7 @@ import (
 	"annal/pkg/eventlog"
 	"annal/pkg/gateway"
 	"annal/pkg/gateway/auth"
+	"annal/pkg/limits"
 	"annal/pkg/projections/archive"
 	"annal/pkg/projections/follow"
 	"annal/pkg/projections/hot"
@@ -166,11 +167,15 @@ func openGateway(p *process, l *life) (func(context.Context) error, error) {
 	}
 	l.feed = p.w.hot.NewFeed(l.name)
 	l.feed.late, l.feed.pace = p.w.lateness(l.name), l.link.moment()
-	gw, err := gateway.New(config, gateway.Ports{
+	ports := gateway.Ports{
 		Log: l.whole(p), View: newNetView(l.link, p.w.hot), Feed: planted[hot.Feed](p.w.plant.Feed, l.feed), Notifier: netHot{l.link, p.w.hot},
 		Cold: p.w.cold(l), Tokens: auth.NewVerifier(signing.Public(), time.Now), Now: time.Now,
 		Logger: p.w.logger.With("process", l.name), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
-	})
+	}
+	if p.w.rates != nil {
+		ports.Limits = limits.New(p.w.rates, p.w.counts, time.Now, ports.Logger, limits.NewMetrics(prometheus.NewRegistry()))
+	}
+	gw, err := gateway.New(config, ports)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"annal/pkg/events"
 	"annal/pkg/gateway"
 	"annal/pkg/gateway/auth"
+	"annal/pkg/limits"
 	"annal/pkg/projections/archive"
 	"annal/pkg/projections/vault"
 	"annal/pkg/sequencer"
@@ -39,6 +40,9 @@ type World struct {
 	noCold atomic.Bool
 	// limits changes the bounds of gateways, unless nil.
 	limits func(*gateway.Config)
+	// rates are how often people may do what, over all gateways, whose counts are one; nil: as often as they like.
+	rates  limits.Table
+	counts *limits.Memory
 
 	sequencers, projectors, gateways, stewards, archivers, vaulters []*process
 	clients                                                         []*client

@@ -21,6 +21,7 @@ const (
 	CodeHelloTimeout         Code = "HELLO_TIMEOUT"
 	CodeServiceTokenRequired Code = "SERVICE_TOKEN_REQUIRED"
 	CodeWrongUser            Code = "WRONG_USER"
+	CodeRateLimited          Code = "RATE_LIMITED"
 	CodeBusy                 Code = "BUSY"
 	CodeTryAgain             Code = "TRY_AGAIN"
 	CodeOutcomeUnknown       Code = "OUTCOME_UNKNOWN"
@@ -85,6 +86,7 @@ var codeInfo = map[Code]CodeInfo{
 	CodeHelloTimeout:         {Kind: KindClose, Retry: RetryChanged, Close: 4003, Text: "no hello came in time"},
 	CodeServiceTokenRequired: {Kind: KindRefused, Retry: RetryNever, Close: 0, Text: "only a service token may do this"},
 	CodeWrongUser:            {Kind: KindRefused, Retry: RetryChanged, Close: 0, Text: "a renewed token must be for the same user"},
+	CodeRateLimited:          {Kind: KindRefused, Retry: RetryLater, Close: 0, Text: "too often; wait and send the same again"},
 	CodeBusy:                 {Kind: KindRefused, Retry: RetryLater, Close: 0, Text: "too much is under way; wait and send the same again"},
 	CodeTryAgain:             {Kind: KindRefused, Retry: RetryLater, Close: 0, Text: "the view is being rebuilt; wait and ask again"},
 	CodeOutcomeUnknown:       {Kind: KindRefused, Retry: RetryLater, Close: 0, Text: "the answer did not come in time; send the same again with the same client id"},

@@ -44,6 +44,8 @@ type bench struct {
 	key   auth.Key
 	// cold is the archive that gateways which are served from now on have; nil: none.
 	cold *gatewaytest.Cold
+	// limits are those of gateways that are served from now on.
+	limits gateway.Limits
 	// codec is what new connections speak.
 	codec protocol.Codec
 	// stop ends the gateway and waits for it.
@@ -100,7 +102,7 @@ func newBenchOn(t tester, change func(*gateway.Config), cold bool) *bench {
 // another is a second gateway on the same world; stop ends it alone.
 func (b *bench) another(instance string) *bench {
 	b.t.Helper()
-	o := &bench{t: b.t, world: b.world, key: b.key, codec: b.codec}
+	o := &bench{t: b.t, world: b.world, key: b.key, codec: b.codec, limits: b.limits}
 	o.stop = o.serve(instance, nil)
 	synctest.Wait()
 	return o
@@ -122,7 +124,7 @@ func (b *bench) serve(instance string, change func(*gateway.Config)) (stop func(
 	b.log = &heldLog{Log: b.world.Log}
 	var err error
 	b.gw, err = gateway.New(config, gateway.Ports{
-		Log: b.log, View: b.world, Feed: b.feed, Cold: cold, Notifier: b.world.Notifier(), Tokens: auth.NewVerifier(b.key.Public(), time.Now),
+		Log: b.log, View: b.world, Feed: b.feed, Cold: cold, Notifier: b.world.Notifier(), Tokens: auth.NewVerifier(b.key.Public(), time.Now), Limits: b.limits,
 		Now: time.Now, Logger: slog.New(slog.DiscardHandler), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
 	})
 	if err != nil {

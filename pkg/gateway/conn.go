@@ -153,6 +153,9 @@ func (c *Conn) Receive(data []byte) {
 		c.refuse(frame.GetId(), &events.Error{Code: events.CodeHelloRequired})
 		return
 	}
+	if class := classOf(frame); class != "" && !c.allowed(frame, class, c.who()) {
+		return
+	}
 	c.handle(frame)
 }
 

@@ -16,6 +16,7 @@ import (
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
 	"annal/pkg/gateway/auth"
+	"annal/pkg/limits"
 	"annal/pkg/projections/archive"
 	"annal/pkg/projections/hot"
 )
@@ -77,10 +78,17 @@ type Ports struct {
 	// Notifier tells other gateways what is in no log: that somebody types.
 	Notifier hot.Notifier
 	Tokens   *auth.Verifier
+	// Limits says how often who may do what; nil: as often as they like.
+	Limits Limits
 	// Now is the clock, for tokens and heartbeats.
 	Now     func() time.Time
 	Logger  *slog.Logger
 	Metrics *Metrics
+}
+
+// Limits is [limits.Limiter]'s.
+type Limits interface {
+	Allow(ctx context.Context, c limits.Class, w limits.Who) (wait time.Duration, ok bool)
 }
 
 // Cold is what a gateway needs of an archive.

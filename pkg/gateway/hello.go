@@ -8,6 +8,7 @@ import (
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
 	"annal/pkg/gateway/auth"
+	"annal/pkg/limits"
 	"annal/pkg/projections/hot"
 )
 
@@ -22,6 +23,9 @@ func (c *Conn) hello(frame *clientv1.ClientFrame, h *clientv1.Hello) {
 	user, err := actingFor(frame, identity, identity.User)
 	if err != nil {
 		c.refuse(frame.GetId(), err)
+		return
+	}
+	if !c.allowed(frame, limits.Connect, limits.Who{User: string(user), Device: h.GetDevice(), Service: identity.Service}) {
 		return
 	}
 	if len(h.GetDevice()) > events.MaxNameBytes || len(h.GetClientVersion()) > events.MaxNameBytes ||

@@ -76,6 +76,8 @@ var (
 	nodesSource string
 	//go:embed nodes_assign.lua
 	assignSource string
+	//go:embed limit.lua
+	limitSource string
 )
 
 // embeddedLife is that of an embedded engine: what it has ends with its process.
@@ -87,7 +89,7 @@ type scripts struct {
 
 	ask, beside, swap, swapSession, now, conclude, remove, removed, promise *redis.Script
 
-	announce, nodes, assign *redis.Script
+	announce, nodes, assign, limit *redis.Script
 }
 
 func newScripts(embedded bool) scripts {
@@ -105,6 +107,7 @@ func newScripts(embedded bool) scripts {
 		conclude: redis.NewScript(concludeSource), remove: redis.NewScript(removeSource), removed: redis.NewScript(removedSource),
 		promise:  redis.NewScript(promiseSource),
 		announce: redis.NewScript(leaseSource + announceSource), nodes: redis.NewScript(leaseSource + nodesSource), assign: redis.NewScript(leaseSource + assignSource),
+		limit: redis.NewScript(limitSource),
 	}
 }
 

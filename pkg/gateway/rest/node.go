@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 	"unicode/utf8"
 
 	"annal/pkg/events"
+	"annal/pkg/limits"
 	"annal/pkg/nodes"
 )
 
@@ -27,22 +29,36 @@ const askTime = 5 * time.Second
 
 // Node answers GET NodePath?device=D&failed=N, for whom a bearer token speaks: N is the node that it was told and could not reach, if so. Pages of
 // these origins may ask; empty: all.
-func Node(d *nodes.Directory, tokens Tokens, origins []string, logger *slog.Logger) http.Handler {
+func Node(d *nodes.Directory, tokens Tokens, l Limits, origins []string, logger *slog.Logger) http.Handler {
 	return shared(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		n, err := nodeOf(r, d, tokens, logger)
+		who, err := bearer(r, tokens)
 		if err != nil {
-			refuse(w, err)
+			refuse(w, err, 0)
+			return
+		}
+		counted := limits.Who{User: string(who.User), Service: who.Service, Address: address(r)}
+		if wait, ok := l.Allow(r.Context(), limits.Read, counted); !ok {
+			refuse(w, &events.Error{Code: events.CodeRateLimited}, wait)
+			return
+		}
+		n, err := nodeOf(r, d, who.User, logger)
+		if err != nil {
+			refuse(w, err, 0)
 			return
 		}
 		answer(w, http.StatusOK, NodeAnswer{n.ID, n.URL})
 	}), origins)
 }
 
-func nodeOf(r *http.Request, d *nodes.Directory, tokens Tokens, logger *slog.Logger) (nodes.Node, *events.Error) {
-	who, err := bearer(r, tokens)
+func address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
-		return nodes.Node{}, err
+		return r.RemoteAddr
 	}
+	return host
+}
+
+func nodeOf(r *http.Request, d *nodes.Directory, user events.UserID, logger *slog.Logger) (nodes.Node, *events.Error) {
 	asked := r.URL.Query()
 	device, failedNode := asked.Get("device"), asked.Get("failed")
 	for name, text := range map[string]string{"device": device, "failed": failedNode} {
@@ -53,7 +69,7 @@ func nodeOf(r *http.Request, d *nodes.Directory, tokens Tokens, logger *slog.Log
 	ctx, cancel := context.WithTimeout(r.Context(), askTime)
 	defer cancel()
 	// A user's id has no space in it.
-	n, failed := d.Of(ctx, string(who.User)+" "+device, failedNode)
+	n, failed := d.Of(ctx, string(user)+" "+device, failedNode)
 	if failed == nil {
 		return n, nil
 	}

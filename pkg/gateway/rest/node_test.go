@@ -14,6 +14,7 @@ import (
 	"annal/pkg/events"
 	"annal/pkg/gateway/auth"
 	"annal/pkg/gateway/rest"
+	"annal/pkg/limits"
 	"annal/pkg/nodes"
 )
 
@@ -35,6 +36,13 @@ type failing struct{ nodes.Registry }
 
 func (failing) Nodes(context.Context) ([]nodes.Node, error) { return nil, errors.New("away") }
 
+// hasty asks too often.
+type hasty struct{}
+
+func (hasty) Allow(_ context.Context, _ limits.Class, w limits.Who) (time.Duration, bool) {
+	return 2500 * time.Millisecond, w.User != "hasty"
+}
+
 func TestNode(t *testing.T) {
 	registry := nodes.NewMemory(time.Now)
 	ask := func(r nodes.Registry, method, path string, headers ...string) *httptest.ResponseRecorder {
@@ -43,7 +51,7 @@ func TestNode(t *testing.T) {
 			request.Header.Set(headers[i], headers[i+1])
 		}
 		w := httptest.NewRecorder()
-		rest.Node(nodes.NewDirectory(r), names{}, []string{"https://chat.example"}, slog.New(slog.DiscardHandler)).ServeHTTP(w, request)
+		rest.Node(nodes.NewDirectory(r), names{}, hasty{}, []string{"https://chat.example"}, slog.New(slog.DiscardHandler)).ServeHTTP(w, request)
 		return w
 	}
 	want := func(what string, w *httptest.ResponseRecorder, status int, code events.Code) {
@@ -71,6 +79,11 @@ func TestNode(t *testing.T) {
 	want("an old token", ask(registry, "GET", "/v1/node", "Authorization", "Bearer old"), http.StatusUnauthorized, events.CodeTokenExpired)
 	want("a long device", ask(registry, "GET", "/v1/node?device="+strings.Repeat("x", 129), "Authorization", ann), http.StatusBadRequest, events.CodeInvalidField)
 	want("a device in no charset", ask(registry, "GET", "/v1/node?device=%ff", "Authorization", ann), http.StatusBadRequest, events.CodeInvalidField)
+	often := ask(registry, "GET", "/v1/node", "Authorization", "Bearer hasty")
+	want("too often", often, http.StatusTooManyRequests, events.CodeRateLimited)
+	if often.Header().Get("Retry-After") != "3" || !strings.Contains(often.Body.String(), `"2500"`) {
+		t.Errorf("when to ask again is not said: %v, %s", often.Header(), often.Body)
+	}
 	first := ask(registry, "GET", "/v1/node?device=phone", "Authorization", ann)
 	var told rest.NodeAnswer
 	if err := json.Unmarshal(first.Body.Bytes(), &told); err != nil || first.Code != http.StatusOK || told.URL != "ws://"+told.Node+"/v1/ws" {

@@ -2,6 +2,7 @@
 package rest
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -11,11 +12,17 @@ import (
 
 	"annal/pkg/events"
 	"annal/pkg/gateway/auth"
+	"annal/pkg/limits"
 )
 
 // Tokens checks tokens.
 type Tokens interface {
 	Verify(token string) (auth.Identity, *events.Error)
+}
+
+// Limits is [limits.Limiter]'s.
+type Limits interface {
+	Allow(ctx context.Context, c limits.Class, w limits.Who) (wait time.Duration, ok bool)
 }
 
 // bearer says whom a request's token speaks for.
@@ -29,14 +36,14 @@ func bearer(r *http.Request, tokens Tokens) (auth.Identity, *events.Error) {
 
 // statuses are those of codes that are not the server's own trouble.
 var statuses = map[events.Code]int{
-	events.CodeBadToken: http.StatusUnauthorized, events.CodeTokenExpired: http.StatusUnauthorized, events.CodeInvalidField: http.StatusBadRequest,
+	events.CodeRateLimited: http.StatusTooManyRequests, events.CodeBadToken: http.StatusUnauthorized, events.CodeTokenExpired: http.StatusUnauthorized, events.CodeInvalidField: http.StatusBadRequest,
 }
 
-// retryAfter is when a client may try again what can't be done now.
+// retryAfter is when a client may try again what can't be done now, at the earliest.
 const retryAfter = time.Second
 
-// refuse answers with an error.
-func refuse(w http.ResponseWriter, e *events.Error) {
+// refuse answers with an error, and after what time to try again if that is known.
+func refuse(w http.ResponseWriter, e *events.Error, after time.Duration) {
 	info := e.Code.Info()
 	body := struct {
 		Code         events.Code `json:"code"`
@@ -48,11 +55,14 @@ func refuse(w http.ResponseWriter, e *events.Error) {
 		body.Message = info.Text
 	}
 	status, known := statuses[e.Code]
-	switch {
-	case !known:
+	if !known {
 		status = http.StatusServiceUnavailable
-		body.RetryAfterMs = retryAfter.Milliseconds()
-		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
+	}
+	switch {
+	case info.Retry == events.RetryLater:
+		after = max(after, retryAfter)
+		body.RetryAfterMs = after.Milliseconds()
+		w.Header().Set("Retry-After", strconv.Itoa(int((after+time.Second-1)/time.Second)))
 	case status == http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
