@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
@@ -17,6 +18,7 @@ import (
 	"annal/pkg/gateway/gatewaytest"
 	"annal/pkg/gateway/protocol"
 	"annal/pkg/gateway/ws"
+	"annal/pkg/limits"
 )
 
 // provocation provokes a code on a socket that speaks a subprotocol.
@@ -150,6 +152,13 @@ var provocations = map[events.Code]provocation{
 	}),
 	events.CodeOutcomeUnknown: provoke(func(c *gateway.Config) { c.AnswerTimeout = 500 * time.Millisecond }, func(s *server, c *socket, session string) *socket {
 		s.t.Cleanup(s.world.Stall())
+		c.say(text("1", session))
+		return c
+	}),
+	events.CodeRateLimited: provokeWith(nil, func(_ *gatewaytest.World, p *gateway.Ports) {
+		once := limits.Table{{Scope: limits.User, Class: limits.Write}: {Burst: 1, Each: time.Hour}}
+		p.Limits = limits.New(once, limits.NewMemory(time.Now), time.Now, p.Logger, limits.NewMetrics(prometheus.NewRegistry()))
+	}, func(_ *server, c *socket, session string) *socket {
 		c.say(text("1", session))
 		return c
 	}),
