@@ -66,7 +66,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 }
 
 const (
-	// lotShare is what part of a burst is taken at once.
+	// lotShare is what part of a burst is taken at once, but no more than comes back in half a lotAge: so what is not used and lost costs
+	// nobody anything.
 	lotShare = 20
 	// lotAge is for how long a lot is kept that is not used up: then it may be somebody else's gateway that needs it.
 	lotAge = 10 * time.Second
@@ -128,7 +129,7 @@ func (l *Limiter) take(ctx context.Context, k Kind, name string, r Rate) time.Du
 	}
 	away := now.Before(l.away)
 	l.mu.Unlock()
-	granted, wait := l.ask(ctx, key, r, max(1, r.Burst/lotShare), away)
+	granted, wait := l.ask(ctx, key, r, max(1, min(r.Burst/lotShare, int(lotAge/2/r.Each))), away)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.makeRoom(now)

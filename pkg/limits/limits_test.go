@@ -97,6 +97,28 @@ func TestOverAllGateways(t *testing.T) {
 	}
 }
 
+// What a gateway has in hand and does not use is no loss to whoever does little.
+func TestLittleAtATime(t *testing.T) {
+	for _, rate := range []string{"user.write=1/m:60", "user.write=50/s:1000"} {
+		w := newWorld(t)
+		l := w.limiter(rate)
+		for range 200 {
+			if w.allowed(l, limits.Write, ann, 1) != 1 {
+				t.Fatalf("%s: one a minute is too often", rate)
+			}
+			w.now = w.now.Add(time.Minute)
+		}
+		table, err := limits.Table{}.With(rate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		burst := table[limits.Kind{Scope: limits.User, Class: limits.Write}].Burst
+		if got := w.allowed(l, limits.Write, ann, burst+1); got != burst {
+			t.Errorf("%s: then %d are allowed at once, want %d", rate, got, burst)
+		}
+	}
+}
+
 // Each scope counts by itself, and a service's doings are its own.
 func TestScopes(t *testing.T) {
 	w := newWorld(t)
