@@ -49,7 +49,7 @@ func auditChainCommand() *cobra.Command {
 			if all {
 				n.Session, n.About = events.NewSelfID(events.UserID(f.auditor)), "all sessions, "+from
 			}
-			return f.noted(cmd.Context(), n, func(ctx context.Context, o app.Opened, _ audit.Told) error {
+			return f.noted(cmd.Context(), n, func(ctx context.Context, o app.Opened, told audit.Told) error {
 				if err := fitting(ctx, o, from, cmd.ErrOrStderr()); err != nil {
 					return err
 				}
@@ -61,7 +61,7 @@ func auditChainCommand() *cobra.Command {
 				if all {
 					c, err = audit.CheckAll(ctx, source)
 				} else {
-					c, err = audit.CheckSession(ctx, source, n.Session)
+					c, err = audit.CheckSession(ctx, source, n.Session, noteIn(from, told))
 				}
 				done()
 				return tellChains(cmd.OutOrStdout(), c, err, f.json)
@@ -73,6 +73,14 @@ func auditChainCommand() *cobra.Command {
 	cmd.Flags().StringVar(&from, "from", "kafka", "where to read: kafka (below its start the vault), vault (what is sealed) or archive")
 	cmd.Flags().BoolVar(&f.json, "json", false, "as one JSON object")
 	return cmd
+}
+
+// noteIn is the note of this read where a source must have it: it is not sealed yet.
+func noteIn(from string, told audit.Told) *audit.Told {
+	if from == "vault" {
+		return nil
+	}
+	return &told
 }
 
 // fitting refuses what a vault and the log do not agree upon: a chain that is read from either of them alone would hold, and not be all. Who reads

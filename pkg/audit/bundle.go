@@ -143,7 +143,7 @@ func Export(ctx context.Context, source Source, r Range, key ed25519.PrivateKey,
 	if err != nil {
 		return m, err
 	}
-	if f := r.fault(links); f != nil {
+	if f := faultUpTo(r.Session, links, r.Told); f != nil {
 		return m, fmt.Errorf("%w: %s", ErrNotWhole, f)
 	}
 	if m.Records == 0 {
@@ -154,25 +154,6 @@ func Export(ctx context.Context, source Source, r Range, key ed25519.PrivateKey,
 		return m, fmt.Errorf("audit: spool: %w", err)
 	}
 	return m, seal(out, m, key, io.LimitReader(spool, size))
-}
-
-// fault names the first thing wrong in the session, nil when there is none.
-func (r *Range) fault(links []link) *Fault {
-	if f := firstFault(r.Session, links); f != nil || r.Told == nil {
-		return f
-	}
-	f := &Fault{Session: r.Session, Fault: Missing, Partition: r.Told.Partition, Offset: r.Told.Offset, Detail: "the log has it, and the session ends before it"}
-	for i := range links {
-		switch l := &links[i]; {
-		case l.partition != f.Partition || l.offset != f.Offset:
-		case l.hash == r.Told.Hash:
-			return nil
-		default:
-			f.Fault, f.Detail = Altered, "it is not the record that the log has there: it was changed, or what stands before it"
-			return f
-		}
-	}
-	return f
 }
 
 // seal signs the manifest and writes all three files.

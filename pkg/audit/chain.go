@@ -105,17 +105,37 @@ func (l *link) behind(last *link) bool {
 	return last == nil || l.partition == last.partition && l.offset > last.offset
 }
 
-// CheckSession checks the chain of one session.
-func CheckSession(ctx context.Context, source Source, s events.SessionID) (Chains, error) {
+// CheckSession checks the chain of one session, and that a record which the log has of it, as the note of this very read, is there; nil: none is
+// known, and the source is believed where the session ends.
+func CheckSession(ctx context.Context, source Source, s events.SessionID, told *Told) (Chains, error) {
 	links, err := linksOf(ctx, source, s)
 	c := Chains{Records: len(links)}
 	if len(links) > 0 {
 		c.Sessions = 1
 	}
-	if f := firstFault(s, links); f != nil {
+	if f := faultUpTo(s, links, told); f != nil {
 		c.Faults, c.Found = []Fault{*f}, 1
 	}
 	return c, err
+}
+
+// fault names the first thing wrong in the session, nil when there is none.
+func faultUpTo(s events.SessionID, links []link, told *Told) *Fault {
+	if f := firstFault(s, links); f != nil || told == nil {
+		return f
+	}
+	f := &Fault{Session: s, Fault: Missing, Partition: told.Partition, Offset: told.Offset, Detail: "the log has it, and the session ends before it"}
+	for i := range links {
+		switch l := &links[i]; {
+		case l.partition != f.Partition || l.offset != f.Offset:
+		case l.hash == told.Hash:
+			return nil
+		default:
+			f.Fault, f.Detail = Altered, "it is not the record that the log has there: it was changed, or what stands before it"
+			return f
+		}
+	}
+	return f
 }
 
 // linksOf reads a session: 100 bytes a record. What a *LostError leaves unread, it leaves out.

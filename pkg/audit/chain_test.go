@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"annal/pkg/audit"
+	"annal/pkg/eventlog"
 	"annal/pkg/events"
 )
 
@@ -66,7 +67,7 @@ func TestChainNamesWhatIsWrong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			source := c.spoil(recordsOf(t, story(t)))
-			one, err := audit.CheckSession(t.Context(), source, group)
+			one, err := audit.CheckSession(t.Context(), source, group, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -91,13 +92,29 @@ func TestSources(t *testing.T) {
 	log := logOf(t, story(t))
 	for name, source := range map[string]audit.Source{"log": audit.Log{Log: log}, "archive": audit.Archive{View: archiveOf(t, log)}} {
 		for _, check := range []func() (audit.Chains, error){
-			func() (audit.Chains, error) { return audit.CheckSession(t.Context(), source, group) },
+			func() (audit.Chains, error) { return audit.CheckSession(t.Context(), source, group, nil) },
 			func() (audit.Chains, error) { return audit.CheckAll(t.Context(), source) },
 		} {
 			got, err := check()
 			if err != nil || got.Found != 0 || got.Sessions != 1 || got.Records != 10 {
 				t.Errorf("%s: got %+v, %v, want 10 records of one session, whole", name, got, err)
 			}
+		}
+	}
+	// What the log is known to have must be there: a chain that ends early, or was written anew up to its end, holds in itself.
+	last := recordsOf(t, story(t))[9]
+	last.Offset++ // a fence comes first
+	for what, c := range map[string]struct {
+		told audit.Told
+		want string
+	}{
+		"as it is":              {audit.Told{Place: eventlog.Place{Offset: last.Offset}, Hash: last.Hash()}, ""},
+		"one more":              {audit.Told{Place: eventlog.Place{Offset: last.Offset + 1}, Hash: last.Hash()}, audit.Missing},
+		"another in that place": {audit.Told{Place: eventlog.Place{Offset: last.Offset}, Hash: events.Hash{1}}, audit.Altered},
+	} {
+		got, err := audit.CheckSession(t.Context(), audit.Log{Log: log}, group, &c.told)
+		if err != nil || c.want == "" && got.Found != 0 || c.want != "" && (got.Found != 1 || got.Faults[0].Fault != c.want) {
+			t.Errorf("the log is known to have %s: got %+v, %v, want %q", what, got, err, c.want)
 		}
 	}
 	_, err := audit.CheckAll(t.Context(), audit.Log{Log: logOf(t, story(t), 5)})
