@@ -35,6 +35,7 @@ func newServerFlags() *serverFlags {
 	f.Int64Var(&s.config.CheckpointEvents, "checkpoint-events", s.config.CheckpointEvents, "and as soon as so many events came")
 	f.DurationVar(&s.config.Heartbeat, "heartbeat", s.config.Heartbeat, "ask a silent client for a sign of life this often (role gateway)")
 	f.DurationVar(&s.config.HeartbeatTimeout, "heartbeat-timeout", s.config.HeartbeatTimeout, "close a connection that was silent for so long (role gateway)")
+	f.IntVar(&s.config.MaxConnections, "max-connections", s.config.MaxConnections, "how many connections a gateway takes; the next are turned away, and clients sent elsewhere (role gateway)")
 	f.StringVar(&s.config.TLSCert, "tls-cert", "", "file of the certificate chain (PEM) to serve with TLS alone; read again when it is replaced")
 	f.StringVar(&s.config.TLSKey, "tls-key", "", "file of its key (PEM)")
 	f.StringVar(&s.config.PublicURL, "public-url", "", "where clients reach this gateway, ws:// or wss:// (role gateway; default: where it listens)")

@@ -68,6 +68,8 @@ type Config struct {
 	// heard of for HeartbeatTimeout.
 	Heartbeat        time.Duration
 	HeartbeatTimeout time.Duration
+	// MaxConnections is how many a gateway takes.
+	MaxConnections int
 	// TLSCert and TLSKey are PEM files, read again when they are replaced; empty: no TLS.
 	TLSCert, TLSKey string
 	// PublicURL is where clients reach this process's gateway; empty: where it listens.
@@ -97,31 +99,32 @@ func Defaults() Config {
 	return Config{
 		HTTP: "127.0.0.1:8080", Data: "data", Roles: defaultRoles(), ClickHouse: DefaultClickHouse(), Vault: DefaultVault(),
 		CheckpointEvery: rows.CheckpointEvery, CheckpointEvents: rows.CheckpointEvents,
-		Heartbeat: gw.Heartbeat, HeartbeatTimeout: gw.HeartbeatTimeout, VerifyEvery: time.Minute,
+		Heartbeat: gw.Heartbeat, HeartbeatTimeout: gw.HeartbeatTimeout, MaxConnections: gw.MaxConnections, VerifyEvery: time.Minute,
 	}
 }
 
 // Errors of Validate and ValidateDev.
 var (
-	ErrNoRoles     = errors.New("app: --roles is empty")
-	ErrUnknownRole = errors.New("app: --roles: unknown role")
-	ErrRoleTwice   = errors.New("app: --roles: a role is given twice")
-	ErrNoKafka     = errors.New("app: --kafka is missing")
-	ErrNoRedis     = errors.New("app: --redis is missing: roles gateway, hot and steward need it")
-	ErrNoKeys      = errors.New("app: --auth-keys is missing: role gateway checks tokens with it")
-	ErrNoArchive   = errors.New("app: --clickhouse is missing: role archive needs it (--roles can leave that out)")
-	ErrNoVault     = errors.New("app: --vault is missing: role vault needs it")
-	ErrSealEvery   = errors.New("app: --vault-seal-every is 100ms to 24h")
-	ErrNoData      = errors.New("app: --data is empty")
-	ErrHTTP        = errors.New("app: --http: want host:port")
-	ErrKafka       = errors.New("app: --kafka: want host:port")
-	ErrRedis       = errors.New("app: --redis: want host:port")
-	ErrEngines     = errors.New("app: --engines: want " + EnginesEmbedded + " or " + EnginesReal)
-	ErrCheckpoints = errors.New("app: --checkpoint-every is 1s to 24h, --checkpoint-events at least 1000")
-	ErrHeartbeats  = errors.New("app: --heartbeat is 1s at least, --heartbeat-timeout more than that and 10m at most")
-	ErrTLS         = errors.New("app: --tls-cert and --tls-key are given together")
-	ErrVerifyEvery = errors.New("app: --verify-every is 0, or 1s to 24h")
-	ErrPartitions  = errors.New("app: --partitions: want 1 to 1000")
+	ErrNoRoles        = errors.New("app: --roles is empty")
+	ErrUnknownRole    = errors.New("app: --roles: unknown role")
+	ErrRoleTwice      = errors.New("app: --roles: a role is given twice")
+	ErrNoKafka        = errors.New("app: --kafka is missing")
+	ErrNoRedis        = errors.New("app: --redis is missing: roles gateway, hot and steward need it")
+	ErrNoKeys         = errors.New("app: --auth-keys is missing: role gateway checks tokens with it")
+	ErrNoArchive      = errors.New("app: --clickhouse is missing: role archive needs it (--roles can leave that out)")
+	ErrNoVault        = errors.New("app: --vault is missing: role vault needs it")
+	ErrSealEvery      = errors.New("app: --vault-seal-every is 100ms to 24h")
+	ErrNoData         = errors.New("app: --data is empty")
+	ErrHTTP           = errors.New("app: --http: want host:port")
+	ErrKafka          = errors.New("app: --kafka: want host:port")
+	ErrRedis          = errors.New("app: --redis: want host:port")
+	ErrEngines        = errors.New("app: --engines: want " + EnginesEmbedded + " or " + EnginesReal)
+	ErrCheckpoints    = errors.New("app: --checkpoint-every is 1s to 24h, --checkpoint-events at least 1000")
+	ErrHeartbeats     = errors.New("app: --heartbeat is 1s at least, --heartbeat-timeout more than that and 10m at most")
+	ErrMaxConnections = errors.New("app: --max-connections is at least 1")
+	ErrTLS            = errors.New("app: --tls-cert and --tls-key are given together")
+	ErrVerifyEvery    = errors.New("app: --verify-every is 0, or 1s to 24h")
+	ErrPartitions     = errors.New("app: --partitions: want 1 to 1000")
 )
 
 // Validate refuses what can't work.
@@ -194,6 +197,9 @@ func (c Config) validateOwn() error {
 	}
 	if c.Heartbeat < time.Second || c.HeartbeatTimeout <= c.Heartbeat || c.HeartbeatTimeout > 10*time.Minute {
 		return ErrHeartbeats
+	}
+	if c.MaxConnections < 1 {
+		return ErrMaxConnections
 	}
 	if c.VerifyEvery != 0 && (c.VerifyEvery < time.Second || c.VerifyEvery > 24*time.Hour) {
 		return ErrVerifyEvery

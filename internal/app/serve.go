@@ -195,7 +195,7 @@ func (p *process) openGateway(ctx context.Context) error {
 	}
 	c := gateway.DefaultConfig()
 	c.Instance, c.Version = p.instance, p.config.Version
-	c.Heartbeat, c.HeartbeatTimeout = p.config.Heartbeat, p.config.HeartbeatTimeout
+	c.Heartbeat, c.HeartbeatTimeout, c.MaxConnections = p.config.Heartbeat, p.config.HeartbeatTimeout, p.config.MaxConnections
 	tokens := auth.NewVerifier(keys, time.Now)
 	table, err := limits.Defaults().With(p.config.Limits...)
 	if err != nil {
@@ -212,7 +212,7 @@ func (p *process) openGateway(ctx context.Context) error {
 	p.mux.Handle(ws.Path, ws.Handler(gw, ws.Options{Origins: p.config.Origins}))
 	p.ready.Add(RoleGateway, gw.Ready)
 	announcer := nodes.NewAnnouncer(r.Registry(), func() nodes.Node {
-		return nodes.Node{ID: p.instance, URL: p.publicURL(), Version: p.config.Version, Connections: gw.Load(), Draining: gw.Ready() != nil}
+		return nodes.Node{ID: p.instance, URL: p.publicURL(), Version: p.config.Version, Connections: gw.Load(), Draining: gw.Open() != nil}
 	}, p.config.Log.With("role", RoleGateway), nodes.NewMetrics(p.metrics))
 	p.mux.Handle(rest.NodePath, rest.Node(nodes.NewDirectory(r.Registry()), tokens, limiter, p.config.Origins, p.config.Log))
 	p.roles = append(p.roles, role{RoleGateway, func(ctx context.Context) error { return announcer.Around(ctx, gw.Run) }})

@@ -68,7 +68,7 @@ type Conn struct {
 	subs      subscriptions
 }
 
-// Connect takes a new connection in. It is nil while the gateway stops.
+// Connect takes a new connection in. It is nil while the gateway stops or is full.
 func (g *Gateway) Connect(t Transport) *Conn {
 	// Not the gateway's: that would list each of very many. Stopping closes them all, and
 	// closing ends it.
@@ -80,8 +80,9 @@ func (g *Gateway) Connect(t Transport) *Conn {
 	c.heard.Store(c.opened.UnixNano())
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.stopping {
+	if g.stopping || len(g.conns) >= g.config.MaxConnections {
 		cancel()
+		g.ports.Metrics.turnedAway.Inc()
 		return nil
 	}
 	g.conns[c] = struct{}{}

@@ -45,6 +45,8 @@ type Config struct {
 	// written yet; BUSY beyond. The log's own buffer must hold more.
 	MaxWriting      int
 	MaxWritingBytes int
+	// MaxConnections is how many connections it takes.
+	MaxConnections int
 	// MaxSubscriptions is per connection.
 	MaxSubscriptions int
 	// MaxFills bounds how many subscriptions read the window at once.
@@ -63,7 +65,7 @@ func DefaultConfig() Config {
 		Policies:     DefaultPolicies(),
 		HelloTimeout: 10 * time.Second, Heartbeat: 20 * time.Second, HeartbeatTimeout: 50 * time.Second,
 		AnswerTimeout: 15 * time.Second, ReadTimeout: 5 * time.Second,
-		MaxInFlight: 100_000, MaxInFlightConnection: 4096, MaxWriting: 16_000, MaxWritingBytes: 8 << 20, MaxSubscriptions: 2000, MaxFills: 64,
+		MaxInFlight: 100_000, MaxInFlightConnection: 4096, MaxWriting: 16_000, MaxWritingBytes: 8 << 20, MaxConnections: 100_000, MaxSubscriptions: 2000, MaxFills: 64,
 		MaxCold: 16, ColdTimeout: 2 * time.Second, MaxSearches: 4, SearchTimeout: 4 * time.Second,
 	}
 }
@@ -127,7 +129,7 @@ type Gateway struct {
 func New(c Config, p Ports) (*Gateway, error) {
 	if c.Instance == "" || c.HelloTimeout <= 0 || c.Heartbeat <= 0 || c.HeartbeatTimeout <= c.Heartbeat ||
 		c.AnswerTimeout <= 0 || c.ReadTimeout <= 0 || c.MaxInFlight < 1 || c.MaxInFlightConnection < 1 ||
-		c.MaxWriting < 1 || c.MaxWritingBytes < 1 || c.MaxSubscriptions < 1 || c.MaxFills < 1 ||
+		c.MaxWriting < 1 || c.MaxWritingBytes < 1 || c.MaxConnections < 1 || c.MaxSubscriptions < 1 || c.MaxFills < 1 ||
 		c.MaxCold < 1 || c.ColdTimeout <= 0 || c.MaxSearches < 1 || c.SearchTimeout <= 0 {
 		return nil, errors.New("gateway: instance is missing, or a bound is not positive")
 	}
@@ -247,6 +249,17 @@ func (g *Gateway) Ready() error {
 		return errors.New("not started")
 	case g.stopping:
 		return errors.New("stopping")
+	}
+	return nil
+}
+
+// Open is nil while one more connection is welcome: a gateway that is full is ready, and takes nobody.
+func (g *Gateway) Open() error {
+	if err := g.Ready(); err != nil {
+		return err
+	}
+	if n := g.Load(); n >= g.config.MaxConnections {
+		return fmt.Errorf("full: it has %d connections", n)
 	}
 	return nil
 }

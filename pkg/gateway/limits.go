@@ -29,6 +29,10 @@ func (c *Conn) who() limits.Who {
 	return limits.Who{User: string(c.user), Device: c.device, Service: c.identity.Service}
 }
 
+// mostHold is for how long a frame is held that comes too early, and those of its connection behind it: whoever is a little too fast is slowed, and
+// what they say stays in its order. Who would have to wait longer is refused.
+const mostHold = time.Second
+
 // allowed says whether a frame may be handled; else it is answered.
 func (c *Conn) allowed(frame *clientv1.ClientFrame, class limits.Class, w limits.Who) bool {
 	if c.gw.ports.Limits == nil {
@@ -37,11 +41,30 @@ func (c *Conn) allowed(frame *clientv1.ClientFrame, class limits.Class, w limits
 	ctx, cancel := context.WithTimeout(c.ctx, c.gw.config.ReadTimeout)
 	defer cancel()
 	w.Address = c.transport.RemoteAddress()
-	wait, ok := c.gw.ports.Limits.Allow(ctx, class, w)
-	if !ok {
-		c.refuseFor(frame.GetId(), &events.Error{Code: events.CodeRateLimited}, wait)
+	for until := c.gw.ports.Now().Add(mostHold); ; {
+		wait, ok := c.gw.ports.Limits.Allow(ctx, class, w)
+		switch {
+		case ok:
+			return true
+		case c.gw.ports.Now().Add(wait).After(until):
+			c.refuseFor(frame.GetId(), &events.Error{Code: events.CodeRateLimited}, wait)
+			return false
+		case c.hold(wait) != nil:
+			return false
+		}
 	}
-	return ok
+}
+
+// hold waits, unless the connection ends before.
+func (c *Conn) hold(wait time.Duration) error {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-c.ctx.Done():
+		return c.ctx.Err()
+	}
 }
 
 // refuseFor refuses what may be sent again after a time.

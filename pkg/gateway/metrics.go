@@ -9,6 +9,7 @@ import (
 // Metrics count what a gateway does.
 type Metrics struct {
 	connections   prometheus.Gauge
+	turnedAway    prometheus.Counter
 	subscriptions prometheus.Gauge
 	inFlight      prometheus.Gauge
 	writing       prometheus.Gauge
@@ -38,6 +39,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	m := &Metrics{
 		connections:   gauge("connections", "Connections open."),
+		turnedAway:    prometheus.NewCounter(counter("turned_away_total", "Connections that were not taken: the gateway was full, or ending.")),
 		subscriptions: gauge("subscriptions", "Subscriptions of sessions, over all connections."),
 		inFlight:      gauge("commands_in_flight", "Commands whose outcome is awaited."),
 		writing:       gauge("commands_writing", "Commands given to the log and not written yet; high while Kafka is slow or away."),
@@ -69,7 +71,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		coldFailures: prometheus.NewCounterVec(counter("cold_failures_total",
 			"Reads of the archive that came to nothing: failed, busy with others, or paused after a failure."), []string{"why"}),
 	}
-	r.MustRegister(m.connections, m.subscriptions, m.inFlight, m.writing, m.frames, m.sent, m.refused, m.closed, m.outcomes, m.commands, m.healed, m.missed, m.retries, m.resubscribed, m.unreadable,
+	r.MustRegister(m.connections, m.turnedAway, m.subscriptions, m.inFlight, m.writing, m.frames, m.sent, m.refused, m.closed, m.outcomes, m.commands, m.healed, m.missed, m.retries, m.resubscribed, m.unreadable,
 		m.pages, m.coldFailures, m.searches)
 	return m
 }
@@ -78,3 +80,6 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 func (m *Metrics) toldPage(store string, took time.Duration) {
 	m.pages.WithLabelValues(store).Observe(took.Seconds())
 }
+
+// TurnedAway counts a connection that its transport did not take since the gateway is not open.
+func (g *Gateway) TurnedAway() { g.ports.Metrics.turnedAway.Inc() }

@@ -65,8 +65,8 @@ var ErrTable = errors.New("limits: want SCOPE.CLASS=N/s:BURST or N/m:BURST, or S
 func Defaults() Table {
 	second := func(n, burst int) Rate { return Rate{Burst: burst, Each: time.Second / time.Duration(n)} }
 	return Table{
-		{User, Connect}: second(5, 200), {Device, Connect}: second(2, 100), {Address, Connect}: second(500, 20_000),
-		{User, Write}: second(50, 1000), {User, Read}: second(100, 2000), {User, Light}: second(20, 200),
+		{User, Connect}: second(20, 1000), {Device, Connect}: second(10, 500), {Address, Connect}: second(2000, 50_000),
+		{User, Write}: second(1000, 20_000), {User, Read}: second(1000, 20_000), {User, Light}: second(100, 1000),
 	}
 }
 

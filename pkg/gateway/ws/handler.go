@@ -83,7 +83,9 @@ func Handler(gw *gateway.Gateway, o Options) http.Handler {
 		},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := gw.Ready(); err != nil {
+		if err := gw.Open(); err != nil {
+			gw.TurnedAway()
+			w.Header().Set("Retry-After", "1")
 			http.Error(w, "the gateway takes no connections: "+err.Error(), http.StatusServiceUnavailable)
 			return
 		}

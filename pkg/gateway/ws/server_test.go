@@ -33,6 +33,7 @@ type server struct {
 	world *gatewaytest.World
 	key   auth.Key
 	http  *httptest.Server
+	gw    *gateway.Gateway
 	// metrics are the gateway's.
 	metrics *prometheus.Registry
 	// codec is what sockets dialled from now on speak.
@@ -70,6 +71,7 @@ func serveWith(t testing.TB, change func(*gateway.Config), connect func(*gateway
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.gw = gw
 	ctx, cancel := context.WithCancel(context.Background())
 	worldCtx, endWorld := context.WithCancel(context.Background())
 	var wg, world sync.WaitGroup

@@ -259,6 +259,32 @@ func TestHandshake(t *testing.T) {
 	}
 }
 
+// A gateway that is full takes nobody until somebody has left, and is ready all the same.
+func TestAFullGateway(t *testing.T) {
+	s := serve(t, func(c *gateway.Config) { c.MaxConnections = 2 }, ws.Options{})
+	first := s.dial()
+	s.dial()
+	url := "ws" + strings.TrimPrefix(s.http.URL, "http") + "/v1/ws"
+	dialer := websocket.Dialer{Subprotocols: []string{protocol.JSON}}
+	_, response, err := dialer.Dial(url, nil)
+	if err == nil || response == nil || response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
+		t.Errorf("a third connection: %v, %v", response, err)
+	}
+	if err := s.gw.Ready(); err != nil {
+		t.Errorf("it is not ready: %v", err)
+	}
+	_ = first.Close()
+	deadline := time.After(10 * time.Second)
+	for s.gw.Open() != nil {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-deadline:
+			t.Fatal("nobody else is welcome after one has left")
+		}
+	}
+	s.dial()
+}
+
 // F16: one that does not read is closed with TOO_SLOW; what it was sent before is in
 // order, and its neighbour hears everything.
 func TestASlowReaderIsClosed(t *testing.T) { each(t, slowReaderIsClosed) }
