@@ -214,7 +214,7 @@ func (p *process) openGateway(ctx context.Context) error {
 	announcer := nodes.NewAnnouncer(r.Registry(), func() nodes.Node {
 		return nodes.Node{ID: p.instance, URL: p.publicURL(), Version: p.config.Version, Connections: gw.Load(), Draining: gw.Open() != nil}
 	}, p.config.Log.With("role", RoleGateway), nodes.NewMetrics(p.metrics))
-	p.mux.Handle(rest.NodePath, rest.Node(nodes.NewDirectory(r.Registry()), tokens, limiter, p.config.Origins, p.config.Log))
+	p.mux.Handle(rest.NodePath, rest.Node(nodes.NewDirectory(r.Registry(), nodes.Fresh), tokens, limiter, p.config.Origins, p.config.Log))
 	p.roles = append(p.roles, role{RoleGateway, func(ctx context.Context) error { return announcer.Around(ctx, gw.Run) }})
 	return nil
 }

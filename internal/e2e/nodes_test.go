@@ -54,7 +54,8 @@ func TestNodes(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), annaltest.Patience)
 		defer cancel()
 		token := client.StaticToken(d.Token(t, user))
-		c, err := client.Dial(ctx, client.Options{Locate: client.Locator(token, "phone", servers...), Token: token, Device: "phone", InFlight: 32})
+		l := client.NewLocator(token, "phone", servers...)
+		c, err := client.Dial(ctx, client.Options{Locate: l.Locate, Reached: l.Reached, Token: token, Device: "phone", InFlight: 32})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +89,7 @@ func TestNodes(t *testing.T) {
 	hear(0)
 	asked := func(user string) string {
 		t.Helper()
-		url, err := client.Locator(client.StaticToken(d.Token(t, user)), "phone", servers...)(t.Context())
+		url, err := client.NewLocator(client.StaticToken(d.Token(t, user)), "phone", servers...).Locate(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,6 +31,8 @@ type Options struct {
 	URL string
 	// Locate gives the URL in its place when set, at every connection: servers move.
 	Locate func(context.Context) (string, error)
+	// Reached is told when a gateway was reached where Locate said; may be nil.
+	Reached func()
 	// Token gives the token to connect with. It is asked again at every connection,
 	// and some time before the token expires.
 	Token func(context.Context) (string, error)

@@ -29,20 +29,22 @@ const (
 func (c *Client) connect(ctx context.Context) (*conn, *clientv1.Welcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, helloWait)
 	defer cancel()
-	url := c.opts.URL
-	if c.opts.Locate != nil {
-		var err error
-		if url, err = c.opts.Locate(ctx); err != nil {
-			return nil, nil, fmt.Errorf("client: locate: %w", err)
-		}
-	}
 	token, err := c.opts.Token(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("client: token: %w", err)
 	}
+	url := c.opts.URL
+	if c.opts.Locate != nil {
+		if url, err = c.opts.Locate(ctx); err != nil {
+			return nil, nil, c.judgeToken(token, fmt.Errorf("client: locate: %w", err))
+		}
+	}
 	n, err := c.open(ctx, url)
 	if err != nil {
 		return nil, nil, err
+	}
+	if c.opts.Reached != nil {
+		c.opts.Reached()
 	}
 	n.token = token
 	// The handshake's deadline is the context's; from here on reads need one too.

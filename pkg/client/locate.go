@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,29 +20,39 @@ import (
 // errNodeAnswer: what answered knows of no gateways.
 var errNodeAnswer = errors.New("client: the server names no gateway")
 
-// Locator gives a function for [Options.Locate] that asks servers, at http:// or https:// URLs, which gateway to connect to. They are asked
-// one after the other until one answers, beginning with the one that did last. Device is that of the options: it has the same gateway until
-// that is gone, or could not be reached. Errors are *Error with the server's code, and those of reaching it.
-func Locator(token func(context.Context) (string, error), device string, servers ...string) func(context.Context) (string, error) {
-	l := &locator{token: token, device: device, servers: slices.Clone(servers)}
-	return l.locate
-}
-
-type locator struct {
+// Locator asks servers, at http:// or https:// URLs, which gateway to connect to: its Locate and Reached are those of [Options]. Servers are
+// asked one after the other until one answers; those that don't come last the next time. A device has the same gateway until that is gone, or
+// could not be reached.
+type Locator struct {
 	token  func(context.Context) (string, error)
 	device string
 
 	mu      sync.Mutex
 	servers []string
-	// told is the node that was told last, and when.
+	// told is the node that was told last and was not reached yet, and when.
 	told   string
 	toldAt time.Time
+}
+
+// NewLocator asks these servers, in an order of its own, with the token and for the device of the options.
+func NewLocator(token func(context.Context) (string, error), device string, servers ...string) *Locator {
+	servers = slices.Clone(servers)
+	rand.Shuffle(len(servers), func(i, j int) { servers[i], servers[j] = servers[j], servers[i] })
+	return &Locator{token: token, device: device, servers: servers}
 }
 
 // soon is within what time of being told a node somebody who asks again has not reached it.
 const soon = 15 * time.Second
 
-func (l *locator) locate(ctx context.Context) (string, error) {
+// Reached tells that the gateway that Locate gave was reached.
+func (l *Locator) Reached() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.told = ""
+}
+
+// Locate gives a gateway's URL. Errors are *Error with the server's code, and those of reaching it.
+func (l *Locator) Locate(ctx context.Context) (string, error) {
 	bearer, err := l.token(ctx)
 	if err != nil {
 		return "", fmt.Errorf("client: token: %w", err)
@@ -53,21 +64,29 @@ func (l *locator) locate(ctx context.Context) (string, error) {
 	}
 	l.mu.Unlock()
 	var errs []error
-	for i, server := range servers {
+	for _, server := range servers {
 		n, err := askNode(ctx, server, bearer, url.Values{"device": {l.device}, "failed": {failed}})
 		if err == nil {
-			servers[0], servers[i] = server, servers[0]
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			l.servers, l.told, l.toldAt = servers, n.Node, time.Now()
+			l.told, l.toldAt = n.Node, time.Now()
 			return n.URL, nil
 		}
-		if e := (*Error)(nil); errors.As(err, &e) && e.Retry != events.RetryLater {
+		if e := (*Error)(nil); errors.As(err, &e) && (e.Retry != events.RetryLater || e.Code == events.CodeRateLimited) {
 			return "", err // another would say the same
 		}
 		errs = append(errs, err)
+		l.last(server)
 	}
 	return "", errors.Join(errs...)
+}
+
+// last puts a server behind the others.
+func (l *Locator) last(server string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.Index(l.servers, server)
+	l.servers = append(slices.Delete(slices.Clone(l.servers), i, i+1), server)
 }
 
 const (
@@ -80,7 +99,11 @@ const (
 type node struct {
 	Node, URL            string
 	Code, Message, Retry string
+	RetryAfterMs         int64 `json:"retry_after_ms,string"`
 }
+
+// errUnsafe: a token that was sent over TLS would be sent without.
+var errUnsafe = errors.New("client: a server that speaks TLS names a gateway that does not")
 
 func askNode(ctx context.Context, server, token string, asked url.Values) (told node, err error) {
 	ctx, cancel := context.WithTimeout(ctx, nodeWait)
@@ -103,9 +126,12 @@ func askNode(ctx context.Context, server, token string, asked url.Values) (told 
 	err = json.Unmarshal(body, &told)
 	switch {
 	case err == nil && response.StatusCode == http.StatusOK && told.URL != "":
+		if strings.HasPrefix(server, "https://") && !strings.HasPrefix(told.URL, "wss://") {
+			return told, errUnsafe
+		}
 		return told, nil
 	case err == nil && told.Code != "":
-		return told, &Error{Code: events.Code(told.Code), Message: told.Message, Retry: events.Retry(told.Retry)}
+		return told, &Error{Code: events.Code(told.Code), Message: told.Message, Retry: events.Retry(told.Retry), RetryAfter: time.Duration(told.RetryAfterMs) * time.Millisecond}
 	}
 	return told, fmt.Errorf("%w: %s answers %s", errNodeAnswer, server, response.Status)
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"annal/pkg/client"
 	"annal/pkg/events"
@@ -35,38 +36,53 @@ func TestLocator(t *testing.T) {
 	away.Close()
 	busy := newAsked(t, http.StatusServiceUnavailable, `{"code":"TRY_AGAIN","message":"not now","retry":"later","retry_after_ms":"1000"}`)
 	good := newAsked(t, http.StatusOK, `{"node":"a","url":"ws://a/v1/ws"}`)
-	locate := client.Locator(client.StaticToken("secret"), "my phone", away.URL, busy.URL, good.URL+"/")
-	want := func(what, url string) {
+	l := client.NewLocator(client.StaticToken("secret"), "my phone", away.URL, busy.URL, good.URL+"/")
+	want := func(what, url, failed string) {
 		t.Helper()
-		if got, err := locate(t.Context()); err != nil || got != url {
-			t.Errorf("%s: %q, %v, want %q", what, got, err, url)
+		got, err := l.Locate(t.Context())
+		if err != nil || got != url || good.last.URL.Query().Get("failed") != failed {
+			t.Errorf("%s: %q, %v, asked for with %s; want %q", what, got, err, good.last.URL, url)
 		}
 	}
-	want("the first time", "ws://a/v1/ws")
-	q := good.last.URL.Query()
-	if good.last.URL.Path != "/v1/node" || q.Get("device") != "my phone" || q.Get("failed") != "" || good.last.Header.Get("Authorization") != "Bearer secret" {
+	want("the first time", "ws://a/v1/ws", "")
+	if good.last.URL.Path != "/v1/node" || good.last.URL.Query().Get("device") != "my phone" || good.last.Header.Get("Authorization") != "Bearer secret" {
 		t.Errorf("it asked for %s, %v", good.last.URL, good.last.Header)
 	}
-	busy.last, good.answer = nil, `{"node":"b","url":"ws://b/v1/ws"}`
-	want("a moment later", "ws://b/v1/ws")
-	if failed := good.last.URL.Query().Get("failed"); failed != "a" || busy.last != nil {
-		t.Errorf("then it says that %q was not reached, and asked one that had not answered: %v", failed, busy.last != nil)
-	}
-	good.status, good.answer = http.StatusOK, "<html>"
-	if _, err := locate(t.Context()); err == nil {
+	good.answer = `{"node":"b","url":"ws://b/v1/ws"}`
+	want("it was not reached", "ws://b/v1/ws", "a")
+	l.Reached()
+	want("it was reached", "ws://b/v1/ws", "")
+	good.answer = "<html>"
+	if _, err := l.Locate(t.Context()); err == nil {
 		t.Error("a page is taken for an answer")
 	}
-	good.status, good.answer = http.StatusUnauthorized, `{"code":"TOKEN_EXPIRED","message":"expired","retry":"never"}`
-	if _, err := locate(t.Context()); !isCode(err, events.CodeTokenExpired) {
-		t.Errorf("an expired token: %v", err)
+	busy.last = nil
+	good.status, good.answer = http.StatusOK, `{"node":"b","url":"ws://b/v1/ws"}`
+	want("those that fail come last", "ws://b/v1/ws", "b")
+	busy.last = nil
+	want("and are not asked again", "ws://b/v1/ws", "b")
+	if busy.last != nil {
+		t.Error("one that had failed was asked before one that had not")
 	}
-	broken := client.Locator(func(context.Context) (string, error) { return "", errors.New("no token") }, "", good.URL)
-	if _, err := broken(t.Context()); err == nil {
+	good.status, good.answer = http.StatusTooManyRequests, `{"code":"RATE_LIMITED","message":"too often","retry":"later","retry_after_ms":"2500"}`
+	_, err := l.Locate(t.Context())
+	if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != events.CodeRateLimited || e.RetryAfter != 2500*time.Millisecond || busy.last != nil {
+		t.Errorf("too often: %v, and others were asked: %v", err, busy.last != nil)
+	}
+	broken := client.NewLocator(func(context.Context) (string, error) { return "", errors.New("no token") }, "", good.URL)
+	if _, err := broken.Locate(t.Context()); err == nil {
 		t.Error("without a token it asks")
 	}
 }
 
-func isCode(err error, code events.Code) bool {
-	e, ok := errors.AsType[*client.Error](err)
-	return ok && e.Code == code
+// A token that has expired ends a client that asks where to connect as one that knows.
+func TestLocateWithAnExpiredToken(t *testing.T) {
+	server := newAsked(t, http.StatusUnauthorized, `{"code":"TOKEN_EXPIRED","message":"expired","retry":"changed"}`)
+	token := client.StaticToken("old")
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	_, err := client.Dial(ctx, client.Options{Locate: client.NewLocator(token, "phone", server.URL).Locate, Token: token})
+	if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != events.CodeTokenExpired || ctx.Err() != nil {
+		t.Errorf("it ended with %v", err)
+	}
 }

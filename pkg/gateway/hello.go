@@ -25,12 +25,12 @@ func (c *Conn) hello(frame *clientv1.ClientFrame, h *clientv1.Hello) {
 		c.refuse(frame.GetId(), err)
 		return
 	}
-	if !c.allowed(frame, limits.Connect, limits.Who{User: string(user), Device: h.GetDevice(), Service: identity.Service}) {
-		return
-	}
 	if len(h.GetDevice()) > events.MaxNameBytes || len(h.GetClientVersion()) > events.MaxNameBytes ||
 		!utf8.ValidString(h.GetDevice()) || !utf8.ValidString(h.GetClientVersion()) {
 		c.refuse(frame.GetId(), events.Errorf(events.CodeInvalidField, "device or client_version is over %d bytes or not UTF-8", events.MaxNameBytes))
+		return
+	}
+	if !c.allowed(frame, limits.Connect, limits.Who{User: string(user), Device: h.GetDevice(), Service: identity.Service}) {
 		return
 	}
 	c.mu.Lock()

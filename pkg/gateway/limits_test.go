@@ -94,7 +94,7 @@ func TestWhoIsALittleTooFast(t *testing.T) {
 // Who says hello too often is refused, and may say it again later.
 func TestWhoConnectsTooOften(t *testing.T) {
 	run(t, nil, func(b *bench) {
-		b.limits = b.limiter("user.connect=1/m:2", "address.connect=1/m:4")
+		b.limits = b.limiter("user.connect=1/m:2", "address.connect=1/m:2")
 		g := b.another("g2")
 		defer g.stop()
 		g.hello("u1")

@@ -33,13 +33,17 @@ type Limiter struct {
 	metrics *Metrics
 
 	mu   sync.Mutex
-	lots map[string]lot
+	lots map[string]*lot
+	// swept is when lots were last looked through for those that say nothing.
+	swept time.Time
 	// away is until when the store is not asked, since it failed.
 	away time.Time
 }
 
-// lot is what was taken of a key and not used, or until when there is none.
+// lot is what was taken of a key and not used, or until when there is none. Its lock is held while more is asked for: one asks for all who
+// want of the same key.
 type lot struct {
+	mu    sync.Mutex
 	left  int
 	none  time.Time
 	taken time.Time
@@ -80,75 +84,108 @@ const (
 
 // New limits by a table and a store.
 func New(t Table, s Store, now func() time.Time, logger *slog.Logger, m *Metrics) *Limiter {
-	return &Limiter{table: t, store: s, own: NewMemory(now), now: now, log: logger, metrics: m, lots: map[string]lot{}}
+	return &Limiter{table: t, store: s, own: NewMemory(now), now: now, log: logger, metrics: m, lots: map[string]*lot{}}
 }
 
-// Allow says whether somebody may do something now; if not, after what time they may. Each scope that has a rate for it counts; what is
-// refused for one counts for those that come before it too. While the store does not answer this gateway counts by itself.
+// Allow says whether somebody may do something now; if not, after what time they may. Each scope that has a rate for it counts, the narrowest
+// first, and what one refuses counts for none. While the store does not answer this gateway counts by itself.
 func (l *Limiter) Allow(ctx context.Context, c Class, w Who) (wait time.Duration, ok bool) {
-	by := []struct {
+	type by struct {
 		scope Scope
 		name  string
-	}{{Address, w.Address}, {User, w.User}, {Device, w.User + " " + w.Device}}
-	if w.Service != "" {
-		by = by[:1]
-		by = append(by, struct {
-			scope Scope
-			name  string
-		}{Service, w.Service})
 	}
-	for _, b := range by {
+	scopes := []by{{Device, w.User + " " + w.Device}, {User, w.User}, {Address, w.Address}}
+	switch {
+	case w.Service != "":
+		scopes = []by{{Service, w.Service}, {Address, w.Address}}
+	case w.User == "":
+		scopes = scopes[2:]
+	}
+	var taken []*lot
+	for _, b := range scopes {
 		k := Kind{b.scope, c}
 		r, limited := l.table[k]
-		if !limited || b.name == "" || b.scope == Device && w.User == "" {
+		if !limited || b.name == "" {
 			continue
 		}
-		if wait := l.take(ctx, k, b.name, r); wait > 0 {
+		lot := l.lotOf(k.String() + ":" + b.name)
+		if wait := l.take(ctx, lot, k.String()+":"+b.name, r); wait > 0 {
 			l.metrics.refused.WithLabelValues(string(k.Scope), string(k.Class)).Inc()
+			for _, t := range taken {
+				t.giveBack()
+			}
 			return wait, false
 		}
+		taken = append(taken, lot)
 	}
 	return 0, true
 }
 
-// take takes one; else it says after what time there is one.
-func (l *Limiter) take(ctx context.Context, k Kind, name string, r Rate) time.Duration {
-	key := k.String() + ":" + name
-	l.mu.Lock()
-	now := l.now()
-	had := l.lots[key]
-	switch {
-	case now.Before(had.none):
-		l.mu.Unlock()
-		return had.none.Sub(now)
-	case had.left > 0 && now.Sub(had.taken) < lotAge:
-		had.left--
-		l.lots[key] = had
-		l.mu.Unlock()
-		return 0
-	}
-	away := now.Before(l.away)
-	l.mu.Unlock()
-	granted, wait := l.ask(ctx, key, r, max(1, min(r.Burst/lotShare, int(lotAge/2/r.Each))), away)
+// giveBack gives back what was taken for what was not done.
+func (t *lot) giveBack() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.left++
+}
+
+func (l *Limiter) lotOf(key string) *lot {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.makeRoom(now)
+	if now := l.now(); now.Sub(l.swept) >= lotAge || len(l.lots) >= maxLots {
+		l.sweep(now)
+	}
+	t := l.lots[key]
+	if t == nil {
+		t = &lot{}
+		l.lots[key] = t
+	}
+	return t
+}
+
+// sweep forgets lots that say nothing any longer. The limiter's lock is held; one that is being asked for is left.
+func (l *Limiter) sweep(now time.Time) {
+	l.swept = now
+	for key, t := range l.lots {
+		if t.mu.TryLock() {
+			if !now.Before(t.none) && now.Sub(t.taken) >= lotAge {
+				delete(l.lots, key)
+			}
+			t.mu.Unlock()
+		}
+	}
+	if len(l.lots) >= maxLots {
+		clear(l.lots)
+	}
+}
+
+// take takes one; else it says after what time there is one.
+func (l *Limiter) take(ctx context.Context, t *lot, key string, r Rate) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := l.now()
+	switch {
+	case t.left > 0 && now.Sub(t.taken) < lotAge:
+		t.left--
+		return 0
+	case now.Before(t.none):
+		return t.none.Sub(now)
+	}
+	granted, wait := l.ask(ctx, key, r, max(1, min(r.Burst/lotShare, int(lotAge/2/r.Each))))
+	now = l.now()
 	if granted == 0 {
 		wait = max(wait, time.Millisecond)
-		l.lots[key] = lot{none: l.now().Add(wait)}
+		t.left, t.none = 0, now.Add(wait)
 		return wait
 	}
-	// Somebody else may have asked for the same at the same time.
-	had = l.lots[key]
-	if now.Sub(had.taken) >= lotAge {
-		had.left = 0
-	}
-	l.lots[key] = lot{left: had.left + granted - 1, taken: l.now()}
+	t.left, t.taken = granted-1, now
 	return 0
 }
 
 // ask asks the store, and counts here while that does not answer.
-func (l *Limiter) ask(ctx context.Context, key string, r Rate, n int, away bool) (granted int, wait time.Duration) {
+func (l *Limiter) ask(ctx context.Context, key string, r Rate, n int) (granted int, wait time.Duration) {
+	l.mu.Lock()
+	away := l.now().Before(l.away)
+	l.mu.Unlock()
 	if !away {
 		asking, cancel := context.WithTimeout(ctx, askTime)
 		defer cancel()
@@ -166,19 +203,4 @@ func (l *Limiter) ask(ctx context.Context, key string, r Rate, n int, away bool)
 	}
 	granted, wait, _ = l.own.Take(ctx, key, r, n) // memory does not fail
 	return granted, wait
-}
-
-// makeRoom forgets lots that say nothing any longer. The lock is held.
-func (l *Limiter) makeRoom(now time.Time) {
-	if len(l.lots) < maxLots {
-		return
-	}
-	for key, had := range l.lots {
-		if !now.Before(had.none) && now.Sub(had.taken) >= lotAge {
-			delete(l.lots, key)
-		}
-	}
-	if len(l.lots) >= maxLots {
-		clear(l.lots)
-	}
 }

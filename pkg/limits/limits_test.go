@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -132,9 +134,15 @@ func TestScopes(t *testing.T) {
 	want("of a device", ann, 9, 5)
 	laptop := ann
 	laptop.Device = "laptop"
-	want("of the user's other one", laptop, 9, 0) // what the first one was refused counts as well
+	want("of the user's other one", laptop, 9, 3) // what the first one was refused counts for neither
 	bob := limits.Who{User: "bob", Device: "phone", Address: ann.Address}
-	want("of another at the same address", bob, 9, 2)
+	want("of another at the same address", bob, 9, 5)
+	dan := limits.Who{User: "dan", Device: "phone", Address: ann.Address}
+	want("of a third one there", dan, 9, 5)
+	eve := limits.Who{User: "eve", Device: "phone", Address: ann.Address}
+	want("of one for whom the address has little left", eve, 9, 2)
+	eve.Address = "192.0.2.9"
+	want("of the same elsewhere: what was refused there counts for nothing", eve, 9, 3)
 	bot := limits.Who{User: "carol", Device: "phone", Address: "192.0.2.8", Service: "bot"}
 	want("of a service", bot, 9, 3)
 	bot.Service = ""
@@ -144,6 +152,27 @@ func TestScopes(t *testing.T) {
 	}
 	if got := w.allowed(l, limits.Connect, ann, 50); got != 50 {
 		t.Errorf("%d of 50 were allowed of what has no rate", got)
+	}
+}
+
+// However many want something of one key at once, the store is asked by one of them, and nothing of what it granted is lost.
+func TestManyAtOnce(t *testing.T) {
+	w := newWorld(t)
+	l := w.limiter("address.connect=5/s:200")
+	var allowed atomic.Int64
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			for range 6 {
+				if _, ok := l.Allow(t.Context(), limits.Connect, limits.Who{Address: "192.0.2.7"}); ok {
+					allowed.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if n := allowed.Load(); n != 200 || w.store.asked > 21 {
+		t.Errorf("of 300 at once %d were allowed, want 200, and the store was asked %d times", n, w.store.asked)
 	}
 }
 

@@ -14,8 +14,9 @@ import (
 const (
 	Every   = 5 * time.Second
 	Lasting = 15 * time.Second
-	// tryTime bounds one announcement.
-	tryTime = 3 * time.Second
+	// lookEvery is how often it is looked whether it takes connections, and tryTime bounds one announcement.
+	lookEvery = 100 * time.Millisecond
+	tryTime   = time.Second
 )
 
 // Announcer announces a node.
@@ -52,12 +53,15 @@ func NewAnnouncer(r Registry, look func() Node, logger *slog.Logger, m *Metrics)
 	return &Announcer{r, look, logger, m}
 }
 
-// Around announces the node while run runs, as draining once ctx has ended, and withdraws it when run has returned.
+// Around announces the node while run runs. Once ctx has ended it is announced as draining, and only then run's own ends, so that nobody who is
+// sent away is sent here again; when run has returned it is withdrawn.
 func (a *Announcer) Around(ctx context.Context, run func(context.Context) error) error {
-	ending, stop := context.WithCancel(context.WithoutCancel(ctx))
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	ended, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var said sync.WaitGroup
-	said.Go(func() { a.announce(ctx, ending) })
-	err := run(ctx)
+	said.Go(func() { a.announce(ctx, ended, end) })
+	err := run(running)
 	stop()
 	said.Wait()
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTime)
@@ -66,31 +70,39 @@ func (a *Announcer) Around(ctx context.Context, run func(context.Context) error)
 	return err
 }
 
-// announce announces until ending ends, as draining when ctx has.
-func (a *Announcer) announce(ctx, ending context.Context) {
-	ticker := time.NewTicker(Every)
+// announce announces until ended ends: every so often, and at once when the node takes connections, or no longer does. When ctx has ended it
+// says that it drains, and calls drained.
+func (a *Announcer) announce(ctx, ended context.Context, drained func()) {
+	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	late, failed, drain := time.Duration(0), false, ctx.Done()
+	var saidAt time.Time
+	late, failed, was := time.Duration(0), false, false
 	for {
-		err := a.say(ending, late, ctx.Err() != nil)
-		switch {
-		case ending.Err() != nil:
-			return
-		case ctx.Err() != nil:
-			a.tell(err)
-		case err != nil:
-			a.metrics.failures.Inc()
-			a.log.Warn("cannot announce this gateway; new clients may be sent elsewhere", "again_in", Every, "error", err)
-		case failed:
-			a.log.Info("this gateway is announced again")
+		draining := ctx.Err() != nil
+		if n := a.look(); saidAt.IsZero() || time.Since(saidAt) >= Every || was != (n.Draining || draining) {
+			was = n.Draining || draining
+			err := a.say(ended, n, late, was)
+			saidAt = time.Now()
+			switch {
+			case ended.Err() != nil:
+				return
+			case draining:
+				a.tell(err)
+			case err != nil:
+				a.metrics.failures.Inc()
+				a.log.Warn("cannot announce this gateway; new clients may be sent elsewhere", "again_in", Every, "error", err)
+			case failed:
+				a.log.Info("this gateway is announced again")
+			}
+			failed = err != nil
 		}
-		failed = err != nil
+		if draining {
+			drained()
+		}
 		select {
 		case due := <-ticker.C:
 			late = time.Since(due)
-		case <-drain:
-			drain = nil // said at once, and then again and again
-		case <-ending.Done():
+		case <-ended.Done():
 			return
 		}
 	}
@@ -104,11 +116,10 @@ func (a *Announcer) tell(err error) {
 	}
 }
 
-func (a *Announcer) say(ctx context.Context, late time.Duration, draining bool) error {
+func (a *Announcer) say(ctx context.Context, n Node, late time.Duration, draining bool) error {
 	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
-	n := a.look()
-	n.LagMs, n.Draining = late.Milliseconds(), n.Draining || draining
+	n.LagMs, n.Draining = late.Milliseconds(), draining
 	a.metrics.lag.Set(late.Seconds())
 	return a.registry.Announce(ctx, n, Lasting)
 }

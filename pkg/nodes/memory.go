@@ -13,7 +13,7 @@ type Memory struct {
 
 	mu     sync.Mutex
 	nodes  map[string]timed[Node]
-	logins map[string]timed[string]
+	logins map[string]map[string]timed[string] // by user and device
 }
 
 type timed[T any] struct {
@@ -25,7 +25,7 @@ var _ Registry = (*Memory)(nil)
 
 // NewMemory is empty; it goes by the clock now.
 func NewMemory(now func() time.Time) *Memory {
-	return &Memory{now: now, nodes: map[string]timed[Node]{}, logins: map[string]timed[string]{}}
+	return &Memory{now: now, nodes: map[string]timed[Node]{}, logins: map[string]map[string]timed[string]{}}
 }
 
 // Announce implements Registry.
@@ -59,16 +59,30 @@ func (m *Memory) Nodes(context.Context) ([]Node, error) {
 }
 
 // Assign implements Registry.
-func (m *Memory) Assign(_ context.Context, login, was, is string, ttl time.Duration) (string, error) {
+func (m *Memory) Assign(_ context.Context, l Login, was, is string, ttl time.Duration) (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	had := m.logins[login]
+	devices := m.logins[l.User]
+	had := devices[l.Device]
 	if !m.now().Before(had.until) {
 		had = timed[string]{}
 	}
-	if had.is == was {
-		had = timed[string]{is, m.now().Add(ttl)}
-		m.logins[login] = had
+	if had.is != was || is == "" {
+		return had.is, nil
 	}
-	return had.is, nil
+	if devices == nil {
+		devices = map[string]timed[string]{}
+		m.logins[l.User] = devices
+	}
+	devices[l.Device] = timed[string]{is, m.now().Add(ttl)}
+	if len(devices) > MaxDevices {
+		oldest := ""
+		for device, t := range devices {
+			if device != l.Device && (oldest == "" || t.until.Before(devices[oldest].until)) {
+				oldest = device
+			}
+		}
+		delete(devices, oldest)
+	}
+	return is, nil
 }

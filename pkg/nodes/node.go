@@ -3,10 +3,12 @@ package nodes
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"hash/fnv"
 	"net/url"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -33,9 +35,16 @@ type Registry interface {
 	// Nodes gives those that are announced, ascending by their ids.
 	Nodes(ctx context.Context) ([]Node, error)
 	// Assign notes which node a login is to connect to, until a time is over, if the one that was noted before is was, empty for none.
-	// It gives the one that is noted now. With is and was the same it asks, and has the time begin anew.
-	Assign(ctx context.Context, login, was, is string, ttl time.Duration) (string, error)
+	// It gives the one that is noted now. With is and was the same it asks, and has the time begin anew. Of a user's devices the last
+	// MaxDevices are kept.
+	Assign(ctx context.Context, l Login, was, is string, ttl time.Duration) (string, error)
 }
+
+// Login is a user's device.
+type Login struct{ User, Device string }
+
+// MaxDevices is of how many of a user's devices it is kept which node each has.
+const MaxDevices = 50
 
 // ErrNoNode says that no gateway takes connections.
 var ErrNoNode = errors.New("nodes: no gateway takes connections")
@@ -56,44 +65,79 @@ func CheckURL(text string) error {
 type Directory struct {
 	registry Registry
 	keep     time.Duration
+	age      time.Duration
+
+	// mu is held while nodes are read: one reads for all who ask.
+	mu   sync.Mutex
+	all  []Node
+	asOf time.Time
 }
 
-// keepFor is for how long a login keeps its node after it was last told.
-const keepFor = 12 * time.Hour
+const (
+	// keepFor is for how long a login keeps its node after it was last told.
+	keepFor = 12 * time.Hour
+	// Fresh is how old what is known of the nodes may be.
+	Fresh = time.Second
+)
 
-// NewDirectory chooses among the nodes of a registry.
-func NewDirectory(r Registry) *Directory { return &Directory{r, keepFor} }
+// NewDirectory chooses among the nodes of a registry, as it was no longer than age ago.
+func NewDirectory(r Registry, age time.Duration) *Directory {
+	return &Directory{registry: r, keep: keepFor, age: age}
+}
 
-// All gives every node that is announced.
-func (d *Directory) All(ctx context.Context) ([]Node, error) { return d.registry.Nodes(ctx) }
+// nodes gives those that take connections.
+func (d *Directory) nodes(ctx context.Context, failed string) ([]Node, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.asOf.IsZero() || time.Since(d.asOf) >= d.age {
+		all, err := d.registry.Nodes(ctx)
+		if err != nil {
+			return nil, err
+		}
+		d.all, d.asOf = all, time.Now()
+	}
+	open := slices.DeleteFunc(slices.Clone(d.all), func(n Node) bool { return n.Draining })
+	if len(open) > 1 {
+		open = slices.DeleteFunc(open, func(n Node) bool { return n.ID == failed })
+	}
+	return open, nil
+}
 
-// Of gives the node that a login is to connect to: the one that it was told before, while that takes connections, and else one that
-// has few. One that it just failed to reach (empty: none) is given only where there is no other: it may have been killed a moment ago.
-// Errors are ErrNoNode, and outages.
-func (d *Directory) Of(ctx context.Context, login, failed string) (Node, error) {
-	all, err := d.registry.Nodes(ctx)
+// Any gives a node for whoever is many, as a service is: one of those that have few connections. One that was just not reached (empty:
+// none) is given only where there is no other. Errors are ErrNoNode, and outages.
+func (d *Directory) Any(ctx context.Context, failed string) (Node, error) {
+	all, err := d.nodes(ctx, failed)
 	if err != nil {
 		return Node{}, err
 	}
-	all = slices.DeleteFunc(all, func(n Node) bool { return n.Draining })
-	if len(all) > 1 {
-		all = slices.DeleteFunc(all, func(n Node) bool { return n.ID == failed })
+	n, ok := choose(all, rand.Text())
+	if !ok {
+		return Node{}, ErrNoNode
 	}
-	was, err := d.registry.Assign(ctx, login, "", "", d.keep)
+	return n, nil
+}
+
+// Of gives the node that a login is to connect to: the one that it was told before, while that takes connections, and else as Any.
+func (d *Directory) Of(ctx context.Context, l Login, failed string) (Node, error) {
+	all, err := d.nodes(ctx, failed)
+	if err != nil {
+		return Node{}, err
+	}
+	was, err := d.registry.Assign(ctx, l, "", "", d.keep)
 	if err != nil {
 		return Node{}, err
 	}
 	// Somebody else may choose for this login at the same time: whoever was first is right.
 	for range maxTries {
 		if n, ok := find(all, was); ok {
-			_, err := d.registry.Assign(ctx, login, was, was, d.keep)
+			_, err := d.registry.Assign(ctx, l, was, was, d.keep)
 			return n, err
 		}
-		n, ok := choose(all, login)
+		n, ok := choose(all, l.User+" "+l.Device)
 		if !ok {
 			return Node{}, ErrNoNode
 		}
-		is, err := d.registry.Assign(ctx, login, was, n.ID, d.keep)
+		is, err := d.registry.Assign(ctx, l, was, n.ID, d.keep)
 		if err != nil || is == n.ID {
 			return n, err
 		}

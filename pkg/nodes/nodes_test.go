@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,7 +37,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	r := nodes.NewMemory(time.Now)
-	return &world{t, r, nodes.NewDirectory(r)}
+	return &world{t, r, nodes.NewDirectory(r, 0)}
 }
 
 func (w *world) announce(all ...nodes.Node) {
@@ -50,7 +51,7 @@ func (w *world) announce(all ...nodes.Node) {
 
 func (w *world) of(login string) string {
 	w.Helper()
-	n, err := w.directory.Of(w.Context(), login, "")
+	n, err := w.directory.Of(w.Context(), nodes.Login{User: login}, "")
 	if err != nil {
 		w.Fatalf("%s: %v", login, err)
 	}
@@ -60,7 +61,7 @@ func (w *world) of(login string) string {
 // Logins are spread, and go where there is room.
 func TestLoginsAreSpread(t *testing.T) {
 	w := newWorld(t)
-	if _, err := w.directory.Of(t.Context(), "ann", ""); !errors.Is(err, nodes.ErrNoNode) {
+	if _, err := w.directory.Of(t.Context(), nodes.Login{User: "ann"}, ""); !errors.Is(err, nodes.ErrNoNode) {
 		t.Errorf("without nodes: %v", err)
 	}
 	w.announce(nodes.Node{ID: "a"}, nodes.Node{ID: "b"}, nodes.Node{ID: "c"})
@@ -106,7 +107,7 @@ func TestALoginKeepsItsNode(t *testing.T) {
 		t.Errorf("it is %s, which is gone", got)
 	}
 	w.announce(nodes.Node{ID: is, Draining: true})
-	if _, err := w.directory.Of(t.Context(), "ann phone", ""); !errors.Is(err, nodes.ErrNoNode) {
+	if _, err := w.directory.Of(t.Context(), nodes.Login{User: "ann phone"}, ""); !errors.Is(err, nodes.ErrNoNode) {
 		t.Errorf("where all drain: %v", err)
 	}
 }
@@ -115,11 +116,11 @@ func TestALoginKeepsItsNode(t *testing.T) {
 func TestANodeThatWasNotReached(t *testing.T) {
 	w := newWorld(t)
 	w.announce(nodes.Node{ID: "a"})
-	if n, err := w.directory.Of(t.Context(), "ann phone", "a"); err != nil || n.ID != "a" {
+	if n, err := w.directory.Of(t.Context(), nodes.Login{User: "ann phone"}, "a"); err != nil || n.ID != "a" {
 		t.Errorf("where there is no other: %s, %v", n.ID, err)
 	}
 	w.announce(nodes.Node{ID: "b"})
-	if n, err := w.directory.Of(t.Context(), "ann phone", "a"); err != nil || n.ID != "b" {
+	if n, err := w.directory.Of(t.Context(), nodes.Login{User: "ann phone"}, "a"); err != nil || n.ID != "b" {
 		t.Errorf("where there is another: %s, %v", n.ID, err)
 	}
 	if got := w.of("ann phone"); got != "b" {
@@ -131,17 +132,19 @@ func TestANodeThatWasNotReached(t *testing.T) {
 func TestAnnouncer(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		connections := 0
-		a := nodes.NewAnnouncer(w.registry, func() nodes.Node { connections++; return nodes.Node{ID: "a", Connections: connections} },
+		var full atomic.Bool
+		full.Store(true)
+		a := nodes.NewAnnouncer(w.registry, func() nodes.Node { return nodes.Node{ID: "a", Draining: full.Load()} },
 			slog.New(slog.NewTextHandler(io.Discard, nil)), nodes.NewMetrics(prometheus.NewRegistry()))
 		is := func(when string, want ...nodes.Node) {
 			t.Helper()
-			if got, err := w.directory.All(t.Context()); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+			if got, err := w.registry.Nodes(t.Context()); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Errorf("%s: %+v, %v, want %+v", when, got, err, want)
 			}
 		}
 		run := func(ctx context.Context) error {
 			<-ctx.Done()
+			is("before anybody is sent away", nodes.Node{ID: "a", Draining: true})
 			<-time.After(2*nodes.Every + time.Second) // its connections leave
 			return errEnded
 		}
@@ -149,14 +152,17 @@ func TestAnnouncer(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { ended <- a.Around(ctx, run) }()
 		<-time.After(time.Millisecond)
-		is("at first", nodes.Node{ID: "a", Connections: 1})
+		is("before it is ready", nodes.Node{ID: "a", Draining: true})
+		full.Store(false)
+		<-time.After(200 * time.Millisecond)
+		is("just after it is", nodes.Node{ID: "a"})
 		<-time.After(time.Minute)
-		is("after a minute", nodes.Node{ID: "a", Connections: 13})
+		is("after a minute", nodes.Node{ID: "a"})
 		stop()
-		<-time.After(time.Millisecond)
-		is("while it ends", nodes.Node{ID: "a", Connections: 14, Draining: true})
+		<-time.After(200 * time.Millisecond)
+		is("while it ends", nodes.Node{ID: "a", Draining: true})
 		<-time.After(2 * nodes.Every)
-		is("while it still does", nodes.Node{ID: "a", Connections: 16, Draining: true})
+		is("while it still does", nodes.Node{ID: "a", Draining: true})
 		if err := <-ended; !errors.Is(err, errEnded) {
 			t.Errorf("it ended with %v", err)
 		}

@@ -4,6 +4,8 @@ local t = redis.call('TIME')
 local at, each, n = t[1] * 1000000 + t[2], tonumber(ARGV[1]), tonumber(ARGV[3])
 local most, full = tonumber(ARGV[2]) * each, tonumber(redis.call('GET', KEYS[1]) or '0')
 if full < at then full = at end
+-- After a failover to a clock that is behind, a burst at most is owed.
+if full > at + most then full = at + most end
 local room = math.floor((most - (full - at)) / each)
 if room < 1 then return {0, full + each - at - most} end
 if n > room then n = room end

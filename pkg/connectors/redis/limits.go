@@ -18,7 +18,7 @@ func (r *Redis) Counts() Counts { return Counts{r} }
 
 // Take implements limits.Store.
 func (c Counts) Take(ctx context.Context, key string, r limits.Rate, n int) (granted int, wait time.Duration, err error) {
-	got, err := c.r.scripts.limit.Run(ctx, c.r.client, []string{c.r.opts.Prefix + "annal:limit:" + key}, r.Each.Microseconds(), r.Burst, n).Int64Slice()
+	got, err := c.r.scripts.limit.Run(ctx, c.r.aside, []string{c.r.opts.Prefix + "annal:limit:" + key}, r.Each.Microseconds(), r.Burst, n).Int64Slice()
 	switch {
 	case err != nil:
 		return 0, 0, fmt.Errorf("redis: count: %w", err)

@@ -21,7 +21,7 @@ func (r *Redis) Registry() Registry { return Registry{r} }
 
 func (g Registry) nodesKey() string { return g.r.opts.Prefix + "annal:{nodes}" }
 
-func (g Registry) loginKey(login string) string { return g.r.opts.Prefix + "annal:login:" + login }
+func (g Registry) userKey(user string) string { return g.r.opts.Prefix + "annal:node-of:" + user }
 
 // Announce implements nodes.Registry.
 func (g Registry) Announce(ctx context.Context, n nodes.Node, ttl time.Duration) error {
@@ -29,7 +29,7 @@ func (g Registry) Announce(ctx context.Context, n nodes.Node, ttl time.Duration)
 	if err != nil {
 		return fmt.Errorf("redis: announce a node: %w", err)
 	}
-	if err := g.r.scripts.announce.Run(ctx, g.r.client, []string{g.nodesKey()}, n.ID, said, ttl.Milliseconds()).Err(); err != nil {
+	if err := g.r.scripts.announce.Run(ctx, g.r.aside, []string{g.nodesKey()}, n.ID, said, ttl.Milliseconds()).Err(); err != nil {
 		return fmt.Errorf("redis: announce a node: %w", err)
 	}
 	return nil
@@ -37,7 +37,7 @@ func (g Registry) Announce(ctx context.Context, n nodes.Node, ttl time.Duration)
 
 // Withdraw implements nodes.Registry.
 func (g Registry) Withdraw(ctx context.Context, id string) error {
-	if err := g.r.client.HDel(ctx, g.nodesKey(), id).Err(); err != nil {
+	if err := g.r.aside.HDel(ctx, g.nodesKey(), id).Err(); err != nil {
 		return fmt.Errorf("redis: withdraw a node: %w", err)
 	}
 	return nil
@@ -45,23 +45,27 @@ func (g Registry) Withdraw(ctx context.Context, id string) error {
 
 // Nodes implements nodes.Registry.
 func (g Registry) Nodes(ctx context.Context) ([]nodes.Node, error) {
-	said, err := g.r.scripts.nodes.Run(ctx, g.r.client, []string{g.nodesKey()}).StringSlice()
+	said, err := g.r.scripts.nodes.Run(ctx, g.r.aside, []string{g.nodesKey()}).StringSlice()
 	if err != nil {
 		return nil, fmt.Errorf("redis: nodes: %w", err)
 	}
-	all := make([]nodes.Node, len(said))
-	for i, text := range said {
-		if err := json.Unmarshal([]byte(text), &all[i]); err != nil {
-			return nil, fmt.Errorf("redis: nodes: %w", err)
+	all := make([]nodes.Node, 0, len(said))
+	for _, text := range said {
+		var n nodes.Node
+		if err := json.Unmarshal([]byte(text), &n); err != nil {
+			// Of a program that is much newer: nobody is sent there by this one.
+			g.r.opts.Log.Warn("a gateway's announcement cannot be read", "announcement", text, "error", err)
+			continue
 		}
+		all = append(all, n)
 	}
 	slices.SortFunc(all, func(a, b nodes.Node) int { return strings.Compare(a.ID, b.ID) })
 	return all, nil
 }
 
 // Assign implements nodes.Registry.
-func (g Registry) Assign(ctx context.Context, login, was, is string, ttl time.Duration) (string, error) {
-	has, err := g.r.scripts.assign.Run(ctx, g.r.client, []string{g.loginKey(login)}, was, is, ttl.Milliseconds()).Text()
+func (g Registry) Assign(ctx context.Context, l nodes.Login, was, is string, ttl time.Duration) (string, error) {
+	has, err := g.r.scripts.assign.Run(ctx, g.r.aside, []string{g.userKey(l.User)}, l.Device, was, is, ttl.Milliseconds(), nodes.MaxDevices).Text()
 	if err != nil {
 		return "", fmt.Errorf("redis: assign a node: %w", err)
 	}

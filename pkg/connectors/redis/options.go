@@ -56,8 +56,10 @@ var (
 
 // Redis is a connection pool to one Redis, or to each node of a cluster.
 type Redis struct {
-	opts    Options
-	client  redis.UniversalClient
+	opts   Options
+	client redis.UniversalClient
+	// aside is for what must not wait long, nor keep views waiting: counts, and the register of gateways.
+	aside   redis.UniversalClient
 	scripts scripts
 	// What small rounds of several partitions write and publish.
 	applies, publishes together
@@ -74,12 +76,26 @@ func Open(ctx context.Context, o Options) (*Redis, error) {
 	}
 	driver.to.Store(o.Log)
 	client := newClient(o)
-	r := &Redis{opts: o, client: client, scripts: newScripts(o.Embedded), applies: together{client: client}, publishes: together{client: client},
+	r := &Redis{opts: o, client: client, aside: newAside(o), scripts: newScripts(o.Embedded), applies: together{client: client}, publishes: together{client: client},
 		sides: make([]atomic.Value, o.Partitions), horizon: hot.NewHorizon(o.Partitions)}
 	if err := r.check(ctx); err != nil {
-		return nil, errors.Join(err, client.Close())
+		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
+}
+
+// newAside makes a client whose calls end with their contexts, and are not tried again.
+func newAside(o Options) redis.UniversalClient {
+	if len(o.Addrs) > 1 {
+		return redis.NewClusterClient(&redis.ClusterOptions{
+			Addrs: o.Addrs, PoolSize: 2 * o.Connections, ContextTimeoutEnabled: true,
+			DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout, DisableIdentity: true, Protocol: 2,
+		})
+	}
+	return redis.NewClient(&redis.Options{
+		Addr: o.Addrs[0], PoolSize: 2 * o.Connections, MaxRetries: -1, ContextTimeoutEnabled: true,
+		DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout, DisableIdentity: true, Protocol: 2,
+	})
 }
 
 func newClient(o Options) redis.UniversalClient {
@@ -135,7 +151,7 @@ func (r *Redis) eachMaster(ctx context.Context, f func(context.Context, *redis.C
 
 // Close closes the connections.
 func (r *Redis) Close() error {
-	if err := r.client.Close(); err != nil {
+	if err := errors.Join(r.client.Close(), r.aside.Close()); err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}
 	return nil

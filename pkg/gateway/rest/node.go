@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"annal/pkg/events"
+	"annal/pkg/gateway/auth"
 	"annal/pkg/limits"
 	"annal/pkg/nodes"
 )
@@ -36,12 +37,20 @@ func Node(d *nodes.Directory, tokens Tokens, l Limits, origins []string, logger 
 			refuse(w, err, 0)
 			return
 		}
-		counted := limits.Who{User: string(who.User), Service: who.Service, Address: address(r)}
-		if wait, ok := l.Allow(r.Context(), limits.Read, counted); !ok {
+		asked := r.URL.Query()
+		device, failed := asked.Get("device"), asked.Get("failed")
+		for name, text := range map[string]string{"device": device, "failed": failed} {
+			if len(text) > events.MaxNameBytes || !utf8.ValidString(text) {
+				refuse(w, events.Errorf(events.CodeInvalidField, "%s is over %d bytes or not UTF-8", name, events.MaxNameBytes), 0)
+				return
+			}
+		}
+		counted := limits.Who{User: string(who.User), Device: device, Service: who.Service, Address: address(r)}
+		if wait, ok := l.Allow(r.Context(), limits.Connect, counted); !ok {
 			refuse(w, &events.Error{Code: events.CodeRateLimited}, wait)
 			return
 		}
-		n, err := nodeOf(r, d, who.User, logger)
+		n, err := nodeOf(r.Context(), d, who, device, failed, logger)
 		if err != nil {
 			refuse(w, err, 0)
 			return
@@ -58,23 +67,21 @@ func address(r *http.Request) string {
 	return host
 }
 
-func nodeOf(r *http.Request, d *nodes.Directory, user events.UserID, logger *slog.Logger) (nodes.Node, *events.Error) {
-	asked := r.URL.Query()
-	device, failedNode := asked.Get("device"), asked.Get("failed")
-	for name, text := range map[string]string{"device": device, "failed": failedNode} {
-		if len(text) > events.MaxNameBytes || !utf8.ValidString(text) {
-			return nodes.Node{}, events.Errorf(events.CodeInvalidField, "%s is over %d bytes or not UTF-8", name, events.MaxNameBytes)
-		}
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), askTime)
+// nodeOf gives the node of a login; a service's connections are of many, and are spread.
+func nodeOf(ctx context.Context, d *nodes.Directory, who auth.Identity, device, failed string, logger *slog.Logger) (n nodes.Node, refused *events.Error) {
+	asking, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	// A user's id has no space in it.
-	n, failed := d.Of(ctx, string(user)+" "+device, failedNode)
-	if failed == nil {
+	var err error
+	if who.Service != "" {
+		n, err = d.Any(asking, failed)
+	} else {
+		n, err = d.Of(asking, nodes.Login{User: string(who.User), Device: device}, failed)
+	}
+	if err == nil {
 		return n, nil
 	}
-	if !errors.Is(failed, nodes.ErrNoNode) && r.Context().Err() == nil {
-		logger.Warn("cannot tell a client its gateway", "error", failed)
+	if !errors.Is(err, nodes.ErrNoNode) && ctx.Err() == nil {
+		logger.Warn("cannot tell a client its gateway", "error", err)
 	}
-	return nodes.Node{}, events.Errorf(events.CodeTryAgain, "no gateway can be told now")
+	return n, events.Errorf(events.CodeTryAgain, "no gateway can be told now")
 }

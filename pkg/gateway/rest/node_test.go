@@ -51,7 +51,7 @@ func TestNode(t *testing.T) {
 			request.Header.Set(headers[i], headers[i+1])
 		}
 		w := httptest.NewRecorder()
-		rest.Node(nodes.NewDirectory(r), names{}, hasty{}, []string{"https://chat.example"}, slog.New(slog.DiscardHandler)).ServeHTTP(w, request)
+		rest.Node(nodes.NewDirectory(r, 0), names{}, hasty{}, []string{"https://chat.example"}, slog.New(slog.DiscardHandler)).ServeHTTP(w, request)
 		return w
 	}
 	want := func(what string, w *httptest.ResponseRecorder, status int, code events.Code) {

@@ -23,7 +23,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		name string
 		test func(*testing.T, Fixture)
 	}{
-		{"nodes are announced", testAnnounced}, {"what is not said again is gone", testGone}, {"a login keeps its node", testAssigned}, {"one of many is first", testFirst},
+		{"nodes are announced", testAnnounced}, {"what is not said again is gone", testGone}, {"a login keeps its node", testAssigned}, {"one of many is first", testFirst}, {"the last devices are kept", testManyDevices},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
 	}
@@ -71,7 +71,7 @@ func testGone(t *testing.T, f Fixture) {
 	wantNodes(t, "said again", f, nodes.Node{ID: "long"}, nodes.Node{ID: "short"})
 }
 
-func wantAssigned(t *testing.T, f Fixture, what, login, was, is, want string, ttl time.Duration) {
+func wantAssigned(t *testing.T, f Fixture, what string, login nodes.Login, was, is, want string, ttl time.Duration) {
 	t.Helper()
 	if got, err := f.Assign(t.Context(), login, was, is, ttl); err != nil || got != want {
 		t.Errorf("%s: %q, %v, want %q", what, got, err, want)
@@ -79,19 +79,19 @@ func wantAssigned(t *testing.T, f Fixture, what, login, was, is, want string, tt
 }
 
 func testAssigned(t *testing.T, f Fixture) {
-	const login = "ann phone"
+	login := nodes.Login{User: "ann", Device: "my phone"}
 	wantAssigned(t, f, "asking before", login, "", "", "", time.Hour)
 	wantAssigned(t, f, "the first", login, "", "a", "a", time.Hour)
 	wantAssigned(t, f, "asking", login, "", "", "a", time.Hour)
 	wantAssigned(t, f, "another in its place", login, "", "b", "a", time.Hour)
 	wantAssigned(t, f, "for one that was not", login, "c", "b", "a", time.Hour)
 	wantAssigned(t, f, "for the one that was", login, "a", "b", "b", time.Hour)
-	wantAssigned(t, f, "another login's", "ann laptop", "", "a", "a", time.Second)
-	wantAssigned(t, f, "once more", "bob phone", "", "a", "a", time.Second)
-	wantAssigned(t, f, "renewed", "bob phone", "a", "a", "a", time.Hour)
+	wantAssigned(t, f, "another login's", nodes.Login{User: "ann", Device: "laptop"}, "", "a", "a", time.Second)
+	wantAssigned(t, f, "once more", nodes.Login{User: "bob", Device: "phone"}, "", "a", "a", time.Second)
+	wantAssigned(t, f, "renewed", nodes.Login{User: "bob", Device: "phone"}, "a", "a", "a", time.Hour)
 	f.Pass(t, 1100*time.Millisecond)
-	wantAssigned(t, f, "when its time is over", "ann laptop", "", "", "", time.Hour)
-	wantAssigned(t, f, "when it was renewed", "bob phone", "", "", "a", time.Hour)
+	wantAssigned(t, f, "when its time is over", nodes.Login{User: "ann", Device: "laptop"}, "", "", "", time.Hour)
+	wantAssigned(t, f, "when it was renewed", nodes.Login{User: "bob", Device: "phone"}, "", "", "a", time.Hour)
 	wantAssigned(t, f, "when it has time", login, "", "", "b", time.Hour)
 }
 
@@ -100,7 +100,7 @@ func testFirst(t *testing.T, f Fixture) {
 	got := make([]string, 8)
 	for i := range got {
 		wait.Go(func() {
-			is, err := f.Assign(t.Context(), "ann phone", "", fmt.Sprint("n", i), time.Hour)
+			is, err := f.Assign(t.Context(), nodes.Login{User: "ann"}, "", fmt.Sprint("n", i), time.Hour)
 			if err != nil {
 				t.Error(err)
 			}
@@ -113,4 +113,13 @@ func testFirst(t *testing.T, f Fixture) {
 			t.Fatalf("they were told %q", got)
 		}
 	}
+}
+
+func testManyDevices(t *testing.T, f Fixture) {
+	for i := range nodes.MaxDevices + 1 {
+		wantAssigned(t, f, "one of many", nodes.Login{User: "ann", Device: fmt.Sprint("device ", i)}, "", "a", "a", time.Hour+time.Duration(i)*time.Second)
+	}
+	wantAssigned(t, f, "the first of them", nodes.Login{User: "ann", Device: "device 0"}, "", "", "", time.Hour)
+	wantAssigned(t, f, "the second", nodes.Login{User: "ann", Device: "device 1"}, "", "", "a", time.Hour)
+	wantAssigned(t, f, "the last", nodes.Login{User: "ann", Device: fmt.Sprint("device ", nodes.MaxDevices)}, "", "", "a", time.Hour)
 }

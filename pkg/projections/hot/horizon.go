@@ -16,8 +16,8 @@ type Horizon struct{ partitions []reach }
 type reach struct {
 	mu      sync.Mutex
 	reached int64
-	// since is when one that reaches less far was first seen; zero when the last one did not.
-	since time.Time
+	// since is when one that reaches less far was first seen, and last when one was seen last; since is zero when the last one did not.
+	since, last time.Time
 }
 
 // NewHorizon has seen nothing yet.
@@ -44,10 +44,11 @@ func (h *Horizon) Older(partition int32, seen int64, v ViewState) bool {
 	case v.Reached >= r.reached:
 	case v.Reached >= seen:
 		return false
-	case r.since.IsZero():
-		r.since = time.Now()
+	case r.since.IsZero(), time.Since(r.last) >= olderFor: // another than was seen before, if one was
+		r.since, r.last = time.Now(), time.Now()
 		return true
 	case time.Since(r.since) < olderFor:
+		r.last = time.Now()
 		return true
 	}
 	r.reached, r.since = v.Reached, time.Time{}
