@@ -9,22 +9,34 @@ import (
 	"annal/pkg/projections/vault"
 )
 
-// forgetful is a bucket that keeps every third segment's manifest, and not its records.
+// forgetful is a bucket that loses every third segment's records once its manifest is there.
 type forgetful struct {
 	vault.Bucket
-	mu sync.Mutex
-	n  int
+	mu   sync.Mutex
+	n    int
+	lost map[string]bool // by the manifest's name, without its ending
 }
 
 func (f *forgetful) Put(ctx context.Context, name string, content []byte) error {
-	f.mu.Lock()
-	f.n++
-	n := f.n
-	f.mu.Unlock()
-	if strings.HasSuffix(name, ".seg") && n%3 == 0 {
-		return nil
+	err := f.Bucket.Put(ctx, name, content)
+	if base, is := strings.CutSuffix(name, ".json"); is && err == nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.n++
+		f.lost[base] = f.n%3 == 0
 	}
-	return f.Bucket.Put(ctx, name, content)
+	return err
+}
+
+func (f *forgetful) Get(ctx context.Context, name string, offset, length int64) ([]byte, error) {
+	base, _, records := strings.Cut(name, "-")
+	f.mu.Lock()
+	lost := records && f.lost[base]
+	f.mu.Unlock()
+	if lost {
+		return nil, vault.ErrNoObject
+	}
+	return f.Bucket.Get(ctx, name, offset, length)
 }
 
 // overwriting is a bucket in which a name that is taken may be written again.
@@ -61,7 +73,7 @@ func (o *overwriting) Get(ctx context.Context, name string, offset, length int64
 func often(o *odds) { o.trim, o.every = 200, 1500 }
 
 var vaultPlants = map[string]Plant{
-	"vault loses a segment": {Bucket: func(b vault.Bucket) vault.Bucket { return &forgetful{Bucket: b} }, Odds: often},
+	"vault loses a segment": {Bucket: func(b vault.Bucket) vault.Bucket { return &forgetful{Bucket: b, lost: map[string]bool{}} }, Odds: often},
 	"vault's objects can be altered": {
 		Bucket: func(b vault.Bucket) vault.Bucket { return &overwriting{Bucket: b, later: map[string][]byte{}} }, Odds: often,
 	},
