@@ -211,8 +211,9 @@ func (p *process) openGateway(ctx context.Context) error {
 	}
 	p.mux.Handle(ws.Path, ws.Handler(gw, ws.Options{Origins: p.config.Origins}))
 	p.ready.Add(RoleGateway, gw.Ready)
+	url := p.publicURL()
 	announcer := nodes.NewAnnouncer(r.Registry(), func() nodes.Node {
-		return nodes.Node{ID: p.instance, URL: p.publicURL(), Version: p.config.Version, Connections: gw.Load(), Draining: gw.Open() != nil}
+		return nodes.Node{ID: p.instance, URL: url, Version: p.config.Version, Connections: gw.Load(), Draining: gw.Open() != nil}
 	}, p.config.Log.With("role", RoleGateway), nodes.NewMetrics(p.metrics))
 	p.mux.Handle(rest.NodePath, rest.Node(nodes.NewDirectory(r.Registry(), nodes.Fresh), tokens, limiter, p.config.Origins, p.config.Log))
 	p.roles = append(p.roles, role{RoleGateway, func(ctx context.Context) error { return announcer.Around(ctx, gw.Run) }})

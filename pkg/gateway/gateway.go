@@ -264,6 +264,9 @@ func (g *Gateway) Open() error {
 	return nil
 }
 
+// TurnedAway counts a connection that its transport did not take since the gateway is not open.
+func (g *Gateway) TurnedAway() { g.ports.Metrics.turnedAway.Inc() }
+
 // Load is how many connections it has.
 func (g *Gateway) Load() int {
 	g.mu.Lock()

@@ -80,6 +80,3 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 func (m *Metrics) toldPage(store string, took time.Duration) {
 	m.pages.WithLabelValues(store).Observe(took.Seconds())
 }
-
-// TurnedAway counts a connection that its transport did not take since the gateway is not open.
-func (g *Gateway) TurnedAway() { g.ports.Metrics.turnedAway.Inc() }

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -284,8 +283,9 @@ func (l *seeker) hitsIn(ctx context.Context, at *searched, found []archive.Found
 	}
 	if errors.Is(err, errColdBehind) {
 		// What became of them is not known yet: they are among what may not be found.
-		oldest := slices.MinFunc(found, func(a, b archive.Found) int { return cmp.Compare(a.Time, b.Time) })
-		l.page.UnsureFromMs = min(l.page.UnsureFromMs, int64(oldest.Time))
+		for _, f := range places {
+			l.page.UnsureFromMs = min(l.page.UnsureFromMs, int64(f.Time))
+		}
 		return nil
 	}
 	if err != nil {

@@ -145,6 +145,36 @@ func TestSearchBesideSessionsThatAreBehind(t *testing.T) {
 	})
 }
 
+// From when on a page is not sure hangs on what its user may see: when others were said is told by that as little.
+func TestUnsureTellsNothingOfWhatIsOutOfSight(t *testing.T) {
+	runCold(t, func(b *bench) {
+		s := b.group(nil)
+		tea := func(n int) (first events.Millis) {
+			for i := range n {
+				b.world.Must("u1", fmt.Sprint("tea", len(b.world.Timeline(s))), s, events.Send{Body: events.TextBody("tea")})
+				if timeline := b.world.Timeline(s); i == 0 {
+					first = timeline[len(timeline)-1].Outcome.Time
+				}
+			}
+			return first
+		}
+		tea(5)
+		pass(time.Minute)
+		b.add(s, "u2")
+		seen := tea(30)
+		b.cold.Take(s, 20)
+		b.world.Trim(s, 31)
+		pass(time.Minute)
+		caughtUp := archive.Rows{Progress: []archive.Progress{{At: events.Millis(time.Now().UnixMilli()), Archived: 1, LogEnd: 1}}}
+		if err := b.cold.Insert(t.Context(), &caughtUp); err != nil {
+			t.Fatal(err)
+		}
+		if _, page := b.hello("u2").look(`"text":"tea"`); page.GetUnsureFromMs() != int64(seen) {
+			t.Errorf("unsure from %d, want %d, when the first was said that u2 may see", page.GetUnsureFromMs(), seen)
+		}
+	})
+}
+
 func TestSearchIsBounded(t *testing.T) {
 	runCold(t, func(b *bench) {
 		c := b.hello("u1")

@@ -108,15 +108,16 @@ func (l *Limiter) Allow(ctx context.Context, c Class, w Who) (wait time.Duration
 		if !limited || b.name == "" {
 			continue
 		}
-		lot := l.lotOf(k.String() + ":" + b.name)
-		if wait := l.take(ctx, lot, k.String()+":"+b.name, r); wait > 0 {
+		key := k.String() + ":" + b.name
+		of := l.lotOf(key)
+		if wait := l.take(ctx, of, key, r); wait > 0 {
 			l.metrics.refused.WithLabelValues(string(k.Scope), string(k.Class)).Inc()
 			for _, t := range taken {
 				t.giveBack()
 			}
 			return wait, false
 		}
-		taken = append(taken, lot)
+		taken = append(taken, of)
 	}
 	return 0, true
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 	"unicode/utf8"
@@ -45,7 +44,7 @@ func Node(d *nodes.Directory, tokens Tokens, l Limits, origins []string, logger 
 				return
 			}
 		}
-		counted := limits.Who{User: string(who.User), Device: device, Service: who.Service, Address: address(r)}
+		counted := limits.Who{User: string(who.User), Device: device, Service: who.Service, Address: RemoteAddress(r)}
 		if wait, ok := l.Allow(r.Context(), limits.Connect, counted); !ok {
 			refuse(w, &events.Error{Code: events.CodeRateLimited}, wait)
 			return
@@ -57,14 +56,6 @@ func Node(d *nodes.Directory, tokens Tokens, l Limits, origins []string, logger 
 		}
 		answer(w, http.StatusOK, NodeAnswer{n.ID, n.URL})
 	}), origins)
-}
-
-func address(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }
 
 // nodeOf gives the node of a login; a service's connections are of many, and are spread.

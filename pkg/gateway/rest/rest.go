@@ -4,6 +4,7 @@ package rest
 import (
 	"context"
 	"encoding/json"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -23,6 +24,15 @@ type Tokens interface {
 // Limits is [limits.Limiter]'s.
 type Limits interface {
 	Allow(ctx context.Context, c limits.Class, w limits.Who) (wait time.Duration, ok bool)
+}
+
+// RemoteAddress is where a request comes from, without its port.
+func RemoteAddress(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
 }
 
 // bearer says whom a request's token speaks for.

@@ -3,7 +3,6 @@
 package ws
 
 import (
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"annal/pkg/gateway"
 	"annal/pkg/gateway/protocol"
+	"annal/pkg/gateway/rest"
 )
 
 // Path is where gateways listen.
@@ -99,7 +99,7 @@ func Handler(gw *gateway.Gateway, o Options) http.Handler {
 			return // Upgrade has answered.
 		}
 		// The handler returns: what the HTTP server holds for the request is freed.
-		go newSocket(conn, &o, remoteAddress(r), codec).serve(gw)
+		go newSocket(conn, &o, rest.RemoteAddress(r), codec).serve(gw)
 	})
 }
 
@@ -112,12 +112,4 @@ func choose(subprotocols []string) (protocol.Codec, bool) {
 		}
 	}
 	return 0, false
-}
-
-func remoteAddress(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }
