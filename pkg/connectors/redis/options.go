@@ -75,8 +75,8 @@ func Open(ctx context.Context, o Options) (*Redis, error) {
 		return nil, ErrBounds
 	}
 	driver.to.Store(o.Log)
-	client := newClient(o)
-	r := &Redis{opts: o, client: client, aside: newAside(o), scripts: newScripts(o.Embedded), applies: together{client: client}, publishes: together{client: client},
+	client := newClient(o, false)
+	r := &Redis{opts: o, client: client, aside: newClient(o, true), scripts: newScripts(o.Embedded), applies: together{client: client}, publishes: together{client: client},
 		sides: make([]atomic.Value, o.Partitions), horizon: hot.NewHorizon(o.Partitions)}
 	if err := r.check(ctx); err != nil {
 		return nil, errors.Join(err, r.Close())
@@ -84,30 +84,21 @@ func Open(ctx context.Context, o Options) (*Redis, error) {
 	return r, nil
 }
 
-// newAside makes a client whose calls end with their contexts, and are not tried again.
-func newAside(o Options) redis.UniversalClient {
-	if len(o.Addrs) > 1 {
-		return redis.NewClusterClient(&redis.ClusterOptions{
-			Addrs: o.Addrs, PoolSize: 2 * o.Connections, ContextTimeoutEnabled: true,
-			DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout, DisableIdentity: true, Protocol: 2,
-		})
+// newClient makes a client for views; or one aside, whose calls end with their contexts and are not tried again, with connections of its own.
+func newClient(o Options, aside bool) redis.UniversalClient {
+	pool, retries := 4*o.Connections, 1
+	if aside {
+		pool, retries = 2*o.Connections, -1 // none
 	}
-	return redis.NewClient(&redis.Options{
-		Addr: o.Addrs[0], PoolSize: 2 * o.Connections, MaxRetries: -1, ContextTimeoutEnabled: true,
-		DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout, DisableIdentity: true, Protocol: 2,
-	})
-}
-
-func newClient(o Options) redis.UniversalClient {
 	if len(o.Addrs) > 1 {
 		return redis.NewClusterClient(&redis.ClusterOptions{
-			Addrs: o.Addrs, PoolSize: 4 * o.Connections,
+			Addrs: o.Addrs, PoolSize: pool, ContextTimeoutEnabled: aside,
 			DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout,
 			DisableIdentity: true, Protocol: 2,
 		})
 	}
 	return redis.NewClient(&redis.Options{
-		Addr: o.Addrs[0], PoolSize: 4 * o.Connections, MaxRetries: 1,
+		Addr: o.Addrs[0], PoolSize: pool, MaxRetries: retries, ContextTimeoutEnabled: aside,
 		DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout,
 		// Pings of the connection's name and library say nothing to us.
 		DisableIdentity: true,
