@@ -122,7 +122,11 @@ func tellChains(w io.Writer, c audit.Chains, err error, asJSON bool) error {
 		for i := range c.Faults {
 			fmt.Fprintln(w, "FAULT", c.Faults[i].String())
 		}
-		if c.Found == 0 && err == nil {
+		switch {
+		case c.Found > 0 || err != nil:
+		case c.Records == 0:
+			fmt.Fprintln(w, "nothing to check is there")
+		default:
 			fmt.Fprintln(w, "chains whole")
 		}
 	}
