@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -26,13 +27,58 @@ type Identity struct {
 	User events.UserID
 	// Service holds the token and may act for other users; empty for a user's own.
 	Service string
+	// Login is the sign-in that the token comes from, and Device the device that signed in: the token is good on that device alone, and no
+	// longer than the login. Both are empty for a token that nobody signed in for.
+	Login, Device string
+	// Scopes are what a service may do; nil: all of them.
+	Scopes []Scope
 	// Expires is the first moment at which the token is no longer good.
 	Expires time.Time
 }
 
+// Scope is something that a service may be allowed to do.
+type Scope string
+
+// The scopes. A service that acts for a user needs the one for what it does.
+const (
+	// ScopeRead lets a service read and hear what users may.
+	ScopeRead Scope = "read"
+	// ScopeWrite lets it do what users may.
+	ScopeWrite Scope = "write"
+	// ScopeImport lets it say when something was said elsewhere (origin_time_ms), and where numbering begins.
+	ScopeImport Scope = "import"
+	// ScopeAccounts lets it sign users in and out, ban them, and change their accounts.
+	ScopeAccounts Scope = "accounts"
+)
+
+// Scopes are all scopes.
+func Scopes() []Scope { return []Scope{ScopeRead, ScopeWrite, ScopeImport, ScopeAccounts} }
+
+// May says whether a service may do something. A user's own token has no scopes: what users may do is the rules'.
+func (i Identity) May(s Scope) bool {
+	return i.Service != "" && (i.Scopes == nil || slices.Contains(i.Scopes, s))
+}
+
 type claims struct {
 	jwt.RegisteredClaims
-	Service string `json:"svc,omitempty"`
+	Service string  `json:"svc,omitempty"`
+	Login   string  `json:"sid,omitempty"`
+	Device  string  `json:"dev,omitempty"`
+	Scope   *string `json:"scope,omitempty"`
+}
+
+// scopes gives what a scope claim says (RFC 8693: names with spaces between); what is no scope of ours, such as openid, says nothing here.
+func (c *claims) scopes() []Scope {
+	if c.Scope == nil {
+		return nil
+	}
+	scopes := []Scope{}
+	for name := range strings.FieldsSeq(*c.Scope) {
+		if slices.Contains(Scopes(), Scope(name)) {
+			scopes = append(scopes, Scope(name))
+		}
+	}
+	return scopes
 }
 
 // Verifier checks tokens. It may be used by many goroutines at once.
@@ -65,6 +111,8 @@ func (v *Verifier) Verify(token string) (Identity, *events.Error) {
 		return Identity{}, events.Errorf(events.CodeBadToken, "sub is not a user id")
 	case c.Service != "" && !events.ValidName(c.Service):
 		return Identity{}, events.Errorf(events.CodeBadToken, "svc is not a service name")
+	case c.Login != "" && !events.ValidName(c.Login), c.Device != "" && !events.ValidName(c.Device):
+		return Identity{}, events.Errorf(events.CodeBadToken, "sid or dev is not a name")
 	case !slices.Contains(c.Audience, Audience):
 		return Identity{}, events.Errorf(events.CodeBadToken, "aud does not hold %q", Audience)
 	case c.ExpiresAt == nil:
@@ -76,7 +124,9 @@ func (v *Verifier) Verify(token string) (Identity, *events.Error) {
 	case !now.Before(c.ExpiresAt.Time):
 		return Identity{}, events.Errorf(events.CodeTokenExpired, "expired at %s", c.ExpiresAt.UTC().Format(time.RFC3339))
 	}
-	return Identity{User: events.UserID(c.Subject), Service: c.Service, Expires: c.ExpiresAt.Time}, nil
+	return Identity{
+		User: events.UserID(c.Subject), Service: c.Service, Login: c.Login, Device: c.Device, Scopes: c.scopes(), Expires: c.ExpiresAt.Time,
+	}, nil
 }
 
 var errUnknownKey = errors.New("auth: no such key")
@@ -95,6 +145,15 @@ func Issue(k Key, id Identity, now time.Time) (string, error) {
 	if !events.ValidName(string(id.User)) {
 		return "", fmt.Errorf("auth: user %q is not a user id", id.User)
 	}
+	var scope *string
+	if id.Scopes != nil {
+		names := make([]string, len(id.Scopes))
+		for i, s := range id.Scopes {
+			names[i] = string(s)
+		}
+		text := strings.Join(names, " ")
+		scope = &text
+	}
 	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Subject:   string(id.User),
@@ -102,7 +161,7 @@ func Issue(k Key, id Identity, now time.Time) (string, error) {
 			IssuedAt:  jwt.NewNumericDate(now),
 			ExpiresAt: jwt.NewNumericDate(id.Expires),
 		},
-		Service: id.Service,
+		Service: id.Service, Login: id.Login, Device: id.Device, Scope: scope,
 	})
 	t.Header["kid"] = k.ID
 	s, err := t.SignedString(k.Private)

@@ -2,6 +2,8 @@ package auth
 
 import (
 	"crypto/rand"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,5 +124,40 @@ func TestKeysSurviveTheirFile(t *testing.T) {
 		if got, err := ParseKeys([]byte(bad)); err == nil {
 			t.Errorf("ParseKeys(%q) = %v, want an error", bad, got)
 		}
+	}
+}
+
+func TestLoginAndScopes(t *testing.T) {
+	k := newTestKey(t)
+	v := NewVerifier(k.Public(), func() time.Time { return noon })
+	for _, id := range []Identity{
+		{User: "ann", Login: "l1", Device: "phone", Expires: noon.Add(time.Hour)},
+		{User: "bot", Service: "bridge", Scopes: []Scope{ScopeRead, ScopeImport}, Expires: noon.Add(time.Hour)},
+		{User: "bot", Service: "none", Scopes: []Scope{}, Expires: noon.Add(time.Hour)},
+		{User: "bot", Service: "all", Expires: noon.Add(time.Hour)},
+	} {
+		token, err := Issue(k, id, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, bad := v.Verify(token)
+		got.Expires = got.Expires.UTC()
+		if bad != nil || !reflect.DeepEqual(got, id) {
+			t.Errorf("%+v: %+v, %v", id, got, bad)
+		}
+		for _, s := range Scopes() {
+			want := id.Service == "all" || id.Service == "bridge" && (s == ScopeRead || s == ScopeImport)
+			if got.May(s) != want {
+				t.Errorf("%+v may %s: %v", id, s, !want)
+			}
+		}
+	}
+	foreign := sign(t, k, jwt.SigningMethodEdDSA, k.Private, jwt.MapClaims{"sub": "bot", "svc": "b", "aud": "annal", "exp": noon.Unix() + 9, "scope": "openid read"})
+	if got, bad := v.Verify(foreign); bad != nil || !slices.Equal(got.Scopes, []Scope{ScopeRead}) {
+		t.Errorf("scopes of others: %+v, %v", got, bad)
+	}
+	bad := sign(t, k, jwt.SigningMethodEdDSA, k.Private, jwt.MapClaims{"sub": "ann", "sid": "a\x00", "aud": "annal", "exp": noon.Unix() + 9})
+	if _, err := v.Verify(bad); err == nil || err.Code != events.CodeBadToken {
+		t.Errorf("a login that is no name: %v", err)
 	}
 }
