@@ -71,8 +71,8 @@ func load(path string) ([]code, error) {
 			return nil, fmt.Errorf("%s: %q is not a code", path, c.Code)
 		case seen[c.Code]:
 			return nil, fmt.Errorf("%s: %s stands twice", path, c.Code)
-		case (c.Kind == "close") != (c.Close != 0):
-			return nil, fmt.Errorf("%s: %s: kind close and a close code go together", path, c.Code)
+		case c.Kind == "close" && c.Close == 0, c.Kind != "close" && c.Kind != "rejected" && c.Close != 0:
+			return nil, fmt.Errorf("%s: %s: kind close has a close code, and besides it only kind rejected may have one", path, c.Code)
 		case kinds[c.Kind] == "" || retries[c.Retry] == "" || c.Text == "" || c.Show == "":
 			return nil, fmt.Errorf("%s: %s: kind, retry, text or show is not one we know", path, c.Code)
 		}
@@ -127,6 +127,9 @@ func page(codes []code) []byte {
 		kind := c.Kind
 		if c.Close != 0 {
 			kind = fmt.Sprintf("close %d", c.Close)
+			if c.Kind != "close" {
+				kind = c.Kind + ", " + kind
+			}
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", c.Code, kind, c.Retry, c.Text, c.Show)
 	}

@@ -123,6 +123,8 @@ func everything(t *testing.T) (s, self, direct events.SessionID, said []hottest.
 	a.must(self, "bob", events.Hide{Session: s, Messages: []events.Numbers{{Seq: 3, Index: 2}}})
 	yes := true
 	a.must(self, "bob", events.SetSession{Session: s, Settings: events.SettingsChange{Pinned: &yes}})
+	a.mustBy(events.Actor{User: "bob", Service: "login"}, self, events.SignIn{Login: "l1", Device: "phone", Kind: "phone", Client: "an app"})
+	a.mustBy(events.Actor{User: "bob", Service: "login"}, self, events.SignIn{Login: "l2", Device: "pad", Kind: "tablet"})
 	two := policy
 	two.MemberLimit, two.Joining = 2, events.JoiningApproval
 	direct = events.NewDirectID("ann", "bob")
@@ -194,6 +196,8 @@ func TestAlteredInRedis(t *testing.T) {
 			k.move(k.key(self, "facts"), "o:"+string(s)+"\x00pinned", "o:"+string(s)+"\x00hidden", "1")
 		}, "facts.settings"},
 		"fact h: hides":   {func(k *kept) { k.move(k.key(self, "facts"), "h:"+string(s), "h:g_other", "1") }, "facts.hides"},
+		"fact l: login":   {func(k *kept) { k.move(k.key(self, "facts"), "l:phone", "l:web", "4 1764000000000 phone l1 an app") }, "facts.logins"},
+		"fact banned":     {func(k *kept) { k.move(k.key(self, "facts"), "h:"+string(s), "banned", "1") }, "head.banned"},
 		"fact contact":    {func(k *kept) { k.do("HSET", k.key(direct, "facts"), "contact", "2 bob") }, "head.contact_by"},
 		"fact blocks":     {func(k *kept) { k.do("HSET", k.key(direct, "facts"), "blocks", "2") }, "head.blocks"},
 		"trait m: muted":  {func(k *kept) { k.do("HSET", k.key(s, "traits"), "@m:cid", "5") }, "member.muted_until"},

@@ -86,9 +86,14 @@ func (a *author) do(c events.Command) events.Result {
 // must is do of what has to be accepted.
 func (a *author) must(s events.SessionID, u events.UserID, op events.Op) {
 	a.tb.Helper()
-	c := events.Command{Session: s, Actor: events.Actor{User: u}, ClientID: fmt.Sprintf("c%d", len(a.said)), Op: op}
+	a.mustBy(events.Actor{User: u}, s, op)
+}
+
+func (a *author) mustBy(u events.Actor, s events.SessionID, op events.Op) {
+	a.tb.Helper()
+	c := events.Command{Session: s, Actor: u, ClientID: fmt.Sprintf("c%d", len(a.said)), Op: op}
 	if r, ok := a.do(c).(events.Accepted); !ok {
-		a.tb.Fatalf("%s by %s: got %+v, want it accepted", op.Name(), u, r)
+		a.tb.Fatalf("%s by %s: got %+v, want it accepted", op.Name(), u.User, r)
 	}
 }
 

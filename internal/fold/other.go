@@ -20,7 +20,7 @@ func (s *Session) apart(u events.UserID, e events.Event) {
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Revoked, events.Overridden,
 		events.Deleted, events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused,
 		events.Invited, events.Uninvited, events.Reacted, events.Pinned, events.ContactChanged, events.Reported, events.Hidden,
-		events.SessionSet, events.DeviceSet, events.AccountClosed, events.Audited:
+		events.SessionSet, events.DeviceSet, events.AccountClosed, events.Audited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 }
 
@@ -45,8 +45,11 @@ func (s *Session) other(o *events.Outcome, a events.Accepted) {
 				m.MutedUntil = e.Until
 			}
 		}
-	case events.Dismissed, events.AccountClosed:
+	case events.Dismissed:
 		s.Head.Closed = true
+	case events.AccountClosed:
+		s.Head.Closed = true
+		s.signing(o, a)
 	case events.Asked:
 		s.Facts.Asks[o.Actor.User] = hot.Ask{Seq: a.Seq, Text: e.Text}
 	case events.Refused:
@@ -76,7 +79,8 @@ func (s *Session) other(o *events.Outcome, a events.Accepted) {
 			s.Hidden[e.Session] = append(s.Hidden[e.Session], m.Index)
 		}
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Revoked, events.Overridden,
-		events.Deleted, events.Read, events.Reacted, events.Delivered, events.Reported, events.DeviceSet, events.Audited:
+		events.Deleted, events.Read, events.Reacted, events.Delivered, events.Reported, events.DeviceSet, events.Audited,
+		events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 }
 

@@ -57,7 +57,7 @@ func NewSession(id events.SessionID) *Session {
 	return &Session{
 		ID: id, Members: map[events.UserID]*events.Member{}, Timeline: map[events.Seq][]byte{},
 		Messages: map[events.Seq]*Message{}, about: map[events.Seq]*Message{}, gone: map[events.Index]bool{},
-		Facts:  hot.Facts{Asks: map[events.UserID]hot.Ask{}, Invites: map[events.Hash]events.InviteRow{}, Settings: map[events.SessionID]events.Settings{}, Hides: map[events.SessionID]bool{}},
+		Facts:  hot.Facts{Asks: map[events.UserID]hot.Ask{}, Invites: map[events.Hash]events.InviteRow{}, Settings: map[events.SessionID]events.Settings{}, Hides: map[events.SessionID]bool{}, Logins: map[string]events.LoginRow{}},
 		Hidden: map[events.SessionID][]events.Index{}, rest: newRest(),
 	}
 }
@@ -143,9 +143,11 @@ func (s *Session) event(o *events.Outcome, a events.Accepted) {
 	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
 		events.Uninvited, events.Pinned, events.ContactChanged, events.Hidden, events.SessionSet, events.AccountClosed:
 		s.other(o, a)
+	case events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
+		s.signing(o, a)
 	case events.Reacted:
 		s.react(o.Actor.User, e)
-	case events.DeviceSet, events.Delivered, events.Reported, events.Audited:
+	case events.DeviceSet, events.SignedUp, events.Delivered, events.Reported, events.Audited:
 	}
 }
 

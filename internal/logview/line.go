@@ -84,7 +84,7 @@ func describe(e events.Event) string {
 		return "audited: " + e.What + whatOf(e.About) + reason(e.Reason)
 	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
 		events.Uninvited, events.ContactChanged, events.Hidden, events.SessionSet,
-		events.DeviceSet, events.AccountClosed:
+		events.DeviceSet, events.AccountClosed, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 		return describeSession(e)
 	}
 	return ""
@@ -131,11 +131,30 @@ func describeSession(e events.Event) string {
 	case events.DeviceSet:
 		return "registered the device " + e.Device + takenBack(e.Off)
 	case events.AccountClosed:
-		return "closed the account"
+		return "closed the account" + ended(e.Ended)
+	case events.SignedUp:
+		return "signed up (" + e.Method + ")"
+	case events.SignedIn:
+		return fmt.Sprintf("signed in on %s (%s) as %s", e.Device, e.Kind, e.Login) + ended(e.Ended)
+	case events.SignedOut:
+		return "was signed out (" + e.Reason + ")" + ended(e.Ended)
+	case events.Banned:
+		return "was banned" + reason(e.Reason) + ended(e.Ended)
+	case events.Unbanned:
+		return "is banned no longer"
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Revoked, events.Overridden,
 		events.Deleted, events.Read, events.Reacted, events.Pinned, events.Delivered, events.Reported, events.Audited:
 	}
 	return ""
+}
+
+// ended are logins that an event ended.
+func ended(logins []events.EndedLogin) string {
+	out := ""
+	for _, l := range logins {
+		out += fmt.Sprintf("; %s on %s ended", l.Login, l.Device)
+	}
+	return out
 }
 
 // whatOf is what was looked at.

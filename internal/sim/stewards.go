@@ -131,7 +131,7 @@ func (f followUps) take(o *events.Outcome) string {
 	case events.AccountClosed, events.Audited, events.Asked, events.Deleted, events.Delivered, events.DeviceSet, events.Dismissed, events.Hidden,
 		events.InfoSet, events.Invited, events.Left, events.Muted, events.Overridden, events.Pinned, events.PolicySet, events.Reacted,
 		events.Read, events.Refused, events.Removed, events.Reported, events.Revoked, events.RoleSet, events.Sent, events.SessionSet,
-		events.Uninvited:
+		events.Uninvited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 	return ""
 }

@@ -34,7 +34,7 @@ const (
 type CodeInfo struct {
 	Kind  CodeKind
 	Retry Retry
-	// Close is the WebSocket close code, 0 unless Kind is KindClose.
+	// Close is the WebSocket close code, 0 unless Kind is KindClose, or it is a rejection that ends connections too.
 	Close int
 	Text  string
 }

@@ -72,8 +72,8 @@ func (w *wireWriter) op(op Op) {
 		m := w.begin(19)
 		w.uint(1, uint64(op.Seq))
 		w.end(m)
-	case Ask, Audit, CloseAccount, Contact, Dismiss, Hide, Invite, MarkDelivered, Mute, Pin, React, Refuse, Report, SetDevice, SetInfo, SetPolicy,
-		SetRole, SetSession, Uninvite:
+	case Ask, Audit, Ban, CloseAccount, Contact, Dismiss, Hide, Invite, MarkDelivered, Mute, Pin, React, Refuse, Report, SetDevice, SetInfo, SetPolicy,
+		SetRole, SetSession, SignIn, SignOut, SignUp, Unban, Uninvite:
 		w.laterOp(op)
 	}
 }
@@ -155,6 +155,8 @@ func (w *wireWriter) laterOp(op Op) {
 	case Audit:
 		m = w.begin(38)
 		w.audit(op)
+	case Ban, SignIn, SignOut, SignUp, Unban:
+		w.signingOp(op)
 	case Add, Create, Delete, Join, Leave, MarkRead, Override, Remove, Revoke, Send:
 	}
 	if m != 0 {
@@ -385,6 +387,8 @@ func (r *wireReader) laterOp(to *Op) {
 		*to = CloseAccount{}
 	case 38:
 		*to = r.audit()
+	default:
+		r.signingOp(to)
 	}
 }
 
@@ -464,7 +468,8 @@ func opBody(op Op) Body {
 	case Override:
 		return op.Body
 	case Create, Add, Remove, Join, Leave, Revoke, Delete, MarkRead, SetInfo, SetPolicy, SetRole, Mute, Dismiss, Ask, Refuse,
-		Invite, Uninvite, React, Pin, MarkDelivered, Contact, Report, Hide, SetSession, SetDevice, CloseAccount, Audit, nil:
+		Invite, Uninvite, React, Pin, MarkDelivered, Contact, Report, Hide, SetSession, SetDevice, CloseAccount, Audit,
+		SignUp, SignIn, SignOut, Ban, Unban, nil:
 	}
 	return Body{}
 }

@@ -82,9 +82,12 @@ func (w *wireWriter) laterEvent(e Event) {
 		w.bool(3, e.Off)
 	case AccountClosed:
 		m = w.begin(37)
+		w.ended(1, e.Ended)
 	case Audited:
 		m = w.begin(38)
 		w.audit(Audit(e))
+	case Banned, SignedIn, SignedOut, SignedUp, Unbanned:
+		w.signingEvent(e)
 	case Added, Created, Deleted, Joined, Left, Overridden, Read, Removed, Revoked, Sent:
 	}
 	if m != 0 {
@@ -220,9 +223,16 @@ func (r *wireReader) laterEvent(to *Event) {
 		device, push, off := r.device()
 		*to = DeviceSet{Device: device, Push: push, Off: off}
 	case 37:
-		r.within(func() {})
-		*to = AccountClosed{}
+		var e AccountClosed
+		r.within(func() {
+			if r.field == 1 {
+				e.Ended = append(e.Ended, r.endedLogin())
+			}
+		})
+		*to = e
 	case 38:
 		*to = Audited(r.audit())
+	default:
+		r.signingEvent(to)
 	}
 }

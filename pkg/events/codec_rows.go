@@ -51,6 +51,12 @@ func EncodeRow(r Row) ([]byte, error) {
 		w.settingsRow(&r.Settings)
 	case DeviceRow:
 		w.pushToken(1, r.Push)
+	case LoginRow:
+		wireString(&w, 1, r.Login)
+		wireString(&w, 2, r.Kind)
+		wireString(&w, 3, r.Client)
+		w.uint(4, uint64(r.Seq))
+		w.uint(5, uint64(r.Since))
 	case nil:
 		w.err = errors.New("no row")
 	}
@@ -78,6 +84,10 @@ func (w *wireWriter) head(h *Head) {
 	w.uint(16, uint64(h.Asks))
 	w.uint(17, uint64(h.Invites))
 	w.uint(18, uint64(h.Devices))
+	w.uint(25, uint64(h.Logins))
+	w.uint(26, uint64(h.SignIns))
+	w.bool(27, h.SignedUp)
+	w.bool(28, h.Banned)
 }
 
 // settingsRow leaves out what is as at the beginning.
@@ -188,6 +198,8 @@ func DecodeRow(k Key, b []byte) (Row, error) {
 			}
 		}
 		row = d
+	case LoginPrefix[0]:
+		row = r.loginRow()
 	default:
 		return nil, &DecodeError{fmt.Errorf("row key %q", k)}
 	}
@@ -236,6 +248,14 @@ func (r *wireReader) head() (h Head) {
 			h.Invites = uint32(r.number)
 		case 18:
 			h.Devices = uint32(r.number)
+		case 25:
+			h.Logins = uint32(r.number)
+		case 26:
+			h.SignIns = uint32(r.number)
+		case 27:
+			h.SignedUp = r.bool()
+		case 28:
+			h.Banned = r.bool()
 		}
 	}
 	return h

@@ -21,6 +21,12 @@ const (
 	CodeHelloTimeout         Code = "HELLO_TIMEOUT"
 	CodeServiceTokenRequired Code = "SERVICE_TOKEN_REQUIRED"
 	CodeWrongUser            Code = "WRONG_USER"
+	CodeScopeRequired        Code = "SCOPE_REQUIRED"
+	CodeWrongLogin           Code = "WRONG_LOGIN"
+	CodeLoginEnded           Code = "LOGIN_ENDED"
+	CodeLoginReplaced        Code = "LOGIN_REPLACED"
+	CodeAccountBanned        Code = "ACCOUNT_BANNED"
+	CodeAccountClosed        Code = "ACCOUNT_CLOSED"
 	CodeRateLimited          Code = "RATE_LIMITED"
 	CodeBusy                 Code = "BUSY"
 	CodeTryAgain             Code = "TRY_AGAIN"
@@ -86,6 +92,12 @@ var codeInfo = map[Code]CodeInfo{
 	CodeHelloTimeout:         {Kind: KindClose, Retry: RetryChanged, Close: 4003, Text: "no hello came in time"},
 	CodeServiceTokenRequired: {Kind: KindRefused, Retry: RetryNever, Close: 0, Text: "only a service token may do this"},
 	CodeWrongUser:            {Kind: KindRefused, Retry: RetryChanged, Close: 0, Text: "a renewed token must be for the same user"},
+	CodeScopeRequired:        {Kind: KindRefused, Retry: RetryNever, Close: 0, Text: "the service's token has not the scope that this needs"},
+	CodeWrongLogin:           {Kind: KindRefused, Retry: RetryChanged, Close: 0, Text: "the device, or a renewed token, must be that of the login"},
+	CodeLoginEnded:           {Kind: KindClose, Retry: RetryChanged, Close: 4007, Text: "this device is signed out"},
+	CodeLoginReplaced:        {Kind: KindClose, Retry: RetryChanged, Close: 4008, Text: "another sign-in has taken the place of this one"},
+	CodeAccountBanned:        {Kind: KindRejected, Retry: RetryNever, Close: 4009, Text: "the account is banned"},
+	CodeAccountClosed:        {Kind: KindClose, Retry: RetryNever, Close: 4010, Text: "the account is closed"},
 	CodeRateLimited:          {Kind: KindRefused, Retry: RetryLater, Close: 0, Text: "too often; wait and send the same again"},
 	CodeBusy:                 {Kind: KindRefused, Retry: RetryLater, Close: 0, Text: "too much is under way; wait and send the same again"},
 	CodeTryAgain:             {Kind: KindRefused, Retry: RetryLater, Close: 0, Text: "the view is being rebuilt; wait and ask again"},

@@ -91,7 +91,15 @@ func DigestOf(op Op) Digest {
 		d = d.str(op.Device).num(flag(op.Off)).str(p.Service).str(p.Package).str(p.Token).str(p.AppVersion).str(p.Locale)
 	case Audit:
 		d = d.str(op.What).str(op.About).num(uint64(op.Seq)).str(op.Reason)
-	case Leave, Dismiss, CloseAccount:
+	case SignUp:
+		d = d.str(op.Method)
+	case SignIn:
+		d = d.str(op.Login).str(op.Device).str(op.Kind).str(op.Client).num(uint64(op.Most))
+	case SignOut:
+		d = d.strs(op.Devices).strs(op.Logins).num(flag(op.All)).str(op.Except).str(op.Reason)
+	case Ban:
+		d = d.str(op.Reason)
+	case Leave, Dismiss, CloseAccount, Unban:
 	}
 	sum := sha256.Sum256(d)
 	return Digest(sum[:len(Digest{})])
@@ -102,6 +110,14 @@ func DigestOf(op Op) Digest {
 type digester []byte
 
 func (d digester) str(s string) digester { return appendPart(d, s) }
+
+func (d digester) strs(all []string) digester {
+	d = d.num(uint64(len(all)))
+	for _, s := range all {
+		d = d.str(s)
+	}
+	return d
+}
 
 func (d digester) num(ns ...uint64) digester {
 	for _, n := range ns {

@@ -13,6 +13,11 @@ func TestDigestsStay(t *testing.T) {
 	want := map[string]string{
 		"add":            "4e6bf7dc1b368ea12f8eb4981f140c41",
 		"ask":            "870f2137c703bbe139208241e4b241fa",
+		"ban":            "df4372ba1fac49f119380151607c80d9",
+		"sign_in":        "c292218743fb77c1adb779c52bc9bbc6",
+		"sign_out":       "be71c68ef2c6178f99f915f3bd7d73f8",
+		"sign_up":        "425529cf655c65b2ab723c2f3120800d",
+		"unban":          "4ebeb313c86e3f693cd20574b4fde6ca",
 		"audit":          "62da5609d8c5865d2475180f1b4d0b19",
 		"close_account":  "c8c7cf3515f0e4b9c5cffb0378fe7784",
 		"contact":        "cc7f4baf417534a360c0d5c9c60dad01",

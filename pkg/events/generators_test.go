@@ -138,6 +138,16 @@ func ops() *rapid.Generator[events.Op] {
 			return events.Override{Seq: seqs().Draw(t, "seq"), Body: bodies().Draw(t, "body")}
 		case "add":
 			return made[events.Add](t)
+		case "ban":
+			return made[events.Ban](t)
+		case "sign_in":
+			return made[events.SignIn](t)
+		case "sign_out":
+			return made[events.SignOut](t)
+		case "sign_up":
+			return made[events.SignUp](t)
+		case "unban":
+			return made[events.Unban](t)
 		case "ask":
 			return made[events.Ask](t)
 		case "audit":
@@ -220,6 +230,16 @@ func accepted() *rapid.Generator[events.Event] {
 			return made[events.Added](t)
 		case "audited":
 			return made[events.Audited](t)
+		case "banned":
+			return made[events.Banned](t)
+		case "signed_in":
+			return made[events.SignedIn](t)
+		case "signed_out":
+			return made[events.SignedOut](t)
+		case "signed_up":
+			return made[events.SignedUp](t)
+		case "unbanned":
+			return made[events.Unbanned](t)
 		case "asked":
 			return made[events.Asked](t)
 		case "contact_changed":

@@ -46,6 +46,8 @@ const (
 	MaxHidden = 100
 	// MaxDevices is how many devices a user registers.
 	MaxDevices = 50
+	// MaxLogins is how many logins a user has at once; the oldest end.
+	MaxLogins = 50
 	// MaxStays is how many stays a member's row and every view keep; the oldest go
 	// first, and with them what they made visible.
 	MaxStays = 1000

@@ -66,7 +66,9 @@ func validateOp(op Op) *Error {
 			return Errorf(CodeInvalidArgument, "a reason is missing")
 		}
 		return firstError(validReason(op.About), validReason(op.Reason))
-	case Create, Join, Leave, MarkRead, Dismiss, MarkDelivered, CloseAccount:
+	case SignUp, SignIn, SignOut, Ban:
+		return validateSigning(op)
+	case Create, Join, Leave, MarkRead, Dismiss, MarkDelivered, CloseAccount, Unban:
 	case nil:
 		return Errorf(CodeMalformed, "the command has no operation")
 	}
@@ -105,8 +107,8 @@ func validateSelfOp(op Op) *Error {
 			!validLabel(p.AppVersion) || !validLabel(p.Locale) || op.Off && p != (PushToken{}) {
 			return Errorf(CodeInvalidArgument, "the device's id, or a part of its push token, is not valid")
 		}
-	case Add, Ask, Audit, CloseAccount, Contact, Create, Delete, Dismiss, Invite, Join, Leave, MarkDelivered, MarkRead, Mute, Override, Pin,
-		React, Refuse, Remove, Report, Revoke, Send, SetInfo, SetPolicy, SetRole, Uninvite:
+	case Add, Ask, Audit, Ban, CloseAccount, Contact, Create, Delete, Dismiss, Invite, Join, Leave, MarkDelivered, MarkRead, Mute, Override, Pin,
+		React, Refuse, Remove, Report, Revoke, Send, SetInfo, SetPolicy, SetRole, SignIn, SignOut, SignUp, Unban, Uninvite:
 	}
 	return nil
 }

@@ -49,7 +49,8 @@ func (o *Outcome) Unsound() error {
 	case Pinned:
 		target = e.Target
 	case Created, Added, Removed, Joined, Left, Sent, Read, InfoSet, PolicySet, RoleSet, Muted, Dismissed, Asked, Refused,
-		Invited, Uninvited, Delivered, ContactChanged, Reported, Hidden, SessionSet, DeviceSet, AccountClosed, Audited:
+		Invited, Uninvited, Delivered, ContactChanged, Reported, Hidden, SessionSet, DeviceSet, AccountClosed, Audited,
+		SignedUp, SignedIn, SignedOut, Banned, Unbanned:
 		return nil
 	}
 	if target == 0 || target >= a.Seq {
@@ -255,8 +256,8 @@ type (
 		Push   PushToken
 		Off    bool
 	}
-	// AccountClosed closed the actor's self session; the steward follows it.
-	AccountClosed struct{}
+	// AccountClosed closed the actor's self session and ended all logins; the steward follows it.
+	AccountClosed struct{ Ended []EndedLogin }
 	// Audited says that the actor looked at what was; it has no seq of its own, and no member
 	// is told. What names the read, About what of the session it is about, Seq a message or how
 	// far it goes, Reason why.

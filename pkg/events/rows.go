@@ -61,6 +61,12 @@ func SettingsKey(session SessionID) Key { return Key("o" + string(session)) }
 // DeviceKey names a device.
 func DeviceKey(device string) Key { return Key("d" + device) }
 
+// LoginKey names the login on a device.
+func LoginKey(device string) Key { return LoginPrefix + Key(device) }
+
+// LoginPrefix begins the keys of all logins.
+const LoginPrefix Key = "l"
+
 // StandingKey orders the members of one role by joining.
 func StandingKey(r Role, joined Seq, u UserID) Key {
 	return StandingPrefix(r) + Key(be(uint64(joined))+string(u))
@@ -109,6 +115,12 @@ type (
 		Asks    uint32
 		Invites uint32
 		Devices uint32
+		// Logins is how many there are now, SignIns how often the user of a self session signed in.
+		Logins  uint32
+		SignIns uint32
+		// SignedUp and Banned are of that user.
+		SignedUp bool
+		Banned   bool
 	}
 	// Info is what the session says of itself, besides its title.
 	Info struct {
@@ -177,6 +189,14 @@ type (
 	SettingsRow struct{ Settings Settings }
 	// DeviceRow is a device of the user whose self session has the row.
 	DeviceRow struct{ Push PushToken }
+	// LoginRow is who is signed in on a device, by the event of that seq and log time.
+	LoginRow struct {
+		Login  string
+		Kind   string
+		Client string
+		Seq    Seq
+		Since  Millis
+	}
 	// ClientID is what came of a client id. Code is empty when accepted. Time is the log
 	// time of the outcome: snapshots tell by it what is new.
 	ClientID struct {
@@ -202,6 +222,7 @@ func (Noted) isRow()       {}
 func (EmojiRow) isRow()    {}
 func (SettingsRow) isRow() {}
 func (DeviceRow) isRow()   {}
+func (LoginRow) isRow()    {}
 
 // In says whether the member is in now.
 func (m Member) In() bool {

@@ -13,6 +13,7 @@ var (
 	sampleInfo     = events.InfoChange{Title: new("tea"), Notice: new(""), Custom: []events.CustomField{{Name: "color", Value: "green"}}}
 	sampleSettings = events.SettingsChange{MuteUntil: new(events.Millis(0)), Pinned: new(true), Draft: new("dear"), Unread: new(false)}
 	samplePush     = events.PushToken{Service: "apns", Package: "com.example.tea", Token: "t-1", AppVersion: "1.2.3", Locale: "pt-BR"}
+	sampleEnded    = []events.EndedLogin{{Login: "l-0", Device: "phone"}, {Login: "l-7", Device: "tablet"}}
 	sampleSkipped  = []events.Skipped{{User: "dan", Code: events.CodeNoSuchMember}}
 	sampleMembers  = []events.NewMember{{User: "bob", Role: events.RoleAdmin}, {User: "carol", Role: events.RoleMember}}
 	sampleOwner    = events.Owner{N: 7, Random: [16]byte{0xAA, 15: 0xBB}}
@@ -60,6 +61,11 @@ func sampleOps() map[string]events.Op {
 		"set_session":    events.SetSession{Session: "g_session", Settings: sampleSettings},
 		"set_device":     events.SetDevice{Device: "phone", Push: samplePush},
 		"close_account":  events.CloseAccount{},
+		"sign_up":        events.SignUp{Method: "invite"},
+		"sign_in":        events.SignIn{Login: "l-1", Device: "phone", Kind: "phone", Client: "app", Most: 2},
+		"sign_out":       events.SignOut{Devices: []string{"phone", "tablet"}, Logins: []string{"l-1"}, Reason: events.SignOutReuse},
+		"ban":            events.Ban{Reason: "spam"},
+		"unban":          events.Unban{},
 		"audit":          events.Audit{What: "at", About: "as bob", Seq: 12, Reason: "case 7"},
 	}
 }
@@ -96,6 +102,11 @@ func sampleEvents() map[string]events.Event {
 		"session_set":     events.SessionSet{Session: "g_session", Settings: sampleSettings},
 		"device_set":      events.DeviceSet{Device: "phone", Push: samplePush},
 		"account_closed":  events.AccountClosed{},
+		"signed_up":       events.SignedUp{Method: "invite"},
+		"signed_in":       events.SignedIn{Login: "l-1", Device: "phone", Kind: "phone", Client: "app", First: true, Ended: sampleEnded},
+		"signed_out":      events.SignedOut{Ended: sampleEnded, Reason: events.SignOutLogout},
+		"banned":          events.Banned{Reason: "spam", Ended: sampleEnded},
+		"unbanned":        events.Unbanned{},
 		"audited":         events.Audited{What: "at", About: "as bob", Seq: 12, Reason: "case 7"},
 	}
 }
@@ -154,6 +165,7 @@ func sampleRows() map[events.Key]events.Row {
 		events.EmojiKey(12, "👍"):           events.EmojiRow{Count: 300},
 		events.SettingsKey("g_session"):    events.SettingsRow{Settings: events.Settings{MuteUntil: 1, Pinned: true, Hidden: true, Draft: "dear", Unread: true}},
 		events.DeviceKey("phone"):          events.DeviceRow{Push: samplePush},
+		events.LoginKey("phone"):           events.LoginRow{Login: "l-1", Kind: "phone", Client: "app", Seq: 12, Since: 1_764_000_000_000},
 		events.MemberKey("bob"): events.Member{
 			Role: events.RoleAdmin, Stays: []events.Stay{{From: 2, FromIndex: 1, To: 4, ToIndex: 2}, {From: 8, FromIndex: 3}},
 			Marker: 9, MarkerIndex: 4,

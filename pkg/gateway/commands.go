@@ -205,7 +205,9 @@ func buildSelf(cmd events.Command, frame *clientv1.ClientFrame) (events.Command,
 	case *clientv1.ClientFrame_CloseAccount:
 		cmd.Op = events.CloseAccount{}
 	default:
-		return events.Command{}, &events.Error{Code: events.CodeUnknownOp}
+		if cmd.Op = buildSigning(frame); cmd.Op == nil {
+			return events.Command{}, &events.Error{Code: events.CodeUnknownOp}
+		}
 	}
 	return cmd, nil
 }

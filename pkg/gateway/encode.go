@@ -48,7 +48,8 @@ func EventOf(o *events.Outcome, state hot.State) *clientv1.Event {
 	case events.Read:
 		m.Event = &clientv1.Event_Read{Read: &clientv1.Read{Marker: uint64(e.Marker), MarkerIndex: uint64(e.MarkerIndex)}}
 	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
-		events.Uninvited, events.ContactChanged, events.Hidden, events.SessionSet, events.DeviceSet, events.AccountClosed:
+		events.Uninvited, events.ContactChanged, events.Hidden, events.SessionSet, events.DeviceSet, events.AccountClosed,
+		events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 		clientSessionEvent(m, e)
 	case events.Audited:
 		// Nobody is told of it.
@@ -100,7 +101,19 @@ func clientSessionEvent(m *clientv1.Event, e events.Event) {
 	case events.DeviceSet:
 		m.Event = &clientv1.Event_DeviceSet{DeviceSet: &clientv1.DeviceSet{Device: e.Device, Push: clientPush(e.Push), Off: e.Off}}
 	case events.AccountClosed:
-		m.Event = &clientv1.Event_AccountClosed{AccountClosed: &clientv1.AccountClosed{}}
+		m.Event = &clientv1.Event_AccountClosed{AccountClosed: &clientv1.AccountClosed{Ended: clientEnded(e.Ended)}}
+	case events.SignedUp:
+		m.Event = &clientv1.Event_SignedUp{SignedUp: &clientv1.SignedUp{Method: e.Method}}
+	case events.SignedIn:
+		m.Event = &clientv1.Event_SignedIn{SignedIn: &clientv1.SignedIn{
+			Login: e.Login, Device: e.Device, Kind: e.Kind, Client: e.Client, First: e.First, Ended: clientEnded(e.Ended),
+		}}
+	case events.SignedOut:
+		m.Event = &clientv1.Event_SignedOut{SignedOut: &clientv1.SignedOut{Ended: clientEnded(e.Ended), Reason: e.Reason}}
+	case events.Banned:
+		m.Event = &clientv1.Event_Banned{Banned: &clientv1.Banned{Reason: e.Reason, Ended: clientEnded(e.Ended)}}
+	case events.Unbanned:
+		m.Event = &clientv1.Event_Unbanned{Unbanned: &clientv1.Unbanned{}}
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Revoked, events.Overridden,
 		events.Deleted, events.Read, events.Reacted, events.Pinned, events.Delivered, events.Reported, events.Audited:
 	}

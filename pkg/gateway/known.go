@@ -50,7 +50,8 @@ func (k *known) learn(m *message) {
 		k.contact(e.Step)
 	case events.AccountClosed, events.Audited, events.Asked, events.Created, events.Deleted, events.Delivered, events.DeviceSet, events.Dismissed,
 		events.Hidden, events.InfoSet, events.Invited, events.Overridden, events.Pinned, events.Reacted, events.Read, events.Refused,
-		events.Reported, events.Revoked, events.RoleSet, events.Sent, events.SessionSet, events.Uninvited:
+		events.Reported, events.Revoked, events.RoleSet, events.Sent, events.SessionSet, events.Uninvited,
+		events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 }
 

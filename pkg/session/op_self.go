@@ -121,12 +121,21 @@ type closeAccount struct{}
 
 func (closeAccount) gate() gate { return inSelf }
 
-func (closeAccount) needs(needs []Need, _ Rows, _ *events.Command) []Need { return needs }
+func (closeAccount) needs(needs []Need, rows Rows, _ *events.Command) []Need {
+	return needLogins(needs, rows)
+}
 
-func (closeAccount) decide(s *scene) events.Result { return s.accept(events.AccountClosed{}) }
+func (closeAccount) decide(s *scene) events.Result {
+	return s.accept(events.AccountClosed{Ended: endedAll(logins(s.rows))})
+}
 
-type accountClosed struct{}
+type accountClosed struct{ events.AccountClosed }
 
-func (accountClosed) touches(needs []Need, _ Rows, _ *events.Outcome) []Need { return needs }
+func (f accountClosed) touches(needs []Need, _ Rows, _ *events.Outcome) []Need {
+	return needEnded(needs, f.Ended)
+}
 
-func (accountClosed) evolve(e *evolution) { e.head.Closed = true }
+func (f accountClosed) evolve(e *evolution) {
+	e.end(f.Ended)
+	e.head.Closed = true
+}

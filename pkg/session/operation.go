@@ -97,6 +97,16 @@ func operationOf(op events.Op) operation {
 		return setSession{op}
 	case events.SetDevice:
 		return setDevice{op}
+	case events.SignUp:
+		return signUp{op}
+	case events.SignIn:
+		return signIn{op}
+	case events.SignOut:
+		return signOut{op}
+	case events.Ban:
+		return ban{op}
+	case events.Unban:
+		return unban{}
 	case events.CloseAccount:
 		return closeAccount{}
 	case events.Audit:
@@ -161,8 +171,18 @@ func factOf(e events.Event) fact {
 		return sessionSet{e}
 	case events.DeviceSet:
 		return deviceSet{e}
+	case events.SignedUp:
+		return signedUp{}
+	case events.SignedIn:
+		return signedIn{e}
+	case events.SignedOut:
+		return signedOut{e}
+	case events.Banned:
+		return banned{e}
+	case events.Unbanned:
+		return unbanned{}
 	case events.AccountClosed:
-		return accountClosed{}
+		return accountClosed{e}
 	case events.Audited:
 		return audited{}
 	}

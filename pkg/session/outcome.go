@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -116,6 +117,9 @@ func sizeBound(c *events.Command) int {
 	return n + opSize(c.Op)
 }
 
+// endedSize is what logins take that an event ends, all that there may be.
+const endedSize = events.MaxLogins * (2*events.MaxNameBytes + perPerson)
+
 // perPerson is what one of a list takes besides its name.
 const perPerson = 48
 
@@ -172,8 +176,22 @@ func opSize(op events.Op) int {
 	case events.SetDevice:
 		p := op.Push
 		return len(op.Device) + len(p.Service) + len(p.Package) + len(p.Token) + len(p.AppVersion) + len(p.Locale)
+	case events.SignUp:
+		return len(op.Method)
+	case events.SignIn:
+		return len(op.Login) + 2*len(op.Device) + len(op.Kind) + len(op.Client) + endedSize
+	case events.SignOut:
+		n := len(op.Except) + endedSize
+		for _, name := range slices.Concat(op.Devices, op.Logins) {
+			n += len(name) + perPerson
+		}
+		return n
+	case events.Ban:
+		return len(op.Reason) + endedSize
+	case events.CloseAccount:
+		return endedSize
 	case events.Join, events.Leave, events.Revoke, events.MarkRead, events.SetPolicy, events.Dismiss, events.Invite, events.Uninvite,
-		events.Pin, events.MarkDelivered, events.CloseAccount:
+		events.Pin, events.MarkDelivered, events.Unban:
 	}
 	return 0
 }

@@ -55,6 +55,8 @@ func (s *script) parseOp(name string, args []string, options map[string]string) 
 		return events.Contact{Step: contactSteps[args[0]], Text: argument(args, 1)}, nil
 	case "hide", "set_session", "set_device", "close_account":
 		return s.parseSelfOp(name, args, options)
+	case "sign_up", "sign_in", "sign_out", "ban", "unban":
+		return parseSigning(name, args, options), nil
 	}
 	return s.parseGroupOp(name, args, options)
 }

@@ -130,6 +130,8 @@ func printEvent(e events.Event) string {
 	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
 		events.Uninvited, events.ContactChanged, events.AccountClosed:
 		return printSessionEvent(e)
+	case events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
+		return printSigning(e)
 	}
 	return "nothing"
 }
@@ -198,10 +200,10 @@ func printSessionEvent(e events.Event) string {
 		}
 		return out
 	case events.AccountClosed:
-		return "closed the account"
+		return "closed the account" + printEnded(e.Ended)
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Revoked, events.Overridden,
 		events.Deleted, events.Read, events.Reacted, events.Pinned, events.Delivered, events.Reported, events.Hidden, events.SessionSet, events.DeviceSet,
-		events.Audited:
+		events.Audited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 	return "nothing"
 }
@@ -356,6 +358,8 @@ func printRows(t table) string {
 			fmt.Fprintf(&b, "settings of %s %+v\n", k[1:], r.Settings)
 		case events.DeviceRow:
 			fmt.Fprintf(&b, "device %s %q\n", k[1:], r.Push.Token)
+		case events.LoginRow:
+			fmt.Fprintf(&b, "login %s on %s (%s) of %q, by %d since %s\n", r.Login, k[1:], r.Kind, r.Client, r.Seq, printTime(r.Since))
 		case events.ClientID:
 		}
 	}
@@ -377,10 +381,16 @@ func printHead(h events.Head) string {
 	for _, c := range []struct {
 		name string
 		n    uint32
-	}{{"blocks", h.Blocks}, {"pins", h.Pins}, {"asks", h.Asks}, {"invites", h.Invites}, {"devices", h.Devices}} {
+	}{{"blocks", h.Blocks}, {"pins", h.Pins}, {"asks", h.Asks}, {"invites", h.Invites}, {"devices", h.Devices}, {"logins", h.Logins}, {"sign-ins", h.SignIns}} {
 		if c.n != 0 {
 			out += fmt.Sprintf(" %s %d", c.name, c.n)
 		}
+	}
+	if h.SignedUp {
+		out += " signed up"
+	}
+	if h.Banned {
+		out += " banned"
 	}
 	return out
 }

@@ -23,7 +23,7 @@ func TestHistories(t *testing.T) {
 			h.world.now += events.Millis(rapid.SampledFrom([]int{0, 0, 1, 60_000, 121_000, 90_000_000}).Draw(t, "wait"))
 			c := events.Command{
 				Session:  rapid.SampledFrom(sessions).Draw(t, "session"),
-				Actor:    events.Actor{User: rapid.SampledFrom(people).Draw(t, "actor")},
+				Actor:    events.Actor{User: rapid.SampledFrom(people).Draw(t, "actor"), Service: rapid.SampledFrom([]string{"", "", "", "s"}).Draw(t, "service")},
 				ClientID: h.clientID(t),
 			}
 			c.Op = drawOp(t, kinds, h.world.now, h.world.table(c.Session).head().Seq)
@@ -87,7 +87,9 @@ func drawOp(t *rapid.T, kinds []int, now events.Millis, head events.Seq) events.
 	seq := events.Seq(rapid.Uint64Range(0, uint64(head)+2).Draw(t, "seq"))
 	text := func() events.Body { return events.TextBody(rapid.SampledFrom([]string{"x", "y", ""}).Draw(t, "text")) }
 	some := func() []events.UserID { return rapid.SliceOfN(rapid.SampledFrom(people), 1, 4).Draw(t, "people") }
-	switch rapid.IntRange(0, 16).Draw(t, "op") {
+	switch rapid.IntRange(0, 17).Draw(t, "op") {
+	case 17:
+		return drawSigning(t)
 	case 0, 1:
 		var op events.Add
 		for _, u := range some() {
@@ -209,7 +211,7 @@ func dense(o events.Outcome, before, after events.Head) error {
 		case events.AccountClosed, events.Added, events.Asked, events.ContactChanged, events.Created, events.Deleted, events.DeviceSet,
 			events.Dismissed, events.Hidden, events.InfoSet, events.Invited, events.Joined, events.Left, events.Muted, events.Overridden,
 			events.Pinned, events.PolicySet, events.Reacted, events.Refused, events.Removed, events.Revoked, events.RoleSet, events.Sent,
-			events.SessionSet, events.Uninvited:
+			events.SessionSet, events.Uninvited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 			seq++
 		}
 		if a.Seq != seq {
@@ -266,6 +268,8 @@ func counts(t table) error {
 			}
 		case events.DeviceRow:
 			got.Devices++
+		case events.LoginRow:
+			got.Logins++
 		case events.Member:
 			if r.Blocks {
 				got.Blocks++
@@ -277,7 +281,7 @@ func counts(t table) error {
 		case events.Head, events.Place, events.ClientID, events.Standing, events.Info, events.Noted, events.EmojiRow:
 		}
 	}
-	if got.Pins != h.Pins || got.Asks != h.Asks || got.Invites != h.Invites || got.Devices != h.Devices || got.Blocks != h.Blocks {
+	if got.Pins != h.Pins || got.Asks != h.Asks || got.Invites != h.Invites || got.Devices != h.Devices || got.Logins != h.Logins || got.Blocks != h.Blocks {
 		return fmt.Errorf("the rows have %+v, the head says %+v", got, h)
 	}
 	if (h.Contact == events.ContactAsked) != (h.ContactBy != "") {
@@ -311,7 +315,7 @@ func membership(t table) error {
 				return fmt.Errorf("%s is in without standing", u)
 			}
 		case events.Head, events.Message, events.Place, events.ClientID, events.Info, events.AskRow, events.InviteRow, events.Noted, events.EmojiRow,
-			events.SettingsRow, events.DeviceRow:
+			events.SettingsRow, events.DeviceRow, events.LoginRow:
 		}
 	}
 	wantOwners := uint32(1)

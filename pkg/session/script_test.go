@@ -33,6 +33,8 @@ import (
 //	         contact ask|accept|refuse|remove|block|unblock [TEXT]
 //	         hide SESSION SEQ… · set_session SESSION [mute=SPAN] [pinned=] [hidden=] [draft=]
 //	           [unread=] · set_device NAME [token=] [off] · close_account
+//	         sign_up METHOD · sign_in LOGIN DEVICE KIND [client=] [most=] · ban [REASON] · unban
+//	         sign_out [DEVICE…] [login=LOGIN,…] [all=true] [except=LOGIN] [reason=]
 //	       A text may be "in quotes", x*70000, or sealed:MAC*BYTES; m*3 is m1 m2 m3.
 //	       "bytes" instead of a command is a record that cannot be decoded.
 //	rows   the session's head, members, messages (in=LABEL)

@@ -221,12 +221,17 @@ func affected(o *events.Outcome, e events.Event) []events.UserID {
 		return slices.Clone(e.Users)
 	case events.Refused:
 		return slices.Clone(e.Users)
-	case events.Joined, events.Left:
+	case events.Joined, events.Left, events.AccountClosed, events.Banned:
 		return []events.UserID{o.Actor.User}
+	case events.SignedIn, events.SignedOut:
+		if len(events.EndedBy(e)) > 0 {
+			return []events.UserID{o.Actor.User}
+		}
+		return nil
 	case events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read,
 		events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Invited,
 		events.Uninvited, events.Reacted, events.Pinned, events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet,
-		events.DeviceSet, events.AccountClosed, events.Audited:
+		events.DeviceSet, events.Audited, events.SignedUp, events.Unbanned:
 		return nil
 	}
 	return nil

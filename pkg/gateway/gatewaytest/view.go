@@ -55,7 +55,7 @@ func (w *World) person(ctx context.Context, s events.SessionID, u events.UserID,
 			Session: s, Kind: head.Kind, Title: head.Title, Base: head.Base, Seq: st.head(), Index: head.Index,
 			Members: head.Members, Closed: head.Closed, Policy: head.Policy, WindowStart: st.window,
 			Time:       st.timeline[len(st.timeline)-1].Outcome.Time,
-			MutedUntil: head.MutedUntil, Contact: head.Contact, ContactBy: head.ContactBy, Blocks: head.Blocks,
+			MutedUntil: head.MutedUntil, Contact: head.Contact, ContactBy: head.ContactBy, Blocks: head.Blocks, Banned: head.Banned,
 		},
 		Member: member,
 	}
@@ -194,7 +194,7 @@ func (w *World) Facts(ctx context.Context, s events.SessionID) (hot.Facts, error
 	if err != nil {
 		return hot.Facts{}, err
 	}
-	f := hot.Facts{Asks: map[events.UserID]hot.Ask{}, Invites: map[events.Hash]events.InviteRow{}, Settings: map[events.SessionID]events.Settings{}, Hides: map[events.SessionID]bool{}}
+	f := hot.Facts{Asks: map[events.UserID]hot.Ask{}, Invites: map[events.Hash]events.InviteRow{}, Settings: map[events.SessionID]events.Settings{}, Hides: map[events.SessionID]bool{}, Logins: map[string]events.LoginRow{}}
 	for s := range st.hidden() {
 		f.Hides[s] = true
 	}
@@ -210,6 +210,8 @@ func (w *World) Facts(ctx context.Context, s events.SessionID) (hot.Facts, error
 			f.Asks[events.UserID(k[1:])] = hot.Ask{Seq: row.Seq, Text: st.asked(row.Seq)}
 		case events.InviteRow:
 			f.Invites[events.Hash([]byte(k[1:]))] = row
+		case events.LoginRow:
+			f.Logins[string(k[1:])] = row
 		case events.SettingsRow:
 			f.Settings[events.SessionID(k[1:])] = row.Settings
 		case events.Head, events.Member, events.Standing, events.Place, events.ClientID, events.Noted, events.EmojiRow, events.DeviceRow:

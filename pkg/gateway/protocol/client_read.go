@@ -135,6 +135,8 @@ func clientOp(r *reader, m *clientv1.ClientFrame, key []byte) {
 		m.Op = &clientv1.ClientFrame_Info{Info: op(r, infoField, fieldSession)}
 	case "receipts":
 		m.Op = &clientv1.ClientFrame_Receipts{Receipts: op(r, receiptsField, fieldSession|fieldSeq)}
+	case "logins":
+		m.Op = &clientv1.ClientFrame_Logins{Logins: empty[clientv1.Logins](r)}
 	case "totals":
 		m.Op = &clientv1.ClientFrame_Totals{Totals: empty[clientv1.Totals](r)}
 	case "changes":

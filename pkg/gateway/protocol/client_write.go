@@ -70,6 +70,9 @@ func writeReading(w *writer, m *clientv1.ClientFrame) {
 	case *clientv1.ClientFrame_Receipts:
 		w.openMessage("receipts", op.Receipts.GetSession(), op.Receipts.GetSeq())
 		w.page(op.Receipts.GetCursor(), op.Receipts.GetLimit())
+	case *clientv1.ClientFrame_Logins:
+		w.open("logins")
+		w.close()
 	case *clientv1.ClientFrame_Totals:
 		w.open("totals")
 		w.close()

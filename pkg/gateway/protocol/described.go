@@ -20,6 +20,7 @@ var describedOps = map[protoreflect.Name][]protoreflect.Name{
 	"dismiss": {"session"}, "ask": {"session"}, "refuse": {"session", "users"}, "invite": {"session", "code"}, "uninvite": {"session", "code"},
 	"react": {"session", "seq", "emoji"}, "pin": {"session", "seq"}, "mark_delivered": {"session", "seq"}, "contact": {"session", "step"},
 	"report": {"session", "seq"}, "hide": {"session", "seqs", "indexes"}, "set_session": {"session", "settings"}, "set_device": {"device"}, "close_account": {},
+	"sign_up": {"method"}, "sign_in": {"login", "device", "kind"}, "sign_out": {}, "ban": {}, "unban": {},
 }
 
 // mostNesting bounds how deep messages lie within each other: a forward has messages that have

@@ -60,6 +60,8 @@ func serverField(r *reader, m *clientv1.ServerFrame, key []byte) fieldSet {
 		m.Kind = &clientv1.ServerFrame_Receipts{Receipts: sub(r, m.GetReceipts())}
 	case "search":
 		m.Kind = &clientv1.ServerFrame_Search{Search: sub(r, m.GetSearch())}
+	case "logins":
+		m.Kind = &clientv1.ServerFrame_Logins{Logins: sub(r, m.GetLogins())}
 	case "totals":
 		m.Kind = &clientv1.ServerFrame_Totals{Totals: sub(r, m.GetTotals())}
 	case "info":

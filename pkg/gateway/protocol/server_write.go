@@ -55,6 +55,8 @@ func AppendServerJSON(b []byte, m *clientv1.ServerFrame) []byte {
 		w.sub("search", kind.Search)
 	case *clientv1.ServerFrame_Receipts:
 		w.sub("receipts", kind.Receipts)
+	case *clientv1.ServerFrame_Logins:
+		w.sub("logins", kind.Logins)
 	case *clientv1.ServerFrame_Totals:
 		w.sub("totals", kind.Totals)
 	case *clientv1.ServerFrame_Changes:

@@ -25,7 +25,7 @@ type Changed struct {
 	Heads map[events.SessionID]events.Seq
 	// Markers are the highest that moved.
 	Markers map[Part]events.Read
-	// Parts are memberships that changed, with the seq of the last such event.
+	// Parts are memberships that changed, with the seq of the last such event. A user's own session is among them when logins ended.
 	Parts map[Part]events.Seq
 }
 
@@ -64,6 +64,9 @@ func (c Changed) Add(s events.SessionID, change *Change) {
 	}
 	for _, u := range change.Out {
 		c.part(Part{s, u}, change.Seq)
+	}
+	if change.Logins != "" {
+		c.part(Part{s, change.Logins}, change.Seq)
 	}
 }
 

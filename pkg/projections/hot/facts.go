@@ -25,6 +25,8 @@ const (
 	factUsed    = "w:" // a code's hash: how often it was used
 	factSetting = "o:" // a session, NUL, the setting's name
 	factHides   = "h:" // a session that the user hid messages of
+	factLogin   = "l:" // a device: "seq since kind login client"
+	factBanned  = "banned"
 
 	traitMuted     = "@m:"
 	traitDelivered = "@g:"
@@ -82,8 +84,10 @@ func factsOf(o *events.Outcome, e events.Event) []Fact {
 		return []Fact{reactionFact(o.Actor.User, e)}
 	case events.Sent:
 		return mentionsOf(e)
+	case events.SignedIn, events.SignedOut, events.Banned, events.Unbanned, events.AccountClosed:
+		return loginFacts(o, e)
 	case events.Removed, events.Left, events.Overridden, events.Read, events.PolicySet, events.RoleSet, events.Dismissed,
-		events.Reported, events.DeviceSet, events.AccountClosed, events.Audited:
+		events.Reported, events.DeviceSet, events.Audited, events.SignedUp:
 	}
 	return nil
 }
@@ -234,6 +238,8 @@ type Facts struct {
 	Asks     map[events.UserID]Ask
 	Invites  map[events.Hash]events.InviteRow
 	Settings map[events.SessionID]events.Settings
+	// Logins are by device, of the user of a self session.
+	Logins map[string]events.LoginRow
 	// Hides are the sessions that the user of a self session hid messages of: see View.Hidden.
 	Hides map[events.SessionID]bool
 }
@@ -246,7 +252,7 @@ type Ask struct {
 
 // ParseFacts reads a session's facts by field. Errors name a field that nothing writes.
 func ParseFacts(fields map[string]string) (Facts, error) {
-	f := Facts{Asks: map[events.UserID]Ask{}, Invites: map[events.Hash]events.InviteRow{}, Settings: map[events.SessionID]events.Settings{}, Hides: map[events.SessionID]bool{}}
+	f := Facts{Asks: map[events.UserID]Ask{}, Invites: map[events.Hash]events.InviteRow{}, Settings: map[events.SessionID]events.Settings{}, Hides: map[events.SessionID]bool{}, Logins: map[string]events.LoginRow{}}
 	for _, field := range slices.Sorted(maps.Keys(fields)) {
 		if err := f.add(field, fields[field]); err != nil {
 			return Facts{}, fmt.Errorf("hot: fact %q, %q: %w", field, fields[field], err)
@@ -285,6 +291,10 @@ func (f *Facts) add(field, value string) error {
 		return f.addSetting(name, value)
 	case factHides:
 		f.Hides[events.SessionID(name)] = true
+	case factLogin:
+		row, err := parseLogin(value)
+		f.Logins[name] = row
+		return err
 	}
 	return nil
 }
@@ -349,12 +359,13 @@ func (p *Person) Standing(values []string) error {
 		}
 		p.Head.Contact, p.Head.ContactBy = events.ContactState(n), events.UserID(by)
 	}
-	return AddTraits(&p.Member, values[3:])
+	p.Head.Banned = values[3] != ""
+	return AddTraits(&p.Member, values[4:])
 }
 
 // StandingFields are those that Standing reads, in its order, of the session and of a member.
 func StandingFields(u events.UserID) []string {
-	fields := []string{factMuted, factBlocks, factContact}
+	fields := []string{factMuted, factBlocks, factContact, factBanned}
 	for _, t := range traitFields {
 		fields = append(fields, t+string(u))
 	}

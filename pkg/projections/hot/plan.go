@@ -79,6 +79,9 @@ func (p *plan) add(c *counted) {
 	for _, u := range change.Out {
 		p.round.Users[u] = append(p.round.Users[u], c.value)
 	}
+	if change.Logins != "" {
+		p.round.Users[change.Logins] = append(p.round.Users[change.Logins], c.value)
+	}
 	if e, ok := a.Event.(events.Refused); ok {
 		// Who asked is not in, and hears of the session by nothing else.
 		for _, u := range e.Users {
@@ -127,12 +130,21 @@ func changeOf(o *events.Outcome, a events.Accepted, value []byte) Change {
 		if e.Demoted != "" {
 			c.Roles = append(c.Roles, events.NewMember{User: e.Demoted, Role: events.RoleAdmin})
 		}
-	case events.Dismissed, events.AccountClosed:
+	case events.Dismissed:
 		c.Closed = true
+	case events.AccountClosed:
+		c.Closed, c.Logins = true, o.Actor.User
+	case events.Banned:
+		c.Logins = o.Actor.User
+	case events.SignedIn, events.SignedOut:
+		if len(events.EndedBy(e)) > 0 {
+			c.Logins = o.Actor.User
+		}
 	case events.InfoSet:
 		c.Title = e.Info.Title
 	case events.Muted, events.Asked, events.Refused, events.Invited, events.Uninvited, events.Reacted, events.Pinned, events.Delivered,
-		events.ContactChanged, events.Reported, events.Hidden, events.SessionSet, events.DeviceSet, events.Audited:
+		events.ContactChanged, events.Reported, events.Hidden, events.SessionSet, events.DeviceSet, events.Audited,
+		events.SignedUp, events.Unbanned:
 	}
 	c.Facts = factsOf(o, a.Event)
 	return c

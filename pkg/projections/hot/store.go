@@ -51,6 +51,8 @@ type Change struct {
 	// Title and Policy are new ones, nil for none.
 	Title  *string
 	Policy *events.Policy
+	// Logins is the user whose logins or account ended: their connections end.
+	Logins events.UserID
 	// Facts are what else changed. Those of an event without a seq may be applied again.
 	Facts []Fact
 	// Became says what became of the message Target.

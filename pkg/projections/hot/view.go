@@ -39,6 +39,8 @@ type Head struct {
 	Contact    events.ContactState
 	ContactBy  events.UserID
 	Blocks     uint32
+	// Banned is of the user of a self session.
+	Banned bool
 }
 
 // Person is a user's part in a session. Member is the zero value when the user never was in.
@@ -143,7 +145,7 @@ type Delivery interface {
 	// as stored values in log order. May repeat, may miss some (see Resubscribed).
 	// Values that begin with a zero byte are no outcomes: gateways' own, as they told them.
 	Session(s events.SessionID, values [][]byte)
-	// User brings membership events that concern the user.
+	// User brings events that concern the user wherever they look: of memberships, and of logins and accounts that ended.
 	User(u events.UserID, values [][]byte)
 	// Answers brings outcomes of commands whose ReplyTo.Instance is this gateway.
 	Answers(values [][]byte)

@@ -200,7 +200,7 @@ func comersOf(o *events.Outcome, e events.Event) (users []events.UserID) {
 	case events.AccountClosed, events.Audited, events.Asked, events.Deleted, events.Delivered, events.DeviceSet, events.Dismissed,
 		events.Hidden, events.InfoSet, events.Invited, events.Left, events.Muted, events.Overridden, events.Pinned, events.PolicySet,
 		events.Reacted, events.Read, events.Refused, events.Removed, events.Reported, events.Revoked, events.RoleSet, events.Sent,
-		events.SessionSet, events.Uninvited:
+		events.SessionSet, events.Uninvited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 	for _, m := range members {
 		users = append(users, m.User)

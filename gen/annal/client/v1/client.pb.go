@@ -143,6 +143,12 @@ type ClientFrame struct {
 	//	*ClientFrame_SetSession
 	//	*ClientFrame_SetDevice
 	//	*ClientFrame_CloseAccount
+	//	*ClientFrame_SignUp
+	//	*ClientFrame_SignIn
+	//	*ClientFrame_SignOut
+	//	*ClientFrame_Ban
+	//	*ClientFrame_Unban
+	//	*ClientFrame_Logins
 	Op isClientFrame_Op `protobuf_oneof:"op"`
 	// Commands only: the sender's own id for the command, the same on every resend.
 	ClientId string `protobuf:"bytes,40,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
@@ -577,6 +583,60 @@ func (x *ClientFrame) GetCloseAccount() *CloseAccount {
 	return nil
 }
 
+func (x *ClientFrame) GetSignUp() *SignUp {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_SignUp); ok {
+			return x.SignUp
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetSignIn() *SignIn {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_SignIn); ok {
+			return x.SignIn
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetSignOut() *SignOut {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_SignOut); ok {
+			return x.SignOut
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetBan() *Ban {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Ban); ok {
+			return x.Ban
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetUnban() *Unban {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Unban); ok {
+			return x.Unban
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetLogins() *Logins {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Logins); ok {
+			return x.Logins
+		}
+	}
+	return nil
+}
+
 func (x *ClientFrame) GetClientId() string {
 	if x != nil {
 		return x.ClientId
@@ -771,6 +831,30 @@ type ClientFrame_CloseAccount struct {
 	CloseAccount *CloseAccount `protobuf:"bytes,50,opt,name=close_account,json=closeAccount,proto3,oneof"`
 }
 
+type ClientFrame_SignUp struct {
+	SignUp *SignUp `protobuf:"bytes,60,opt,name=sign_up,json=signUp,proto3,oneof"`
+}
+
+type ClientFrame_SignIn struct {
+	SignIn *SignIn `protobuf:"bytes,61,opt,name=sign_in,json=signIn,proto3,oneof"`
+}
+
+type ClientFrame_SignOut struct {
+	SignOut *SignOut `protobuf:"bytes,62,opt,name=sign_out,json=signOut,proto3,oneof"`
+}
+
+type ClientFrame_Ban struct {
+	Ban *Ban `protobuf:"bytes,63,opt,name=ban,proto3,oneof"`
+}
+
+type ClientFrame_Unban struct {
+	Unban *Unban `protobuf:"bytes,64,opt,name=unban,proto3,oneof"`
+}
+
+type ClientFrame_Logins struct {
+	Logins *Logins `protobuf:"bytes,65,opt,name=logins,proto3,oneof"`
+}
+
 func (*ClientFrame_Hello) isClientFrame_Op() {}
 
 func (*ClientFrame_Ping) isClientFrame_Op() {}
@@ -854,6 +938,18 @@ func (*ClientFrame_SetSession) isClientFrame_Op() {}
 func (*ClientFrame_SetDevice) isClientFrame_Op() {}
 
 func (*ClientFrame_CloseAccount) isClientFrame_Op() {}
+
+func (*ClientFrame_SignUp) isClientFrame_Op() {}
+
+func (*ClientFrame_SignIn) isClientFrame_Op() {}
+
+func (*ClientFrame_SignOut) isClientFrame_Op() {}
+
+func (*ClientFrame_Ban) isClientFrame_Op() {}
+
+func (*ClientFrame_Unban) isClientFrame_Op() {}
+
+func (*ClientFrame_Logins) isClientFrame_Op() {}
 
 // Hello authenticates. Sent again on a live connection it renews the token.
 type Hello struct {
@@ -3369,6 +3465,333 @@ func (*CloseAccount) Descriptor() ([]byte, []int) {
 	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{43}
 }
 
+// SignUp says that the user signed up; services with the scope accounts.
+type SignUp struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// open, invite, admin or outside.
+	Method        string `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignUp) Reset() {
+	*x = SignUp{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignUp) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignUp) ProtoMessage() {}
+
+func (x *SignUp) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignUp.ProtoReflect.Descriptor instead.
+func (*SignUp) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *SignUp) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+// SignIn says that the user signed in on a device; services with the scope accounts. It ends the device's login of before.
+type SignIn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The login's own id, which tokens name (sid).
+	Login  string `protobuf:"bytes,1,opt,name=login,proto3" json:"login,omitempty"`
+	Device string `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
+	// phone, tablet, desktop, web or other.
+	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The OAuth client's id.
+	Client string `protobuf:"bytes,4,opt,name=client,proto3" json:"client,omitempty"`
+	// How many logins of this kind there may be at once: the oldest end. 0: 50, as of all kinds together.
+	Most          uint32 `protobuf:"varint,5,opt,name=most,proto3" json:"most,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignIn) Reset() {
+	*x = SignIn{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignIn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignIn) ProtoMessage() {}
+
+func (x *SignIn) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignIn.ProtoReflect.Descriptor instead.
+func (*SignIn) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *SignIn) GetLogin() string {
+	if x != nil {
+		return x.Login
+	}
+	return ""
+}
+
+func (x *SignIn) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *SignIn) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *SignIn) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *SignIn) GetMost() uint32 {
+	if x != nil {
+		return x.Most
+	}
+	return 0
+}
+
+// SignOut ends logins: those of devices, those named, or all but one. Their connections end with LOGIN_ENDED.
+type SignOut struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 50 at most, as logins.
+	Devices []string `protobuf:"bytes,1,rep,name=devices,proto3" json:"devices,omitempty"`
+	Logins  []string `protobuf:"bytes,2,rep,name=logins,proto3" json:"logins,omitempty"`
+	All     bool     `protobuf:"varint,3,opt,name=all,proto3" json:"all,omitempty"`
+	// With all: the login that stays.
+	Except string `protobuf:"bytes,4,opt,name=except,proto3" json:"except,omitempty"`
+	// logout when empty; services also: replaced, password, reuse, admin or expired.
+	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignOut) Reset() {
+	*x = SignOut{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignOut) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignOut) ProtoMessage() {}
+
+func (x *SignOut) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignOut.ProtoReflect.Descriptor instead.
+func (*SignOut) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *SignOut) GetDevices() []string {
+	if x != nil {
+		return x.Devices
+	}
+	return nil
+}
+
+func (x *SignOut) GetLogins() []string {
+	if x != nil {
+		return x.Logins
+	}
+	return nil
+}
+
+func (x *SignOut) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+func (x *SignOut) GetExcept() string {
+	if x != nil {
+		return x.Except
+	}
+	return ""
+}
+
+func (x *SignOut) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Ban ends all of the user's logins and connections, and lets nobody in as the user; services with the scope accounts.
+type Ban struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 KiB at most.
+	Reason        string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ban) Reset() {
+	*x = Ban{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ban) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ban) ProtoMessage() {}
+
+func (x *Ban) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ban.ProtoReflect.Descriptor instead.
+func (*Ban) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *Ban) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Unban lets the user in again; services with the scope accounts.
+type Unban struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Unban) Reset() {
+	*x = Unban{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Unban) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Unban) ProtoMessage() {}
+
+func (x *Unban) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Unban.ProtoReflect.Descriptor instead.
+func (*Unban) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{48}
+}
+
+// Logins asks where the user is signed in.
+type Logins struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Logins) Reset() {
+	*x = Logins{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Logins) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Logins) ProtoMessage() {}
+
+func (x *Logins) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Logins.ProtoReflect.Descriptor instead.
+func (*Logins) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{49}
+}
+
 // ServerFrame is what a server sends: a reply to the frame of that id, an event
 // of a subscribed session, or a notice.
 type ServerFrame struct {
@@ -3395,6 +3818,7 @@ type ServerFrame struct {
 	//	*ServerFrame_Event
 	//	*ServerFrame_Notice
 	//	*ServerFrame_Typing
+	//	*ServerFrame_Logins
 	Kind          isServerFrame_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3402,7 +3826,7 @@ type ServerFrame struct {
 
 func (x *ServerFrame) Reset() {
 	*x = ServerFrame{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[44]
+	mi := &file_annal_client_v1_client_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3414,7 +3838,7 @@ func (x *ServerFrame) String() string {
 func (*ServerFrame) ProtoMessage() {}
 
 func (x *ServerFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[44]
+	mi := &file_annal_client_v1_client_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3427,7 +3851,7 @@ func (x *ServerFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerFrame.ProtoReflect.Descriptor instead.
 func (*ServerFrame) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{44}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ServerFrame) GetId() string {
@@ -3606,6 +4030,15 @@ func (x *ServerFrame) GetTyping() *SomeoneTyping {
 	return nil
 }
 
+func (x *ServerFrame) GetLogins() *LoginsPage {
+	if x != nil {
+		if x, ok := x.Kind.(*ServerFrame_Logins); ok {
+			return x.Logins
+		}
+	}
+	return nil
+}
+
 type isServerFrame_Kind interface {
 	isServerFrame_Kind()
 }
@@ -3682,6 +4115,10 @@ type ServerFrame_Typing struct {
 	Typing *SomeoneTyping `protobuf:"bytes,22,opt,name=typing,proto3,oneof"`
 }
 
+type ServerFrame_Logins struct {
+	Logins *LoginsPage `protobuf:"bytes,30,opt,name=logins,proto3,oneof"`
+}
+
 func (*ServerFrame_Error) isServerFrame_Kind() {}
 
 func (*ServerFrame_Welcome) isServerFrame_Kind() {}
@@ -3718,6 +4155,8 @@ func (*ServerFrame_Notice) isServerFrame_Kind() {}
 
 func (*ServerFrame_Typing) isServerFrame_Kind() {}
 
+func (*ServerFrame_Logins) isServerFrame_Kind() {}
+
 type Error struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Stable; see docs/errors.md.
@@ -3741,7 +4180,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[45]
+	mi := &file_annal_client_v1_client_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3753,7 +4192,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[45]
+	mi := &file_annal_client_v1_client_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3766,7 +4205,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{45}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Error) GetCode() string {
@@ -3835,7 +4274,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	mi := &file_annal_client_v1_client_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3847,7 +4286,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	mi := &file_annal_client_v1_client_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3860,7 +4299,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{46}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Welcome) GetUser() string {
@@ -3914,7 +4353,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[47]
+	mi := &file_annal_client_v1_client_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3926,7 +4365,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[47]
+	mi := &file_annal_client_v1_client_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3939,7 +4378,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{47}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Pong) GetTimeMs() int64 {
@@ -3971,7 +4410,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	mi := &file_annal_client_v1_client_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3983,7 +4422,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	mi := &file_annal_client_v1_client_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3996,7 +4435,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{48}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Ack) GetSession() string {
@@ -4068,7 +4507,7 @@ type Subscribed struct {
 
 func (x *Subscribed) Reset() {
 	*x = Subscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	mi := &file_annal_client_v1_client_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4080,7 +4519,7 @@ func (x *Subscribed) String() string {
 func (*Subscribed) ProtoMessage() {}
 
 func (x *Subscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	mi := &file_annal_client_v1_client_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4093,7 +4532,7 @@ func (x *Subscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscribed.ProtoReflect.Descriptor instead.
 func (*Subscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{49}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Subscribed) GetSession() string {
@@ -4126,7 +4565,7 @@ type Unsubscribed struct {
 
 func (x *Unsubscribed) Reset() {
 	*x = Unsubscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[50]
+	mi := &file_annal_client_v1_client_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4138,7 +4577,7 @@ func (x *Unsubscribed) String() string {
 func (*Unsubscribed) ProtoMessage() {}
 
 func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[50]
+	mi := &file_annal_client_v1_client_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4151,7 +4590,7 @@ func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unsubscribed.ProtoReflect.Descriptor instead.
 func (*Unsubscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{50}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Unsubscribed) GetSession() string {
@@ -4194,7 +4633,7 @@ type SessionState struct {
 
 func (x *SessionState) Reset() {
 	*x = SessionState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[51]
+	mi := &file_annal_client_v1_client_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4206,7 +4645,7 @@ func (x *SessionState) String() string {
 func (*SessionState) ProtoMessage() {}
 
 func (x *SessionState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[51]
+	mi := &file_annal_client_v1_client_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4219,7 +4658,7 @@ func (x *SessionState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionState.ProtoReflect.Descriptor instead.
 func (*SessionState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{51}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *SessionState) GetSession() string {
@@ -4382,7 +4821,7 @@ type SessionInfo struct {
 
 func (x *SessionInfo) Reset() {
 	*x = SessionInfo{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[52]
+	mi := &file_annal_client_v1_client_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4394,7 +4833,7 @@ func (x *SessionInfo) String() string {
 func (*SessionInfo) ProtoMessage() {}
 
 func (x *SessionInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[52]
+	mi := &file_annal_client_v1_client_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4407,7 +4846,7 @@ func (x *SessionInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionInfo.ProtoReflect.Descriptor instead.
 func (*SessionInfo) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{52}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *SessionInfo) GetSession() string {
@@ -4553,7 +4992,7 @@ type UnreadTotals struct {
 
 func (x *UnreadTotals) Reset() {
 	*x = UnreadTotals{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[53]
+	mi := &file_annal_client_v1_client_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4565,7 +5004,7 @@ func (x *UnreadTotals) String() string {
 func (*UnreadTotals) ProtoMessage() {}
 
 func (x *UnreadTotals) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[53]
+	mi := &file_annal_client_v1_client_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4578,7 +5017,7 @@ func (x *UnreadTotals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnreadTotals.ProtoReflect.Descriptor instead.
 func (*UnreadTotals) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{53}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *UnreadTotals) GetUnread() uint64 {
@@ -4640,7 +5079,7 @@ type ReceiptsPage struct {
 
 func (x *ReceiptsPage) Reset() {
 	*x = ReceiptsPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[54]
+	mi := &file_annal_client_v1_client_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4652,7 +5091,7 @@ func (x *ReceiptsPage) String() string {
 func (*ReceiptsPage) ProtoMessage() {}
 
 func (x *ReceiptsPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[54]
+	mi := &file_annal_client_v1_client_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4665,7 +5104,7 @@ func (x *ReceiptsPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiptsPage.ProtoReflect.Descriptor instead.
 func (*ReceiptsPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{54}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *ReceiptsPage) GetSession() string {
@@ -4728,7 +5167,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[55]
+	mi := &file_annal_client_v1_client_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4740,7 +5179,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[55]
+	mi := &file_annal_client_v1_client_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4753,7 +5192,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{55}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Receipt) GetUser() string {
@@ -4789,7 +5228,7 @@ type Request struct {
 
 func (x *Request) Reset() {
 	*x = Request{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[56]
+	mi := &file_annal_client_v1_client_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4801,7 +5240,7 @@ func (x *Request) String() string {
 func (*Request) ProtoMessage() {}
 
 func (x *Request) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[56]
+	mi := &file_annal_client_v1_client_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4814,7 +5253,7 @@ func (x *Request) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Request.ProtoReflect.Descriptor instead.
 func (*Request) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{56}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Request) GetUser() string {
@@ -4850,7 +5289,7 @@ type InviteState struct {
 
 func (x *InviteState) Reset() {
 	*x = InviteState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[57]
+	mi := &file_annal_client_v1_client_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4862,7 +5301,7 @@ func (x *InviteState) String() string {
 func (*InviteState) ProtoMessage() {}
 
 func (x *InviteState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[57]
+	mi := &file_annal_client_v1_client_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4875,7 +5314,7 @@ func (x *InviteState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteState.ProtoReflect.Descriptor instead.
 func (*InviteState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{57}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *InviteState) GetCodeSha256() []byte {
@@ -4917,7 +5356,7 @@ type SyncPage struct {
 
 func (x *SyncPage) Reset() {
 	*x = SyncPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[58]
+	mi := &file_annal_client_v1_client_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4929,7 +5368,7 @@ func (x *SyncPage) String() string {
 func (*SyncPage) ProtoMessage() {}
 
 func (x *SyncPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[58]
+	mi := &file_annal_client_v1_client_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4942,7 +5381,7 @@ func (x *SyncPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncPage.ProtoReflect.Descriptor instead.
 func (*SyncPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{58}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *SyncPage) GetSessions() []*SessionState {
@@ -4982,7 +5421,7 @@ type HistoryPage struct {
 
 func (x *HistoryPage) Reset() {
 	*x = HistoryPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[59]
+	mi := &file_annal_client_v1_client_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4994,7 +5433,7 @@ func (x *HistoryPage) String() string {
 func (*HistoryPage) ProtoMessage() {}
 
 func (x *HistoryPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[59]
+	mi := &file_annal_client_v1_client_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5007,7 +5446,7 @@ func (x *HistoryPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryPage.ProtoReflect.Descriptor instead.
 func (*HistoryPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{59}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *HistoryPage) GetSession() string {
@@ -5072,7 +5511,7 @@ type SearchPage struct {
 
 func (x *SearchPage) Reset() {
 	*x = SearchPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[60]
+	mi := &file_annal_client_v1_client_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5084,7 +5523,7 @@ func (x *SearchPage) String() string {
 func (*SearchPage) ProtoMessage() {}
 
 func (x *SearchPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[60]
+	mi := &file_annal_client_v1_client_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5097,7 +5536,7 @@ func (x *SearchPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchPage.ProtoReflect.Descriptor instead.
 func (*SearchPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{60}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *SearchPage) GetHits() []*SearchHit {
@@ -5140,7 +5579,7 @@ type SearchHit struct {
 
 func (x *SearchHit) Reset() {
 	*x = SearchHit{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[61]
+	mi := &file_annal_client_v1_client_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5152,7 +5591,7 @@ func (x *SearchHit) String() string {
 func (*SearchHit) ProtoMessage() {}
 
 func (x *SearchHit) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[61]
+	mi := &file_annal_client_v1_client_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5165,7 +5604,7 @@ func (x *SearchHit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchHit.ProtoReflect.Descriptor instead.
 func (*SearchHit) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{61}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *SearchHit) GetSession() string {
@@ -5228,7 +5667,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[62]
+	mi := &file_annal_client_v1_client_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5240,7 +5679,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[62]
+	mi := &file_annal_client_v1_client_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5253,7 +5692,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{62}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Mark) GetFirst() uint32 {
@@ -5290,7 +5729,7 @@ type ChangesPage struct {
 
 func (x *ChangesPage) Reset() {
 	*x = ChangesPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[63]
+	mi := &file_annal_client_v1_client_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5302,7 +5741,7 @@ func (x *ChangesPage) String() string {
 func (*ChangesPage) ProtoMessage() {}
 
 func (x *ChangesPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[63]
+	mi := &file_annal_client_v1_client_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5315,7 +5754,7 @@ func (x *ChangesPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesPage.ProtoReflect.Descriptor instead.
 func (*ChangesPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{63}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *ChangesPage) GetSession() string {
@@ -5364,7 +5803,7 @@ type Range struct {
 
 func (x *Range) Reset() {
 	*x = Range{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[64]
+	mi := &file_annal_client_v1_client_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5376,7 +5815,7 @@ func (x *Range) String() string {
 func (*Range) ProtoMessage() {}
 
 func (x *Range) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[64]
+	mi := &file_annal_client_v1_client_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5389,7 +5828,7 @@ func (x *Range) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Range.ProtoReflect.Descriptor instead.
 func (*Range) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{64}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Range) GetFirst() uint64 {
@@ -5423,7 +5862,7 @@ type MemberState struct {
 
 func (x *MemberState) Reset() {
 	*x = MemberState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[65]
+	mi := &file_annal_client_v1_client_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5435,7 +5874,7 @@ func (x *MemberState) String() string {
 func (*MemberState) ProtoMessage() {}
 
 func (x *MemberState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[65]
+	mi := &file_annal_client_v1_client_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5448,7 +5887,7 @@ func (x *MemberState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberState.ProtoReflect.Descriptor instead.
 func (*MemberState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{65}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *MemberState) GetUser() string {
@@ -5506,7 +5945,7 @@ type MembersPage struct {
 
 func (x *MembersPage) Reset() {
 	*x = MembersPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[66]
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5518,7 +5957,7 @@ func (x *MembersPage) String() string {
 func (*MembersPage) ProtoMessage() {}
 
 func (x *MembersPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[66]
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5531,7 +5970,7 @@ func (x *MembersPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersPage.ProtoReflect.Descriptor instead.
 func (*MembersPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{66}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *MembersPage) GetSession() string {
@@ -5572,7 +6011,7 @@ type SessionsPage struct {
 
 func (x *SessionsPage) Reset() {
 	*x = SessionsPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[67]
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5584,7 +6023,7 @@ func (x *SessionsPage) String() string {
 func (*SessionsPage) ProtoMessage() {}
 
 func (x *SessionsPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[67]
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5597,7 +6036,7 @@ func (x *SessionsPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionsPage.ProtoReflect.Descriptor instead.
 func (*SessionsPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{67}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *SessionsPage) GetSessions() []string {
@@ -5631,7 +6070,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[68]
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5643,7 +6082,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[68]
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5656,7 +6095,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{68}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *Notice) GetSession() string {
@@ -5699,7 +6138,7 @@ type SomeoneTyping struct {
 
 func (x *SomeoneTyping) Reset() {
 	*x = SomeoneTyping{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[69]
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5711,7 +6150,7 @@ func (x *SomeoneTyping) String() string {
 func (*SomeoneTyping) ProtoMessage() {}
 
 func (x *SomeoneTyping) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[69]
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5724,7 +6163,7 @@ func (x *SomeoneTyping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SomeoneTyping.ProtoReflect.Descriptor instead.
 func (*SomeoneTyping) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{69}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *SomeoneTyping) GetSession() string {
@@ -5783,6 +6222,11 @@ type Event struct {
 	//	*Event_SessionSet
 	//	*Event_DeviceSet
 	//	*Event_AccountClosed
+	//	*Event_SignedUp
+	//	*Event_SignedIn
+	//	*Event_SignedOut
+	//	*Event_Banned
+	//	*Event_Unbanned
 	Event         isEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -5790,7 +6234,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[70]
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5802,7 +6246,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[70]
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5815,7 +6259,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{70}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Event) GetSession() string {
@@ -6133,6 +6577,51 @@ func (x *Event) GetAccountClosed() *AccountClosed {
 	return nil
 }
 
+func (x *Event) GetSignedUp() *SignedUp {
+	if x != nil {
+		if x, ok := x.Event.(*Event_SignedUp); ok {
+			return x.SignedUp
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSignedIn() *SignedIn {
+	if x != nil {
+		if x, ok := x.Event.(*Event_SignedIn); ok {
+			return x.SignedIn
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSignedOut() *SignedOut {
+	if x != nil {
+		if x, ok := x.Event.(*Event_SignedOut); ok {
+			return x.SignedOut
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetBanned() *Banned {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Banned); ok {
+			return x.Banned
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetUnbanned() *Unbanned {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Unbanned); ok {
+			return x.Unbanned
+		}
+	}
+	return nil
+}
+
 type isEvent_Event interface {
 	isEvent_Event()
 }
@@ -6249,6 +6738,26 @@ type Event_AccountClosed struct {
 	AccountClosed *AccountClosed `protobuf:"bytes,47,opt,name=account_closed,json=accountClosed,proto3,oneof"`
 }
 
+type Event_SignedUp struct {
+	SignedUp *SignedUp `protobuf:"bytes,60,opt,name=signed_up,json=signedUp,proto3,oneof"`
+}
+
+type Event_SignedIn struct {
+	SignedIn *SignedIn `protobuf:"bytes,61,opt,name=signed_in,json=signedIn,proto3,oneof"`
+}
+
+type Event_SignedOut struct {
+	SignedOut *SignedOut `protobuf:"bytes,62,opt,name=signed_out,json=signedOut,proto3,oneof"`
+}
+
+type Event_Banned struct {
+	Banned *Banned `protobuf:"bytes,63,opt,name=banned,proto3,oneof"`
+}
+
+type Event_Unbanned struct {
+	Unbanned *Unbanned `protobuf:"bytes,64,opt,name=unbanned,proto3,oneof"`
+}
+
 func (*Event_Created) isEvent_Event() {}
 
 func (*Event_Added) isEvent_Event() {}
@@ -6305,6 +6814,16 @@ func (*Event_DeviceSet) isEvent_Event() {}
 
 func (*Event_AccountClosed) isEvent_Event() {}
 
+func (*Event_SignedUp) isEvent_Event() {}
+
+func (*Event_SignedIn) isEvent_Event() {}
+
+func (*Event_SignedOut) isEvent_Event() {}
+
+func (*Event_Banned) isEvent_Event() {}
+
+func (*Event_Unbanned) isEvent_Event() {}
+
 type Created struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Kind    v1.Kind                `protobuf:"varint,1,opt,name=kind,proto3,enum=annal.log.v1.Kind" json:"kind,omitempty"`
@@ -6321,7 +6840,7 @@ type Created struct {
 
 func (x *Created) Reset() {
 	*x = Created{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[71]
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6333,7 +6852,7 @@ func (x *Created) String() string {
 func (*Created) ProtoMessage() {}
 
 func (x *Created) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[71]
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6346,7 +6865,7 @@ func (x *Created) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Created.ProtoReflect.Descriptor instead.
 func (*Created) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{71}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *Created) GetKind() v1.Kind {
@@ -6407,7 +6926,7 @@ type Added struct {
 
 func (x *Added) Reset() {
 	*x = Added{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6419,7 +6938,7 @@ func (x *Added) String() string {
 func (*Added) ProtoMessage() {}
 
 func (x *Added) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6432,7 +6951,7 @@ func (x *Added) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Added.ProtoReflect.Descriptor instead.
 func (*Added) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{72}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *Added) GetMembers() []*v1.NewMember {
@@ -6453,7 +6972,7 @@ type Removed struct {
 
 func (x *Removed) Reset() {
 	*x = Removed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6465,7 +6984,7 @@ func (x *Removed) String() string {
 func (*Removed) ProtoMessage() {}
 
 func (x *Removed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6478,7 +6997,7 @@ func (x *Removed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Removed.ProtoReflect.Descriptor instead.
 func (*Removed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{73}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Removed) GetUsers() []string {
@@ -6510,7 +7029,7 @@ type Joined struct {
 
 func (x *Joined) Reset() {
 	*x = Joined{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6522,7 +7041,7 @@ func (x *Joined) String() string {
 func (*Joined) ProtoMessage() {}
 
 func (x *Joined) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6535,7 +7054,7 @@ func (x *Joined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Joined.ProtoReflect.Descriptor instead.
 func (*Joined) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{74}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{80}
 }
 
 type Left struct {
@@ -6548,7 +7067,7 @@ type Left struct {
 
 func (x *Left) Reset() {
 	*x = Left{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6560,7 +7079,7 @@ func (x *Left) String() string {
 func (*Left) ProtoMessage() {}
 
 func (x *Left) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6573,7 +7092,7 @@ func (x *Left) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Left.ProtoReflect.Descriptor instead.
 func (*Left) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{75}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *Left) GetPromoted() string {
@@ -6615,7 +7134,7 @@ type Sent struct {
 
 func (x *Sent) Reset() {
 	*x = Sent{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6627,7 +7146,7 @@ func (x *Sent) String() string {
 func (*Sent) ProtoMessage() {}
 
 func (x *Sent) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6640,7 +7159,7 @@ func (x *Sent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sent.ProtoReflect.Descriptor instead.
 func (*Sent) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{76}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *Sent) GetIndex() uint64 {
@@ -6726,7 +7245,7 @@ type ReactionCount struct {
 
 func (x *ReactionCount) Reset() {
 	*x = ReactionCount{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	mi := &file_annal_client_v1_client_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6738,7 +7257,7 @@ func (x *ReactionCount) String() string {
 func (*ReactionCount) ProtoMessage() {}
 
 func (x *ReactionCount) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	mi := &file_annal_client_v1_client_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6751,7 +7270,7 @@ func (x *ReactionCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReactionCount.ProtoReflect.Descriptor instead.
 func (*ReactionCount) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{77}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *ReactionCount) GetEmoji() string {
@@ -6785,7 +7304,7 @@ type Revoked struct {
 
 func (x *Revoked) Reset() {
 	*x = Revoked{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	mi := &file_annal_client_v1_client_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6797,7 +7316,7 @@ func (x *Revoked) String() string {
 func (*Revoked) ProtoMessage() {}
 
 func (x *Revoked) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	mi := &file_annal_client_v1_client_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6810,7 +7329,7 @@ func (x *Revoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoked.ProtoReflect.Descriptor instead.
 func (*Revoked) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{78}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *Revoked) GetTarget() uint64 {
@@ -6841,7 +7360,7 @@ type Overridden struct {
 
 func (x *Overridden) Reset() {
 	*x = Overridden{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	mi := &file_annal_client_v1_client_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6853,7 +7372,7 @@ func (x *Overridden) String() string {
 func (*Overridden) ProtoMessage() {}
 
 func (x *Overridden) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	mi := &file_annal_client_v1_client_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6866,7 +7385,7 @@ func (x *Overridden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Overridden.ProtoReflect.Descriptor instead.
 func (*Overridden) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{79}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *Overridden) GetTarget() uint64 {
@@ -6908,7 +7427,7 @@ type Deleted struct {
 
 func (x *Deleted) Reset() {
 	*x = Deleted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	mi := &file_annal_client_v1_client_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6920,7 +7439,7 @@ func (x *Deleted) String() string {
 func (*Deleted) ProtoMessage() {}
 
 func (x *Deleted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	mi := &file_annal_client_v1_client_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6933,7 +7452,7 @@ func (x *Deleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deleted.ProtoReflect.Descriptor instead.
 func (*Deleted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{80}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *Deleted) GetTarget() uint64 {
@@ -6967,7 +7486,7 @@ type Read struct {
 
 func (x *Read) Reset() {
 	*x = Read{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	mi := &file_annal_client_v1_client_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6979,7 +7498,7 @@ func (x *Read) String() string {
 func (*Read) ProtoMessage() {}
 
 func (x *Read) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	mi := &file_annal_client_v1_client_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6992,7 +7511,7 @@ func (x *Read) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Read.ProtoReflect.Descriptor instead.
 func (*Read) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{81}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *Read) GetMarker() uint64 {
@@ -7018,7 +7537,7 @@ type InfoSet struct {
 
 func (x *InfoSet) Reset() {
 	*x = InfoSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	mi := &file_annal_client_v1_client_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7030,7 +7549,7 @@ func (x *InfoSet) String() string {
 func (*InfoSet) ProtoMessage() {}
 
 func (x *InfoSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	mi := &file_annal_client_v1_client_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7043,7 +7562,7 @@ func (x *InfoSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InfoSet.ProtoReflect.Descriptor instead.
 func (*InfoSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{82}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *InfoSet) GetInfo() *v1.InfoChange {
@@ -7063,7 +7582,7 @@ type PolicySet struct {
 
 func (x *PolicySet) Reset() {
 	*x = PolicySet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[83]
+	mi := &file_annal_client_v1_client_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7075,7 +7594,7 @@ func (x *PolicySet) String() string {
 func (*PolicySet) ProtoMessage() {}
 
 func (x *PolicySet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[83]
+	mi := &file_annal_client_v1_client_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7088,7 +7607,7 @@ func (x *PolicySet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicySet.ProtoReflect.Descriptor instead.
 func (*PolicySet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{83}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *PolicySet) GetPolicy() *v1.Policy {
@@ -7110,7 +7629,7 @@ type RoleSet struct {
 
 func (x *RoleSet) Reset() {
 	*x = RoleSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[84]
+	mi := &file_annal_client_v1_client_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7122,7 +7641,7 @@ func (x *RoleSet) String() string {
 func (*RoleSet) ProtoMessage() {}
 
 func (x *RoleSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[84]
+	mi := &file_annal_client_v1_client_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7135,7 +7654,7 @@ func (x *RoleSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleSet.ProtoReflect.Descriptor instead.
 func (*RoleSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{84}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *RoleSet) GetUser() string {
@@ -7171,7 +7690,7 @@ type Muted struct {
 
 func (x *Muted) Reset() {
 	*x = Muted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[85]
+	mi := &file_annal_client_v1_client_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7183,7 +7702,7 @@ func (x *Muted) String() string {
 func (*Muted) ProtoMessage() {}
 
 func (x *Muted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[85]
+	mi := &file_annal_client_v1_client_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7196,7 +7715,7 @@ func (x *Muted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Muted.ProtoReflect.Descriptor instead.
 func (*Muted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{85}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *Muted) GetUsers() []string {
@@ -7221,7 +7740,7 @@ type Dismissed struct {
 
 func (x *Dismissed) Reset() {
 	*x = Dismissed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[86]
+	mi := &file_annal_client_v1_client_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7233,7 +7752,7 @@ func (x *Dismissed) String() string {
 func (*Dismissed) ProtoMessage() {}
 
 func (x *Dismissed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[86]
+	mi := &file_annal_client_v1_client_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7246,7 +7765,7 @@ func (x *Dismissed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dismissed.ProtoReflect.Descriptor instead.
 func (*Dismissed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{86}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{92}
 }
 
 type Asked struct {
@@ -7259,7 +7778,7 @@ type Asked struct {
 
 func (x *Asked) Reset() {
 	*x = Asked{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[87]
+	mi := &file_annal_client_v1_client_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7271,7 +7790,7 @@ func (x *Asked) String() string {
 func (*Asked) ProtoMessage() {}
 
 func (x *Asked) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[87]
+	mi := &file_annal_client_v1_client_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7284,7 +7803,7 @@ func (x *Asked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Asked.ProtoReflect.Descriptor instead.
 func (*Asked) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{87}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *Asked) GetText() string {
@@ -7303,7 +7822,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[88]
+	mi := &file_annal_client_v1_client_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7315,7 +7834,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[88]
+	mi := &file_annal_client_v1_client_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7328,7 +7847,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{88}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *Refused) GetUsers() []string {
@@ -7350,7 +7869,7 @@ type Invited struct {
 
 func (x *Invited) Reset() {
 	*x = Invited{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[89]
+	mi := &file_annal_client_v1_client_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7362,7 +7881,7 @@ func (x *Invited) String() string {
 func (*Invited) ProtoMessage() {}
 
 func (x *Invited) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[89]
+	mi := &file_annal_client_v1_client_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7375,7 +7894,7 @@ func (x *Invited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invited.ProtoReflect.Descriptor instead.
 func (*Invited) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{89}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *Invited) GetCodeSha256() []byte {
@@ -7408,7 +7927,7 @@ type Uninvited struct {
 
 func (x *Uninvited) Reset() {
 	*x = Uninvited{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[90]
+	mi := &file_annal_client_v1_client_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7420,7 +7939,7 @@ func (x *Uninvited) String() string {
 func (*Uninvited) ProtoMessage() {}
 
 func (x *Uninvited) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[90]
+	mi := &file_annal_client_v1_client_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7433,7 +7952,7 @@ func (x *Uninvited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Uninvited.ProtoReflect.Descriptor instead.
 func (*Uninvited) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{90}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *Uninvited) GetCodeSha256() []byte {
@@ -7455,7 +7974,7 @@ type Reacted struct {
 
 func (x *Reacted) Reset() {
 	*x = Reacted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[91]
+	mi := &file_annal_client_v1_client_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7467,7 +7986,7 @@ func (x *Reacted) String() string {
 func (*Reacted) ProtoMessage() {}
 
 func (x *Reacted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[91]
+	mi := &file_annal_client_v1_client_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7480,7 +7999,7 @@ func (x *Reacted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reacted.ProtoReflect.Descriptor instead.
 func (*Reacted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{91}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *Reacted) GetTarget() uint64 {
@@ -7522,7 +8041,7 @@ type Pinned struct {
 
 func (x *Pinned) Reset() {
 	*x = Pinned{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[92]
+	mi := &file_annal_client_v1_client_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7534,7 +8053,7 @@ func (x *Pinned) String() string {
 func (*Pinned) ProtoMessage() {}
 
 func (x *Pinned) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[92]
+	mi := &file_annal_client_v1_client_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7547,7 +8066,7 @@ func (x *Pinned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pinned.ProtoReflect.Descriptor instead.
 func (*Pinned) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{92}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *Pinned) GetTarget() uint64 {
@@ -7581,7 +8100,7 @@ type Delivered struct {
 
 func (x *Delivered) Reset() {
 	*x = Delivered{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[93]
+	mi := &file_annal_client_v1_client_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7593,7 +8112,7 @@ func (x *Delivered) String() string {
 func (*Delivered) ProtoMessage() {}
 
 func (x *Delivered) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[93]
+	mi := &file_annal_client_v1_client_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7606,7 +8125,7 @@ func (x *Delivered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivered.ProtoReflect.Descriptor instead.
 func (*Delivered) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{93}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *Delivered) GetMarker() uint64 {
@@ -7635,7 +8154,7 @@ type ContactChanged struct {
 
 func (x *ContactChanged) Reset() {
 	*x = ContactChanged{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[94]
+	mi := &file_annal_client_v1_client_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7647,7 +8166,7 @@ func (x *ContactChanged) String() string {
 func (*ContactChanged) ProtoMessage() {}
 
 func (x *ContactChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[94]
+	mi := &file_annal_client_v1_client_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7660,7 +8179,7 @@ func (x *ContactChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactChanged.ProtoReflect.Descriptor instead.
 func (*ContactChanged) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{94}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *ContactChanged) GetStep() v1.ContactStep {
@@ -7696,7 +8215,7 @@ type Reported struct {
 
 func (x *Reported) Reset() {
 	*x = Reported{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[95]
+	mi := &file_annal_client_v1_client_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7708,7 +8227,7 @@ func (x *Reported) String() string {
 func (*Reported) ProtoMessage() {}
 
 func (x *Reported) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[95]
+	mi := &file_annal_client_v1_client_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7721,7 +8240,7 @@ func (x *Reported) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reported.ProtoReflect.Descriptor instead.
 func (*Reported) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{95}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *Reported) GetTarget() uint64 {
@@ -7756,7 +8275,7 @@ type Hidden struct {
 
 func (x *Hidden) Reset() {
 	*x = Hidden{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[96]
+	mi := &file_annal_client_v1_client_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7768,7 +8287,7 @@ func (x *Hidden) String() string {
 func (*Hidden) ProtoMessage() {}
 
 func (x *Hidden) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[96]
+	mi := &file_annal_client_v1_client_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7781,7 +8300,7 @@ func (x *Hidden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hidden.ProtoReflect.Descriptor instead.
 func (*Hidden) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{96}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *Hidden) GetSession() string {
@@ -7815,7 +8334,7 @@ type SessionSet struct {
 
 func (x *SessionSet) Reset() {
 	*x = SessionSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[97]
+	mi := &file_annal_client_v1_client_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7827,7 +8346,7 @@ func (x *SessionSet) String() string {
 func (*SessionSet) ProtoMessage() {}
 
 func (x *SessionSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[97]
+	mi := &file_annal_client_v1_client_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7840,7 +8359,7 @@ func (x *SessionSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionSet.ProtoReflect.Descriptor instead.
 func (*SessionSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{97}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *SessionSet) GetSession() string {
@@ -7868,7 +8387,7 @@ type DeviceSet struct {
 
 func (x *DeviceSet) Reset() {
 	*x = DeviceSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[98]
+	mi := &file_annal_client_v1_client_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7880,7 +8399,7 @@ func (x *DeviceSet) String() string {
 func (*DeviceSet) ProtoMessage() {}
 
 func (x *DeviceSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[98]
+	mi := &file_annal_client_v1_client_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7893,7 +8412,7 @@ func (x *DeviceSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceSet.ProtoReflect.Descriptor instead.
 func (*DeviceSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{98}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *DeviceSet) GetDevice() string {
@@ -7919,13 +8438,14 @@ func (x *DeviceSet) GetOff() bool {
 
 type AccountClosed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ended         []*v1.EndedLogin       `protobuf:"bytes,1,rep,name=ended,proto3" json:"ended,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AccountClosed) Reset() {
 	*x = AccountClosed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[99]
+	mi := &file_annal_client_v1_client_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7937,7 +8457,7 @@ func (x *AccountClosed) String() string {
 func (*AccountClosed) ProtoMessage() {}
 
 func (x *AccountClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[99]
+	mi := &file_annal_client_v1_client_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7950,14 +8470,420 @@ func (x *AccountClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountClosed.ProtoReflect.Descriptor instead.
 func (*AccountClosed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{99}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{105}
+}
+
+func (x *AccountClosed) GetEnded() []*v1.EndedLogin {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
+type SignedUp struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Method        string                 `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignedUp) Reset() {
+	*x = SignedUp{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[106]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignedUp) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignedUp) ProtoMessage() {}
+
+func (x *SignedUp) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[106]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignedUp.ProtoReflect.Descriptor instead.
+func (*SignedUp) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{106}
+}
+
+func (x *SignedUp) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+type SignedIn struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Login  string                 `protobuf:"bytes,1,opt,name=login,proto3" json:"login,omitempty"`
+	Device string                 `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
+	Kind   string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	Client string                 `protobuf:"bytes,4,opt,name=client,proto3" json:"client,omitempty"`
+	// The user never signed in before.
+	First         bool             `protobuf:"varint,5,opt,name=first,proto3" json:"first,omitempty"`
+	Ended         []*v1.EndedLogin `protobuf:"bytes,6,rep,name=ended,proto3" json:"ended,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignedIn) Reset() {
+	*x = SignedIn{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[107]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignedIn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignedIn) ProtoMessage() {}
+
+func (x *SignedIn) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[107]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignedIn.ProtoReflect.Descriptor instead.
+func (*SignedIn) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{107}
+}
+
+func (x *SignedIn) GetLogin() string {
+	if x != nil {
+		return x.Login
+	}
+	return ""
+}
+
+func (x *SignedIn) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *SignedIn) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *SignedIn) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *SignedIn) GetFirst() bool {
+	if x != nil {
+		return x.First
+	}
+	return false
+}
+
+func (x *SignedIn) GetEnded() []*v1.EndedLogin {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
+type SignedOut struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ended         []*v1.EndedLogin       `protobuf:"bytes,1,rep,name=ended,proto3" json:"ended,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignedOut) Reset() {
+	*x = SignedOut{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[108]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignedOut) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignedOut) ProtoMessage() {}
+
+func (x *SignedOut) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[108]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignedOut.ProtoReflect.Descriptor instead.
+func (*SignedOut) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{108}
+}
+
+func (x *SignedOut) GetEnded() []*v1.EndedLogin {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
+func (x *SignedOut) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type Banned struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	Ended         []*v1.EndedLogin       `protobuf:"bytes,2,rep,name=ended,proto3" json:"ended,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Banned) Reset() {
+	*x = Banned{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[109]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Banned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Banned) ProtoMessage() {}
+
+func (x *Banned) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[109]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Banned.ProtoReflect.Descriptor instead.
+func (*Banned) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{109}
+}
+
+func (x *Banned) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Banned) GetEnded() []*v1.EndedLogin {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
+type Unbanned struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Unbanned) Reset() {
+	*x = Unbanned{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[110]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Unbanned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Unbanned) ProtoMessage() {}
+
+func (x *Unbanned) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[110]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Unbanned.ProtoReflect.Descriptor instead.
+func (*Unbanned) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{110}
+}
+
+// LoginsPage has all of the user's logins, the oldest first.
+type LoginsPage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Logins        []*Login               `protobuf:"bytes,1,rep,name=logins,proto3" json:"logins,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LoginsPage) Reset() {
+	*x = LoginsPage{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[111]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LoginsPage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LoginsPage) ProtoMessage() {}
+
+func (x *LoginsPage) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[111]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LoginsPage.ProtoReflect.Descriptor instead.
+func (*LoginsPage) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{111}
+}
+
+func (x *LoginsPage) GetLogins() []*Login {
+	if x != nil {
+		return x.Logins
+	}
+	return nil
+}
+
+type Login struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Login   string                 `protobuf:"bytes,1,opt,name=login,proto3" json:"login,omitempty"`
+	Device  string                 `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
+	Kind    string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	Client  string                 `protobuf:"bytes,4,opt,name=client,proto3" json:"client,omitempty"`
+	SinceMs int64                  `protobuf:"varint,5,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
+	// It is the one that this connection's token comes from.
+	This          bool `protobuf:"varint,6,opt,name=this,proto3" json:"this,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Login) Reset() {
+	*x = Login{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[112]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Login) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Login) ProtoMessage() {}
+
+func (x *Login) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[112]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Login.ProtoReflect.Descriptor instead.
+func (*Login) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{112}
+}
+
+func (x *Login) GetLogin() string {
+	if x != nil {
+		return x.Login
+	}
+	return ""
+}
+
+func (x *Login) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *Login) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Login) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *Login) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
+func (x *Login) GetThis() bool {
+	if x != nil {
+		return x.This
+	}
+	return false
 }
 
 var File_annal_client_v1_client_proto protoreflect.FileDescriptor
 
 const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\n" +
-	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/session.proto\"\xa7\x12\n" +
+	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/session.proto\"\xd3\x14\n" +
 	"\vClientFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x05hello\x18\x02 \x01(\v2\x16.annal.client.v1.HelloH\x00R\x05hello\x12+\n" +
@@ -8005,7 +8931,13 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"setSession\x12;\n" +
 	"\n" +
 	"set_device\x181 \x01(\v2\x1a.annal.client.v1.SetDeviceH\x00R\tsetDevice\x12D\n" +
-	"\rclose_account\x182 \x01(\v2\x1d.annal.client.v1.CloseAccountH\x00R\fcloseAccount\x12\x1b\n" +
+	"\rclose_account\x182 \x01(\v2\x1d.annal.client.v1.CloseAccountH\x00R\fcloseAccount\x122\n" +
+	"\asign_up\x18< \x01(\v2\x17.annal.client.v1.SignUpH\x00R\x06signUp\x122\n" +
+	"\asign_in\x18= \x01(\v2\x17.annal.client.v1.SignInH\x00R\x06signIn\x125\n" +
+	"\bsign_out\x18> \x01(\v2\x18.annal.client.v1.SignOutH\x00R\asignOut\x12(\n" +
+	"\x03ban\x18? \x01(\v2\x14.annal.client.v1.BanH\x00R\x03ban\x12.\n" +
+	"\x05unban\x18@ \x01(\v2\x16.annal.client.v1.UnbanH\x00R\x05unban\x121\n" +
+	"\x06logins\x18A \x01(\v2\x17.annal.client.v1.LoginsH\x00R\x06logins\x12\x1b\n" +
 	"\tclient_id\x18( \x01(\tR\bclientId\x12\x17\n" +
 	"\aas_user\x18) \x01(\tR\x06asUser\x12$\n" +
 	"\x0eorigin_time_ms\x18* \x01(\x03R\foriginTimeMsB\x04\n" +
@@ -8166,7 +9098,25 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12+\n" +
 	"\x04push\x18\x02 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\x12\x10\n" +
 	"\x03off\x18\x03 \x01(\bR\x03off\"\x0e\n" +
-	"\fCloseAccount\"\x80\b\n" +
+	"\fCloseAccount\" \n" +
+	"\x06SignUp\x12\x16\n" +
+	"\x06method\x18\x01 \x01(\tR\x06method\"v\n" +
+	"\x06SignIn\x12\x14\n" +
+	"\x05login\x18\x01 \x01(\tR\x05login\x12\x16\n" +
+	"\x06device\x18\x02 \x01(\tR\x06device\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06client\x18\x04 \x01(\tR\x06client\x12\x12\n" +
+	"\x04most\x18\x05 \x01(\rR\x04most\"}\n" +
+	"\aSignOut\x12\x18\n" +
+	"\adevices\x18\x01 \x03(\tR\adevices\x12\x16\n" +
+	"\x06logins\x18\x02 \x03(\tR\x06logins\x12\x10\n" +
+	"\x03all\x18\x03 \x01(\bR\x03all\x12\x16\n" +
+	"\x06except\x18\x04 \x01(\tR\x06except\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\"\x1d\n" +
+	"\x03Ban\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\"\a\n" +
+	"\x05Unban\"\b\n" +
+	"\x06Logins\"\xb7\b\n" +
 	"\vServerFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x05error\x18\x02 \x01(\v2\x16.annal.client.v1.ErrorH\x00R\x05error\x124\n" +
@@ -8189,7 +9139,8 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06search\x18\x10 \x01(\v2\x1b.annal.client.v1.SearchPageH\x00R\x06search\x12.\n" +
 	"\x05event\x18\x14 \x01(\v2\x16.annal.client.v1.EventH\x00R\x05event\x121\n" +
 	"\x06notice\x18\x15 \x01(\v2\x17.annal.client.v1.NoticeH\x00R\x06notice\x128\n" +
-	"\x06typing\x18\x16 \x01(\v2\x1e.annal.client.v1.SomeoneTypingH\x00R\x06typingB\x06\n" +
+	"\x06typing\x18\x16 \x01(\v2\x1e.annal.client.v1.SomeoneTypingH\x00R\x06typing\x125\n" +
+	"\x06logins\x18\x1e \x01(\v2\x1b.annal.client.v1.LoginsPageH\x00R\x06loginsB\x06\n" +
 	"\x04kind\"\xd2\x01\n" +
 	"\x05Error\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
@@ -8360,7 +9311,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\arefused\x18\x04 \x01(\bR\arefused\"=\n" +
 	"\rSomeoneTyping\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
-	"\x04user\x18\x02 \x01(\tR\x04user\"\xe7\r\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\"\x84\x10\n" +
 	"\x05Event\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +
@@ -8402,7 +9353,13 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"sessionSet\x12;\n" +
 	"\n" +
 	"device_set\x18. \x01(\v2\x1a.annal.client.v1.DeviceSetH\x00R\tdeviceSet\x12G\n" +
-	"\x0eaccount_closed\x18/ \x01(\v2\x1e.annal.client.v1.AccountClosedH\x00R\raccountClosedB\a\n" +
+	"\x0eaccount_closed\x18/ \x01(\v2\x1e.annal.client.v1.AccountClosedH\x00R\raccountClosed\x128\n" +
+	"\tsigned_up\x18< \x01(\v2\x19.annal.client.v1.SignedUpH\x00R\bsignedUp\x128\n" +
+	"\tsigned_in\x18= \x01(\v2\x19.annal.client.v1.SignedInH\x00R\bsignedIn\x12;\n" +
+	"\n" +
+	"signed_out\x18> \x01(\v2\x1a.annal.client.v1.SignedOutH\x00R\tsignedOut\x121\n" +
+	"\x06banned\x18? \x01(\v2\x17.annal.client.v1.BannedH\x00R\x06banned\x127\n" +
+	"\bunbanned\x18@ \x01(\v2\x19.annal.client.v1.UnbannedH\x00R\bunbannedB\a\n" +
 	"\x05event\"\x84\x02\n" +
 	"\aCreated\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x121\n" +
@@ -8512,8 +9469,36 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\tDeviceSet\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12+\n" +
 	"\x04push\x18\x02 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\x12\x10\n" +
-	"\x03off\x18\x03 \x01(\bR\x03off\"\x0f\n" +
-	"\rAccountClosed*\x86\x02\n" +
+	"\x03off\x18\x03 \x01(\bR\x03off\"?\n" +
+	"\rAccountClosed\x12.\n" +
+	"\x05ended\x18\x01 \x03(\v2\x18.annal.log.v1.EndedLoginR\x05ended\"\"\n" +
+	"\bSignedUp\x12\x16\n" +
+	"\x06method\x18\x01 \x01(\tR\x06method\"\xaa\x01\n" +
+	"\bSignedIn\x12\x14\n" +
+	"\x05login\x18\x01 \x01(\tR\x05login\x12\x16\n" +
+	"\x06device\x18\x02 \x01(\tR\x06device\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06client\x18\x04 \x01(\tR\x06client\x12\x14\n" +
+	"\x05first\x18\x05 \x01(\bR\x05first\x12.\n" +
+	"\x05ended\x18\x06 \x03(\v2\x18.annal.log.v1.EndedLoginR\x05ended\"S\n" +
+	"\tSignedOut\x12.\n" +
+	"\x05ended\x18\x01 \x03(\v2\x18.annal.log.v1.EndedLoginR\x05ended\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"P\n" +
+	"\x06Banned\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12.\n" +
+	"\x05ended\x18\x02 \x03(\v2\x18.annal.log.v1.EndedLoginR\x05ended\"\n" +
+	"\n" +
+	"\bUnbanned\"<\n" +
+	"\n" +
+	"LoginsPage\x12.\n" +
+	"\x06logins\x18\x01 \x03(\v2\x16.annal.client.v1.LoginR\x06logins\"\x90\x01\n" +
+	"\x05Login\x12\x14\n" +
+	"\x05login\x18\x01 \x01(\tR\x05login\x12\x16\n" +
+	"\x06device\x18\x02 \x01(\tR\x06device\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06client\x18\x04 \x01(\tR\x06client\x12\x19\n" +
+	"\bsince_ms\x18\x05 \x01(\x03R\asinceMs\x12\x12\n" +
+	"\x04this\x18\x06 \x01(\bR\x04this*\x86\x02\n" +
 	"\vMessageKind\x12\x1c\n" +
 	"\x18MESSAGE_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11MESSAGE_KIND_TEXT\x10\x01\x12\x16\n" +
@@ -8540,7 +9525,7 @@ func file_annal_client_v1_client_proto_rawDescGZIP() []byte {
 }
 
 var file_annal_client_v1_client_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 100)
+var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 113)
 var file_annal_client_v1_client_proto_goTypes = []any{
 	(MessageKind)(0),           // 0: annal.client.v1.MessageKind
 	(*ClientFrame)(nil),        // 1: annal.client.v1.ClientFrame
@@ -8587,76 +9572,90 @@ var file_annal_client_v1_client_proto_goTypes = []any{
 	(*SetSession)(nil),         // 42: annal.client.v1.SetSession
 	(*SetDevice)(nil),          // 43: annal.client.v1.SetDevice
 	(*CloseAccount)(nil),       // 44: annal.client.v1.CloseAccount
-	(*ServerFrame)(nil),        // 45: annal.client.v1.ServerFrame
-	(*Error)(nil),              // 46: annal.client.v1.Error
-	(*Welcome)(nil),            // 47: annal.client.v1.Welcome
-	(*Pong)(nil),               // 48: annal.client.v1.Pong
-	(*Ack)(nil),                // 49: annal.client.v1.Ack
-	(*Subscribed)(nil),         // 50: annal.client.v1.Subscribed
-	(*Unsubscribed)(nil),       // 51: annal.client.v1.Unsubscribed
-	(*SessionState)(nil),       // 52: annal.client.v1.SessionState
-	(*SessionInfo)(nil),        // 53: annal.client.v1.SessionInfo
-	(*UnreadTotals)(nil),       // 54: annal.client.v1.UnreadTotals
-	(*ReceiptsPage)(nil),       // 55: annal.client.v1.ReceiptsPage
-	(*Receipt)(nil),            // 56: annal.client.v1.Receipt
-	(*Request)(nil),            // 57: annal.client.v1.Request
-	(*InviteState)(nil),        // 58: annal.client.v1.InviteState
-	(*SyncPage)(nil),           // 59: annal.client.v1.SyncPage
-	(*HistoryPage)(nil),        // 60: annal.client.v1.HistoryPage
-	(*SearchPage)(nil),         // 61: annal.client.v1.SearchPage
-	(*SearchHit)(nil),          // 62: annal.client.v1.SearchHit
-	(*Mark)(nil),               // 63: annal.client.v1.Mark
-	(*ChangesPage)(nil),        // 64: annal.client.v1.ChangesPage
-	(*Range)(nil),              // 65: annal.client.v1.Range
-	(*MemberState)(nil),        // 66: annal.client.v1.MemberState
-	(*MembersPage)(nil),        // 67: annal.client.v1.MembersPage
-	(*SessionsPage)(nil),       // 68: annal.client.v1.SessionsPage
-	(*Notice)(nil),             // 69: annal.client.v1.Notice
-	(*SomeoneTyping)(nil),      // 70: annal.client.v1.SomeoneTyping
-	(*Event)(nil),              // 71: annal.client.v1.Event
-	(*Created)(nil),            // 72: annal.client.v1.Created
-	(*Added)(nil),              // 73: annal.client.v1.Added
-	(*Removed)(nil),            // 74: annal.client.v1.Removed
-	(*Joined)(nil),             // 75: annal.client.v1.Joined
-	(*Left)(nil),               // 76: annal.client.v1.Left
-	(*Sent)(nil),               // 77: annal.client.v1.Sent
-	(*ReactionCount)(nil),      // 78: annal.client.v1.ReactionCount
-	(*Revoked)(nil),            // 79: annal.client.v1.Revoked
-	(*Overridden)(nil),         // 80: annal.client.v1.Overridden
-	(*Deleted)(nil),            // 81: annal.client.v1.Deleted
-	(*Read)(nil),               // 82: annal.client.v1.Read
-	(*InfoSet)(nil),            // 83: annal.client.v1.InfoSet
-	(*PolicySet)(nil),          // 84: annal.client.v1.PolicySet
-	(*RoleSet)(nil),            // 85: annal.client.v1.RoleSet
-	(*Muted)(nil),              // 86: annal.client.v1.Muted
-	(*Dismissed)(nil),          // 87: annal.client.v1.Dismissed
-	(*Asked)(nil),              // 88: annal.client.v1.Asked
-	(*Refused)(nil),            // 89: annal.client.v1.Refused
-	(*Invited)(nil),            // 90: annal.client.v1.Invited
-	(*Uninvited)(nil),          // 91: annal.client.v1.Uninvited
-	(*Reacted)(nil),            // 92: annal.client.v1.Reacted
-	(*Pinned)(nil),             // 93: annal.client.v1.Pinned
-	(*Delivered)(nil),          // 94: annal.client.v1.Delivered
-	(*ContactChanged)(nil),     // 95: annal.client.v1.ContactChanged
-	(*Reported)(nil),           // 96: annal.client.v1.Reported
-	(*Hidden)(nil),             // 97: annal.client.v1.Hidden
-	(*SessionSet)(nil),         // 98: annal.client.v1.SessionSet
-	(*DeviceSet)(nil),          // 99: annal.client.v1.DeviceSet
-	(*AccountClosed)(nil),      // 100: annal.client.v1.AccountClosed
-	(v1.Kind)(0),               // 101: annal.log.v1.Kind
-	(*v1.NewMember)(nil),       // 102: annal.log.v1.NewMember
-	(*v1.Policy)(nil),          // 103: annal.log.v1.Policy
-	(*v1.Content)(nil),         // 104: annal.log.v1.Content
-	(*v1.Refs)(nil),            // 105: annal.log.v1.Refs
-	(*v1.InfoChange)(nil),      // 106: annal.log.v1.InfoChange
-	(*v1.PolicyChange)(nil),    // 107: annal.log.v1.PolicyChange
-	(v1.Role)(0),               // 108: annal.log.v1.Role
-	(v1.ContactStep)(0),        // 109: annal.log.v1.ContactStep
-	(*v1.SessionSettings)(nil), // 110: annal.log.v1.SessionSettings
-	(*v1.PushToken)(nil),       // 111: annal.log.v1.PushToken
-	(*v1.Skipped)(nil),         // 112: annal.log.v1.Skipped
-	(v1.ContactState)(0),       // 113: annal.log.v1.ContactState
-	(*v1.CustomField)(nil),     // 114: annal.log.v1.CustomField
+	(*SignUp)(nil),             // 45: annal.client.v1.SignUp
+	(*SignIn)(nil),             // 46: annal.client.v1.SignIn
+	(*SignOut)(nil),            // 47: annal.client.v1.SignOut
+	(*Ban)(nil),                // 48: annal.client.v1.Ban
+	(*Unban)(nil),              // 49: annal.client.v1.Unban
+	(*Logins)(nil),             // 50: annal.client.v1.Logins
+	(*ServerFrame)(nil),        // 51: annal.client.v1.ServerFrame
+	(*Error)(nil),              // 52: annal.client.v1.Error
+	(*Welcome)(nil),            // 53: annal.client.v1.Welcome
+	(*Pong)(nil),               // 54: annal.client.v1.Pong
+	(*Ack)(nil),                // 55: annal.client.v1.Ack
+	(*Subscribed)(nil),         // 56: annal.client.v1.Subscribed
+	(*Unsubscribed)(nil),       // 57: annal.client.v1.Unsubscribed
+	(*SessionState)(nil),       // 58: annal.client.v1.SessionState
+	(*SessionInfo)(nil),        // 59: annal.client.v1.SessionInfo
+	(*UnreadTotals)(nil),       // 60: annal.client.v1.UnreadTotals
+	(*ReceiptsPage)(nil),       // 61: annal.client.v1.ReceiptsPage
+	(*Receipt)(nil),            // 62: annal.client.v1.Receipt
+	(*Request)(nil),            // 63: annal.client.v1.Request
+	(*InviteState)(nil),        // 64: annal.client.v1.InviteState
+	(*SyncPage)(nil),           // 65: annal.client.v1.SyncPage
+	(*HistoryPage)(nil),        // 66: annal.client.v1.HistoryPage
+	(*SearchPage)(nil),         // 67: annal.client.v1.SearchPage
+	(*SearchHit)(nil),          // 68: annal.client.v1.SearchHit
+	(*Mark)(nil),               // 69: annal.client.v1.Mark
+	(*ChangesPage)(nil),        // 70: annal.client.v1.ChangesPage
+	(*Range)(nil),              // 71: annal.client.v1.Range
+	(*MemberState)(nil),        // 72: annal.client.v1.MemberState
+	(*MembersPage)(nil),        // 73: annal.client.v1.MembersPage
+	(*SessionsPage)(nil),       // 74: annal.client.v1.SessionsPage
+	(*Notice)(nil),             // 75: annal.client.v1.Notice
+	(*SomeoneTyping)(nil),      // 76: annal.client.v1.SomeoneTyping
+	(*Event)(nil),              // 77: annal.client.v1.Event
+	(*Created)(nil),            // 78: annal.client.v1.Created
+	(*Added)(nil),              // 79: annal.client.v1.Added
+	(*Removed)(nil),            // 80: annal.client.v1.Removed
+	(*Joined)(nil),             // 81: annal.client.v1.Joined
+	(*Left)(nil),               // 82: annal.client.v1.Left
+	(*Sent)(nil),               // 83: annal.client.v1.Sent
+	(*ReactionCount)(nil),      // 84: annal.client.v1.ReactionCount
+	(*Revoked)(nil),            // 85: annal.client.v1.Revoked
+	(*Overridden)(nil),         // 86: annal.client.v1.Overridden
+	(*Deleted)(nil),            // 87: annal.client.v1.Deleted
+	(*Read)(nil),               // 88: annal.client.v1.Read
+	(*InfoSet)(nil),            // 89: annal.client.v1.InfoSet
+	(*PolicySet)(nil),          // 90: annal.client.v1.PolicySet
+	(*RoleSet)(nil),            // 91: annal.client.v1.RoleSet
+	(*Muted)(nil),              // 92: annal.client.v1.Muted
+	(*Dismissed)(nil),          // 93: annal.client.v1.Dismissed
+	(*Asked)(nil),              // 94: annal.client.v1.Asked
+	(*Refused)(nil),            // 95: annal.client.v1.Refused
+	(*Invited)(nil),            // 96: annal.client.v1.Invited
+	(*Uninvited)(nil),          // 97: annal.client.v1.Uninvited
+	(*Reacted)(nil),            // 98: annal.client.v1.Reacted
+	(*Pinned)(nil),             // 99: annal.client.v1.Pinned
+	(*Delivered)(nil),          // 100: annal.client.v1.Delivered
+	(*ContactChanged)(nil),     // 101: annal.client.v1.ContactChanged
+	(*Reported)(nil),           // 102: annal.client.v1.Reported
+	(*Hidden)(nil),             // 103: annal.client.v1.Hidden
+	(*SessionSet)(nil),         // 104: annal.client.v1.SessionSet
+	(*DeviceSet)(nil),          // 105: annal.client.v1.DeviceSet
+	(*AccountClosed)(nil),      // 106: annal.client.v1.AccountClosed
+	(*SignedUp)(nil),           // 107: annal.client.v1.SignedUp
+	(*SignedIn)(nil),           // 108: annal.client.v1.SignedIn
+	(*SignedOut)(nil),          // 109: annal.client.v1.SignedOut
+	(*Banned)(nil),             // 110: annal.client.v1.Banned
+	(*Unbanned)(nil),           // 111: annal.client.v1.Unbanned
+	(*LoginsPage)(nil),         // 112: annal.client.v1.LoginsPage
+	(*Login)(nil),              // 113: annal.client.v1.Login
+	(v1.Kind)(0),               // 114: annal.log.v1.Kind
+	(*v1.NewMember)(nil),       // 115: annal.log.v1.NewMember
+	(*v1.Policy)(nil),          // 116: annal.log.v1.Policy
+	(*v1.Content)(nil),         // 117: annal.log.v1.Content
+	(*v1.Refs)(nil),            // 118: annal.log.v1.Refs
+	(*v1.InfoChange)(nil),      // 119: annal.log.v1.InfoChange
+	(*v1.PolicyChange)(nil),    // 120: annal.log.v1.PolicyChange
+	(v1.Role)(0),               // 121: annal.log.v1.Role
+	(v1.ContactStep)(0),        // 122: annal.log.v1.ContactStep
+	(*v1.SessionSettings)(nil), // 123: annal.log.v1.SessionSettings
+	(*v1.PushToken)(nil),       // 124: annal.log.v1.PushToken
+	(*v1.Skipped)(nil),         // 125: annal.log.v1.Skipped
+	(v1.ContactState)(0),       // 126: annal.log.v1.ContactState
+	(*v1.CustomField)(nil),     // 127: annal.log.v1.CustomField
+	(*v1.EndedLogin)(nil),      // 128: annal.log.v1.EndedLogin
 }
 var file_annal_client_v1_client_proto_depIdxs = []int32{
 	2,   // 0: annal.client.v1.ClientFrame.hello:type_name -> annal.client.v1.Hello
@@ -8701,110 +9700,127 @@ var file_annal_client_v1_client_proto_depIdxs = []int32{
 	42,  // 39: annal.client.v1.ClientFrame.set_session:type_name -> annal.client.v1.SetSession
 	43,  // 40: annal.client.v1.ClientFrame.set_device:type_name -> annal.client.v1.SetDevice
 	44,  // 41: annal.client.v1.ClientFrame.close_account:type_name -> annal.client.v1.CloseAccount
-	8,   // 42: annal.client.v1.History.filter:type_name -> annal.client.v1.HistoryFilter
-	0,   // 43: annal.client.v1.HistoryFilter.kinds:type_name -> annal.client.v1.MessageKind
-	101, // 44: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
-	102, // 45: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
-	103, // 46: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
-	102, // 47: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
-	104, // 48: annal.client.v1.Send.content:type_name -> annal.log.v1.Content
-	105, // 49: annal.client.v1.Send.refs:type_name -> annal.log.v1.Refs
-	104, // 50: annal.client.v1.Override.content:type_name -> annal.log.v1.Content
-	106, // 51: annal.client.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
-	107, // 52: annal.client.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
-	108, // 53: annal.client.v1.SetRole.role:type_name -> annal.log.v1.Role
-	109, // 54: annal.client.v1.Contact.step:type_name -> annal.log.v1.ContactStep
-	110, // 55: annal.client.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
-	111, // 56: annal.client.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
-	46,  // 57: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
-	47,  // 58: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
-	48,  // 59: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
-	49,  // 60: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
-	50,  // 61: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
-	51,  // 62: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
-	59,  // 63: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
-	60,  // 64: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
-	67,  // 65: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
-	68,  // 66: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
-	53,  // 67: annal.client.v1.ServerFrame.info:type_name -> annal.client.v1.SessionInfo
-	55,  // 68: annal.client.v1.ServerFrame.receipts:type_name -> annal.client.v1.ReceiptsPage
-	54,  // 69: annal.client.v1.ServerFrame.totals:type_name -> annal.client.v1.UnreadTotals
-	64,  // 70: annal.client.v1.ServerFrame.changes:type_name -> annal.client.v1.ChangesPage
-	61,  // 71: annal.client.v1.ServerFrame.search:type_name -> annal.client.v1.SearchPage
-	71,  // 72: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
-	69,  // 73: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
-	70,  // 74: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
-	112, // 75: annal.client.v1.Error.skipped:type_name -> annal.log.v1.Skipped
-	112, // 76: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
-	101, // 77: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
-	108, // 78: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
-	71,  // 79: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
-	110, // 80: annal.client.v1.SessionState.settings:type_name -> annal.log.v1.SessionSettings
-	113, // 81: annal.client.v1.SessionState.contact:type_name -> annal.log.v1.ContactState
-	101, // 82: annal.client.v1.SessionInfo.kind:type_name -> annal.log.v1.Kind
-	114, // 83: annal.client.v1.SessionInfo.custom:type_name -> annal.log.v1.CustomField
-	103, // 84: annal.client.v1.SessionInfo.policy:type_name -> annal.log.v1.Policy
-	113, // 85: annal.client.v1.SessionInfo.contact:type_name -> annal.log.v1.ContactState
-	57,  // 86: annal.client.v1.SessionInfo.requests:type_name -> annal.client.v1.Request
-	58,  // 87: annal.client.v1.SessionInfo.invites:type_name -> annal.client.v1.InviteState
-	56,  // 88: annal.client.v1.ReceiptsPage.receipts:type_name -> annal.client.v1.Receipt
-	52,  // 89: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
-	71,  // 90: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
-	65,  // 91: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
-	62,  // 92: annal.client.v1.SearchPage.hits:type_name -> annal.client.v1.SearchHit
-	63,  // 93: annal.client.v1.SearchHit.marks:type_name -> annal.client.v1.Mark
-	71,  // 94: annal.client.v1.ChangesPage.events:type_name -> annal.client.v1.Event
-	108, // 95: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
-	66,  // 96: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
-	72,  // 97: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
-	73,  // 98: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
-	74,  // 99: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
-	75,  // 100: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
-	76,  // 101: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
-	77,  // 102: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
-	79,  // 103: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
-	80,  // 104: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
-	81,  // 105: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
-	82,  // 106: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
-	83,  // 107: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
-	84,  // 108: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
-	85,  // 109: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
-	86,  // 110: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
-	87,  // 111: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
-	88,  // 112: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
-	89,  // 113: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
-	90,  // 114: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
-	91,  // 115: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
-	92,  // 116: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
-	93,  // 117: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
-	94,  // 118: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
-	95,  // 119: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
-	96,  // 120: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
-	97,  // 121: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
-	98,  // 122: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
-	99,  // 123: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
-	100, // 124: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
-	101, // 125: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
-	102, // 126: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
-	103, // 127: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
-	113, // 128: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
-	102, // 129: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
-	104, // 130: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
-	105, // 131: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
-	78,  // 132: annal.client.v1.Sent.reactions:type_name -> annal.client.v1.ReactionCount
-	104, // 133: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
-	106, // 134: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
-	103, // 135: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
-	108, // 136: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
-	109, // 137: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
-	113, // 138: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
-	110, // 139: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
-	111, // 140: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
-	141, // [141:141] is the sub-list for method output_type
-	141, // [141:141] is the sub-list for method input_type
-	141, // [141:141] is the sub-list for extension type_name
-	141, // [141:141] is the sub-list for extension extendee
-	0,   // [0:141] is the sub-list for field type_name
+	45,  // 42: annal.client.v1.ClientFrame.sign_up:type_name -> annal.client.v1.SignUp
+	46,  // 43: annal.client.v1.ClientFrame.sign_in:type_name -> annal.client.v1.SignIn
+	47,  // 44: annal.client.v1.ClientFrame.sign_out:type_name -> annal.client.v1.SignOut
+	48,  // 45: annal.client.v1.ClientFrame.ban:type_name -> annal.client.v1.Ban
+	49,  // 46: annal.client.v1.ClientFrame.unban:type_name -> annal.client.v1.Unban
+	50,  // 47: annal.client.v1.ClientFrame.logins:type_name -> annal.client.v1.Logins
+	8,   // 48: annal.client.v1.History.filter:type_name -> annal.client.v1.HistoryFilter
+	0,   // 49: annal.client.v1.HistoryFilter.kinds:type_name -> annal.client.v1.MessageKind
+	114, // 50: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
+	115, // 51: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
+	116, // 52: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
+	115, // 53: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
+	117, // 54: annal.client.v1.Send.content:type_name -> annal.log.v1.Content
+	118, // 55: annal.client.v1.Send.refs:type_name -> annal.log.v1.Refs
+	117, // 56: annal.client.v1.Override.content:type_name -> annal.log.v1.Content
+	119, // 57: annal.client.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
+	120, // 58: annal.client.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
+	121, // 59: annal.client.v1.SetRole.role:type_name -> annal.log.v1.Role
+	122, // 60: annal.client.v1.Contact.step:type_name -> annal.log.v1.ContactStep
+	123, // 61: annal.client.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
+	124, // 62: annal.client.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
+	52,  // 63: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
+	53,  // 64: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
+	54,  // 65: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
+	55,  // 66: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
+	56,  // 67: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
+	57,  // 68: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
+	65,  // 69: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
+	66,  // 70: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
+	73,  // 71: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
+	74,  // 72: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
+	59,  // 73: annal.client.v1.ServerFrame.info:type_name -> annal.client.v1.SessionInfo
+	61,  // 74: annal.client.v1.ServerFrame.receipts:type_name -> annal.client.v1.ReceiptsPage
+	60,  // 75: annal.client.v1.ServerFrame.totals:type_name -> annal.client.v1.UnreadTotals
+	70,  // 76: annal.client.v1.ServerFrame.changes:type_name -> annal.client.v1.ChangesPage
+	67,  // 77: annal.client.v1.ServerFrame.search:type_name -> annal.client.v1.SearchPage
+	77,  // 78: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
+	75,  // 79: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
+	76,  // 80: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
+	112, // 81: annal.client.v1.ServerFrame.logins:type_name -> annal.client.v1.LoginsPage
+	125, // 82: annal.client.v1.Error.skipped:type_name -> annal.log.v1.Skipped
+	125, // 83: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
+	114, // 84: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
+	121, // 85: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
+	77,  // 86: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
+	123, // 87: annal.client.v1.SessionState.settings:type_name -> annal.log.v1.SessionSettings
+	126, // 88: annal.client.v1.SessionState.contact:type_name -> annal.log.v1.ContactState
+	114, // 89: annal.client.v1.SessionInfo.kind:type_name -> annal.log.v1.Kind
+	127, // 90: annal.client.v1.SessionInfo.custom:type_name -> annal.log.v1.CustomField
+	116, // 91: annal.client.v1.SessionInfo.policy:type_name -> annal.log.v1.Policy
+	126, // 92: annal.client.v1.SessionInfo.contact:type_name -> annal.log.v1.ContactState
+	63,  // 93: annal.client.v1.SessionInfo.requests:type_name -> annal.client.v1.Request
+	64,  // 94: annal.client.v1.SessionInfo.invites:type_name -> annal.client.v1.InviteState
+	62,  // 95: annal.client.v1.ReceiptsPage.receipts:type_name -> annal.client.v1.Receipt
+	58,  // 96: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
+	77,  // 97: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
+	71,  // 98: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
+	68,  // 99: annal.client.v1.SearchPage.hits:type_name -> annal.client.v1.SearchHit
+	69,  // 100: annal.client.v1.SearchHit.marks:type_name -> annal.client.v1.Mark
+	77,  // 101: annal.client.v1.ChangesPage.events:type_name -> annal.client.v1.Event
+	121, // 102: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
+	72,  // 103: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
+	78,  // 104: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
+	79,  // 105: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
+	80,  // 106: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
+	81,  // 107: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
+	82,  // 108: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
+	83,  // 109: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
+	85,  // 110: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
+	86,  // 111: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
+	87,  // 112: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
+	88,  // 113: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
+	89,  // 114: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
+	90,  // 115: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
+	91,  // 116: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
+	92,  // 117: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
+	93,  // 118: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
+	94,  // 119: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
+	95,  // 120: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
+	96,  // 121: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
+	97,  // 122: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
+	98,  // 123: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
+	99,  // 124: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
+	100, // 125: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
+	101, // 126: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
+	102, // 127: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
+	103, // 128: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
+	104, // 129: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
+	105, // 130: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
+	106, // 131: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
+	107, // 132: annal.client.v1.Event.signed_up:type_name -> annal.client.v1.SignedUp
+	108, // 133: annal.client.v1.Event.signed_in:type_name -> annal.client.v1.SignedIn
+	109, // 134: annal.client.v1.Event.signed_out:type_name -> annal.client.v1.SignedOut
+	110, // 135: annal.client.v1.Event.banned:type_name -> annal.client.v1.Banned
+	111, // 136: annal.client.v1.Event.unbanned:type_name -> annal.client.v1.Unbanned
+	114, // 137: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
+	115, // 138: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
+	116, // 139: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
+	126, // 140: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
+	115, // 141: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
+	117, // 142: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
+	118, // 143: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
+	84,  // 144: annal.client.v1.Sent.reactions:type_name -> annal.client.v1.ReactionCount
+	117, // 145: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
+	119, // 146: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
+	116, // 147: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
+	121, // 148: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
+	122, // 149: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
+	126, // 150: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
+	123, // 151: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
+	124, // 152: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
+	128, // 153: annal.client.v1.AccountClosed.ended:type_name -> annal.log.v1.EndedLogin
+	128, // 154: annal.client.v1.SignedIn.ended:type_name -> annal.log.v1.EndedLogin
+	128, // 155: annal.client.v1.SignedOut.ended:type_name -> annal.log.v1.EndedLogin
+	128, // 156: annal.client.v1.Banned.ended:type_name -> annal.log.v1.EndedLogin
+	113, // 157: annal.client.v1.LoginsPage.logins:type_name -> annal.client.v1.Login
+	158, // [158:158] is the sub-list for method output_type
+	158, // [158:158] is the sub-list for method input_type
+	158, // [158:158] is the sub-list for extension type_name
+	158, // [158:158] is the sub-list for extension extendee
+	0,   // [0:158] is the sub-list for field type_name
 }
 
 func init() { file_annal_client_v1_client_proto_init() }
@@ -8855,10 +9871,16 @@ func file_annal_client_v1_client_proto_init() {
 		(*ClientFrame_SetSession)(nil),
 		(*ClientFrame_SetDevice)(nil),
 		(*ClientFrame_CloseAccount)(nil),
+		(*ClientFrame_SignUp)(nil),
+		(*ClientFrame_SignIn)(nil),
+		(*ClientFrame_SignOut)(nil),
+		(*ClientFrame_Ban)(nil),
+		(*ClientFrame_Unban)(nil),
+		(*ClientFrame_Logins)(nil),
 	}
 	file_annal_client_v1_client_proto_msgTypes[3].OneofWrappers = []any{}
 	file_annal_client_v1_client_proto_msgTypes[6].OneofWrappers = []any{}
-	file_annal_client_v1_client_proto_msgTypes[44].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[50].OneofWrappers = []any{
 		(*ServerFrame_Error)(nil),
 		(*ServerFrame_Welcome)(nil),
 		(*ServerFrame_Pong)(nil),
@@ -8877,8 +9899,9 @@ func file_annal_client_v1_client_proto_init() {
 		(*ServerFrame_Event)(nil),
 		(*ServerFrame_Notice)(nil),
 		(*ServerFrame_Typing)(nil),
+		(*ServerFrame_Logins)(nil),
 	}
-	file_annal_client_v1_client_proto_msgTypes[70].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[76].OneofWrappers = []any{
 		(*Event_Created)(nil),
 		(*Event_Added)(nil),
 		(*Event_Removed)(nil),
@@ -8907,6 +9930,11 @@ func file_annal_client_v1_client_proto_init() {
 		(*Event_SessionSet)(nil),
 		(*Event_DeviceSet)(nil),
 		(*Event_AccountClosed)(nil),
+		(*Event_SignedUp)(nil),
+		(*Event_SignedIn)(nil),
+		(*Event_SignedOut)(nil),
+		(*Event_Banned)(nil),
+		(*Event_Unbanned)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -8914,7 +9942,7 @@ func file_annal_client_v1_client_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_client_v1_client_proto_rawDesc), len(file_annal_client_v1_client_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   100,
+			NumMessages:   113,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -63,6 +63,11 @@ type Command struct {
 	//	*Command_SetDevice
 	//	*Command_CloseAccount
 	//	*Command_Audit
+	//	*Command_SignUp
+	//	*Command_SignIn
+	//	*Command_SignOut
+	//	*Command_Ban
+	//	*Command_Unban
 	Op            isCommand_Op `protobuf_oneof:"op"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -408,6 +413,51 @@ func (x *Command) GetAudit() *Audit {
 	return nil
 }
 
+func (x *Command) GetSignUp() *SignUp {
+	if x != nil {
+		if x, ok := x.Op.(*Command_SignUp); ok {
+			return x.SignUp
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetSignIn() *SignIn {
+	if x != nil {
+		if x, ok := x.Op.(*Command_SignIn); ok {
+			return x.SignIn
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetSignOut() *SignOut {
+	if x != nil {
+		if x, ok := x.Op.(*Command_SignOut); ok {
+			return x.SignOut
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetBan() *Ban {
+	if x != nil {
+		if x, ok := x.Op.(*Command_Ban); ok {
+			return x.Ban
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetUnban() *Unban {
+	if x != nil {
+		if x, ok := x.Op.(*Command_Unban); ok {
+			return x.Unban
+		}
+	}
+	return nil
+}
+
 type isCommand_Op interface {
 	isCommand_Op()
 }
@@ -528,6 +578,26 @@ type Command_Audit struct {
 	Audit *Audit `protobuf:"bytes,38,opt,name=audit,proto3,oneof"`
 }
 
+type Command_SignUp struct {
+	SignUp *SignUp `protobuf:"bytes,45,opt,name=sign_up,json=signUp,proto3,oneof"`
+}
+
+type Command_SignIn struct {
+	SignIn *SignIn `protobuf:"bytes,46,opt,name=sign_in,json=signIn,proto3,oneof"`
+}
+
+type Command_SignOut struct {
+	SignOut *SignOut `protobuf:"bytes,47,opt,name=sign_out,json=signOut,proto3,oneof"`
+}
+
+type Command_Ban struct {
+	Ban *Ban `protobuf:"bytes,48,opt,name=ban,proto3,oneof"`
+}
+
+type Command_Unban struct {
+	Unban *Unban `protobuf:"bytes,49,opt,name=unban,proto3,oneof"`
+}
+
 func (*Command_Create) isCommand_Op() {}
 
 func (*Command_Add) isCommand_Op() {}
@@ -585,6 +655,16 @@ func (*Command_SetDevice) isCommand_Op() {}
 func (*Command_CloseAccount) isCommand_Op() {}
 
 func (*Command_Audit) isCommand_Op() {}
+
+func (*Command_SignUp) isCommand_Op() {}
+
+func (*Command_SignIn) isCommand_Op() {}
+
+func (*Command_SignOut) isCommand_Op() {}
+
+func (*Command_Ban) isCommand_Op() {}
+
+func (*Command_Unban) isCommand_Op() {}
 
 type Create struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2069,11 +2149,300 @@ func (x *Audit) GetReason() string {
 	return ""
 }
 
+// SignUp says that the user signed up; services only. In the user's self session, as all about logins.
+type SignUp struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// open, invite, admin or outside: by whom it was allowed.
+	Method        string `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignUp) Reset() {
+	*x = SignUp{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignUp) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignUp) ProtoMessage() {}
+
+func (x *SignUp) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignUp.ProtoReflect.Descriptor instead.
+func (*SignUp) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *SignUp) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+// SignIn says that the user signed in on a device; services only. A device has one login: this one ends the one of before.
+type SignIn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The login's own id, which tokens name.
+	Login  string `protobuf:"bytes,1,opt,name=login,proto3" json:"login,omitempty"`
+	Device string `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
+	// phone, tablet, desktop, web or other.
+	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The OAuth client's id.
+	Client string `protobuf:"bytes,4,opt,name=client,proto3" json:"client,omitempty"`
+	// How many logins of this kind there may be at once: the oldest end. 0: as many as a user may have.
+	Most          uint32 `protobuf:"varint,5,opt,name=most,proto3" json:"most,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignIn) Reset() {
+	*x = SignIn{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignIn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignIn) ProtoMessage() {}
+
+func (x *SignIn) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignIn.ProtoReflect.Descriptor instead.
+func (*SignIn) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *SignIn) GetLogin() string {
+	if x != nil {
+		return x.Login
+	}
+	return ""
+}
+
+func (x *SignIn) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *SignIn) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *SignIn) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *SignIn) GetMost() uint32 {
+	if x != nil {
+		return x.Most
+	}
+	return 0
+}
+
+// SignOut ends logins: those of devices, those named, or all but one. Users for a reason of logout alone.
+type SignOut struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Devices []string               `protobuf:"bytes,1,rep,name=devices,proto3" json:"devices,omitempty"`
+	Logins  []string               `protobuf:"bytes,2,rep,name=logins,proto3" json:"logins,omitempty"`
+	All     bool                   `protobuf:"varint,3,opt,name=all,proto3" json:"all,omitempty"`
+	// With all: the login that stays.
+	Except string `protobuf:"bytes,4,opt,name=except,proto3" json:"except,omitempty"`
+	// logout, replaced, password, reuse, admin or expired.
+	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignOut) Reset() {
+	*x = SignOut{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignOut) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignOut) ProtoMessage() {}
+
+func (x *SignOut) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignOut.ProtoReflect.Descriptor instead.
+func (*SignOut) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *SignOut) GetDevices() []string {
+	if x != nil {
+		return x.Devices
+	}
+	return nil
+}
+
+func (x *SignOut) GetLogins() []string {
+	if x != nil {
+		return x.Logins
+	}
+	return nil
+}
+
+func (x *SignOut) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+func (x *SignOut) GetExcept() string {
+	if x != nil {
+		return x.Except
+	}
+	return ""
+}
+
+func (x *SignOut) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Ban ends all logins, and keeps the user from signing in; services only.
+type Ban struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 KiB at most.
+	Reason        string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ban) Reset() {
+	*x = Ban{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ban) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ban) ProtoMessage() {}
+
+func (x *Ban) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ban.ProtoReflect.Descriptor instead.
+func (*Ban) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *Ban) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Unban lets the user sign in again; services only.
+type Unban struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Unban) Reset() {
+	*x = Unban{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Unban) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Unban) ProtoMessage() {}
+
+func (x *Unban) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Unban.ProtoReflect.Descriptor instead.
+func (*Unban) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{34}
+}
+
 var File_annal_log_v1_command_proto protoreflect.FileDescriptor
 
 const file_annal_log_v1_command_proto_rawDesc = "" +
 	"\n" +
-	"\x1aannal/log/v1/command.proto\x12\fannal.log.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/context.proto\x1a\x1aannal/log/v1/session.proto\"\x9d\r\n" +
+	"\x1aannal/log/v1/command.proto\x12\fannal.log.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/context.proto\x1a\x1aannal/log/v1/session.proto\"\x87\x0f\n" +
 	"\aCommand\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12)\n" +
 	"\x05actor\x18\x02 \x01(\v2\x13.annal.log.v1.ActorR\x05actor\x12\x1b\n" +
@@ -2113,7 +2482,12 @@ const file_annal_log_v1_command_proto_rawDesc = "" +
 	"\n" +
 	"set_device\x18$ \x01(\v2\x17.annal.log.v1.SetDeviceH\x00R\tsetDevice\x12A\n" +
 	"\rclose_account\x18% \x01(\v2\x1a.annal.log.v1.CloseAccountH\x00R\fcloseAccount\x12+\n" +
-	"\x05audit\x18& \x01(\v2\x13.annal.log.v1.AuditH\x00R\x05auditB\x04\n" +
+	"\x05audit\x18& \x01(\v2\x13.annal.log.v1.AuditH\x00R\x05audit\x12/\n" +
+	"\asign_up\x18- \x01(\v2\x14.annal.log.v1.SignUpH\x00R\x06signUp\x12/\n" +
+	"\asign_in\x18. \x01(\v2\x14.annal.log.v1.SignInH\x00R\x06signIn\x122\n" +
+	"\bsign_out\x18/ \x01(\v2\x15.annal.log.v1.SignOutH\x00R\asignOut\x12%\n" +
+	"\x03ban\x180 \x01(\v2\x11.annal.log.v1.BanH\x00R\x03ban\x12+\n" +
+	"\x05unban\x181 \x01(\v2\x13.annal.log.v1.UnbanH\x00R\x05unbanB\x04\n" +
 	"\x02op\"\xcd\x01\n" +
 	"\x06Create\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x121\n" +
@@ -2198,7 +2572,24 @@ const file_annal_log_v1_command_proto_rawDesc = "" +
 	"\x04what\x18\x01 \x01(\tR\x04what\x12\x14\n" +
 	"\x05about\x18\x02 \x01(\tR\x05about\x12\x10\n" +
 	"\x03seq\x18\x03 \x01(\x04R\x03seq\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reasonB\x90\x01\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\" \n" +
+	"\x06SignUp\x12\x16\n" +
+	"\x06method\x18\x01 \x01(\tR\x06method\"v\n" +
+	"\x06SignIn\x12\x14\n" +
+	"\x05login\x18\x01 \x01(\tR\x05login\x12\x16\n" +
+	"\x06device\x18\x02 \x01(\tR\x06device\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06client\x18\x04 \x01(\tR\x06client\x12\x12\n" +
+	"\x04most\x18\x05 \x01(\rR\x04most\"}\n" +
+	"\aSignOut\x12\x18\n" +
+	"\adevices\x18\x01 \x03(\tR\adevices\x12\x16\n" +
+	"\x06logins\x18\x02 \x03(\tR\x06logins\x12\x10\n" +
+	"\x03all\x18\x03 \x01(\bR\x03all\x12\x16\n" +
+	"\x06except\x18\x04 \x01(\tR\x06except\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\"\x1d\n" +
+	"\x03Ban\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\"\a\n" +
+	"\x05UnbanB\x90\x01\n" +
 	"\x10com.annal.log.v1B\fCommandProtoP\x01Z\x1cannal/gen/annal/log/v1;logv1\xa2\x02\x03ALX\xaa\x02\fAnnal.Log.V1\xca\x02\fAnnal\\Log\\V1\xe2\x02\x18Annal\\Log\\V1\\GPBMetadata\xea\x02\x0eAnnal::Log::V1b\x06proto3"
 
 var (
@@ -2213,7 +2604,7 @@ func file_annal_log_v1_command_proto_rawDescGZIP() []byte {
 	return file_annal_log_v1_command_proto_rawDescData
 }
 
-var file_annal_log_v1_command_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_annal_log_v1_command_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_annal_log_v1_command_proto_goTypes = []any{
 	(*Command)(nil),         // 0: annal.log.v1.Command
 	(*Create)(nil),          // 1: annal.log.v1.Create
@@ -2245,25 +2636,30 @@ var file_annal_log_v1_command_proto_goTypes = []any{
 	(*SetDevice)(nil),       // 27: annal.log.v1.SetDevice
 	(*CloseAccount)(nil),    // 28: annal.log.v1.CloseAccount
 	(*Audit)(nil),           // 29: annal.log.v1.Audit
-	(*Actor)(nil),           // 30: annal.log.v1.Actor
-	(*ClientContext)(nil),   // 31: annal.log.v1.ClientContext
-	(*ReplyTo)(nil),         // 32: annal.log.v1.ReplyTo
-	(Kind)(0),               // 33: annal.log.v1.Kind
-	(*NewMember)(nil),       // 34: annal.log.v1.NewMember
-	(*Policy)(nil),          // 35: annal.log.v1.Policy
-	(*Body)(nil),            // 36: annal.log.v1.Body
-	(*Refs)(nil),            // 37: annal.log.v1.Refs
-	(*InfoChange)(nil),      // 38: annal.log.v1.InfoChange
-	(*PolicyChange)(nil),    // 39: annal.log.v1.PolicyChange
-	(Role)(0),               // 40: annal.log.v1.Role
-	(ContactStep)(0),        // 41: annal.log.v1.ContactStep
-	(*SessionSettings)(nil), // 42: annal.log.v1.SessionSettings
-	(*PushToken)(nil),       // 43: annal.log.v1.PushToken
+	(*SignUp)(nil),          // 30: annal.log.v1.SignUp
+	(*SignIn)(nil),          // 31: annal.log.v1.SignIn
+	(*SignOut)(nil),         // 32: annal.log.v1.SignOut
+	(*Ban)(nil),             // 33: annal.log.v1.Ban
+	(*Unban)(nil),           // 34: annal.log.v1.Unban
+	(*Actor)(nil),           // 35: annal.log.v1.Actor
+	(*ClientContext)(nil),   // 36: annal.log.v1.ClientContext
+	(*ReplyTo)(nil),         // 37: annal.log.v1.ReplyTo
+	(Kind)(0),               // 38: annal.log.v1.Kind
+	(*NewMember)(nil),       // 39: annal.log.v1.NewMember
+	(*Policy)(nil),          // 40: annal.log.v1.Policy
+	(*Body)(nil),            // 41: annal.log.v1.Body
+	(*Refs)(nil),            // 42: annal.log.v1.Refs
+	(*InfoChange)(nil),      // 43: annal.log.v1.InfoChange
+	(*PolicyChange)(nil),    // 44: annal.log.v1.PolicyChange
+	(Role)(0),               // 45: annal.log.v1.Role
+	(ContactStep)(0),        // 46: annal.log.v1.ContactStep
+	(*SessionSettings)(nil), // 47: annal.log.v1.SessionSettings
+	(*PushToken)(nil),       // 48: annal.log.v1.PushToken
 }
 var file_annal_log_v1_command_proto_depIdxs = []int32{
-	30, // 0: annal.log.v1.Command.actor:type_name -> annal.log.v1.Actor
-	31, // 1: annal.log.v1.Command.client:type_name -> annal.log.v1.ClientContext
-	32, // 2: annal.log.v1.Command.reply_to:type_name -> annal.log.v1.ReplyTo
+	35, // 0: annal.log.v1.Command.actor:type_name -> annal.log.v1.Actor
+	36, // 1: annal.log.v1.Command.client:type_name -> annal.log.v1.ClientContext
+	37, // 2: annal.log.v1.Command.reply_to:type_name -> annal.log.v1.ReplyTo
 	1,  // 3: annal.log.v1.Command.create:type_name -> annal.log.v1.Create
 	2,  // 4: annal.log.v1.Command.add:type_name -> annal.log.v1.Add
 	3,  // 5: annal.log.v1.Command.remove:type_name -> annal.log.v1.Remove
@@ -2293,24 +2689,29 @@ var file_annal_log_v1_command_proto_depIdxs = []int32{
 	27, // 29: annal.log.v1.Command.set_device:type_name -> annal.log.v1.SetDevice
 	28, // 30: annal.log.v1.Command.close_account:type_name -> annal.log.v1.CloseAccount
 	29, // 31: annal.log.v1.Command.audit:type_name -> annal.log.v1.Audit
-	33, // 32: annal.log.v1.Create.kind:type_name -> annal.log.v1.Kind
-	34, // 33: annal.log.v1.Create.members:type_name -> annal.log.v1.NewMember
-	35, // 34: annal.log.v1.Create.policy:type_name -> annal.log.v1.Policy
-	34, // 35: annal.log.v1.Add.members:type_name -> annal.log.v1.NewMember
-	36, // 36: annal.log.v1.Send.body:type_name -> annal.log.v1.Body
-	37, // 37: annal.log.v1.Send.refs:type_name -> annal.log.v1.Refs
-	36, // 38: annal.log.v1.Override.body:type_name -> annal.log.v1.Body
-	38, // 39: annal.log.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
-	39, // 40: annal.log.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
-	40, // 41: annal.log.v1.SetRole.role:type_name -> annal.log.v1.Role
-	41, // 42: annal.log.v1.Contact.step:type_name -> annal.log.v1.ContactStep
-	42, // 43: annal.log.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
-	43, // 44: annal.log.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
-	45, // [45:45] is the sub-list for method output_type
-	45, // [45:45] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	30, // 32: annal.log.v1.Command.sign_up:type_name -> annal.log.v1.SignUp
+	31, // 33: annal.log.v1.Command.sign_in:type_name -> annal.log.v1.SignIn
+	32, // 34: annal.log.v1.Command.sign_out:type_name -> annal.log.v1.SignOut
+	33, // 35: annal.log.v1.Command.ban:type_name -> annal.log.v1.Ban
+	34, // 36: annal.log.v1.Command.unban:type_name -> annal.log.v1.Unban
+	38, // 37: annal.log.v1.Create.kind:type_name -> annal.log.v1.Kind
+	39, // 38: annal.log.v1.Create.members:type_name -> annal.log.v1.NewMember
+	40, // 39: annal.log.v1.Create.policy:type_name -> annal.log.v1.Policy
+	39, // 40: annal.log.v1.Add.members:type_name -> annal.log.v1.NewMember
+	41, // 41: annal.log.v1.Send.body:type_name -> annal.log.v1.Body
+	42, // 42: annal.log.v1.Send.refs:type_name -> annal.log.v1.Refs
+	41, // 43: annal.log.v1.Override.body:type_name -> annal.log.v1.Body
+	43, // 44: annal.log.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
+	44, // 45: annal.log.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
+	45, // 46: annal.log.v1.SetRole.role:type_name -> annal.log.v1.Role
+	46, // 47: annal.log.v1.Contact.step:type_name -> annal.log.v1.ContactStep
+	47, // 48: annal.log.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
+	48, // 49: annal.log.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
+	50, // [50:50] is the sub-list for method output_type
+	50, // [50:50] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_annal_log_v1_command_proto_init() }
@@ -2351,6 +2752,11 @@ func file_annal_log_v1_command_proto_init() {
 		(*Command_SetDevice)(nil),
 		(*Command_CloseAccount)(nil),
 		(*Command_Audit)(nil),
+		(*Command_SignUp)(nil),
+		(*Command_SignIn)(nil),
+		(*Command_SignOut)(nil),
+		(*Command_Ban)(nil),
+		(*Command_Unban)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2358,7 +2764,7 @@ func file_annal_log_v1_command_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_log_v1_command_proto_rawDesc), len(file_annal_log_v1_command_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   30,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

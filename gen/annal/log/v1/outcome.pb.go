@@ -241,6 +241,11 @@ type Accepted struct {
 	//	*Accepted_DeviceSet
 	//	*Accepted_AccountClosed
 	//	*Accepted_Audited
+	//	*Accepted_SignedUp
+	//	*Accepted_SignedIn
+	//	*Accepted_SignedOut
+	//	*Accepted_Banned
+	//	*Accepted_Unbanned
 	Event         isAccepted_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -551,6 +556,51 @@ func (x *Accepted) GetAudited() *Audited {
 	return nil
 }
 
+func (x *Accepted) GetSignedUp() *SignedUp {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_SignedUp); ok {
+			return x.SignedUp
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetSignedIn() *SignedIn {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_SignedIn); ok {
+			return x.SignedIn
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetSignedOut() *SignedOut {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_SignedOut); ok {
+			return x.SignedOut
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetBanned() *Banned {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_Banned); ok {
+			return x.Banned
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetUnbanned() *Unbanned {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_Unbanned); ok {
+			return x.Unbanned
+		}
+	}
+	return nil
+}
+
 type isAccepted_Event interface {
 	isAccepted_Event()
 }
@@ -671,6 +721,26 @@ type Accepted_Audited struct {
 	Audited *Audited `protobuf:"bytes,38,opt,name=audited,proto3,oneof"`
 }
 
+type Accepted_SignedUp struct {
+	SignedUp *SignedUp `protobuf:"bytes,45,opt,name=signed_up,json=signedUp,proto3,oneof"`
+}
+
+type Accepted_SignedIn struct {
+	SignedIn *SignedIn `protobuf:"bytes,46,opt,name=signed_in,json=signedIn,proto3,oneof"`
+}
+
+type Accepted_SignedOut struct {
+	SignedOut *SignedOut `protobuf:"bytes,47,opt,name=signed_out,json=signedOut,proto3,oneof"`
+}
+
+type Accepted_Banned struct {
+	Banned *Banned `protobuf:"bytes,48,opt,name=banned,proto3,oneof"`
+}
+
+type Accepted_Unbanned struct {
+	Unbanned *Unbanned `protobuf:"bytes,49,opt,name=unbanned,proto3,oneof"`
+}
+
 func (*Accepted_Created) isAccepted_Event() {}
 
 func (*Accepted_Added) isAccepted_Event() {}
@@ -728,6 +798,16 @@ func (*Accepted_DeviceSet) isAccepted_Event() {}
 func (*Accepted_AccountClosed) isAccepted_Event() {}
 
 func (*Accepted_Audited) isAccepted_Event() {}
+
+func (*Accepted_SignedUp) isAccepted_Event() {}
+
+func (*Accepted_SignedIn) isAccepted_Event() {}
+
+func (*Accepted_SignedOut) isAccepted_Event() {}
+
+func (*Accepted_Banned) isAccepted_Event() {}
+
+func (*Accepted_Unbanned) isAccepted_Event() {}
 
 // Rejected keeps the command itself, for audit.
 type Rejected struct {
@@ -2418,8 +2498,10 @@ func (x *DeviceSet) GetOff() bool {
 	return false
 }
 
+// AccountClosed ended all logins too.
 type AccountClosed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ended         []*EndedLogin          `protobuf:"bytes,1,rep,name=ended,proto3" json:"ended,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2452,6 +2534,13 @@ func (x *AccountClosed) ProtoReflect() protoreflect.Message {
 // Deprecated: Use AccountClosed.ProtoReflect.Descriptor instead.
 func (*AccountClosed) Descriptor() ([]byte, []int) {
 	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *AccountClosed) GetEnded() []*EndedLogin {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
 }
 
 // Audited takes no seq: it is for auditors alone.
@@ -2523,6 +2612,276 @@ func (x *Audited) GetReason() string {
 	return ""
 }
 
+type SignedUp struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Method        string                 `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignedUp) Reset() {
+	*x = SignedUp{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignedUp) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignedUp) ProtoMessage() {}
+
+func (x *SignedUp) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignedUp.ProtoReflect.Descriptor instead.
+func (*SignedUp) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *SignedUp) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+type SignedIn struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Login  string                 `protobuf:"bytes,1,opt,name=login,proto3" json:"login,omitempty"`
+	Device string                 `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
+	Kind   string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	Client string                 `protobuf:"bytes,4,opt,name=client,proto3" json:"client,omitempty"`
+	// The user never signed in before.
+	First bool `protobuf:"varint,5,opt,name=first,proto3" json:"first,omitempty"`
+	// The logins that it ended: the device's of before, and those that were too many.
+	Ended         []*EndedLogin `protobuf:"bytes,6,rep,name=ended,proto3" json:"ended,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignedIn) Reset() {
+	*x = SignedIn{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignedIn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignedIn) ProtoMessage() {}
+
+func (x *SignedIn) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignedIn.ProtoReflect.Descriptor instead.
+func (*SignedIn) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *SignedIn) GetLogin() string {
+	if x != nil {
+		return x.Login
+	}
+	return ""
+}
+
+func (x *SignedIn) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *SignedIn) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *SignedIn) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *SignedIn) GetFirst() bool {
+	if x != nil {
+		return x.First
+	}
+	return false
+}
+
+func (x *SignedIn) GetEnded() []*EndedLogin {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
+type SignedOut struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ended         []*EndedLogin          `protobuf:"bytes,1,rep,name=ended,proto3" json:"ended,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignedOut) Reset() {
+	*x = SignedOut{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignedOut) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignedOut) ProtoMessage() {}
+
+func (x *SignedOut) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignedOut.ProtoReflect.Descriptor instead.
+func (*SignedOut) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *SignedOut) GetEnded() []*EndedLogin {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
+func (x *SignedOut) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type Banned struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	Ended         []*EndedLogin          `protobuf:"bytes,2,rep,name=ended,proto3" json:"ended,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Banned) Reset() {
+	*x = Banned{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Banned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Banned) ProtoMessage() {}
+
+func (x *Banned) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Banned.ProtoReflect.Descriptor instead.
+func (*Banned) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *Banned) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Banned) GetEnded() []*EndedLogin {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
+type Unbanned struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Unbanned) Reset() {
+	*x = Unbanned{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Unbanned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Unbanned) ProtoMessage() {}
+
+func (x *Unbanned) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Unbanned.ProtoReflect.Descriptor instead.
+func (*Unbanned) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{37}
+}
+
 var File_annal_log_v1_outcome_proto protoreflect.FileDescriptor
 
 const file_annal_log_v1_outcome_proto_rawDesc = "" +
@@ -2543,7 +2902,7 @@ const file_annal_log_v1_outcome_proto_rawDesc = "" +
 	"\baccepted\x18\x14 \x01(\v2\x16.annal.log.v1.AcceptedH\x00R\baccepted\x124\n" +
 	"\brejected\x18\x15 \x01(\v2\x16.annal.log.v1.RejectedH\x00R\brejected\x124\n" +
 	"\banswered\x18\x16 \x01(\v2\x16.annal.log.v1.AnsweredH\x00R\bansweredB\b\n" +
-	"\x06result\"\x97\f\n" +
+	"\x06result\"\xa5\x0e\n" +
 	"\bAccepted\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x121\n" +
 	"\acreated\x18\n" +
@@ -2580,7 +2939,13 @@ const file_annal_log_v1_outcome_proto_rawDesc = "" +
 	"\n" +
 	"device_set\x18$ \x01(\v2\x17.annal.log.v1.DeviceSetH\x00R\tdeviceSet\x12D\n" +
 	"\x0eaccount_closed\x18% \x01(\v2\x1b.annal.log.v1.AccountClosedH\x00R\raccountClosed\x121\n" +
-	"\aaudited\x18& \x01(\v2\x15.annal.log.v1.AuditedH\x00R\aauditedB\a\n" +
+	"\aaudited\x18& \x01(\v2\x15.annal.log.v1.AuditedH\x00R\aaudited\x125\n" +
+	"\tsigned_up\x18- \x01(\v2\x16.annal.log.v1.SignedUpH\x00R\bsignedUp\x125\n" +
+	"\tsigned_in\x18. \x01(\v2\x16.annal.log.v1.SignedInH\x00R\bsignedIn\x128\n" +
+	"\n" +
+	"signed_out\x18/ \x01(\v2\x17.annal.log.v1.SignedOutH\x00R\tsignedOut\x12.\n" +
+	"\x06banned\x180 \x01(\v2\x14.annal.log.v1.BannedH\x00R\x06banned\x124\n" +
+	"\bunbanned\x181 \x01(\v2\x16.annal.log.v1.UnbannedH\x00R\bunbannedB\a\n" +
 	"\x05event\"\xaa\x01\n" +
 	"\bRejected\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x16\n" +
@@ -2693,13 +3058,31 @@ const file_annal_log_v1_outcome_proto_rawDesc = "" +
 	"\tDeviceSet\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12+\n" +
 	"\x04push\x18\x02 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\x12\x10\n" +
-	"\x03off\x18\x03 \x01(\bR\x03off\"\x0f\n" +
-	"\rAccountClosed\"]\n" +
+	"\x03off\x18\x03 \x01(\bR\x03off\"?\n" +
+	"\rAccountClosed\x12.\n" +
+	"\x05ended\x18\x01 \x03(\v2\x18.annal.log.v1.EndedLoginR\x05ended\"]\n" +
 	"\aAudited\x12\x12\n" +
 	"\x04what\x18\x01 \x01(\tR\x04what\x12\x14\n" +
 	"\x05about\x18\x02 \x01(\tR\x05about\x12\x10\n" +
 	"\x03seq\x18\x03 \x01(\x04R\x03seq\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reasonB\x90\x01\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\"\n" +
+	"\bSignedUp\x12\x16\n" +
+	"\x06method\x18\x01 \x01(\tR\x06method\"\xaa\x01\n" +
+	"\bSignedIn\x12\x14\n" +
+	"\x05login\x18\x01 \x01(\tR\x05login\x12\x16\n" +
+	"\x06device\x18\x02 \x01(\tR\x06device\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06client\x18\x04 \x01(\tR\x06client\x12\x14\n" +
+	"\x05first\x18\x05 \x01(\bR\x05first\x12.\n" +
+	"\x05ended\x18\x06 \x03(\v2\x18.annal.log.v1.EndedLoginR\x05ended\"S\n" +
+	"\tSignedOut\x12.\n" +
+	"\x05ended\x18\x01 \x03(\v2\x18.annal.log.v1.EndedLoginR\x05ended\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"P\n" +
+	"\x06Banned\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12.\n" +
+	"\x05ended\x18\x02 \x03(\v2\x18.annal.log.v1.EndedLoginR\x05ended\"\n" +
+	"\n" +
+	"\bUnbannedB\x90\x01\n" +
 	"\x10com.annal.log.v1B\fOutcomeProtoP\x01Z\x1cannal/gen/annal/log/v1;logv1\xa2\x02\x03ALX\xaa\x02\fAnnal.Log.V1\xca\x02\fAnnal\\Log\\V1\xe2\x02\x18Annal\\Log\\V1\\GPBMetadata\xea\x02\x0eAnnal::Log::V1b\x06proto3"
 
 var (
@@ -2714,7 +3097,7 @@ func file_annal_log_v1_outcome_proto_rawDescGZIP() []byte {
 	return file_annal_log_v1_outcome_proto_rawDescData
 }
 
-var file_annal_log_v1_outcome_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_annal_log_v1_outcome_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_annal_log_v1_outcome_proto_goTypes = []any{
 	(*Outcome)(nil),         // 0: annal.log.v1.Outcome
 	(*Accepted)(nil),        // 1: annal.log.v1.Accepted
@@ -2749,27 +3132,33 @@ var file_annal_log_v1_outcome_proto_goTypes = []any{
 	(*DeviceSet)(nil),       // 30: annal.log.v1.DeviceSet
 	(*AccountClosed)(nil),   // 31: annal.log.v1.AccountClosed
 	(*Audited)(nil),         // 32: annal.log.v1.Audited
-	(*Actor)(nil),           // 33: annal.log.v1.Actor
-	(*ClientContext)(nil),   // 34: annal.log.v1.ClientContext
-	(*ReplyTo)(nil),         // 35: annal.log.v1.ReplyTo
-	(*Command)(nil),         // 36: annal.log.v1.Command
-	(*Skipped)(nil),         // 37: annal.log.v1.Skipped
-	(Kind)(0),               // 38: annal.log.v1.Kind
-	(*Policy)(nil),          // 39: annal.log.v1.Policy
-	(*NewMember)(nil),       // 40: annal.log.v1.NewMember
-	(ContactState)(0),       // 41: annal.log.v1.ContactState
-	(*Body)(nil),            // 42: annal.log.v1.Body
-	(*Refs)(nil),            // 43: annal.log.v1.Refs
-	(*InfoChange)(nil),      // 44: annal.log.v1.InfoChange
-	(Role)(0),               // 45: annal.log.v1.Role
-	(ContactStep)(0),        // 46: annal.log.v1.ContactStep
-	(*SessionSettings)(nil), // 47: annal.log.v1.SessionSettings
-	(*PushToken)(nil),       // 48: annal.log.v1.PushToken
+	(*SignedUp)(nil),        // 33: annal.log.v1.SignedUp
+	(*SignedIn)(nil),        // 34: annal.log.v1.SignedIn
+	(*SignedOut)(nil),       // 35: annal.log.v1.SignedOut
+	(*Banned)(nil),          // 36: annal.log.v1.Banned
+	(*Unbanned)(nil),        // 37: annal.log.v1.Unbanned
+	(*Actor)(nil),           // 38: annal.log.v1.Actor
+	(*ClientContext)(nil),   // 39: annal.log.v1.ClientContext
+	(*ReplyTo)(nil),         // 40: annal.log.v1.ReplyTo
+	(*Command)(nil),         // 41: annal.log.v1.Command
+	(*Skipped)(nil),         // 42: annal.log.v1.Skipped
+	(Kind)(0),               // 43: annal.log.v1.Kind
+	(*Policy)(nil),          // 44: annal.log.v1.Policy
+	(*NewMember)(nil),       // 45: annal.log.v1.NewMember
+	(ContactState)(0),       // 46: annal.log.v1.ContactState
+	(*Body)(nil),            // 47: annal.log.v1.Body
+	(*Refs)(nil),            // 48: annal.log.v1.Refs
+	(*InfoChange)(nil),      // 49: annal.log.v1.InfoChange
+	(Role)(0),               // 50: annal.log.v1.Role
+	(ContactStep)(0),        // 51: annal.log.v1.ContactStep
+	(*SessionSettings)(nil), // 52: annal.log.v1.SessionSettings
+	(*PushToken)(nil),       // 53: annal.log.v1.PushToken
+	(*EndedLogin)(nil),      // 54: annal.log.v1.EndedLogin
 }
 var file_annal_log_v1_outcome_proto_depIdxs = []int32{
-	33, // 0: annal.log.v1.Outcome.actor:type_name -> annal.log.v1.Actor
-	34, // 1: annal.log.v1.Outcome.client:type_name -> annal.log.v1.ClientContext
-	35, // 2: annal.log.v1.Outcome.reply_to:type_name -> annal.log.v1.ReplyTo
+	38, // 0: annal.log.v1.Outcome.actor:type_name -> annal.log.v1.Actor
+	39, // 1: annal.log.v1.Outcome.client:type_name -> annal.log.v1.ClientContext
+	40, // 2: annal.log.v1.Outcome.reply_to:type_name -> annal.log.v1.ReplyTo
 	1,  // 3: annal.log.v1.Outcome.accepted:type_name -> annal.log.v1.Accepted
 	2,  // 4: annal.log.v1.Outcome.rejected:type_name -> annal.log.v1.Rejected
 	3,  // 5: annal.log.v1.Outcome.answered:type_name -> annal.log.v1.Answered
@@ -2802,32 +3191,41 @@ var file_annal_log_v1_outcome_proto_depIdxs = []int32{
 	30, // 32: annal.log.v1.Accepted.device_set:type_name -> annal.log.v1.DeviceSet
 	31, // 33: annal.log.v1.Accepted.account_closed:type_name -> annal.log.v1.AccountClosed
 	32, // 34: annal.log.v1.Accepted.audited:type_name -> annal.log.v1.Audited
-	36, // 35: annal.log.v1.Rejected.command:type_name -> annal.log.v1.Command
-	37, // 36: annal.log.v1.Rejected.skipped:type_name -> annal.log.v1.Skipped
-	38, // 37: annal.log.v1.Created.kind:type_name -> annal.log.v1.Kind
-	39, // 38: annal.log.v1.Created.policy:type_name -> annal.log.v1.Policy
-	40, // 39: annal.log.v1.Created.members:type_name -> annal.log.v1.NewMember
-	41, // 40: annal.log.v1.Created.contact:type_name -> annal.log.v1.ContactState
-	40, // 41: annal.log.v1.Added.members:type_name -> annal.log.v1.NewMember
-	37, // 42: annal.log.v1.Added.skipped:type_name -> annal.log.v1.Skipped
-	37, // 43: annal.log.v1.Removed.skipped:type_name -> annal.log.v1.Skipped
-	42, // 44: annal.log.v1.Sent.body:type_name -> annal.log.v1.Body
-	43, // 45: annal.log.v1.Sent.refs:type_name -> annal.log.v1.Refs
-	42, // 46: annal.log.v1.Overridden.body:type_name -> annal.log.v1.Body
-	44, // 47: annal.log.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
-	39, // 48: annal.log.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
-	45, // 49: annal.log.v1.RoleSet.role:type_name -> annal.log.v1.Role
-	37, // 50: annal.log.v1.Muted.skipped:type_name -> annal.log.v1.Skipped
-	37, // 51: annal.log.v1.Refused.skipped:type_name -> annal.log.v1.Skipped
-	46, // 52: annal.log.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
-	41, // 53: annal.log.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
-	47, // 54: annal.log.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
-	48, // 55: annal.log.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
-	56, // [56:56] is the sub-list for method output_type
-	56, // [56:56] is the sub-list for method input_type
-	56, // [56:56] is the sub-list for extension type_name
-	56, // [56:56] is the sub-list for extension extendee
-	0,  // [0:56] is the sub-list for field type_name
+	33, // 35: annal.log.v1.Accepted.signed_up:type_name -> annal.log.v1.SignedUp
+	34, // 36: annal.log.v1.Accepted.signed_in:type_name -> annal.log.v1.SignedIn
+	35, // 37: annal.log.v1.Accepted.signed_out:type_name -> annal.log.v1.SignedOut
+	36, // 38: annal.log.v1.Accepted.banned:type_name -> annal.log.v1.Banned
+	37, // 39: annal.log.v1.Accepted.unbanned:type_name -> annal.log.v1.Unbanned
+	41, // 40: annal.log.v1.Rejected.command:type_name -> annal.log.v1.Command
+	42, // 41: annal.log.v1.Rejected.skipped:type_name -> annal.log.v1.Skipped
+	43, // 42: annal.log.v1.Created.kind:type_name -> annal.log.v1.Kind
+	44, // 43: annal.log.v1.Created.policy:type_name -> annal.log.v1.Policy
+	45, // 44: annal.log.v1.Created.members:type_name -> annal.log.v1.NewMember
+	46, // 45: annal.log.v1.Created.contact:type_name -> annal.log.v1.ContactState
+	45, // 46: annal.log.v1.Added.members:type_name -> annal.log.v1.NewMember
+	42, // 47: annal.log.v1.Added.skipped:type_name -> annal.log.v1.Skipped
+	42, // 48: annal.log.v1.Removed.skipped:type_name -> annal.log.v1.Skipped
+	47, // 49: annal.log.v1.Sent.body:type_name -> annal.log.v1.Body
+	48, // 50: annal.log.v1.Sent.refs:type_name -> annal.log.v1.Refs
+	47, // 51: annal.log.v1.Overridden.body:type_name -> annal.log.v1.Body
+	49, // 52: annal.log.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
+	44, // 53: annal.log.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
+	50, // 54: annal.log.v1.RoleSet.role:type_name -> annal.log.v1.Role
+	42, // 55: annal.log.v1.Muted.skipped:type_name -> annal.log.v1.Skipped
+	42, // 56: annal.log.v1.Refused.skipped:type_name -> annal.log.v1.Skipped
+	51, // 57: annal.log.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
+	46, // 58: annal.log.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
+	52, // 59: annal.log.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
+	53, // 60: annal.log.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
+	54, // 61: annal.log.v1.AccountClosed.ended:type_name -> annal.log.v1.EndedLogin
+	54, // 62: annal.log.v1.SignedIn.ended:type_name -> annal.log.v1.EndedLogin
+	54, // 63: annal.log.v1.SignedOut.ended:type_name -> annal.log.v1.EndedLogin
+	54, // 64: annal.log.v1.Banned.ended:type_name -> annal.log.v1.EndedLogin
+	65, // [65:65] is the sub-list for method output_type
+	65, // [65:65] is the sub-list for method input_type
+	65, // [65:65] is the sub-list for extension type_name
+	65, // [65:65] is the sub-list for extension extendee
+	0,  // [0:65] is the sub-list for field type_name
 }
 
 func init() { file_annal_log_v1_outcome_proto_init() }
@@ -2874,6 +3272,11 @@ func file_annal_log_v1_outcome_proto_init() {
 		(*Accepted_DeviceSet)(nil),
 		(*Accepted_AccountClosed)(nil),
 		(*Accepted_Audited)(nil),
+		(*Accepted_SignedUp)(nil),
+		(*Accepted_SignedIn)(nil),
+		(*Accepted_SignedOut)(nil),
+		(*Accepted_Banned)(nil),
+		(*Accepted_Unbanned)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2881,7 +3284,7 @@ func file_annal_log_v1_outcome_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_log_v1_outcome_proto_rawDesc), len(file_annal_log_v1_outcome_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   33,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -42,10 +42,15 @@ type HeadRow struct {
 	// How many of the two of a direct session block the other.
 	Blocks uint32 `protobuf:"varint,14,opt,name=blocks,proto3" json:"blocks,omitempty"`
 	// How many rows of these kinds there are.
-	Pins          uint32 `protobuf:"varint,15,opt,name=pins,proto3" json:"pins,omitempty"`
-	Asks          uint32 `protobuf:"varint,16,opt,name=asks,proto3" json:"asks,omitempty"`
-	Invites       uint32 `protobuf:"varint,17,opt,name=invites,proto3" json:"invites,omitempty"`
-	Devices       uint32 `protobuf:"varint,18,opt,name=devices,proto3" json:"devices,omitempty"`
+	Pins    uint32 `protobuf:"varint,15,opt,name=pins,proto3" json:"pins,omitempty"`
+	Asks    uint32 `protobuf:"varint,16,opt,name=asks,proto3" json:"asks,omitempty"`
+	Invites uint32 `protobuf:"varint,17,opt,name=invites,proto3" json:"invites,omitempty"`
+	Devices uint32 `protobuf:"varint,18,opt,name=devices,proto3" json:"devices,omitempty"`
+	Logins  uint32 `protobuf:"varint,25,opt,name=logins,proto3" json:"logins,omitempty"`
+	// How often the user of a self session signed in, ever.
+	SignIns       uint32 `protobuf:"varint,26,opt,name=sign_ins,json=signIns,proto3" json:"sign_ins,omitempty"`
+	SignedUp      bool   `protobuf:"varint,27,opt,name=signed_up,json=signedUp,proto3" json:"signed_up,omitempty"`
+	Banned        bool   `protobuf:"varint,28,opt,name=banned,proto3" json:"banned,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -204,6 +209,34 @@ func (x *HeadRow) GetDevices() uint32 {
 		return x.Devices
 	}
 	return 0
+}
+
+func (x *HeadRow) GetLogins() uint32 {
+	if x != nil {
+		return x.Logins
+	}
+	return 0
+}
+
+func (x *HeadRow) GetSignIns() uint32 {
+	if x != nil {
+		return x.SignIns
+	}
+	return 0
+}
+
+func (x *HeadRow) GetSignedUp() bool {
+	if x != nil {
+		return x.SignedUp
+	}
+	return false
+}
+
+func (x *HeadRow) GetBanned() bool {
+	if x != nil {
+		return x.Banned
+	}
+	return false
 }
 
 // InfoRow is what the session says of itself, besides its name.
@@ -920,6 +953,84 @@ func (x *DeviceRow) GetPush() *PushToken {
 	return nil
 }
 
+// LoginRow is who is signed in on a device; its key names the device.
+type LoginRow struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Login  string                 `protobuf:"bytes,1,opt,name=login,proto3" json:"login,omitempty"`
+	Kind   string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Client string                 `protobuf:"bytes,3,opt,name=client,proto3" json:"client,omitempty"`
+	// The sign-in's event, and its log time.
+	Seq           uint64 `protobuf:"varint,4,opt,name=seq,proto3" json:"seq,omitempty"`
+	SinceMs       int64  `protobuf:"varint,5,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LoginRow) Reset() {
+	*x = LoginRow{}
+	mi := &file_annal_log_v1_rows_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LoginRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LoginRow) ProtoMessage() {}
+
+func (x *LoginRow) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_rows_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LoginRow.ProtoReflect.Descriptor instead.
+func (*LoginRow) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *LoginRow) GetLogin() string {
+	if x != nil {
+		return x.Login
+	}
+	return ""
+}
+
+func (x *LoginRow) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *LoginRow) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *LoginRow) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *LoginRow) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
 type ClientIdRow struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Digest []byte                 `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
@@ -935,7 +1046,7 @@ type ClientIdRow struct {
 
 func (x *ClientIdRow) Reset() {
 	*x = ClientIdRow{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[13]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -947,7 +1058,7 @@ func (x *ClientIdRow) String() string {
 func (*ClientIdRow) ProtoMessage() {}
 
 func (x *ClientIdRow) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[13]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -960,7 +1071,7 @@ func (x *ClientIdRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientIdRow.ProtoReflect.Descriptor instead.
 func (*ClientIdRow) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{13}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ClientIdRow) GetDigest() []byte {
@@ -1015,7 +1126,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[14]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1027,7 +1138,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[14]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1040,7 +1151,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{14}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Batch) GetOutcomes() [][]byte {
@@ -1067,7 +1178,7 @@ type Quarantined struct {
 
 func (x *Quarantined) Reset() {
 	*x = Quarantined{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[15]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1079,7 +1190,7 @@ func (x *Quarantined) String() string {
 func (*Quarantined) ProtoMessage() {}
 
 func (x *Quarantined) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[15]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1092,7 +1203,7 @@ func (x *Quarantined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantined.ProtoReflect.Descriptor instead.
 func (*Quarantined) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{15}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Quarantined) GetTopic() string {
@@ -1155,7 +1266,7 @@ var File_annal_log_v1_rows_proto protoreflect.FileDescriptor
 
 const file_annal_log_v1_rows_proto_rawDesc = "" +
 	"\n" +
-	"\x17annal/log/v1/rows.proto\x12\fannal.log.v1\x1a\x1aannal/log/v1/session.proto\"\x83\x04\n" +
+	"\x17annal/log/v1/rows.proto\x12\fannal.log.v1\x1a\x1aannal/log/v1/session.proto\"\xeb\x04\n" +
 	"\aHeadRow\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x12\x12\n" +
 	"\x04base\x18\x02 \x01(\x04R\x04base\x12\x10\n" +
@@ -1177,7 +1288,11 @@ const file_annal_log_v1_rows_proto_rawDesc = "" +
 	"\x04pins\x18\x0f \x01(\rR\x04pins\x12\x12\n" +
 	"\x04asks\x18\x10 \x01(\rR\x04asks\x12\x18\n" +
 	"\ainvites\x18\x11 \x01(\rR\ainvites\x12\x18\n" +
-	"\adevices\x18\x12 \x01(\rR\adevices\"\x8e\x01\n" +
+	"\adevices\x18\x12 \x01(\rR\adevices\x12\x16\n" +
+	"\x06logins\x18\x19 \x01(\rR\x06logins\x12\x19\n" +
+	"\bsign_ins\x18\x1a \x01(\rR\asignIns\x12\x1b\n" +
+	"\tsigned_up\x18\x1b \x01(\bR\bsignedUp\x12\x16\n" +
+	"\x06banned\x18\x1c \x01(\bR\x06banned\"\x8e\x01\n" +
 	"\aInfoRow\x12\x16\n" +
 	"\x06avatar\x18\x01 \x01(\tR\x06avatar\x12\x16\n" +
 	"\x06notice\x18\x02 \x01(\tR\x06notice\x12 \n" +
@@ -1228,7 +1343,13 @@ const file_annal_log_v1_rows_proto_rawDesc = "" +
 	"\vSettingsRow\x129\n" +
 	"\bsettings\x18\x01 \x01(\v2\x1d.annal.log.v1.SessionSettingsR\bsettings\"8\n" +
 	"\tDeviceRow\x12+\n" +
-	"\x04push\x18\x01 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\"\x8a\x01\n" +
+	"\x04push\x18\x01 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\"y\n" +
+	"\bLoginRow\x12\x14\n" +
+	"\x05login\x18\x01 \x01(\tR\x05login\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06client\x18\x03 \x01(\tR\x06client\x12\x10\n" +
+	"\x03seq\x18\x04 \x01(\x04R\x03seq\x12\x19\n" +
+	"\bsince_ms\x18\x05 \x01(\x03R\asinceMs\"\x8a\x01\n" +
 	"\vClientIdRow\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\fR\x06digest\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x10\n" +
@@ -1264,7 +1385,7 @@ func file_annal_log_v1_rows_proto_rawDescGZIP() []byte {
 	return file_annal_log_v1_rows_proto_rawDescData
 }
 
-var file_annal_log_v1_rows_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_annal_log_v1_rows_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_annal_log_v1_rows_proto_goTypes = []any{
 	(*HeadRow)(nil),         // 0: annal.log.v1.HeadRow
 	(*InfoRow)(nil),         // 1: annal.log.v1.InfoRow
@@ -1279,28 +1400,29 @@ var file_annal_log_v1_rows_proto_goTypes = []any{
 	(*EmojiRow)(nil),        // 10: annal.log.v1.EmojiRow
 	(*SettingsRow)(nil),     // 11: annal.log.v1.SettingsRow
 	(*DeviceRow)(nil),       // 12: annal.log.v1.DeviceRow
-	(*ClientIdRow)(nil),     // 13: annal.log.v1.ClientIdRow
-	(*Batch)(nil),           // 14: annal.log.v1.Batch
-	(*Quarantined)(nil),     // 15: annal.log.v1.Quarantined
-	nil,                     // 16: annal.log.v1.Quarantined.HeadersEntry
-	(Kind)(0),               // 17: annal.log.v1.Kind
-	(*Policy)(nil),          // 18: annal.log.v1.Policy
-	(ContactState)(0),       // 19: annal.log.v1.ContactState
-	(*CustomField)(nil),     // 20: annal.log.v1.CustomField
-	(Role)(0),               // 21: annal.log.v1.Role
-	(*SessionSettings)(nil), // 22: annal.log.v1.SessionSettings
-	(*PushToken)(nil),       // 23: annal.log.v1.PushToken
+	(*LoginRow)(nil),        // 13: annal.log.v1.LoginRow
+	(*ClientIdRow)(nil),     // 14: annal.log.v1.ClientIdRow
+	(*Batch)(nil),           // 15: annal.log.v1.Batch
+	(*Quarantined)(nil),     // 16: annal.log.v1.Quarantined
+	nil,                     // 17: annal.log.v1.Quarantined.HeadersEntry
+	(Kind)(0),               // 18: annal.log.v1.Kind
+	(*Policy)(nil),          // 19: annal.log.v1.Policy
+	(ContactState)(0),       // 20: annal.log.v1.ContactState
+	(*CustomField)(nil),     // 21: annal.log.v1.CustomField
+	(Role)(0),               // 22: annal.log.v1.Role
+	(*SessionSettings)(nil), // 23: annal.log.v1.SessionSettings
+	(*PushToken)(nil),       // 24: annal.log.v1.PushToken
 }
 var file_annal_log_v1_rows_proto_depIdxs = []int32{
-	17, // 0: annal.log.v1.HeadRow.kind:type_name -> annal.log.v1.Kind
-	18, // 1: annal.log.v1.HeadRow.policy:type_name -> annal.log.v1.Policy
-	19, // 2: annal.log.v1.HeadRow.contact:type_name -> annal.log.v1.ContactState
-	20, // 3: annal.log.v1.InfoRow.custom:type_name -> annal.log.v1.CustomField
-	21, // 4: annal.log.v1.MemberRow.role:type_name -> annal.log.v1.Role
+	18, // 0: annal.log.v1.HeadRow.kind:type_name -> annal.log.v1.Kind
+	19, // 1: annal.log.v1.HeadRow.policy:type_name -> annal.log.v1.Policy
+	20, // 2: annal.log.v1.HeadRow.contact:type_name -> annal.log.v1.ContactState
+	21, // 3: annal.log.v1.InfoRow.custom:type_name -> annal.log.v1.CustomField
+	22, // 4: annal.log.v1.MemberRow.role:type_name -> annal.log.v1.Role
 	2,  // 5: annal.log.v1.MemberRow.stays:type_name -> annal.log.v1.Stay
-	22, // 6: annal.log.v1.SettingsRow.settings:type_name -> annal.log.v1.SessionSettings
-	23, // 7: annal.log.v1.DeviceRow.push:type_name -> annal.log.v1.PushToken
-	16, // 8: annal.log.v1.Quarantined.headers:type_name -> annal.log.v1.Quarantined.HeadersEntry
+	23, // 6: annal.log.v1.SettingsRow.settings:type_name -> annal.log.v1.SessionSettings
+	24, // 7: annal.log.v1.DeviceRow.push:type_name -> annal.log.v1.PushToken
+	17, // 8: annal.log.v1.Quarantined.headers:type_name -> annal.log.v1.Quarantined.HeadersEntry
 	9,  // [9:9] is the sub-list for method output_type
 	9,  // [9:9] is the sub-list for method input_type
 	9,  // [9:9] is the sub-list for extension type_name
@@ -1320,7 +1442,7 @@ func file_annal_log_v1_rows_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_log_v1_rows_proto_rawDesc), len(file_annal_log_v1_rows_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

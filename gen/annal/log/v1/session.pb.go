@@ -1140,6 +1140,59 @@ func (x *Skipped) GetCode() string {
 	return ""
 }
 
+// EndedLogin is a login that ended, and the device it was on.
+type EndedLogin struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Login         string                 `protobuf:"bytes,1,opt,name=login,proto3" json:"login,omitempty"`
+	Device        string                 `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndedLogin) Reset() {
+	*x = EndedLogin{}
+	mi := &file_annal_log_v1_session_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndedLogin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndedLogin) ProtoMessage() {}
+
+func (x *EndedLogin) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_session_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndedLogin.ProtoReflect.Descriptor instead.
+func (*EndedLogin) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *EndedLogin) GetLogin() string {
+	if x != nil {
+		return x.Login
+	}
+	return ""
+}
+
+func (x *EndedLogin) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
 var File_annal_log_v1_session_proto protoreflect.FileDescriptor
 
 const file_annal_log_v1_session_proto_rawDesc = "" +
@@ -1220,7 +1273,11 @@ const file_annal_log_v1_session_proto_rawDesc = "" +
 	"\x06locale\x18\x05 \x01(\tR\x06locale\"1\n" +
 	"\aSkipped\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x12\n" +
-	"\x04code\x18\x02 \x01(\tR\x04code*^\n" +
+	"\x04code\x18\x02 \x01(\tR\x04code\":\n" +
+	"\n" +
+	"EndedLogin\x12\x14\n" +
+	"\x05login\x18\x01 \x01(\tR\x05login\x12\x16\n" +
+	"\x06device\x18\x02 \x01(\tR\x06device*^\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vKIND_DIRECT\x10\x01\x12\x0e\n" +
@@ -1275,7 +1332,7 @@ func file_annal_log_v1_session_proto_rawDescGZIP() []byte {
 }
 
 var file_annal_log_v1_session_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_annal_log_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_annal_log_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_annal_log_v1_session_proto_goTypes = []any{
 	(Kind)(0),               // 0: annal.log.v1.Kind
 	(Role)(0),               // 1: annal.log.v1.Role
@@ -1293,6 +1350,7 @@ var file_annal_log_v1_session_proto_goTypes = []any{
 	(*SessionSettings)(nil), // 13: annal.log.v1.SessionSettings
 	(*PushToken)(nil),       // 14: annal.log.v1.PushToken
 	(*Skipped)(nil),         // 15: annal.log.v1.Skipped
+	(*EndedLogin)(nil),      // 16: annal.log.v1.EndedLogin
 }
 var file_annal_log_v1_session_proto_depIdxs = []int32{
 	2,  // 0: annal.log.v1.Policy.history:type_name -> annal.log.v1.History
@@ -1333,7 +1391,7 @@ func file_annal_log_v1_session_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_log_v1_session_proto_rawDesc), len(file_annal_log_v1_session_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

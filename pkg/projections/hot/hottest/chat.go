@@ -180,7 +180,7 @@ func (c *Chat) number(s events.SessionID, e events.Event) events.Accepted {
 	case events.Added, events.Removed, events.Joined, events.Left, events.Revoked, events.Overridden, events.Deleted:
 	case events.AccountClosed, events.Asked, events.ContactChanged, events.DeviceSet, events.Dismissed, events.Hidden,
 		events.InfoSet, events.Invited, events.Muted, events.Pinned, events.PolicySet, events.Reacted, events.Refused,
-		events.RoleSet, events.SessionSet, events.Uninvited:
+		events.RoleSet, events.SessionSet, events.Uninvited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 	h.seq++
 	return events.Accepted{Seq: h.seq, Event: e}

@@ -18,7 +18,9 @@ func (c *crowd) other(rt *rapid.T, r *room, actor events.UserID) Said {
 	off := rapid.Bool().Draw(rt, "off")
 	code := events.Hash{byte(rapid.IntRange(1, 3).Draw(rt, "code"))}
 	until := events.Millis(rapid.IntRange(0, 2).Draw(rt, "until"))
-	switch rapid.IntRange(0, 11).Draw(rt, "other") {
+	switch rapid.IntRange(0, 13).Draw(rt, "other") {
+	case 12, 13:
+		return c.signs(rt, r, actor)
 	case 0:
 		return c.b.Accept(r.id, actor, events.InfoSet{Info: events.InfoChange{
 			Title: &text, Notice: &text, Custom: []events.CustomField{{Name: rapid.SampledFrom([]string{"x", "y"}).Draw(rt, "field"), Value: text}},

@@ -65,6 +65,9 @@ type room struct {
 	id       events.SessionID
 	in       []events.UserID
 	messages []message
+	// logins are by device; signIns is how many there were.
+	logins  map[string]string
+	signIns int
 }
 
 type message struct {
