@@ -122,6 +122,9 @@ func (h *hub) compareWith(c hot.Changed) {
 	for part, seq := range c.Parts {
 		if a, ok := h.gw.users.get(part.User); ok && a.missed(part.Session, seq) {
 			missed.WithLabelValues("notice").Inc()
+			if part.Session == events.NewSelfID(part.User) {
+				h.gw.rechecks.add(part.User)
+			}
 			a.tell(&clientv1.Notice{})
 		}
 	}

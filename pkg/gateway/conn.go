@@ -50,6 +50,10 @@ type Conn struct {
 	handling atomic.Bool // a frame is being handled
 	inFlight atomic.Int64
 	closed   atomic.Bool
+	// ending is set once the connection is to end for what became of its user's login or account.
+	ending atomic.Pointer[ending]
+	// expires is when the token does, in Unix nanoseconds; 0 before hello.
+	expires atomic.Int64
 	// ctx ends with the connection.
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -131,7 +135,7 @@ func (c *Conn) Receive(data []byte) {
 	defer c.handling.Store(false)
 	c.Heard()
 	// Who does not take their answers gets no new ones made.
-	if c.transport.WaitRoom(c.ctx) != nil || c.closed.Load() || c.expired(c.gw.ports.Now()) {
+	if c.transport.WaitRoom(c.ctx) != nil || c.over(c.gw.ports.Now()) {
 		return
 	}
 	frame, parseErr := c.transport.Codec().ParseClient(data)
@@ -154,8 +158,16 @@ func (c *Conn) Receive(data []byte) {
 		c.refuse(frame.GetId(), &events.Error{Code: events.CodeHelloRequired})
 		return
 	}
+	identity := c.token()
+	if err := permitted(frame, &identity); err != nil {
+		c.refuse(frame.GetId(), err)
+		return
+	}
 	if class := classOf(frame); class != "" && !c.allowed(frame, class, c.who()) {
 		return
+	}
+	if c.over(c.gw.ports.Now()) {
+		return // while it was held
 	}
 	c.handle(frame)
 }
@@ -206,6 +218,8 @@ func (c *Conn) read(frame *clientv1.ClientFrame) (*clientv1.ServerFrame, *events
 		return c.info(ctx, u, op.Info)
 	case *clientv1.ClientFrame_Totals:
 		return c.totals(ctx, u)
+	case *clientv1.ClientFrame_Logins:
+		return c.logins(ctx, u)
 	case *clientv1.ClientFrame_Receipts:
 		return c.receipts(ctx, u, op.Receipts)
 	case *clientv1.ClientFrame_Members:
@@ -227,6 +241,9 @@ const (
 	kindTyping = "typing"
 )
 
+// isNews says whether a frame is no reply.
+func isNews(kind string) bool { return kind == kindEvent || kind == kindNotice || kind == kindTyping }
+
 func (c *Conn) send(f *clientv1.ServerFrame) {
 	kind := "none"
 	if field := f.ProtoReflect().WhichOneof(f.ProtoReflect().Descriptor().Oneofs().ByName("kind")); field != nil {
@@ -244,6 +261,8 @@ func (c *Conn) sendEncoded(kind string, e *encoded) {
 func (c *Conn) sendBytes(kind string, b []byte) {
 	switch {
 	case c.closed.Load():
+	case isNews(kind) && c.over(c.gw.ports.Now()):
+		// What comes after the token, or the login, is not for whoever has it.
 	case c.transport.Send(b):
 		c.gw.ports.Metrics.sent.WithLabelValues(kind).Inc()
 	default:
@@ -290,12 +309,13 @@ func (c *Conn) close(code events.Code, detail string) {
 	c.cancel()
 }
 
-// expired closes the connection if its token is no longer good.
-func (c *Conn) expired(now time.Time) bool {
-	c.mu.Lock()
-	known, expires := c.user != "", c.identity.Expires
-	c.mu.Unlock()
-	if !known || now.Before(expires) {
+// over says whether nothing may come in or go out any more; a token that is no longer good closes the connection.
+func (c *Conn) over(now time.Time) bool {
+	if c.closed.Load() || c.leave(now) {
+		return true
+	}
+	expires := c.expires.Load()
+	if expires == 0 || now.UnixNano() < expires {
 		return false
 	}
 	c.close(events.CodeTokenExpired, "")
@@ -305,7 +325,7 @@ func (c *Conn) expired(now time.Time) bool {
 // enforce closes the connection if it is past a deadline, and asks a silent one for a
 // sign of life. One whose frame is being handled is not silent: it is not listened to.
 func (c *Conn) enforce(now time.Time) {
-	if c.closed.Load() || c.expired(now) {
+	if c.over(now) {
 		return
 	}
 	silent := now.Sub(time.Unix(0, c.heard.Load()))

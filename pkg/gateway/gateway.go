@@ -112,11 +112,12 @@ type Gateway struct {
 	writing *writing
 
 	// ctx is the gateway's life, given by Run.
-	ctx    context.Context
-	cancel context.CancelFunc
-	mu     sync.Mutex
-	conns  map[*Conn]struct{}
-	users  *channels[events.UserID, *audience]
+	ctx      context.Context
+	cancel   context.CancelFunc
+	mu       sync.Mutex
+	conns    map[*Conn]struct{}
+	users    *channels[events.UserID, *audience]
+	rechecks *rechecks
 	// missed has a token while users are to be told to sync again.
 	missed   chan struct{}
 	stopping bool
@@ -138,7 +139,7 @@ func New(c Config, p Ports) (*Gateway, error) {
 		config: c, ports: p, log: p.Logger.With("role", "gateway"), ctx: ctx, cancel: cancel,
 		conns: map[*Conn]struct{}{}, empty: make(chan struct{}),
 	}
-	g.users, g.missed = newUsers(g), make(chan struct{}, 1)
+	g.users, g.missed, g.rechecks = newUsers(g), make(chan struct{}, 1), newRechecks()
 	g.hub = newHub(g)
 	g.wait = newWaiting(g)
 	if p.Cold != nil {
@@ -160,6 +161,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	background.Go(func() { g.hub.run(g.ctx) })
 	background.Go(func() { g.hub.watch(g.ctx) })
 	background.Go(g.tellEach)
+	background.Go(func() { g.recheckEach(g.ctx) })
 	defer background.Wait()
 	defer g.cancel()
 	g.fed.Store(true)

@@ -1,15 +1,14 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"unicode/utf8"
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
 	"annal/pkg/gateway/auth"
 	"annal/pkg/limits"
-	"annal/pkg/projections/hot"
 )
 
 // hello authenticates the connection, or renews its token.
@@ -33,36 +32,70 @@ func (c *Conn) hello(frame *clientv1.ClientFrame, h *clientv1.Hello) {
 	if !c.allowed(frame, limits.Connect, limits.Who{User: string(user), Device: h.GetDevice(), Service: identity.Service}) {
 		return
 	}
-	c.mu.Lock()
-	first := c.user == ""
-	if !first && c.user != user {
-		c.mu.Unlock()
+	had := c.token()
+	first := c.User() == ""
+	switch {
+	case !first && c.User() != user:
 		c.refuse(frame.GetId(), &events.Error{Code: events.CodeWrongUser})
 		return
+	case !first && had.Login != "" && identity.Login != "" && (had.Login != identity.Login || had.Device != identity.Device):
+		c.refuse(frame.GetId(), events.Errorf(events.CodeWrongLogin, "a renewed token must be of the same login"))
+		return
+	case identity.Device != "" && h.GetDevice() != "" && h.GetDevice() != identity.Device:
+		c.refuse(frame.GetId(), events.Errorf(events.CodeWrongLogin, "the token is for the device %q", identity.Device))
+		return
 	}
-	c.mu.Unlock()
-	var home *audience
-	if first {
-		if home, err = c.hearUser(user); err != nil {
+	if err := c.enter(identity, user, h, first); err != nil {
+		if err.Code.Info().Close == 0 {
 			c.refuse(frame.GetId(), err)
 			return
 		}
-	}
-	c.mu.Lock()
-	c.identity, c.user = identity, user
-	c.device, c.version = h.GetDevice(), h.GetClientVersion()
-	if first {
-		c.home = home
-	}
-	c.mu.Unlock()
-	if first {
-		c.createSelf(user)
+		c.send(errorFrame(frame.GetId(), err, false))
+		c.close(err.Code, err.Detail)
+		return
 	}
 	c.send(&clientv1.ServerFrame{Id: frame.GetId(), Kind: &clientv1.ServerFrame_Welcome{Welcome: &clientv1.Welcome{
 		User: string(user), Connection: c.id, HeartbeatMs: c.gw.config.Heartbeat.Milliseconds(),
 		TokenExpiresMs: identity.Expires.UnixMilli(), ServerVersion: c.gw.config.Version,
 		MaxInFlight: uint32(c.gw.config.MaxInFlightConnection),
 	}}})
+}
+
+// enter takes the token over, if the view lets who has it in. It does so before it looks: what ends the login from here on is heard.
+func (c *Conn) enter(identity auth.Identity, user events.UserID, h *clientv1.Hello, first bool) *events.Error {
+	c.mu.Lock()
+	had, device, version := c.identity, c.device, c.version
+	c.identity, c.device, c.version = identity, cmp.Or(h.GetDevice(), identity.Device), h.GetClientVersion()
+	c.mu.Unlock()
+	c.expires.Store(identity.Expires.UnixNano())
+	var home *audience
+	var err *events.Error
+	// Notices are reads too: a service that may not read has none.
+	if first && (identity.Service == "" || identity.May(auth.ScopeRead)) {
+		home, err = c.hearUser(user)
+	}
+	if err == nil {
+		err = c.admit(&identity, user, first)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		c.user = user
+		if first {
+			c.home = home
+		}
+		return nil
+	}
+	c.identity, c.device, c.version = had, device, version
+	c.expires.Store(0)
+	if !first {
+		c.expires.Store(had.Expires.UnixNano())
+	}
+	if home != nil {
+		home.remove(c)
+		c.gw.users.release(user)
+	}
+	return err
 }
 
 // actingFor is the user a frame acts for: with a service token the one it names.
@@ -99,14 +132,9 @@ func (c *Conn) hearUser(user events.UserID) (*audience, *events.Error) {
 }
 
 // createSelf sees to it that the user has a self session: a repeat is answered, so it
-// does no harm to ask twice. A view being rebuilt says nothing; the next hello asks.
+// does no harm to ask twice.
 func (c *Conn) createSelf(user events.UserID) {
-	ctx, cancel := context.WithTimeout(c.ctx, c.gw.config.ReadTimeout)
-	defer cancel()
 	self := events.NewSelfID(user)
-	if _, err := c.gw.ports.View.Person(ctx, self, user); !errors.Is(err, hot.ErrNoSession) {
-		return
-	}
 	op := events.Create{Kind: events.KindSelf, Policy: c.gw.config.Policies[events.KindSelf]}
 	c.gw.appendUnawaited(events.Command{Session: self, Actor: c.actor(user), ClientID: "self", Client: c.context(), Op: op})
 }

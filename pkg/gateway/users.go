@@ -6,10 +6,13 @@ import (
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
+	"annal/pkg/gateway/auth"
 )
 
 // audience is a user's connections here.
 type audience struct {
+	user events.UserID
+
 	mu sync.Mutex
 	// conns are few: a person's devices.
 	conns []*Conn
@@ -18,8 +21,8 @@ type audience struct {
 }
 
 func newUsers(g *Gateway) *channels[events.UserID, *audience] {
-	return newChannels(func(events.UserID) *audience {
-		return &audience{}
+	return newChannels(func(u events.UserID) *audience {
+		return &audience{user: u}
 	}, g.ports.Feed.SubscribeUser, g.ports.Feed.UnsubscribeUser)
 }
 
@@ -47,7 +50,7 @@ func (a *audience) tell(n *clientv1.Notice) {
 	}
 }
 
-// User implements hot.Delivery: the user's devices hear that the list of sessions changed.
+// User implements hot.Delivery: the user's devices hear that the list of sessions changed, and go if their login ended.
 func (g *Gateway) User(u events.UserID, values [][]byte) {
 	a, ok := g.users.get(u)
 	if !ok {
@@ -60,6 +63,11 @@ func (g *Gateway) User(u events.UserID, values [][]byte) {
 			continue
 		}
 		accepted, ok := o.Result.(events.Accepted)
+		if ok && isOfAccounts(accepted.Event) {
+			a.missed(o.Session, accepted.Seq)
+			a.end(func(t *auth.Identity) events.Code { return endsBy(accepted.Event, t) })
+			continue
+		}
 		if _, refused := accepted.Event.(events.Refused); refused {
 			// Nothing more of the session is theirs to know.
 			a.tell(&clientv1.Notice{Session: string(o.Session), Refused: true})
@@ -84,7 +92,10 @@ func (g *Gateway) tellEach() {
 	for {
 		select {
 		case <-g.missed:
-			oneByOne(g.ctx, g.users.all(), func(a *audience) { a.tell(&clientv1.Notice{}) })
+			oneByOne(g.ctx, g.users.all(), func(a *audience) {
+				g.rechecks.add(a.user)
+				a.tell(&clientv1.Notice{})
+			})
 		case <-g.ctx.Done():
 			return
 		}
@@ -101,7 +112,7 @@ func goes(o *events.Outcome, e events.Event, u events.UserID) bool {
 	case events.Created, events.Added, events.Joined, events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read,
 		events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
 		events.Uninvited, events.Reacted, events.Pinned, events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet,
-		events.DeviceSet, events.AccountClosed, events.Audited:
+		events.DeviceSet, events.AccountClosed, events.Audited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 	return false
 }

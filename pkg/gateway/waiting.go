@@ -125,6 +125,7 @@ func (w *waiting) answer(o *events.Outcome) {
 	w.gw.ports.Metrics.outcomes.WithLabelValues(outcomeCode(o)).Inc()
 	if k.conn != nil {
 		k.conn.send(AnswerOf(k.id, o))
+		k.conn.leave(w.gw.ports.Now())
 	}
 }
 

@@ -70,7 +70,7 @@ func provokeWith(
 		s.codec = codec
 		c := s.hello("u1")
 		got := do(s, c, c.direct())
-		if want.Info().Kind == events.KindClose {
+		if want.Info().Close != 0 {
 			got.wantClose(string(want), want.Info().Close, want)
 			return
 		}
@@ -123,6 +123,34 @@ var provocations = map[events.Code]provocation{
 	}),
 	events.CodeServiceTokenRequired: provoke(nil, func(_ *server, c *socket, session string) *socket {
 		c.say(fmt.Sprintf(`{"id":"1","client_id":"1","as_user":"u2","leave":{"session":%q}}`, session))
+		return c
+	}),
+	events.CodeScopeRequired: provoke(nil, func(s *server, _ *socket, _ string) *socket {
+		c := s.helloAs(auth.Identity{User: "u1", Service: "reader", Scopes: []auth.Scope{auth.ScopeRead}})
+		c.say(`{"id":"1","client_id":"1","ban":{}}`)
+		return c
+	}),
+	events.CodeWrongLogin: provoke(nil, func(s *server, _ *socket, _ string) *socket {
+		c := s.signIn("l1", "phone")
+		c.say(`{"id":"1","hello":{"token":"` + s.tokenOf(auth.Identity{User: "u1", Login: "l2", Device: "phone"}) + `"}}`)
+		return c
+	}),
+	events.CodeLoginEnded: provoke(nil, func(s *server, _ *socket, _ string) *socket {
+		c := s.signIn("l1", "phone")
+		s.world.Must("u1", "out", events.NewSelfID("u1"), events.SignOut{All: true, Reason: events.SignOutLogout})
+		return c
+	}),
+	events.CodeLoginReplaced: provoke(nil, func(s *server, _ *socket, _ string) *socket {
+		c := s.signIn("l1", "phone")
+		s.signIn("l2", "phone")
+		return c
+	}),
+	events.CodeAccountBanned: provoke(nil, func(s *server, c *socket, _ string) *socket {
+		s.service().ask(`{"id":"1","client_id":"1","ban":{"reason":"spam"}}`)
+		return c
+	}),
+	events.CodeAccountClosed: provoke(nil, func(s *server, c *socket, _ string) *socket {
+		s.world.Must("u1", "close", events.NewSelfID("u1"), events.CloseAccount{})
 		return c
 	}),
 	events.CodeHelloRequired: provoke(nil, func(s *server, _ *socket, _ string) *socket {
@@ -205,7 +233,7 @@ var provocations = map[events.Code]provocation{
 // its close code or its retry, and refusals leave the connection.
 func TestEveryCode(t *testing.T) {
 	events.Codes(func(code events.Code, info events.CodeInfo) {
-		if info.Kind != events.KindRefused && info.Kind != events.KindClose {
+		if info.Kind != events.KindRefused && info.Close == 0 {
 			return
 		}
 		t.Run(string(code), func(t *testing.T) {

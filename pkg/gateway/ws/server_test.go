@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http/httptest"
@@ -158,6 +159,35 @@ func (s *server) hello(user events.UserID) *socket {
 		s.t.Fatalf("hello was answered with %v", f)
 	}
 	return c
+}
+
+func (s *server) tokenOf(id auth.Identity) string {
+	id.Expires = time.Now().Add(time.Hour)
+	token, err := auth.Issue(s.key, id, time.Now())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return token
+}
+
+func (s *server) helloAs(id auth.Identity) *socket {
+	c := s.dial()
+	if f := c.ask(`{"id":"h","hello":{"token":"` + s.tokenOf(id) + `"}}`); f.GetWelcome() == nil {
+		s.t.Fatalf("hello was answered with %v", f)
+	}
+	return c
+}
+
+// service is a connection that may say what it likes of u1's logins.
+func (s *server) service() *socket { return s.helloAs(auth.Identity{User: "u1", Service: "login"}) }
+
+// signIn is a connection of a new login of u1's.
+func (s *server) signIn(login, device string) *socket {
+	frame := fmt.Sprintf(`{"id":"1","client_id":%q,"sign_in":{"login":%q,"device":%q,"kind":"phone"}}`, login, login, device)
+	if f := s.service().ask(frame); f.GetAck() == nil {
+		s.t.Fatalf("signing in was answered with %v", f)
+	}
+	return s.helloAs(auth.Identity{User: "u1", Login: login, Device: device})
 }
 
 func (c *socket) write(kind int, data []byte) {
