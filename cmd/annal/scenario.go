@@ -151,15 +151,15 @@ func (r *scenarioRun) way(ctx context.Context) (open func() (scenario.Way, func(
 			request.Data, target = f.Data, targetOf(f, r.clickhouse)
 		}
 	}
-	d.Sign = func(user string, ttl time.Duration, service bool) (string, error) {
+	d.Sign = func(c scenario.Claims) (string, error) {
 		one := request
-		one.User, one.TTL = user, ttl
-		if service {
+		one.User, one.TTL, one.Login, one.Device, one.Scopes = c.User, c.Life, c.Login, c.Device, c.Scopes
+		if c.Service {
 			one.Service = "scenario"
 		}
 		return app.IssueToken(one)
 	}
-	if _, err := d.Sign("somebody", time.Minute, false); err != nil {
+	if _, err := d.Sign(scenario.Claims{User: "somebody", Life: time.Minute}); err != nil {
 		return nil, nil, err
 	}
 	if end, err = checks(ctx, d, target); err != nil {

@@ -55,7 +55,11 @@ type TokenRequest struct {
 	User string
 	// Service, when set, makes it a service token of that name.
 	Service string
-	TTL     time.Duration
+	// Scopes are what the service may; nil: all.
+	Scopes []string
+	// Login is the one that it comes from, and Device that one's; empty for none.
+	Login, Device string
+	TTL           time.Duration
 }
 
 // IssueToken signs a token.
@@ -73,7 +77,11 @@ func IssueToken(r TokenRequest) (string, error) {
 }
 
 func identity(r TokenRequest, now time.Time) auth.Identity {
-	return auth.Identity{User: events.UserID(r.User), Service: r.Service, Expires: now.Add(r.TTL)}
+	id := auth.Identity{User: events.UserID(r.User), Service: r.Service, Login: r.Login, Device: r.Device, Expires: now.Add(r.TTL)}
+	for _, scope := range r.Scopes {
+		id.Scopes = append(id.Scopes, auth.Scope(scope))
+	}
+	return id
 }
 
 // key reads the signer's key.

@@ -47,6 +47,8 @@ func TestClosedAccount(t *testing.T) {
 	if _, err := ann.CloseAccount(ctx); err != nil {
 		t.Fatal(err)
 	}
+	// Nobody gets in as ann any more, but a service.
+	ann = annaltest.Connect(t, d.File(), d.ServiceToken(t), "ann")
 	if _, err := bob.Add(ctx, later, []*logv1.NewMember{{User: "ann"}, {User: "cid"}}); err != nil {
 		t.Fatal(err)
 	}

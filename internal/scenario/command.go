@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -67,6 +68,9 @@ func (n *Names) op(s *Step) (client.Op, []client.CommandOption, error) {
 		return client.Contact{Session: n.session(s.Args[0]), Step: step, Text: s.argument(2)}, nil, err
 	case "hide", "set_session", "set_device", "close_account":
 		op, err := n.selfOp(s)
+		return op, nil, err
+	case "sign_up", "sign_in", "sign_out", "ban", "unban":
+		op, err := loginOp(s)
 		return op, nil, err
 	case "set_info", "set_policy", "set_role", "mute":
 		op, err := n.rulesOp(s)
@@ -152,6 +156,26 @@ func (n *Names) selfOp(s *Step) (client.Op, error) {
 		return op, nil
 	}
 	return client.CloseAccount{}, nil
+}
+
+// loginOp makes an operation about where the person is signed in.
+func loginOp(s *Step) (client.Op, error) {
+	switch s.Verb {
+	case "sign_up":
+		return client.SignUp{Method: s.Args[0]}, nil
+	case "sign_in":
+		most, err := s.number(cmp.Or(s.Options["most"], "0"))
+		return client.SignIn{Login: s.Args[0], Device: s.Args[1], Kind: s.Args[2], Client: s.Options["client"], Most: uint32(most)}, err
+	case "sign_out":
+		op := client.SignOut{Devices: s.Args, All: s.Options["all"] == "true", Except: s.Options["except"], Reason: s.Options["reason"]}
+		if logins := s.Options["login"]; logins != "" {
+			op.Logins = strings.Split(logins, ",")
+		}
+		return op, nil
+	case "ban":
+		return client.Ban{Reason: s.argument(0)}, nil
+	}
+	return client.Unban{}, nil
 }
 
 func (n *Names) create(s *Step) (client.Op, error) {

@@ -179,7 +179,7 @@ func (d *device) tryConnect(ctx context.Context) error {
 	d.mu.Unlock()
 	if token == "" {
 		var err error
-		if token, err = d.way.cluster.Token(d.who.Person, tokenTTL, d.who.Device == serviceDevice); err != nil {
+		if token, err = d.way.cluster.Token(Claims{User: d.who.Person, Life: tokenTTL, Service: d.who.Device == serviceDevice}); err != nil {
 			return err
 		}
 		d.use(token)

@@ -14,6 +14,7 @@ import (
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
 	"annal/pkg/gateway"
+	"annal/pkg/gateway/auth"
 	"annal/pkg/projections/archive"
 )
 
@@ -32,6 +33,18 @@ func (c inProcess) Dial(_ context.Context, gateway int) (scenario.Conn, error) {
 		return nil, errors.New("no gateway takes anybody")
 	}
 	return inProcessConn{s}, nil
+}
+
+// Token implements Cluster.
+func (c inProcess) Token(t scenario.Claims) (string, error) {
+	id := auth.Identity{User: events.UserID(t.User), Login: t.Login, Device: t.Device, Expires: time.Now().Add(t.Life)}
+	if t.Service {
+		id.Service = "scenario"
+		for _, scope := range t.Scopes {
+			id.Scopes = append(id.Scopes, auth.Scope(scope))
+		}
+	}
+	return c.Cluster.Token(id)
 }
 
 func first(s *scenario.Step) string {

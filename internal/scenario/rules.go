@@ -191,7 +191,7 @@ func (t table) apply(writes []events.Write) {
 func (w *Rules) Device(_ context.Context, s *Step) (*clientv1.ServerFrame, error) {
 	switch s.Verb {
 	case "connect", "disconnect", "kill":
-		if _, token := s.Options["token"]; !token {
+		if len(s.Options) == 0 {
 			return nil, w.refold()
 		}
 	}

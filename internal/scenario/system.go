@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,9 +18,8 @@ type Cluster interface {
 	// Dial opens a connection to a gateway, from 1; 0: any. An error means that it takes nobody
 	// now.
 	Dial(ctx context.Context, gateway int) (Conn, error)
-	// Token is good for the user for ttl; a service's may act for everybody. [NotHere] when it
-	// can't be had.
-	Token(user string, ttl time.Duration, service bool) (string, error)
+	// Token makes a token. [NotHere] when it can't be had.
+	Token(c Claims) (string, error)
 	// Archive is [Way]'s.
 	Archive() (archive.View, error)
 	// World does to the system what a step says.
@@ -28,6 +28,18 @@ type Cluster interface {
 	Settled() (settle, patience time.Duration)
 	// Wait lets time pass.
 	Wait(ctx context.Context, d time.Duration) error
+}
+
+// Claims are what a token says.
+type Claims struct {
+	User string
+	// Life is for how long it is good.
+	Life time.Duration
+	// Service: it is a service's, which may act for everybody; Scopes are what else it may, nil for all.
+	Service bool
+	Scopes  []string
+	// Login is the one that it comes from, and Device that one's; empty for none.
+	Login, Device string
 }
 
 // Conn is a connection to a gateway. One goroutine hears; the rest may be called by all.
@@ -206,7 +218,13 @@ func (d *device) suffer(ctx context.Context, s *Step) (*clientv1.ServerFrame, er
 
 // token connects with a token, or renews the one of the connection.
 func (w *System) token(ctx context.Context, d *device, s *Step) (*clientv1.ServerFrame, error) {
-	ttl, user := tokenTTL, s.Who.Person
+	claims := Claims{User: s.Who.Person, Life: tokenTTL, Login: s.Options["login"]}
+	if claims.Login != "" {
+		claims.Device = s.Who.Device
+	}
+	if scopes, ok := s.Options["scope"]; ok {
+		claims.Service, claims.Scopes = true, strings.Split(scopes, ",")
+	}
 	token := ""
 	switch text := s.Options["token"]; text {
 	case "":
@@ -214,16 +232,16 @@ func (w *System) token(ctx context.Context, d *device, s *Step) (*clientv1.Serve
 		token = "no.token.atall"
 	default:
 		var err error
-		if ttl, err = span(text); err != nil {
+		if claims.Life, err = span(text); err != nil {
 			return nil, err
 		}
 	}
 	if other, ok := s.Options["user"]; ok {
-		user = other
+		claims.User = other
 	}
 	if token == "" {
 		var err error
-		if token, err = w.cluster.Token(user, ttl, false); err != nil {
+		if token, err = w.cluster.Token(claims); err != nil {
 			return nil, err
 		}
 	}

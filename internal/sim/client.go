@@ -211,6 +211,9 @@ func (c *client) connect(now time.Time) {
 	hello := &clientv1.Hello{Token: c.token, Device: "d", ClientVersion: "1"}
 	c.ask(&clientv1.ClientFrame{Op: &clientv1.ClientFrame_Hello{Hello: hello}}, func(f *clientv1.ServerFrame) {
 		if f.GetWelcome() == nil {
+			if f.GetError().GetCode() == string(events.CodeAccountClosed) {
+				c.servedNow()
+			}
 			c.drop(0)
 			return
 		}

@@ -13,6 +13,7 @@ import (
 	"annal/internal/app"
 	"annal/internal/fold"
 	"annal/pkg/events"
+	"annal/pkg/gateway/auth"
 	"annal/pkg/projections/follow"
 	"annal/pkg/projections/steward"
 )
@@ -35,6 +36,20 @@ func openSteward(p *process, l *life) (func(context.Context) error, error) {
 func (c *client) closeAccount() {
 	c.closes = true
 	c.want(events.NewSelfID(c.user), &clientv1.ClientFrame{Op: &clientv1.ClientFrame_CloseAccount{CloseAccount: &clientv1.CloseAccount{}}})
+}
+
+// servedNow has a service speak for the client from now on: nobody gets in as the user of a closed account, and what they still
+// want to know is to come to rest all the same. The lock is held.
+func (c *client) servedNow() {
+	if !c.closes {
+		c.w.violate("%s is told that their account is closed", c.user)
+	}
+	token, err := auth.Issue(signing, auth.Identity{User: c.user, Service: "sim", Expires: c.w.began.Add(24 * time.Hour)}, c.w.began)
+	if err != nil {
+		c.w.violate("no token for %s: %v", c.user, err)
+		return
+	}
+	c.token = token
 }
 
 // unstewarded is the first thing that a closed account has left to be done, or that was done to one that isn't closed.

@@ -178,6 +178,30 @@ var methods = map[string]struct {
 		func(ctx context.Context, c *Client, o CommandOption) (Ack, error) { return c.CloseAccount(ctx, o) },
 		&clientv1.ClientFrame{Op: &clientv1.ClientFrame_CloseAccount{CloseAccount: &clientv1.CloseAccount{}}},
 	},
+	"sign_up": {
+		func(ctx context.Context, c *Client, o CommandOption) (Ack, error) { return c.SignUp(ctx, "open", o) },
+		&clientv1.ClientFrame{Op: &clientv1.ClientFrame_SignUp{SignUp: &clientv1.SignUp{Method: "open"}}},
+	},
+	"sign_in": {
+		func(ctx context.Context, c *Client, o CommandOption) (Ack, error) {
+			return c.SignIn(ctx, SignIn{Login: "l", Device: "d", Kind: "web", Client: "app", Most: 3}, o)
+		},
+		&clientv1.ClientFrame{Op: &clientv1.ClientFrame_SignIn{SignIn: &clientv1.SignIn{Login: "l", Device: "d", Kind: "web", Client: "app", Most: 3}}},
+	},
+	"sign_out": {
+		func(ctx context.Context, c *Client, o CommandOption) (Ack, error) {
+			return c.SignOut(ctx, []string{"a", "b"}, o)
+		},
+		&clientv1.ClientFrame{Op: &clientv1.ClientFrame_SignOut{SignOut: &clientv1.SignOut{Devices: []string{"a", "b"}}}},
+	},
+	"ban": {
+		func(ctx context.Context, c *Client, o CommandOption) (Ack, error) { return c.Ban(ctx, "spam", o) },
+		&clientv1.ClientFrame{Op: &clientv1.ClientFrame_Ban{Ban: &clientv1.Ban{Reason: "spam"}}},
+	},
+	"unban": {
+		func(ctx context.Context, c *Client, o CommandOption) (Ack, error) { return c.Unban(ctx, o) },
+		&clientv1.ClientFrame{Op: &clientv1.ClientFrame_Unban{Unban: &clientv1.Unban{}}},
+	},
 }
 
 var place = &logv1.Content{Kind: &logv1.Content_Location{Location: &logv1.Location{LatitudeE7: 515007000, LongitudeE7: -1245000}}}
@@ -216,7 +240,7 @@ func TestEveryOperation(t *testing.T) {
 func TestNoOperationIsLeftOut(t *testing.T) {
 	reading := map[protoreflect.Name]bool{
 		"hello": true, "ping": true, "subscribe": true, "unsubscribe": true, "sync": true, "history": true, "members": true,
-		"sessions": true, "typing": true, "info": true, "receipts": true, "totals": true, "changes": true, "search": true,
+		"sessions": true, "typing": true, "info": true, "receipts": true, "totals": true, "changes": true, "search": true, "logins": true,
 	}
 	ops := (&clientv1.ClientFrame{}).ProtoReflect().Descriptor().Oneofs().ByName("op").Fields()
 	for i := range ops.Len() {

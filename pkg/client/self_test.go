@@ -107,7 +107,7 @@ func TestWhatIsSetReachesAllOwnDevices(t *testing.T) {
 	if got := changes(t, heard, 1); got != "closed; " {
 		t.Errorf("the laptop hears %s, want that the account was closed", got)
 	}
-	if _, err := phone.Hide(within(t), group, []uint64{2}, []uint64{1}); !errors.As(err, &refusal) || refusal.Code != events.CodeSessionClosed {
-		t.Errorf("hiding after that: %v; want SESSION_CLOSED", err)
+	if _, err := phone.Hide(within(t), group, []uint64{2}, []uint64{1}); !errors.As(err, &refusal) || refusal.Code != events.CodeAccountClosed {
+		t.Errorf("hiding after that: %v; want ACCOUNT_CLOSED", err)
 	}
 }

@@ -102,6 +102,9 @@ func CommandOf(frame *clientv1.ClientFrame, actor events.Actor, policies map[eve
 	if cmd.Origin != 0 && cmd.Actor.Service == "" {
 		return events.Command{}, events.Errorf(events.CodeServiceTokenRequired, "origin_time_ms needs a service token")
 	}
+	if cmd.Actor.Service == "" && forServices(frame) {
+		return events.Command{}, events.Errorf(events.CodeServiceTokenRequired, "%s needs a service token", opName(frame))
+	}
 	switch op := frame.GetOp().(type) {
 	case *clientv1.ClientFrame_Create:
 		return buildCreate(cmd, op.Create, policies)

@@ -11,6 +11,7 @@ import (
 	clientv1 "annal/gen/annal/client/v1"
 	logv1 "annal/gen/annal/log/v1"
 	"annal/pkg/events"
+	"annal/pkg/gateway/auth"
 	"annal/pkg/projections/hot"
 )
 
@@ -110,7 +111,7 @@ type silent struct{ Transport }
 func (silent) RemoteAddress() string { return "192.0.2.7" }
 
 func TestEveryOperationIsTheSameInTheLog(t *testing.T) {
-	c := &Conn{gw: &Gateway{config: DefaultConfig()}, transport: silent{}, user: "alice"}
+	c := &Conn{gw: &Gateway{config: DefaultConfig()}, transport: silent{}, user: "alice", identity: auth.Identity{Service: "s"}}
 	ops := (&clientv1.ClientFrame{}).ProtoReflect().Descriptor().Oneofs().ByName("op").Fields()
 	logOps := (&logv1.Command{}).ProtoReflect().Descriptor().Oneofs().ByName("op").Fields()
 	built := 0

@@ -17,8 +17,8 @@ import (
 type Deployment struct {
 	// URLs are the gateways'. Scenarios that name more take them in turn.
 	URLs []string
-	// Sign makes a token for a user, or for a service that acts for everybody.
-	Sign func(user string, ttl time.Duration, service bool) (string, error)
+	// Sign makes a token.
+	Sign func(c scenario.Claims) (string, error)
 	// Check compares the view with the log, and says what differs; nil where that can't be done.
 	Check func(ctx context.Context) (string, error)
 	// Archived is what is archived, and CheckArchive compares it with the log; nil where there is no archive.
@@ -36,8 +36,8 @@ func (d *Deployment) Dial(ctx context.Context, gateway int) (scenario.Conn, erro
 }
 
 // Token implements scenario.Cluster.
-func (d *Deployment) Token(user string, ttl time.Duration, service bool) (string, error) {
-	return d.Sign(user, ttl, service)
+func (d *Deployment) Token(c scenario.Claims) (string, error) {
+	return d.Sign(c)
 }
 
 // Settled implements scenario.Cluster.
