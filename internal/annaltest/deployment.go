@@ -136,9 +136,17 @@ func (d *Deployment) ServiceToken(t *testing.T) string {
 	return d.issue(t, auth.Identity{User: "service", Service: "annaltest"})
 }
 
+// TokenOf says what the identity says, for longer than any test unless that says until when.
+func (d *Deployment) TokenOf(t *testing.T, id auth.Identity) string {
+	t.Helper()
+	return d.issue(t, id)
+}
+
 func (d *Deployment) issue(t *testing.T, id auth.Identity) string {
 	t.Helper()
-	id.Expires = time.Now().Add(tokenLife)
+	if id.Expires.IsZero() {
+		id.Expires = time.Now().Add(tokenLife)
+	}
 	token, err := auth.Issue(d.key, id, time.Now())
 	if err != nil {
 		t.Fatal(err)

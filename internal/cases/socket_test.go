@@ -86,16 +86,22 @@ func (s *socket) subscribe(session string, after uint64) {
 // say sends a frame and gives the id its reply will have.
 func (s *socket) say(m *clientv1.ClientFrame) string {
 	s.t.Helper()
+	if err := s.write(m); err != nil {
+		s.t.Fatalf("write: %v", err)
+	}
+	return m.GetId()
+}
+
+// write is say where the connection may have ended.
+func (s *socket) write(m *clientv1.ClientFrame) error {
+	s.t.Helper()
 	s.ids++
 	m.Id = fmt.Sprint(s.ids)
 	b, refused := protocol.ProtoCodec.AppendClient(nil, m)
 	if refused != nil {
 		s.t.Fatalf("%v: %v", m, refused)
 	}
-	if err := s.ws.WriteMessage(websocket.BinaryMessage, b); err != nil {
-		s.t.Fatalf("write: %v", err)
-	}
-	return m.GetId()
+	return s.ws.WriteMessage(websocket.BinaryMessage, b)
 }
 
 // hear gives the next frame, or how the connection ended.
