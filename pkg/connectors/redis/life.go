@@ -24,13 +24,15 @@ const (
 
 // Run implements hot.Store: the first 16 digits of each master's run id, in ascending
 // order with commas between.
-func (r *Redis) Run(ctx context.Context) (string, error) {
+func (r *Redis) Run(ctx context.Context) (string, error) { return r.runOf(ctx, r.client) }
+
+func (r *Redis) runOf(ctx context.Context, client redis.UniversalClient) (string, error) {
 	if r.opts.Embedded {
 		return embeddedLife, nil
 	}
 	var mu sync.Mutex
 	var lives []string
-	err := r.eachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
+	err := eachMasterOf(ctx, client, func(ctx context.Context, master *redis.Client) error {
 		info, err := master.Info(ctx, "server").Result()
 		if err != nil {
 			return err

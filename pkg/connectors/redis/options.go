@@ -58,7 +58,7 @@ var (
 type Redis struct {
 	opts   Options
 	client redis.UniversalClient
-	// aside is for what must not wait long, nor keep views waiting: counts, and the register of gateways.
+	// aside is for what must not wait long, nor keep views waiting: counts, the register of gateways, and who is connected.
 	aside   redis.UniversalClient
 	scripts scripts
 	// What small rounds of several partitions write and publish.
@@ -131,13 +131,17 @@ func (r *Redis) check(ctx context.Context) error {
 
 // eachMaster calls f for every master that now has slots, at once; or for the one server.
 func (r *Redis) eachMaster(ctx context.Context, f func(context.Context, *redis.Client) error) error {
-	switch c := r.client.(type) {
+	return eachMasterOf(ctx, r.client, f)
+}
+
+func eachMasterOf(ctx context.Context, client redis.UniversalClient, f func(context.Context, *redis.Client) error) error {
+	switch c := client.(type) {
 	case *redis.ClusterClient:
 		return c.ForEachMaster(ctx, f)
 	case *redis.Client:
 		return f(ctx, c)
 	}
-	return fmt.Errorf("redis: no masters of a %T", r.client)
+	return fmt.Errorf("redis: no masters of a %T", client)
 }
 
 // Close closes the connections.

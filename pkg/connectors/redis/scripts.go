@@ -78,6 +78,16 @@ var (
 	assignSource string
 	//go:embed limit.lua
 	limitSource string
+	//go:embed presence_seen.lua
+	seenSource string
+	//go:embed presence_put.lua
+	putSource string
+	//go:embed presence_end.lua
+	endSource string
+	//go:embed presence_beat.lua
+	beatSource string
+	//go:embed presence_signs.lua
+	signsSource string
 )
 
 // embeddedLife is that of an embedded engine: what it has ends with its process.
@@ -89,7 +99,7 @@ type scripts struct {
 
 	ask, beside, swap, swapSession, now, conclude, remove, removed, promise *redis.Script
 
-	announce, nodes, assign, limit *redis.Script
+	announce, nodes, assign, limit, put, end, beat, signs *redis.Script
 }
 
 func newScripts(embedded bool) scripts {
@@ -108,12 +118,14 @@ func newScripts(embedded bool) scripts {
 		promise:  redis.NewScript(promiseSource),
 		announce: redis.NewScript(leaseSource + announceSource), nodes: redis.NewScript(leaseSource + nodesSource), assign: redis.NewScript(leaseSource + assignSource),
 		limit: redis.NewScript(limitSource),
+		put:   redis.NewScript(leaseSource + seenSource + putSource), end: redis.NewScript(leaseSource + seenSource + endSource),
+		beat: redis.NewScript(leaseSource + beatSource), signs: redis.NewScript(leaseSource + signsSource),
 	}
 }
 
 func (r *Redis) loadScripts(ctx context.Context) error {
 	s := r.scripts
-	for _, script := range []*redis.Script{s.apply, s.person, s.items, s.facts, s.hidden, s.kept, s.members, s.tally, s.activity, s.list, s.sessions, s.head, s.view, s.lost, s.note, s.remove, s.promise} {
+	for _, script := range []*redis.Script{s.apply, s.person, s.items, s.facts, s.hidden, s.kept, s.members, s.tally, s.activity, s.list, s.sessions, s.head, s.view, s.lost, s.note, s.remove, s.promise, s.put, s.end} {
 		if err := script.Load(ctx, r.client).Err(); err != nil {
 			return fmt.Errorf("redis: load a script: %w", err)
 		}
