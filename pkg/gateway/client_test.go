@@ -22,6 +22,7 @@ import (
 	"annal/pkg/gateway/auth"
 	"annal/pkg/gateway/gatewaytest"
 	"annal/pkg/gateway/protocol"
+	"annal/pkg/presence"
 )
 
 // tester is what testing and rapid have in common.
@@ -46,6 +47,8 @@ type bench struct {
 	cold *gatewaytest.Cold
 	// limits are those of gateways that are served from now on.
 	limits gateway.Limits
+	// presence is what gateways that are served from now on keep who is online in; nil: nothing.
+	presence presence.Store
 	// codec is what new connections speak.
 	codec protocol.Codec
 	// stop ends the gateway and waits for it.
@@ -102,7 +105,7 @@ func newBenchOn(t tester, change func(*gateway.Config), cold bool) *bench {
 // another is a second gateway on the same world; stop ends it alone.
 func (b *bench) another(instance string) *bench {
 	b.t.Helper()
-	o := &bench{t: b.t, world: b.world, key: b.key, codec: b.codec, limits: b.limits}
+	o := &bench{t: b.t, world: b.world, key: b.key, codec: b.codec, limits: b.limits, presence: b.presence}
 	o.stop = o.serve(instance, nil)
 	synctest.Wait()
 	return o
@@ -124,7 +127,7 @@ func (b *bench) serve(instance string, change func(*gateway.Config)) (stop func(
 	b.log = &heldLog{Log: b.world.Log}
 	var err error
 	b.gw, err = gateway.New(config, gateway.Ports{
-		Log: b.log, View: b.world, Feed: b.feed, Cold: cold, Notifier: b.world.Notifier(), Tokens: auth.NewVerifier(b.key.Public(), time.Now), Limits: b.limits,
+		Log: b.log, View: b.world, Feed: b.feed, Cold: cold, Notifier: b.world.Notifier(), Tokens: auth.NewVerifier(b.key.Public(), time.Now), Limits: b.limits, Presence: b.presence,
 		Now: time.Now, Logger: slog.New(slog.DiscardHandler), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
 	})
 	if err != nil {

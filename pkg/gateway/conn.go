@@ -12,6 +12,7 @@ import (
 	"annal/pkg/events"
 	"annal/pkg/gateway/auth"
 	"annal/pkg/gateway/protocol"
+	"annal/pkg/presence"
 )
 
 // Transport is a connection's socket. Its methods may be called by many goroutines;
@@ -65,6 +66,8 @@ type Conn struct {
 	user     events.UserID // empty before hello
 	device   string
 	version  string
+	kind     presence.Kind
+	away     bool      // nobody looks at the device
 	home     *audience // of the user, set by hello
 	// orders are those of syncs that go on, the oldest first; lastOrder is the newest one's id.
 	orders    []*order
@@ -115,6 +118,7 @@ func (c *Conn) Gone() {
 		return
 	}
 	c.gw.ports.Metrics.connections.Dec()
+	c.isAbsent()
 	c.mu.Lock()
 	subs, home := c.subs, c.home
 	c.subs, c.home = nil, nil
@@ -228,6 +232,12 @@ func (c *Conn) read(frame *clientv1.ClientFrame) (*clientv1.ServerFrame, *events
 		return c.sessions(ctx, u, op.Sessions)
 	case *clientv1.ClientFrame_Typing:
 		return c.typing(ctx, u, op.Typing)
+	case *clientv1.ClientFrame_Presence:
+		return c.presence(ctx, u, op.Presence)
+	case *clientv1.ClientFrame_WatchPresence:
+		return c.watchPresence(ctx, u, op.WatchPresence)
+	case *clientv1.ClientFrame_SetAway:
+		return c.setAway(op.SetAway)
 	default:
 		c.command(frame)
 		return nil, nil

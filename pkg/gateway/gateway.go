@@ -17,6 +17,7 @@ import (
 	"annal/pkg/events"
 	"annal/pkg/gateway/auth"
 	"annal/pkg/limits"
+	"annal/pkg/presence"
 	"annal/pkg/projections/archive"
 	"annal/pkg/projections/hot"
 )
@@ -82,6 +83,8 @@ type Ports struct {
 	Tokens   *auth.Verifier
 	// Limits says how often who may do what; nil: as often as they like.
 	Limits Limits
+	// Presence is where it is kept who is online; nil: nobody is told.
+	Presence presence.Store
 	// Now is the clock, for tokens and heartbeats.
 	Now     func() time.Time
 	Logger  *slog.Logger
@@ -110,6 +113,8 @@ type Gateway struct {
 	cold *cold
 	// writing are the commands on their way into the log.
 	writing *writing
+	// online is nil where it is not kept who is online.
+	online *online
 
 	// ctx is the gateway's life, given by Run.
 	ctx      context.Context
@@ -141,6 +146,7 @@ func New(c Config, p Ports) (*Gateway, error) {
 	}
 	g.users, g.missed, g.rechecks = newUsers(g), make(chan struct{}, 1), newRechecks()
 	g.hub = newHub(g)
+	g.online = newOnline(g, p.Presence)
 	g.wait = newWaiting(g)
 	if p.Cold != nil {
 		g.cold = newCold(g)
@@ -162,6 +168,10 @@ func (g *Gateway) Run(ctx context.Context) error {
 	background.Go(func() { g.hub.watch(g.ctx) })
 	background.Go(g.tellEach)
 	background.Go(func() { g.recheckEach(g.ctx) })
+	if g.online != nil {
+		background.Go(func() { g.online.keeper.Run(g.ctx) })
+		background.Go(func() { g.online.watching.run(g.ctx) })
+	}
 	defer background.Wait()
 	defer g.cancel()
 	g.fed.Store(true)

@@ -9,6 +9,7 @@ import (
 	"annal/pkg/events"
 	"annal/pkg/gateway/auth"
 	"annal/pkg/limits"
+	"annal/pkg/presence"
 )
 
 // hello authenticates the connection, or renews its token.
@@ -27,6 +28,10 @@ func (c *Conn) hello(frame *clientv1.ClientFrame, h *clientv1.Hello) {
 	if len(h.GetDevice()) > events.MaxNameBytes || len(h.GetClientVersion()) > events.MaxNameBytes ||
 		!utf8.ValidString(h.GetDevice()) || !utf8.ValidString(h.GetClientVersion()) {
 		c.refuse(frame.GetId(), events.Errorf(events.CodeInvalidField, "device or client_version is over %d bytes or not UTF-8", events.MaxNameBytes))
+		return
+	}
+	if !presence.Kind(h.GetKind()).Known() {
+		c.refuse(frame.GetId(), events.Errorf(events.CodeInvalidField, "kind is not phone, tablet, desktop, web or other"))
 		return
 	}
 	if !c.allowed(frame, limits.Connect, limits.Who{User: string(user), Device: h.GetDevice(), Service: identity.Service}) {
@@ -54,6 +59,7 @@ func (c *Conn) hello(frame *clientv1.ClientFrame, h *clientv1.Hello) {
 		c.close(err.Code, err.Detail)
 		return
 	}
+	c.isPresent()
 	c.send(&clientv1.ServerFrame{Id: frame.GetId(), Kind: &clientv1.ServerFrame_Welcome{Welcome: &clientv1.Welcome{
 		User: string(user), Connection: c.id, HeartbeatMs: c.gw.config.Heartbeat.Milliseconds(),
 		TokenExpiresMs: identity.Expires.UnixMilli(), ServerVersion: c.gw.config.Version,
@@ -80,7 +86,7 @@ func (c *Conn) enter(identity auth.Identity, user events.UserID, h *clientv1.Hel
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err == nil {
-		c.user = user
+		c.user, c.kind = user, presence.Kind(h.GetKind())
 		if first {
 			c.home = home
 		}

@@ -47,6 +47,9 @@ func (g *Gateway) Session(s events.SessionID, values [][]byte) {
 func (g *Gateway) Resubscribed() {
 	g.ports.Metrics.resubscribed.Inc()
 	g.wait.wasDeaf()
+	if g.online != nil {
+		g.online.watching.lookAll()
+	}
 	g.compareAll()
 }
 

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"annal/pkg/presence"
 )
 
 // Metrics count what a gateway does.
@@ -27,6 +29,8 @@ type Metrics struct {
 	pages         *prometheus.HistogramVec
 	coldFailures  *prometheus.CounterVec
 	searches      *prometheus.HistogramVec
+	watched       prometheus.Gauge
+	presence      *presence.Metrics
 }
 
 // NewMetrics registers a gateway's metrics.
@@ -53,6 +57,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Help:    "From a command's arrival until it is appended, and until its outcome is known.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
 		}, []string{"stage"}),
+		watched:      gauge("presence_watched", "Users whose presence connections here watch."),
+		presence:     presence.NewMetrics(r),
 		healed:       prometheus.NewCounter(counter("gaps_healed_total", "Gaps in what the feed brought, filled from the window.")),
 		missed:       prometheus.NewCounterVec(counter("missed_total", "What the feed lost without a word, by kind: head, marker, notice, or all when it had to be compared in full."), []string{"kind"}),
 		retries:      prometheus.NewCounter(counter("heal_retries_total", "Reads of the window that had to be tried again.")),
@@ -72,7 +78,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			"Reads of the archive that came to nothing: failed, busy with others, or paused after a failure."), []string{"why"}),
 	}
 	r.MustRegister(m.connections, m.turnedAway, m.subscriptions, m.inFlight, m.writing, m.frames, m.sent, m.refused, m.closed, m.outcomes, m.commands, m.healed, m.missed, m.retries, m.resubscribed, m.unreadable,
-		m.pages, m.coldFailures, m.searches)
+		m.pages, m.coldFailures, m.searches, m.watched)
 	return m
 }
 

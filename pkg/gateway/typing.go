@@ -13,14 +13,15 @@ import (
 // typingEvery is how often a connection's typing in a session counts.
 const typingEvery = 2 * time.Second
 
-// ephemeral begins a value on a session's channel that is no outcome: it is the tag of
-// the field number 0, with which no protobuf begins. What such a value tells is in no
-// log, true for a moment, and not made up for when it is lost.
+// ephemeral begins a value on a session's or a user's channel that is no outcome: it is the
+// tag of the field number 0, with which no protobuf begins. What such a value tells is in no
+// log, true for a moment, and not made up for when it is lost. On a user's channel it is all
+// of it: they came or went.
 const ephemeral = 0
 
 var errTyping = errors.New("gateway: not what says that a user types")
 
-// isEphemeral says whether a value from a session's channel is no outcome.
+// isEphemeral says whether a value from a channel is no outcome.
 func isEphemeral(value []byte) bool { return len(value) > 0 && value[0] == ephemeral }
 
 // encodeTyping tells other gateways that a user types; the connection from knows.

@@ -57,6 +57,12 @@ func (g *Gateway) User(u events.UserID, values [][]byte) {
 		return
 	}
 	for _, v := range values {
+		if isEphemeral(v) {
+			if g.online != nil {
+				g.online.watching.look(u)
+			}
+			continue
+		}
 		o, err := events.DecodeOutcomeValue(v)
 		if err != nil {
 			g.unreadable(err)

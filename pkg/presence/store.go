@@ -2,6 +2,7 @@ package presence
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"annal/pkg/events"
@@ -35,8 +36,20 @@ type Connection struct {
 	Away bool `json:"away,omitempty"`
 }
 
-// Kind is what sort of device it is, as it says itself; 0: it does not say. The numbers are the client protocol's DeviceKind.
-type Kind uint8
+// Kind is what sort of device it is, as it says itself; empty: it does not say.
+type Kind string
+
+// The kinds.
+const (
+	Phone   Kind = "phone"
+	Tablet  Kind = "tablet"
+	Desktop Kind = "desktop"
+	Web     Kind = "web"
+	Other   Kind = "other"
+)
+
+// Known says whether it is one of the kinds, or empty.
+func (k Kind) Known() bool { return slices.Contains([]Kind{"", Phone, Tablet, Desktop, Web, Other}, k) }
 
 // Change is a connection that is there, or one that has ended.
 type Change struct {

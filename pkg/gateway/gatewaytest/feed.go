@@ -173,12 +173,12 @@ func (w *World) Publish(o events.Outcome, value []byte) {
 	}
 }
 
-// Notifier tells the feeds of sessions what is no outcome.
+// Notifier tells the feeds of sessions and users what is no outcome.
 func (w *World) Notifier() hot.Notifier { return notifier{w} }
 
 type notifier struct{ w *World }
 
-// Publish implements hot.Notifier, for sessions alone.
+// Publish implements hot.Notifier, but for answers.
 func (n notifier) Publish(_ context.Context, r hot.Round) error {
 	n.w.mu.Lock()
 	feeds := slices.Clone(n.w.feeds)
@@ -186,6 +186,14 @@ func (n notifier) Publish(_ context.Context, r hot.Round) error {
 	for _, f := range feeds {
 		for s, values := range r.Sessions {
 			f.Batch(s, values...)
+		}
+		for u, values := range r.Users {
+			f.mu.Lock()
+			heard := f.users[u] && !f.deaf
+			f.mu.Unlock()
+			if heard {
+				f.Deliver(func(d hot.Delivery) { d.User(u, values) })
+			}
 		}
 	}
 	return nil

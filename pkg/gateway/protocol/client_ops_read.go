@@ -17,6 +17,9 @@ func helloField(r *reader, m *clientv1.Hello, key []byte) fieldSet {
 	case "client_version":
 		m.ClientVersion = r.str()
 		return fieldClientVersion
+	case "kind":
+		m.Kind = r.str()
+		return fieldKind
 	}
 	return unknownField
 }

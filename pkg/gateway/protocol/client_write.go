@@ -31,6 +31,7 @@ func writeReading(w *writer, m *clientv1.ClientFrame) {
 		w.always("token", op.Hello.GetToken())
 		w.str("device", op.Hello.GetDevice())
 		w.str("client_version", op.Hello.GetClientVersion())
+		w.str("kind", op.Hello.GetKind())
 		w.close()
 	case *clientv1.ClientFrame_Ping:
 		w.open("ping")
@@ -89,6 +90,11 @@ func writeReading(w *writer, m *clientv1.ClientFrame) {
 	case *clientv1.ClientFrame_Typing:
 		w.openSession("typing", op.Typing.GetSession())
 		w.close()
+	default:
+		if f := m.ProtoReflect().WhichOneof(clientOps); f != nil && describedReads[f.Name()] != nil {
+			w.key(string(f.Name()))
+			writeDescribed(w, m.ProtoReflect().Get(f).Message(), describedReads[f.Name()]...)
+		}
 	}
 }
 

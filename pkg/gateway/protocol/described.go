@@ -23,6 +23,18 @@ var describedOps = map[protoreflect.Name][]protoreflect.Name{
 	"sign_up": {"method"}, "sign_in": {"login", "device", "kind"}, "sign_out": {}, "ban": {}, "unban": {},
 }
 
+// describedReads are operations that are, too, and are no commands.
+var describedReads = map[protoreflect.Name][]protoreflect.Name{"presence": {"users"}, "watch_presence": {}, "set_away": {"away"}}
+
+// requiredBy are the fields that an operation requires; false when it is none of these.
+func requiredBy(op protoreflect.Name) ([]protoreflect.Name, bool) {
+	if required, ok := describedOps[op]; ok {
+		return required, true
+	}
+	required, ok := describedReads[op]
+	return required, ok
+}
+
 // mostNesting bounds how deep messages lie within each other: a forward has messages that have
 // content, and so on.
 const mostNesting = 16
@@ -35,7 +47,7 @@ func (d *described) ProtoReflect() protoreflect.Message { return d.m }
 
 // describedOp reads the operation of that name into the frame; false when there is no such one.
 func describedOp(r *reader, m *clientv1.ClientFrame, name []byte) bool {
-	required, ok := describedOps[protoreflect.Name(name)]
+	required, ok := requiredBy(protoreflect.Name(name))
 	if !ok {
 		return false
 	}
@@ -51,7 +63,7 @@ func describedOp(r *reader, m *clientv1.ClientFrame, name []byte) bool {
 	return true
 }
 
-// isDescribed says whether the frame's operation is one of these.
+// isDescribed says whether the frame's operation is one of describedOps.
 func isDescribed(m *clientv1.ClientFrame) bool {
 	f := m.ProtoReflect().WhichOneof(clientOps)
 	return f != nil && describedOps[f.Name()] != nil

@@ -33,12 +33,14 @@ func TestDescribedFieldsFit(t *testing.T) {
 			}
 		}
 	}
-	for op, required := range describedOps {
-		message := clientOps.Fields().ByName(op).Message()
-		walk(message)
-		for _, name := range required {
-			if message.Fields().ByName(name) == nil {
-				t.Errorf("%s requires %s, which it does not have", op, name)
+	for _, ops := range []map[protoreflect.Name][]protoreflect.Name{describedOps, describedReads} {
+		for op, required := range ops {
+			message := clientOps.Fields().ByName(op).Message()
+			walk(message)
+			for _, name := range required {
+				if message.Fields().ByName(name) == nil {
+					t.Errorf("%s requires %s, which it does not have", op, name)
+				}
 			}
 		}
 	}

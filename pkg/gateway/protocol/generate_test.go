@@ -74,10 +74,12 @@ var mandatoryIn = func() map[protoreflect.Name]string {
 		"Remove": "session users", "Join": "session", "Leave": "session", "Send": "session", "Override": "session seq",
 		"Revoke": "session seq", "Delete": "session seq", "MarkRead": "session seq",
 	}
-	for op, names := range describedOps {
-		message := clientOps.Fields().ByName(op).Message().Name()
-		for _, name := range names {
-			all[message] += " " + string(name)
+	for _, ops := range []map[protoreflect.Name][]protoreflect.Name{describedOps, describedReads} {
+		for op, names := range ops {
+			message := clientOps.Fields().ByName(op).Message().Name()
+			for _, name := range names {
+				all[message] += " " + string(name)
+			}
 		}
 	}
 	return all

@@ -64,6 +64,12 @@ func serverField(r *reader, m *clientv1.ServerFrame, key []byte) fieldSet {
 		m.Kind = &clientv1.ServerFrame_Logins{Logins: sub(r, m.GetLogins())}
 	case "totals":
 		m.Kind = &clientv1.ServerFrame_Totals{Totals: sub(r, m.GetTotals())}
+	case "presence_changed":
+		m.Kind = &clientv1.ServerFrame_PresenceChanged{PresenceChanged: sub(r, m.GetPresenceChanged())}
+	case "presence":
+		m.Kind = &clientv1.ServerFrame_Presence{Presence: sub(r, m.GetPresence())}
+	case "set_away":
+		m.Kind = &clientv1.ServerFrame_SetAway{SetAway: sub(r, m.GetSetAway())}
 	case "info":
 		m.Kind = &clientv1.ServerFrame_Info{Info: sub(r, m.GetInfo())}
 	default:

@@ -78,6 +78,12 @@ func AppendServerJSON(b []byte, m *clientv1.ServerFrame) []byte {
 		w.str("session", kind.Typing.GetSession())
 		w.str("user", kind.Typing.GetUser())
 		w.close()
+	case *clientv1.ServerFrame_PresenceChanged:
+		w.sub("presence_changed", kind.PresenceChanged)
+	case *clientv1.ServerFrame_Presence:
+		w.sub("presence", kind.Presence)
+	case *clientv1.ServerFrame_SetAway:
+		w.sub("set_away", kind.SetAway)
 	}
 	w.close()
 	return w.jx.Buf

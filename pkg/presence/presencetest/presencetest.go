@@ -35,7 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 }
 
 func connection(user events.UserID, id string) presence.Connection {
-	return presence.Connection{ID: id, User: user, Node: "n", Device: "my phone", Kind: 1, Since: 1_700_000_000_123}
+	return presence.Connection{ID: id, User: user, Node: "n", Device: "my phone", Kind: presence.Phone, Since: 1_700_000_000_123}
 }
 
 func put(c presence.Connection, round uint64) presence.Change {
@@ -95,7 +95,7 @@ func testPut(t *testing.T, f Fixture) {
 	want(t, "before any", f, "ann")
 	before := now(t, f)
 	a, b := connection("ann", "n/1"), connection("ann", "n/2")
-	b.Device, b.Kind, b.Node, b.Away = `电话 "x"`, 0, "m", true
+	b.Device, b.Kind, b.Node, b.Away = `电话 "x"`, "", "m", true
 	write(t, f, put(a, 1), put(b, 18446744073709551615))
 	r := want(t, "two", f, "ann", put(a, 1), put(b, 18446744073709551615))
 	for _, p := range r.Connections {

@@ -149,6 +149,9 @@ type ClientFrame struct {
 	//	*ClientFrame_Ban
 	//	*ClientFrame_Unban
 	//	*ClientFrame_Logins
+	//	*ClientFrame_Presence
+	//	*ClientFrame_WatchPresence
+	//	*ClientFrame_SetAway
 	Op isClientFrame_Op `protobuf_oneof:"op"`
 	// Commands only: the sender's own id for the command, the same on every resend.
 	ClientId string `protobuf:"bytes,40,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
@@ -637,6 +640,33 @@ func (x *ClientFrame) GetLogins() *Logins {
 	return nil
 }
 
+func (x *ClientFrame) GetPresence() *Presence {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Presence); ok {
+			return x.Presence
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetWatchPresence() *WatchPresence {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_WatchPresence); ok {
+			return x.WatchPresence
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetSetAway() *SetAway {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_SetAway); ok {
+			return x.SetAway
+		}
+	}
+	return nil
+}
+
 func (x *ClientFrame) GetClientId() string {
 	if x != nil {
 		return x.ClientId
@@ -855,6 +885,18 @@ type ClientFrame_Logins struct {
 	Logins *Logins `protobuf:"bytes,65,opt,name=logins,proto3,oneof"`
 }
 
+type ClientFrame_Presence struct {
+	Presence *Presence `protobuf:"bytes,70,opt,name=presence,proto3,oneof"`
+}
+
+type ClientFrame_WatchPresence struct {
+	WatchPresence *WatchPresence `protobuf:"bytes,71,opt,name=watch_presence,json=watchPresence,proto3,oneof"`
+}
+
+type ClientFrame_SetAway struct {
+	SetAway *SetAway `protobuf:"bytes,72,opt,name=set_away,json=setAway,proto3,oneof"`
+}
+
 func (*ClientFrame_Hello) isClientFrame_Op() {}
 
 func (*ClientFrame_Ping) isClientFrame_Op() {}
@@ -951,12 +993,20 @@ func (*ClientFrame_Unban) isClientFrame_Op() {}
 
 func (*ClientFrame_Logins) isClientFrame_Op() {}
 
+func (*ClientFrame_Presence) isClientFrame_Op() {}
+
+func (*ClientFrame_WatchPresence) isClientFrame_Op() {}
+
+func (*ClientFrame_SetAway) isClientFrame_Op() {}
+
 // Hello authenticates. Sent again on a live connection it renews the token.
 type Hello struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
 	Device        string                 `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
 	ClientVersion string                 `protobuf:"bytes,3,opt,name=client_version,json=clientVersion,proto3" json:"client_version,omitempty"`
+	// What sort of device it is, which others are told: phone, tablet, desktop, web, other, or empty.
+	Kind          string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1008,6 +1058,13 @@ func (x *Hello) GetDevice() string {
 func (x *Hello) GetClientVersion() string {
 	if x != nil {
 		return x.ClientVersion
+	}
+	return ""
+}
+
+func (x *Hello) GetKind() string {
+	if x != nil {
+		return x.Kind
 	}
 	return ""
 }
@@ -1839,6 +1896,164 @@ func (x *Typing) GetSession() string {
 	return ""
 }
 
+// Presence asks whether users are online, and when they were last seen. It is told of oneself, of whom one has a direct session with as
+// contacts, neither blocking the other, and of members of the sessions named, where both are in and receipts are shown. Of anybody else the
+// answer is as of a user that there is not.
+type Presence struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 100 at most.
+	Users []string `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	// Sessions shared with them, besides direct ones, which need not be named. 8 at most.
+	Sessions      []string `protobuf:"bytes,2,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Presence) Reset() {
+	*x = Presence{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Presence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Presence) ProtoMessage() {}
+
+func (x *Presence) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Presence.ProtoReflect.Descriptor instead.
+func (*Presence) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Presence) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *Presence) GetSessions() []string {
+	if x != nil {
+		return x.Sessions
+	}
+	return nil
+}
+
+// WatchPresence asks the same, and to be told on this connection when it changes, in place of whom it watched so far. Without users it watches
+// nobody.
+type WatchPresence struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 100 at most.
+	Users []string `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	// As in Presence.
+	Sessions      []string `protobuf:"bytes,2,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchPresence) Reset() {
+	*x = WatchPresence{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchPresence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchPresence) ProtoMessage() {}
+
+func (x *WatchPresence) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchPresence.ProtoReflect.Descriptor instead.
+func (*WatchPresence) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *WatchPresence) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *WatchPresence) GetSessions() []string {
+	if x != nil {
+		return x.Sessions
+	}
+	return nil
+}
+
+// SetAway says whether somebody looks at this device; they do when it connects. It is also the reply.
+type SetAway struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Away          bool                   `protobuf:"varint,1,opt,name=away,proto3" json:"away,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetAway) Reset() {
+	*x = SetAway{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetAway) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetAway) ProtoMessage() {}
+
+func (x *SetAway) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetAway.ProtoReflect.Descriptor instead.
+func (*SetAway) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *SetAway) GetAway() bool {
+	if x != nil {
+		return x.Away
+	}
+	return false
+}
+
 // Create opens a session. Its id follows from the arguments and the client id,
 // so a resend names the same session.
 type Create struct {
@@ -1859,7 +2074,7 @@ type Create struct {
 
 func (x *Create) Reset() {
 	*x = Create{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[16]
+	mi := &file_annal_client_v1_client_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1871,7 +2086,7 @@ func (x *Create) String() string {
 func (*Create) ProtoMessage() {}
 
 func (x *Create) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[16]
+	mi := &file_annal_client_v1_client_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1884,7 +2099,7 @@ func (x *Create) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Create.ProtoReflect.Descriptor instead.
 func (*Create) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{16}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Create) GetKind() v1.Kind {
@@ -1939,7 +2154,7 @@ type Add struct {
 
 func (x *Add) Reset() {
 	*x = Add{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[17]
+	mi := &file_annal_client_v1_client_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1951,7 +2166,7 @@ func (x *Add) String() string {
 func (*Add) ProtoMessage() {}
 
 func (x *Add) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[17]
+	mi := &file_annal_client_v1_client_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1964,7 +2179,7 @@ func (x *Add) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Add.ProtoReflect.Descriptor instead.
 func (*Add) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{17}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Add) GetSession() string {
@@ -1991,7 +2206,7 @@ type Remove struct {
 
 func (x *Remove) Reset() {
 	*x = Remove{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[18]
+	mi := &file_annal_client_v1_client_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2003,7 +2218,7 @@ func (x *Remove) String() string {
 func (*Remove) ProtoMessage() {}
 
 func (x *Remove) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[18]
+	mi := &file_annal_client_v1_client_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2016,7 +2231,7 @@ func (x *Remove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Remove.ProtoReflect.Descriptor instead.
 func (*Remove) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{18}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Remove) GetSession() string {
@@ -2044,7 +2259,7 @@ type Join struct {
 
 func (x *Join) Reset() {
 	*x = Join{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[19]
+	mi := &file_annal_client_v1_client_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2056,7 +2271,7 @@ func (x *Join) String() string {
 func (*Join) ProtoMessage() {}
 
 func (x *Join) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[19]
+	mi := &file_annal_client_v1_client_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2069,7 +2284,7 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{19}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Join) GetSession() string {
@@ -2095,7 +2310,7 @@ type Leave struct {
 
 func (x *Leave) Reset() {
 	*x = Leave{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[20]
+	mi := &file_annal_client_v1_client_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2107,7 +2322,7 @@ func (x *Leave) String() string {
 func (*Leave) ProtoMessage() {}
 
 func (x *Leave) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[20]
+	mi := &file_annal_client_v1_client_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2120,7 +2335,7 @@ func (x *Leave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leave.ProtoReflect.Descriptor instead.
 func (*Leave) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{20}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Leave) GetSession() string {
@@ -2144,7 +2359,7 @@ type Send struct {
 
 func (x *Send) Reset() {
 	*x = Send{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[21]
+	mi := &file_annal_client_v1_client_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2156,7 +2371,7 @@ func (x *Send) String() string {
 func (*Send) ProtoMessage() {}
 
 func (x *Send) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[21]
+	mi := &file_annal_client_v1_client_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2169,7 +2384,7 @@ func (x *Send) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Send.ProtoReflect.Descriptor instead.
 func (*Send) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{21}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Send) GetSession() string {
@@ -2210,7 +2425,7 @@ type Revoke struct {
 
 func (x *Revoke) Reset() {
 	*x = Revoke{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[22]
+	mi := &file_annal_client_v1_client_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2222,7 +2437,7 @@ func (x *Revoke) String() string {
 func (*Revoke) ProtoMessage() {}
 
 func (x *Revoke) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[22]
+	mi := &file_annal_client_v1_client_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2235,7 +2450,7 @@ func (x *Revoke) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoke.ProtoReflect.Descriptor instead.
 func (*Revoke) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{22}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Revoke) GetSession() string {
@@ -2265,7 +2480,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[23]
+	mi := &file_annal_client_v1_client_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2277,7 +2492,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[23]
+	mi := &file_annal_client_v1_client_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2290,7 +2505,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{23}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Override) GetSession() string {
@@ -2334,7 +2549,7 @@ type Delete struct {
 
 func (x *Delete) Reset() {
 	*x = Delete{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[24]
+	mi := &file_annal_client_v1_client_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2346,7 +2561,7 @@ func (x *Delete) String() string {
 func (*Delete) ProtoMessage() {}
 
 func (x *Delete) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[24]
+	mi := &file_annal_client_v1_client_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2359,7 +2574,7 @@ func (x *Delete) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delete.ProtoReflect.Descriptor instead.
 func (*Delete) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{24}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Delete) GetSession() string {
@@ -2393,7 +2608,7 @@ type MarkRead struct {
 
 func (x *MarkRead) Reset() {
 	*x = MarkRead{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[25]
+	mi := &file_annal_client_v1_client_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2405,7 +2620,7 @@ func (x *MarkRead) String() string {
 func (*MarkRead) ProtoMessage() {}
 
 func (x *MarkRead) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[25]
+	mi := &file_annal_client_v1_client_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2418,7 +2633,7 @@ func (x *MarkRead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkRead.ProtoReflect.Descriptor instead.
 func (*MarkRead) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{25}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MarkRead) GetSession() string {
@@ -2446,7 +2661,7 @@ type SetInfo struct {
 
 func (x *SetInfo) Reset() {
 	*x = SetInfo{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[26]
+	mi := &file_annal_client_v1_client_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2458,7 +2673,7 @@ func (x *SetInfo) String() string {
 func (*SetInfo) ProtoMessage() {}
 
 func (x *SetInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[26]
+	mi := &file_annal_client_v1_client_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2471,7 +2686,7 @@ func (x *SetInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetInfo.ProtoReflect.Descriptor instead.
 func (*SetInfo) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{26}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SetInfo) GetSession() string {
@@ -2499,7 +2714,7 @@ type SetPolicy struct {
 
 func (x *SetPolicy) Reset() {
 	*x = SetPolicy{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[27]
+	mi := &file_annal_client_v1_client_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2511,7 +2726,7 @@ func (x *SetPolicy) String() string {
 func (*SetPolicy) ProtoMessage() {}
 
 func (x *SetPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[27]
+	mi := &file_annal_client_v1_client_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2524,7 +2739,7 @@ func (x *SetPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetPolicy.ProtoReflect.Descriptor instead.
 func (*SetPolicy) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{27}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SetPolicy) GetSession() string {
@@ -2553,7 +2768,7 @@ type SetRole struct {
 
 func (x *SetRole) Reset() {
 	*x = SetRole{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[28]
+	mi := &file_annal_client_v1_client_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2565,7 +2780,7 @@ func (x *SetRole) String() string {
 func (*SetRole) ProtoMessage() {}
 
 func (x *SetRole) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[28]
+	mi := &file_annal_client_v1_client_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2578,7 +2793,7 @@ func (x *SetRole) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetRole.ProtoReflect.Descriptor instead.
 func (*SetRole) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{28}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SetRole) GetSession() string {
@@ -2615,7 +2830,7 @@ type Mute struct {
 
 func (x *Mute) Reset() {
 	*x = Mute{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[29]
+	mi := &file_annal_client_v1_client_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2627,7 +2842,7 @@ func (x *Mute) String() string {
 func (*Mute) ProtoMessage() {}
 
 func (x *Mute) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[29]
+	mi := &file_annal_client_v1_client_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2640,7 +2855,7 @@ func (x *Mute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mute.ProtoReflect.Descriptor instead.
 func (*Mute) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{29}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Mute) GetSession() string {
@@ -2674,7 +2889,7 @@ type Dismiss struct {
 
 func (x *Dismiss) Reset() {
 	*x = Dismiss{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[30]
+	mi := &file_annal_client_v1_client_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2686,7 +2901,7 @@ func (x *Dismiss) String() string {
 func (*Dismiss) ProtoMessage() {}
 
 func (x *Dismiss) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[30]
+	mi := &file_annal_client_v1_client_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2699,7 +2914,7 @@ func (x *Dismiss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dismiss.ProtoReflect.Descriptor instead.
 func (*Dismiss) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{30}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Dismiss) GetSession() string {
@@ -2721,7 +2936,7 @@ type Ask struct {
 
 func (x *Ask) Reset() {
 	*x = Ask{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[31]
+	mi := &file_annal_client_v1_client_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2733,7 +2948,7 @@ func (x *Ask) String() string {
 func (*Ask) ProtoMessage() {}
 
 func (x *Ask) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[31]
+	mi := &file_annal_client_v1_client_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2746,7 +2961,7 @@ func (x *Ask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ask.ProtoReflect.Descriptor instead.
 func (*Ask) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{31}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Ask) GetSession() string {
@@ -2774,7 +2989,7 @@ type Refuse struct {
 
 func (x *Refuse) Reset() {
 	*x = Refuse{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[32]
+	mi := &file_annal_client_v1_client_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2786,7 +3001,7 @@ func (x *Refuse) String() string {
 func (*Refuse) ProtoMessage() {}
 
 func (x *Refuse) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[32]
+	mi := &file_annal_client_v1_client_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2799,7 +3014,7 @@ func (x *Refuse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refuse.ProtoReflect.Descriptor instead.
 func (*Refuse) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{32}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Refuse) GetSession() string {
@@ -2833,7 +3048,7 @@ type Invite struct {
 
 func (x *Invite) Reset() {
 	*x = Invite{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[33]
+	mi := &file_annal_client_v1_client_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2845,7 +3060,7 @@ func (x *Invite) String() string {
 func (*Invite) ProtoMessage() {}
 
 func (x *Invite) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[33]
+	mi := &file_annal_client_v1_client_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2858,7 +3073,7 @@ func (x *Invite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invite.ProtoReflect.Descriptor instead.
 func (*Invite) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{33}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Invite) GetSession() string {
@@ -2900,7 +3115,7 @@ type Uninvite struct {
 
 func (x *Uninvite) Reset() {
 	*x = Uninvite{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[34]
+	mi := &file_annal_client_v1_client_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2912,7 +3127,7 @@ func (x *Uninvite) String() string {
 func (*Uninvite) ProtoMessage() {}
 
 func (x *Uninvite) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[34]
+	mi := &file_annal_client_v1_client_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2925,7 +3140,7 @@ func (x *Uninvite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Uninvite.ProtoReflect.Descriptor instead.
 func (*Uninvite) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{34}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Uninvite) GetSession() string {
@@ -2956,7 +3171,7 @@ type React struct {
 
 func (x *React) Reset() {
 	*x = React{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	mi := &file_annal_client_v1_client_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2968,7 +3183,7 @@ func (x *React) String() string {
 func (*React) ProtoMessage() {}
 
 func (x *React) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[35]
+	mi := &file_annal_client_v1_client_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2981,7 +3196,7 @@ func (x *React) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use React.ProtoReflect.Descriptor instead.
 func (*React) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{35}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *React) GetSession() string {
@@ -3024,7 +3239,7 @@ type Pin struct {
 
 func (x *Pin) Reset() {
 	*x = Pin{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[36]
+	mi := &file_annal_client_v1_client_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3036,7 +3251,7 @@ func (x *Pin) String() string {
 func (*Pin) ProtoMessage() {}
 
 func (x *Pin) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[36]
+	mi := &file_annal_client_v1_client_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3049,7 +3264,7 @@ func (x *Pin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pin.ProtoReflect.Descriptor instead.
 func (*Pin) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{36}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Pin) GetSession() string {
@@ -3084,7 +3299,7 @@ type MarkDelivered struct {
 
 func (x *MarkDelivered) Reset() {
 	*x = MarkDelivered{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[37]
+	mi := &file_annal_client_v1_client_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3096,7 +3311,7 @@ func (x *MarkDelivered) String() string {
 func (*MarkDelivered) ProtoMessage() {}
 
 func (x *MarkDelivered) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[37]
+	mi := &file_annal_client_v1_client_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3109,7 +3324,7 @@ func (x *MarkDelivered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkDelivered.ProtoReflect.Descriptor instead.
 func (*MarkDelivered) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{37}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *MarkDelivered) GetSession() string {
@@ -3139,7 +3354,7 @@ type Contact struct {
 
 func (x *Contact) Reset() {
 	*x = Contact{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[38]
+	mi := &file_annal_client_v1_client_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3151,7 +3366,7 @@ func (x *Contact) String() string {
 func (*Contact) ProtoMessage() {}
 
 func (x *Contact) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[38]
+	mi := &file_annal_client_v1_client_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3164,7 +3379,7 @@ func (x *Contact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Contact.ProtoReflect.Descriptor instead.
 func (*Contact) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{38}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Contact) GetSession() string {
@@ -3201,7 +3416,7 @@ type Report struct {
 
 func (x *Report) Reset() {
 	*x = Report{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[39]
+	mi := &file_annal_client_v1_client_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3213,7 +3428,7 @@ func (x *Report) String() string {
 func (*Report) ProtoMessage() {}
 
 func (x *Report) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[39]
+	mi := &file_annal_client_v1_client_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3226,7 +3441,7 @@ func (x *Report) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report.ProtoReflect.Descriptor instead.
 func (*Report) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{39}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Report) GetSession() string {
@@ -3265,7 +3480,7 @@ type Hide struct {
 
 func (x *Hide) Reset() {
 	*x = Hide{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[40]
+	mi := &file_annal_client_v1_client_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3277,7 +3492,7 @@ func (x *Hide) String() string {
 func (*Hide) ProtoMessage() {}
 
 func (x *Hide) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[40]
+	mi := &file_annal_client_v1_client_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3290,7 +3505,7 @@ func (x *Hide) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hide.ProtoReflect.Descriptor instead.
 func (*Hide) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{40}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Hide) GetSession() string {
@@ -3325,7 +3540,7 @@ type SetSession struct {
 
 func (x *SetSession) Reset() {
 	*x = SetSession{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[41]
+	mi := &file_annal_client_v1_client_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3337,7 +3552,7 @@ func (x *SetSession) String() string {
 func (*SetSession) ProtoMessage() {}
 
 func (x *SetSession) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[41]
+	mi := &file_annal_client_v1_client_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3350,7 +3565,7 @@ func (x *SetSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetSession.ProtoReflect.Descriptor instead.
 func (*SetSession) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{41}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *SetSession) GetSession() string {
@@ -3379,7 +3594,7 @@ type SetDevice struct {
 
 func (x *SetDevice) Reset() {
 	*x = SetDevice{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[42]
+	mi := &file_annal_client_v1_client_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3391,7 +3606,7 @@ func (x *SetDevice) String() string {
 func (*SetDevice) ProtoMessage() {}
 
 func (x *SetDevice) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[42]
+	mi := &file_annal_client_v1_client_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3404,7 +3619,7 @@ func (x *SetDevice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetDevice.ProtoReflect.Descriptor instead.
 func (*SetDevice) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{42}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *SetDevice) GetDevice() string {
@@ -3437,7 +3652,7 @@ type CloseAccount struct {
 
 func (x *CloseAccount) Reset() {
 	*x = CloseAccount{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[43]
+	mi := &file_annal_client_v1_client_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3449,7 +3664,7 @@ func (x *CloseAccount) String() string {
 func (*CloseAccount) ProtoMessage() {}
 
 func (x *CloseAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[43]
+	mi := &file_annal_client_v1_client_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3462,7 +3677,7 @@ func (x *CloseAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseAccount.ProtoReflect.Descriptor instead.
 func (*CloseAccount) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{43}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{46}
 }
 
 // SignUp says that the user signed up; services with the scope accounts.
@@ -3476,7 +3691,7 @@ type SignUp struct {
 
 func (x *SignUp) Reset() {
 	*x = SignUp{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[44]
+	mi := &file_annal_client_v1_client_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3488,7 +3703,7 @@ func (x *SignUp) String() string {
 func (*SignUp) ProtoMessage() {}
 
 func (x *SignUp) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[44]
+	mi := &file_annal_client_v1_client_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3501,7 +3716,7 @@ func (x *SignUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignUp.ProtoReflect.Descriptor instead.
 func (*SignUp) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{44}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *SignUp) GetMethod() string {
@@ -3529,7 +3744,7 @@ type SignIn struct {
 
 func (x *SignIn) Reset() {
 	*x = SignIn{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[45]
+	mi := &file_annal_client_v1_client_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3541,7 +3756,7 @@ func (x *SignIn) String() string {
 func (*SignIn) ProtoMessage() {}
 
 func (x *SignIn) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[45]
+	mi := &file_annal_client_v1_client_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3554,7 +3769,7 @@ func (x *SignIn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignIn.ProtoReflect.Descriptor instead.
 func (*SignIn) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{45}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *SignIn) GetLogin() string {
@@ -3609,7 +3824,7 @@ type SignOut struct {
 
 func (x *SignOut) Reset() {
 	*x = SignOut{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	mi := &file_annal_client_v1_client_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3621,7 +3836,7 @@ func (x *SignOut) String() string {
 func (*SignOut) ProtoMessage() {}
 
 func (x *SignOut) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	mi := &file_annal_client_v1_client_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3634,7 +3849,7 @@ func (x *SignOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignOut.ProtoReflect.Descriptor instead.
 func (*SignOut) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{46}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *SignOut) GetDevices() []string {
@@ -3683,7 +3898,7 @@ type Ban struct {
 
 func (x *Ban) Reset() {
 	*x = Ban{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[47]
+	mi := &file_annal_client_v1_client_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3695,7 +3910,7 @@ func (x *Ban) String() string {
 func (*Ban) ProtoMessage() {}
 
 func (x *Ban) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[47]
+	mi := &file_annal_client_v1_client_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3708,7 +3923,7 @@ func (x *Ban) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ban.ProtoReflect.Descriptor instead.
 func (*Ban) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{47}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Ban) GetReason() string {
@@ -3727,7 +3942,7 @@ type Unban struct {
 
 func (x *Unban) Reset() {
 	*x = Unban{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	mi := &file_annal_client_v1_client_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3739,7 +3954,7 @@ func (x *Unban) String() string {
 func (*Unban) ProtoMessage() {}
 
 func (x *Unban) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	mi := &file_annal_client_v1_client_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3752,7 +3967,7 @@ func (x *Unban) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unban.ProtoReflect.Descriptor instead.
 func (*Unban) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{48}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{51}
 }
 
 // Logins asks where the user is signed in.
@@ -3764,7 +3979,7 @@ type Logins struct {
 
 func (x *Logins) Reset() {
 	*x = Logins{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	mi := &file_annal_client_v1_client_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3776,7 +3991,7 @@ func (x *Logins) String() string {
 func (*Logins) ProtoMessage() {}
 
 func (x *Logins) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	mi := &file_annal_client_v1_client_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3789,7 +4004,7 @@ func (x *Logins) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Logins.ProtoReflect.Descriptor instead.
 func (*Logins) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{49}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{52}
 }
 
 // ServerFrame is what a server sends: a reply to the frame of that id, an event
@@ -3819,6 +4034,9 @@ type ServerFrame struct {
 	//	*ServerFrame_Notice
 	//	*ServerFrame_Typing
 	//	*ServerFrame_Logins
+	//	*ServerFrame_PresenceChanged
+	//	*ServerFrame_Presence
+	//	*ServerFrame_SetAway
 	Kind          isServerFrame_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3826,7 +4044,7 @@ type ServerFrame struct {
 
 func (x *ServerFrame) Reset() {
 	*x = ServerFrame{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[50]
+	mi := &file_annal_client_v1_client_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3838,7 +4056,7 @@ func (x *ServerFrame) String() string {
 func (*ServerFrame) ProtoMessage() {}
 
 func (x *ServerFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[50]
+	mi := &file_annal_client_v1_client_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3851,7 +4069,7 @@ func (x *ServerFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerFrame.ProtoReflect.Descriptor instead.
 func (*ServerFrame) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{50}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ServerFrame) GetId() string {
@@ -4039,6 +4257,33 @@ func (x *ServerFrame) GetLogins() *LoginsPage {
 	return nil
 }
 
+func (x *ServerFrame) GetPresenceChanged() *PresenceState {
+	if x != nil {
+		if x, ok := x.Kind.(*ServerFrame_PresenceChanged); ok {
+			return x.PresenceChanged
+		}
+	}
+	return nil
+}
+
+func (x *ServerFrame) GetPresence() *PresencePage {
+	if x != nil {
+		if x, ok := x.Kind.(*ServerFrame_Presence); ok {
+			return x.Presence
+		}
+	}
+	return nil
+}
+
+func (x *ServerFrame) GetSetAway() *SetAway {
+	if x != nil {
+		if x, ok := x.Kind.(*ServerFrame_SetAway); ok {
+			return x.SetAway
+		}
+	}
+	return nil
+}
+
 type isServerFrame_Kind interface {
 	isServerFrame_Kind()
 }
@@ -4119,6 +4364,18 @@ type ServerFrame_Logins struct {
 	Logins *LoginsPage `protobuf:"bytes,30,opt,name=logins,proto3,oneof"`
 }
 
+type ServerFrame_PresenceChanged struct {
+	PresenceChanged *PresenceState `protobuf:"bytes,23,opt,name=presence_changed,json=presenceChanged,proto3,oneof"`
+}
+
+type ServerFrame_Presence struct {
+	Presence *PresencePage `protobuf:"bytes,40,opt,name=presence,proto3,oneof"`
+}
+
+type ServerFrame_SetAway struct {
+	SetAway *SetAway `protobuf:"bytes,41,opt,name=set_away,json=setAway,proto3,oneof"`
+}
+
 func (*ServerFrame_Error) isServerFrame_Kind() {}
 
 func (*ServerFrame_Welcome) isServerFrame_Kind() {}
@@ -4157,6 +4414,12 @@ func (*ServerFrame_Typing) isServerFrame_Kind() {}
 
 func (*ServerFrame_Logins) isServerFrame_Kind() {}
 
+func (*ServerFrame_PresenceChanged) isServerFrame_Kind() {}
+
+func (*ServerFrame_Presence) isServerFrame_Kind() {}
+
+func (*ServerFrame_SetAway) isServerFrame_Kind() {}
+
 type Error struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Stable; see docs/errors.md.
@@ -4180,7 +4443,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[51]
+	mi := &file_annal_client_v1_client_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4192,7 +4455,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[51]
+	mi := &file_annal_client_v1_client_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4205,7 +4468,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{51}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Error) GetCode() string {
@@ -4274,7 +4537,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[52]
+	mi := &file_annal_client_v1_client_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4286,7 +4549,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[52]
+	mi := &file_annal_client_v1_client_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4299,7 +4562,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{52}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Welcome) GetUser() string {
@@ -4353,7 +4616,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[53]
+	mi := &file_annal_client_v1_client_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4365,7 +4628,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[53]
+	mi := &file_annal_client_v1_client_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4378,7 +4641,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{53}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Pong) GetTimeMs() int64 {
@@ -4410,7 +4673,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[54]
+	mi := &file_annal_client_v1_client_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4422,7 +4685,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[54]
+	mi := &file_annal_client_v1_client_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4435,7 +4698,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{54}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Ack) GetSession() string {
@@ -4507,7 +4770,7 @@ type Subscribed struct {
 
 func (x *Subscribed) Reset() {
 	*x = Subscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[55]
+	mi := &file_annal_client_v1_client_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4519,7 +4782,7 @@ func (x *Subscribed) String() string {
 func (*Subscribed) ProtoMessage() {}
 
 func (x *Subscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[55]
+	mi := &file_annal_client_v1_client_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4532,7 +4795,7 @@ func (x *Subscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscribed.ProtoReflect.Descriptor instead.
 func (*Subscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{55}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Subscribed) GetSession() string {
@@ -4565,7 +4828,7 @@ type Unsubscribed struct {
 
 func (x *Unsubscribed) Reset() {
 	*x = Unsubscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[56]
+	mi := &file_annal_client_v1_client_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4577,7 +4840,7 @@ func (x *Unsubscribed) String() string {
 func (*Unsubscribed) ProtoMessage() {}
 
 func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[56]
+	mi := &file_annal_client_v1_client_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4590,7 +4853,7 @@ func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unsubscribed.ProtoReflect.Descriptor instead.
 func (*Unsubscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{56}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Unsubscribed) GetSession() string {
@@ -4633,7 +4896,7 @@ type SessionState struct {
 
 func (x *SessionState) Reset() {
 	*x = SessionState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[57]
+	mi := &file_annal_client_v1_client_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4645,7 +4908,7 @@ func (x *SessionState) String() string {
 func (*SessionState) ProtoMessage() {}
 
 func (x *SessionState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[57]
+	mi := &file_annal_client_v1_client_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4658,7 +4921,7 @@ func (x *SessionState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionState.ProtoReflect.Descriptor instead.
 func (*SessionState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{57}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *SessionState) GetSession() string {
@@ -4821,7 +5084,7 @@ type SessionInfo struct {
 
 func (x *SessionInfo) Reset() {
 	*x = SessionInfo{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[58]
+	mi := &file_annal_client_v1_client_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4833,7 +5096,7 @@ func (x *SessionInfo) String() string {
 func (*SessionInfo) ProtoMessage() {}
 
 func (x *SessionInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[58]
+	mi := &file_annal_client_v1_client_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4846,7 +5109,7 @@ func (x *SessionInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionInfo.ProtoReflect.Descriptor instead.
 func (*SessionInfo) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{58}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *SessionInfo) GetSession() string {
@@ -4992,7 +5255,7 @@ type UnreadTotals struct {
 
 func (x *UnreadTotals) Reset() {
 	*x = UnreadTotals{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[59]
+	mi := &file_annal_client_v1_client_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5004,7 +5267,7 @@ func (x *UnreadTotals) String() string {
 func (*UnreadTotals) ProtoMessage() {}
 
 func (x *UnreadTotals) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[59]
+	mi := &file_annal_client_v1_client_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5017,7 +5280,7 @@ func (x *UnreadTotals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnreadTotals.ProtoReflect.Descriptor instead.
 func (*UnreadTotals) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{59}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *UnreadTotals) GetUnread() uint64 {
@@ -5079,7 +5342,7 @@ type ReceiptsPage struct {
 
 func (x *ReceiptsPage) Reset() {
 	*x = ReceiptsPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[60]
+	mi := &file_annal_client_v1_client_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5091,7 +5354,7 @@ func (x *ReceiptsPage) String() string {
 func (*ReceiptsPage) ProtoMessage() {}
 
 func (x *ReceiptsPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[60]
+	mi := &file_annal_client_v1_client_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5104,7 +5367,7 @@ func (x *ReceiptsPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiptsPage.ProtoReflect.Descriptor instead.
 func (*ReceiptsPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{60}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ReceiptsPage) GetSession() string {
@@ -5167,7 +5430,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[61]
+	mi := &file_annal_client_v1_client_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5179,7 +5442,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[61]
+	mi := &file_annal_client_v1_client_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5192,7 +5455,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{61}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Receipt) GetUser() string {
@@ -5228,7 +5491,7 @@ type Request struct {
 
 func (x *Request) Reset() {
 	*x = Request{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[62]
+	mi := &file_annal_client_v1_client_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5240,7 +5503,7 @@ func (x *Request) String() string {
 func (*Request) ProtoMessage() {}
 
 func (x *Request) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[62]
+	mi := &file_annal_client_v1_client_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5253,7 +5516,7 @@ func (x *Request) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Request.ProtoReflect.Descriptor instead.
 func (*Request) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{62}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Request) GetUser() string {
@@ -5289,7 +5552,7 @@ type InviteState struct {
 
 func (x *InviteState) Reset() {
 	*x = InviteState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[63]
+	mi := &file_annal_client_v1_client_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5301,7 +5564,7 @@ func (x *InviteState) String() string {
 func (*InviteState) ProtoMessage() {}
 
 func (x *InviteState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[63]
+	mi := &file_annal_client_v1_client_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5314,7 +5577,7 @@ func (x *InviteState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteState.ProtoReflect.Descriptor instead.
 func (*InviteState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{63}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *InviteState) GetCodeSha256() []byte {
@@ -5356,7 +5619,7 @@ type SyncPage struct {
 
 func (x *SyncPage) Reset() {
 	*x = SyncPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[64]
+	mi := &file_annal_client_v1_client_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5368,7 +5631,7 @@ func (x *SyncPage) String() string {
 func (*SyncPage) ProtoMessage() {}
 
 func (x *SyncPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[64]
+	mi := &file_annal_client_v1_client_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5381,7 +5644,7 @@ func (x *SyncPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncPage.ProtoReflect.Descriptor instead.
 func (*SyncPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{64}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *SyncPage) GetSessions() []*SessionState {
@@ -5421,7 +5684,7 @@ type HistoryPage struct {
 
 func (x *HistoryPage) Reset() {
 	*x = HistoryPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[65]
+	mi := &file_annal_client_v1_client_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5433,7 +5696,7 @@ func (x *HistoryPage) String() string {
 func (*HistoryPage) ProtoMessage() {}
 
 func (x *HistoryPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[65]
+	mi := &file_annal_client_v1_client_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5446,7 +5709,7 @@ func (x *HistoryPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryPage.ProtoReflect.Descriptor instead.
 func (*HistoryPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{65}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *HistoryPage) GetSession() string {
@@ -5511,7 +5774,7 @@ type SearchPage struct {
 
 func (x *SearchPage) Reset() {
 	*x = SearchPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[66]
+	mi := &file_annal_client_v1_client_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5523,7 +5786,7 @@ func (x *SearchPage) String() string {
 func (*SearchPage) ProtoMessage() {}
 
 func (x *SearchPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[66]
+	mi := &file_annal_client_v1_client_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5536,7 +5799,7 @@ func (x *SearchPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchPage.ProtoReflect.Descriptor instead.
 func (*SearchPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{66}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *SearchPage) GetHits() []*SearchHit {
@@ -5579,7 +5842,7 @@ type SearchHit struct {
 
 func (x *SearchHit) Reset() {
 	*x = SearchHit{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[67]
+	mi := &file_annal_client_v1_client_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5591,7 +5854,7 @@ func (x *SearchHit) String() string {
 func (*SearchHit) ProtoMessage() {}
 
 func (x *SearchHit) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[67]
+	mi := &file_annal_client_v1_client_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5604,7 +5867,7 @@ func (x *SearchHit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchHit.ProtoReflect.Descriptor instead.
 func (*SearchHit) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{67}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *SearchHit) GetSession() string {
@@ -5667,7 +5930,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[68]
+	mi := &file_annal_client_v1_client_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5679,7 +5942,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[68]
+	mi := &file_annal_client_v1_client_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5692,7 +5955,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{68}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Mark) GetFirst() uint32 {
@@ -5729,7 +5992,7 @@ type ChangesPage struct {
 
 func (x *ChangesPage) Reset() {
 	*x = ChangesPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[69]
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5741,7 +6004,7 @@ func (x *ChangesPage) String() string {
 func (*ChangesPage) ProtoMessage() {}
 
 func (x *ChangesPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[69]
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5754,7 +6017,7 @@ func (x *ChangesPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesPage.ProtoReflect.Descriptor instead.
 func (*ChangesPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{69}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *ChangesPage) GetSession() string {
@@ -5803,7 +6066,7 @@ type Range struct {
 
 func (x *Range) Reset() {
 	*x = Range{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[70]
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5815,7 +6078,7 @@ func (x *Range) String() string {
 func (*Range) ProtoMessage() {}
 
 func (x *Range) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[70]
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5828,7 +6091,7 @@ func (x *Range) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Range.ProtoReflect.Descriptor instead.
 func (*Range) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{70}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Range) GetFirst() uint64 {
@@ -5862,7 +6125,7 @@ type MemberState struct {
 
 func (x *MemberState) Reset() {
 	*x = MemberState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[71]
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5874,7 +6137,7 @@ func (x *MemberState) String() string {
 func (*MemberState) ProtoMessage() {}
 
 func (x *MemberState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[71]
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5887,7 +6150,7 @@ func (x *MemberState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberState.ProtoReflect.Descriptor instead.
 func (*MemberState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{71}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *MemberState) GetUser() string {
@@ -5945,7 +6208,7 @@ type MembersPage struct {
 
 func (x *MembersPage) Reset() {
 	*x = MembersPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5957,7 +6220,7 @@ func (x *MembersPage) String() string {
 func (*MembersPage) ProtoMessage() {}
 
 func (x *MembersPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5970,7 +6233,7 @@ func (x *MembersPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersPage.ProtoReflect.Descriptor instead.
 func (*MembersPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{72}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *MembersPage) GetSession() string {
@@ -6011,7 +6274,7 @@ type SessionsPage struct {
 
 func (x *SessionsPage) Reset() {
 	*x = SessionsPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6023,7 +6286,7 @@ func (x *SessionsPage) String() string {
 func (*SessionsPage) ProtoMessage() {}
 
 func (x *SessionsPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6036,7 +6299,7 @@ func (x *SessionsPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionsPage.ProtoReflect.Descriptor instead.
 func (*SessionsPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{73}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *SessionsPage) GetSessions() []string {
@@ -6070,7 +6333,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6082,7 +6345,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6095,7 +6358,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{74}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *Notice) GetSession() string {
@@ -6138,7 +6401,7 @@ type SomeoneTyping struct {
 
 func (x *SomeoneTyping) Reset() {
 	*x = SomeoneTyping{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6150,7 +6413,7 @@ func (x *SomeoneTyping) String() string {
 func (*SomeoneTyping) ProtoMessage() {}
 
 func (x *SomeoneTyping) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6163,7 +6426,7 @@ func (x *SomeoneTyping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SomeoneTyping.ProtoReflect.Descriptor instead.
 func (*SomeoneTyping) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{75}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *SomeoneTyping) GetSession() string {
@@ -6176,6 +6439,219 @@ func (x *SomeoneTyping) GetSession() string {
 func (x *SomeoneTyping) GetUser() string {
 	if x != nil {
 		return x.User
+	}
+	return ""
+}
+
+// PresencePage has a state for each user that was asked for, in that order.
+type PresencePage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Users         []*PresenceState       `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PresencePage) Reset() {
+	*x = PresencePage{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PresencePage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PresencePage) ProtoMessage() {}
+
+func (x *PresencePage) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PresencePage.ProtoReflect.Descriptor instead.
+func (*PresencePage) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{79}
+}
+
+func (x *PresencePage) GetUsers() []*PresenceState {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+// PresenceState is whether a user is online. That somebody no longer is, is told only once they stayed away for 3 s.
+type PresenceState struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	User  string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// The user has a connection.
+	Online bool `protobuf:"varint,2,opt,name=online,proto3" json:"online,omitempty"`
+	// None of the user's devices is looked at.
+	Away bool `protobuf:"varint,3,opt,name=away,proto3" json:"away,omitempty"`
+	// What sorts of devices are connected, ascending, each once; what does not say is left out.
+	Kinds []string `protobuf:"bytes,4,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	// When one who is not online was; 0 when that is not known, or not to be known.
+	LastSeenMs int64 `protobuf:"varint,5,opt,name=last_seen_ms,json=lastSeenMs,proto3" json:"last_seen_ms,omitempty"`
+	// Of oneself alone: each connection, the oldest first.
+	Devices       []*PresentDevice `protobuf:"bytes,6,rep,name=devices,proto3" json:"devices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PresenceState) Reset() {
+	*x = PresenceState{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PresenceState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PresenceState) ProtoMessage() {}
+
+func (x *PresenceState) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PresenceState.ProtoReflect.Descriptor instead.
+func (*PresenceState) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{80}
+}
+
+func (x *PresenceState) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *PresenceState) GetOnline() bool {
+	if x != nil {
+		return x.Online
+	}
+	return false
+}
+
+func (x *PresenceState) GetAway() bool {
+	if x != nil {
+		return x.Away
+	}
+	return false
+}
+
+func (x *PresenceState) GetKinds() []string {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *PresenceState) GetLastSeenMs() int64 {
+	if x != nil {
+		return x.LastSeenMs
+	}
+	return 0
+}
+
+func (x *PresenceState) GetDevices() []*PresentDevice {
+	if x != nil {
+		return x.Devices
+	}
+	return nil
+}
+
+type PresentDevice struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Device string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	Kind   string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Since when it is connected.
+	SinceMs int64 `protobuf:"varint,3,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
+	Away    bool  `protobuf:"varint,4,opt,name=away,proto3" json:"away,omitempty"`
+	// As its welcome names it.
+	Connection    string `protobuf:"bytes,5,opt,name=connection,proto3" json:"connection,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PresentDevice) Reset() {
+	*x = PresentDevice{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PresentDevice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PresentDevice) ProtoMessage() {}
+
+func (x *PresentDevice) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PresentDevice.ProtoReflect.Descriptor instead.
+func (*PresentDevice) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{81}
+}
+
+func (x *PresentDevice) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *PresentDevice) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *PresentDevice) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
+func (x *PresentDevice) GetAway() bool {
+	if x != nil {
+		return x.Away
+	}
+	return false
+}
+
+func (x *PresentDevice) GetConnection() string {
+	if x != nil {
+		return x.Connection
 	}
 	return ""
 }
@@ -6234,7 +6710,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6246,7 +6722,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6259,7 +6735,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{76}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *Event) GetSession() string {
@@ -6840,7 +7316,7 @@ type Created struct {
 
 func (x *Created) Reset() {
 	*x = Created{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	mi := &file_annal_client_v1_client_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6852,7 +7328,7 @@ func (x *Created) String() string {
 func (*Created) ProtoMessage() {}
 
 func (x *Created) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	mi := &file_annal_client_v1_client_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6865,7 +7341,7 @@ func (x *Created) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Created.ProtoReflect.Descriptor instead.
 func (*Created) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{77}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Created) GetKind() v1.Kind {
@@ -6926,7 +7402,7 @@ type Added struct {
 
 func (x *Added) Reset() {
 	*x = Added{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	mi := &file_annal_client_v1_client_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6938,7 +7414,7 @@ func (x *Added) String() string {
 func (*Added) ProtoMessage() {}
 
 func (x *Added) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	mi := &file_annal_client_v1_client_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6951,7 +7427,7 @@ func (x *Added) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Added.ProtoReflect.Descriptor instead.
 func (*Added) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{78}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *Added) GetMembers() []*v1.NewMember {
@@ -6972,7 +7448,7 @@ type Removed struct {
 
 func (x *Removed) Reset() {
 	*x = Removed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	mi := &file_annal_client_v1_client_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6984,7 +7460,7 @@ func (x *Removed) String() string {
 func (*Removed) ProtoMessage() {}
 
 func (x *Removed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	mi := &file_annal_client_v1_client_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6997,7 +7473,7 @@ func (x *Removed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Removed.ProtoReflect.Descriptor instead.
 func (*Removed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{79}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *Removed) GetUsers() []string {
@@ -7029,7 +7505,7 @@ type Joined struct {
 
 func (x *Joined) Reset() {
 	*x = Joined{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	mi := &file_annal_client_v1_client_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7041,7 +7517,7 @@ func (x *Joined) String() string {
 func (*Joined) ProtoMessage() {}
 
 func (x *Joined) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	mi := &file_annal_client_v1_client_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7054,7 +7530,7 @@ func (x *Joined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Joined.ProtoReflect.Descriptor instead.
 func (*Joined) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{80}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{86}
 }
 
 type Left struct {
@@ -7067,7 +7543,7 @@ type Left struct {
 
 func (x *Left) Reset() {
 	*x = Left{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	mi := &file_annal_client_v1_client_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7079,7 +7555,7 @@ func (x *Left) String() string {
 func (*Left) ProtoMessage() {}
 
 func (x *Left) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	mi := &file_annal_client_v1_client_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7092,7 +7568,7 @@ func (x *Left) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Left.ProtoReflect.Descriptor instead.
 func (*Left) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{81}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *Left) GetPromoted() string {
@@ -7134,7 +7610,7 @@ type Sent struct {
 
 func (x *Sent) Reset() {
 	*x = Sent{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	mi := &file_annal_client_v1_client_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7146,7 +7622,7 @@ func (x *Sent) String() string {
 func (*Sent) ProtoMessage() {}
 
 func (x *Sent) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	mi := &file_annal_client_v1_client_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7159,7 +7635,7 @@ func (x *Sent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sent.ProtoReflect.Descriptor instead.
 func (*Sent) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{82}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *Sent) GetIndex() uint64 {
@@ -7245,7 +7721,7 @@ type ReactionCount struct {
 
 func (x *ReactionCount) Reset() {
 	*x = ReactionCount{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[83]
+	mi := &file_annal_client_v1_client_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7257,7 +7733,7 @@ func (x *ReactionCount) String() string {
 func (*ReactionCount) ProtoMessage() {}
 
 func (x *ReactionCount) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[83]
+	mi := &file_annal_client_v1_client_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7270,7 +7746,7 @@ func (x *ReactionCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReactionCount.ProtoReflect.Descriptor instead.
 func (*ReactionCount) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{83}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *ReactionCount) GetEmoji() string {
@@ -7304,7 +7780,7 @@ type Revoked struct {
 
 func (x *Revoked) Reset() {
 	*x = Revoked{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[84]
+	mi := &file_annal_client_v1_client_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7316,7 +7792,7 @@ func (x *Revoked) String() string {
 func (*Revoked) ProtoMessage() {}
 
 func (x *Revoked) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[84]
+	mi := &file_annal_client_v1_client_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7329,7 +7805,7 @@ func (x *Revoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoked.ProtoReflect.Descriptor instead.
 func (*Revoked) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{84}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *Revoked) GetTarget() uint64 {
@@ -7360,7 +7836,7 @@ type Overridden struct {
 
 func (x *Overridden) Reset() {
 	*x = Overridden{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[85]
+	mi := &file_annal_client_v1_client_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7372,7 +7848,7 @@ func (x *Overridden) String() string {
 func (*Overridden) ProtoMessage() {}
 
 func (x *Overridden) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[85]
+	mi := &file_annal_client_v1_client_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7385,7 +7861,7 @@ func (x *Overridden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Overridden.ProtoReflect.Descriptor instead.
 func (*Overridden) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{85}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *Overridden) GetTarget() uint64 {
@@ -7427,7 +7903,7 @@ type Deleted struct {
 
 func (x *Deleted) Reset() {
 	*x = Deleted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[86]
+	mi := &file_annal_client_v1_client_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7439,7 +7915,7 @@ func (x *Deleted) String() string {
 func (*Deleted) ProtoMessage() {}
 
 func (x *Deleted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[86]
+	mi := &file_annal_client_v1_client_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7452,7 +7928,7 @@ func (x *Deleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deleted.ProtoReflect.Descriptor instead.
 func (*Deleted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{86}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *Deleted) GetTarget() uint64 {
@@ -7486,7 +7962,7 @@ type Read struct {
 
 func (x *Read) Reset() {
 	*x = Read{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[87]
+	mi := &file_annal_client_v1_client_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7498,7 +7974,7 @@ func (x *Read) String() string {
 func (*Read) ProtoMessage() {}
 
 func (x *Read) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[87]
+	mi := &file_annal_client_v1_client_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7511,7 +7987,7 @@ func (x *Read) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Read.ProtoReflect.Descriptor instead.
 func (*Read) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{87}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *Read) GetMarker() uint64 {
@@ -7537,7 +8013,7 @@ type InfoSet struct {
 
 func (x *InfoSet) Reset() {
 	*x = InfoSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[88]
+	mi := &file_annal_client_v1_client_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7549,7 +8025,7 @@ func (x *InfoSet) String() string {
 func (*InfoSet) ProtoMessage() {}
 
 func (x *InfoSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[88]
+	mi := &file_annal_client_v1_client_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7562,7 +8038,7 @@ func (x *InfoSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InfoSet.ProtoReflect.Descriptor instead.
 func (*InfoSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{88}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *InfoSet) GetInfo() *v1.InfoChange {
@@ -7582,7 +8058,7 @@ type PolicySet struct {
 
 func (x *PolicySet) Reset() {
 	*x = PolicySet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[89]
+	mi := &file_annal_client_v1_client_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7594,7 +8070,7 @@ func (x *PolicySet) String() string {
 func (*PolicySet) ProtoMessage() {}
 
 func (x *PolicySet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[89]
+	mi := &file_annal_client_v1_client_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7607,7 +8083,7 @@ func (x *PolicySet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicySet.ProtoReflect.Descriptor instead.
 func (*PolicySet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{89}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *PolicySet) GetPolicy() *v1.Policy {
@@ -7629,7 +8105,7 @@ type RoleSet struct {
 
 func (x *RoleSet) Reset() {
 	*x = RoleSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[90]
+	mi := &file_annal_client_v1_client_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7641,7 +8117,7 @@ func (x *RoleSet) String() string {
 func (*RoleSet) ProtoMessage() {}
 
 func (x *RoleSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[90]
+	mi := &file_annal_client_v1_client_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7654,7 +8130,7 @@ func (x *RoleSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleSet.ProtoReflect.Descriptor instead.
 func (*RoleSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{90}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *RoleSet) GetUser() string {
@@ -7690,7 +8166,7 @@ type Muted struct {
 
 func (x *Muted) Reset() {
 	*x = Muted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[91]
+	mi := &file_annal_client_v1_client_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7702,7 +8178,7 @@ func (x *Muted) String() string {
 func (*Muted) ProtoMessage() {}
 
 func (x *Muted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[91]
+	mi := &file_annal_client_v1_client_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7715,7 +8191,7 @@ func (x *Muted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Muted.ProtoReflect.Descriptor instead.
 func (*Muted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{91}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *Muted) GetUsers() []string {
@@ -7740,7 +8216,7 @@ type Dismissed struct {
 
 func (x *Dismissed) Reset() {
 	*x = Dismissed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[92]
+	mi := &file_annal_client_v1_client_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7752,7 +8228,7 @@ func (x *Dismissed) String() string {
 func (*Dismissed) ProtoMessage() {}
 
 func (x *Dismissed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[92]
+	mi := &file_annal_client_v1_client_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7765,7 +8241,7 @@ func (x *Dismissed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dismissed.ProtoReflect.Descriptor instead.
 func (*Dismissed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{92}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{98}
 }
 
 type Asked struct {
@@ -7778,7 +8254,7 @@ type Asked struct {
 
 func (x *Asked) Reset() {
 	*x = Asked{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[93]
+	mi := &file_annal_client_v1_client_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7790,7 +8266,7 @@ func (x *Asked) String() string {
 func (*Asked) ProtoMessage() {}
 
 func (x *Asked) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[93]
+	mi := &file_annal_client_v1_client_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7803,7 +8279,7 @@ func (x *Asked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Asked.ProtoReflect.Descriptor instead.
 func (*Asked) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{93}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *Asked) GetText() string {
@@ -7822,7 +8298,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[94]
+	mi := &file_annal_client_v1_client_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7834,7 +8310,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[94]
+	mi := &file_annal_client_v1_client_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7847,7 +8323,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{94}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *Refused) GetUsers() []string {
@@ -7869,7 +8345,7 @@ type Invited struct {
 
 func (x *Invited) Reset() {
 	*x = Invited{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[95]
+	mi := &file_annal_client_v1_client_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7881,7 +8357,7 @@ func (x *Invited) String() string {
 func (*Invited) ProtoMessage() {}
 
 func (x *Invited) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[95]
+	mi := &file_annal_client_v1_client_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7894,7 +8370,7 @@ func (x *Invited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invited.ProtoReflect.Descriptor instead.
 func (*Invited) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{95}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *Invited) GetCodeSha256() []byte {
@@ -7927,7 +8403,7 @@ type Uninvited struct {
 
 func (x *Uninvited) Reset() {
 	*x = Uninvited{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[96]
+	mi := &file_annal_client_v1_client_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7939,7 +8415,7 @@ func (x *Uninvited) String() string {
 func (*Uninvited) ProtoMessage() {}
 
 func (x *Uninvited) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[96]
+	mi := &file_annal_client_v1_client_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7952,7 +8428,7 @@ func (x *Uninvited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Uninvited.ProtoReflect.Descriptor instead.
 func (*Uninvited) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{96}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *Uninvited) GetCodeSha256() []byte {
@@ -7974,7 +8450,7 @@ type Reacted struct {
 
 func (x *Reacted) Reset() {
 	*x = Reacted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[97]
+	mi := &file_annal_client_v1_client_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7986,7 +8462,7 @@ func (x *Reacted) String() string {
 func (*Reacted) ProtoMessage() {}
 
 func (x *Reacted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[97]
+	mi := &file_annal_client_v1_client_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7999,7 +8475,7 @@ func (x *Reacted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reacted.ProtoReflect.Descriptor instead.
 func (*Reacted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{97}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *Reacted) GetTarget() uint64 {
@@ -8041,7 +8517,7 @@ type Pinned struct {
 
 func (x *Pinned) Reset() {
 	*x = Pinned{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[98]
+	mi := &file_annal_client_v1_client_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8053,7 +8529,7 @@ func (x *Pinned) String() string {
 func (*Pinned) ProtoMessage() {}
 
 func (x *Pinned) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[98]
+	mi := &file_annal_client_v1_client_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8066,7 +8542,7 @@ func (x *Pinned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pinned.ProtoReflect.Descriptor instead.
 func (*Pinned) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{98}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *Pinned) GetTarget() uint64 {
@@ -8100,7 +8576,7 @@ type Delivered struct {
 
 func (x *Delivered) Reset() {
 	*x = Delivered{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[99]
+	mi := &file_annal_client_v1_client_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8112,7 +8588,7 @@ func (x *Delivered) String() string {
 func (*Delivered) ProtoMessage() {}
 
 func (x *Delivered) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[99]
+	mi := &file_annal_client_v1_client_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8125,7 +8601,7 @@ func (x *Delivered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivered.ProtoReflect.Descriptor instead.
 func (*Delivered) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{99}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *Delivered) GetMarker() uint64 {
@@ -8154,7 +8630,7 @@ type ContactChanged struct {
 
 func (x *ContactChanged) Reset() {
 	*x = ContactChanged{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[100]
+	mi := &file_annal_client_v1_client_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8166,7 +8642,7 @@ func (x *ContactChanged) String() string {
 func (*ContactChanged) ProtoMessage() {}
 
 func (x *ContactChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[100]
+	mi := &file_annal_client_v1_client_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8179,7 +8655,7 @@ func (x *ContactChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactChanged.ProtoReflect.Descriptor instead.
 func (*ContactChanged) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{100}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *ContactChanged) GetStep() v1.ContactStep {
@@ -8215,7 +8691,7 @@ type Reported struct {
 
 func (x *Reported) Reset() {
 	*x = Reported{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[101]
+	mi := &file_annal_client_v1_client_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8227,7 +8703,7 @@ func (x *Reported) String() string {
 func (*Reported) ProtoMessage() {}
 
 func (x *Reported) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[101]
+	mi := &file_annal_client_v1_client_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8240,7 +8716,7 @@ func (x *Reported) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reported.ProtoReflect.Descriptor instead.
 func (*Reported) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{101}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *Reported) GetTarget() uint64 {
@@ -8275,7 +8751,7 @@ type Hidden struct {
 
 func (x *Hidden) Reset() {
 	*x = Hidden{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[102]
+	mi := &file_annal_client_v1_client_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8287,7 +8763,7 @@ func (x *Hidden) String() string {
 func (*Hidden) ProtoMessage() {}
 
 func (x *Hidden) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[102]
+	mi := &file_annal_client_v1_client_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8300,7 +8776,7 @@ func (x *Hidden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hidden.ProtoReflect.Descriptor instead.
 func (*Hidden) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{102}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *Hidden) GetSession() string {
@@ -8334,7 +8810,7 @@ type SessionSet struct {
 
 func (x *SessionSet) Reset() {
 	*x = SessionSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[103]
+	mi := &file_annal_client_v1_client_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8346,7 +8822,7 @@ func (x *SessionSet) String() string {
 func (*SessionSet) ProtoMessage() {}
 
 func (x *SessionSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[103]
+	mi := &file_annal_client_v1_client_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8359,7 +8835,7 @@ func (x *SessionSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionSet.ProtoReflect.Descriptor instead.
 func (*SessionSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{103}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{109}
 }
 
 func (x *SessionSet) GetSession() string {
@@ -8387,7 +8863,7 @@ type DeviceSet struct {
 
 func (x *DeviceSet) Reset() {
 	*x = DeviceSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[104]
+	mi := &file_annal_client_v1_client_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8399,7 +8875,7 @@ func (x *DeviceSet) String() string {
 func (*DeviceSet) ProtoMessage() {}
 
 func (x *DeviceSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[104]
+	mi := &file_annal_client_v1_client_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8412,7 +8888,7 @@ func (x *DeviceSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceSet.ProtoReflect.Descriptor instead.
 func (*DeviceSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{104}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{110}
 }
 
 func (x *DeviceSet) GetDevice() string {
@@ -8445,7 +8921,7 @@ type AccountClosed struct {
 
 func (x *AccountClosed) Reset() {
 	*x = AccountClosed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[105]
+	mi := &file_annal_client_v1_client_proto_msgTypes[111]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8457,7 +8933,7 @@ func (x *AccountClosed) String() string {
 func (*AccountClosed) ProtoMessage() {}
 
 func (x *AccountClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[105]
+	mi := &file_annal_client_v1_client_proto_msgTypes[111]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8470,7 +8946,7 @@ func (x *AccountClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountClosed.ProtoReflect.Descriptor instead.
 func (*AccountClosed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{105}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{111}
 }
 
 func (x *AccountClosed) GetEnded() []*v1.EndedLogin {
@@ -8489,7 +8965,7 @@ type SignedUp struct {
 
 func (x *SignedUp) Reset() {
 	*x = SignedUp{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[106]
+	mi := &file_annal_client_v1_client_proto_msgTypes[112]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8501,7 +8977,7 @@ func (x *SignedUp) String() string {
 func (*SignedUp) ProtoMessage() {}
 
 func (x *SignedUp) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[106]
+	mi := &file_annal_client_v1_client_proto_msgTypes[112]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8514,7 +8990,7 @@ func (x *SignedUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedUp.ProtoReflect.Descriptor instead.
 func (*SignedUp) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{106}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{112}
 }
 
 func (x *SignedUp) GetMethod() string {
@@ -8539,7 +9015,7 @@ type SignedIn struct {
 
 func (x *SignedIn) Reset() {
 	*x = SignedIn{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[107]
+	mi := &file_annal_client_v1_client_proto_msgTypes[113]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8551,7 +9027,7 @@ func (x *SignedIn) String() string {
 func (*SignedIn) ProtoMessage() {}
 
 func (x *SignedIn) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[107]
+	mi := &file_annal_client_v1_client_proto_msgTypes[113]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8564,7 +9040,7 @@ func (x *SignedIn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedIn.ProtoReflect.Descriptor instead.
 func (*SignedIn) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{107}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{113}
 }
 
 func (x *SignedIn) GetLogin() string {
@@ -8619,7 +9095,7 @@ type SignedOut struct {
 
 func (x *SignedOut) Reset() {
 	*x = SignedOut{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[108]
+	mi := &file_annal_client_v1_client_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8631,7 +9107,7 @@ func (x *SignedOut) String() string {
 func (*SignedOut) ProtoMessage() {}
 
 func (x *SignedOut) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[108]
+	mi := &file_annal_client_v1_client_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8644,7 +9120,7 @@ func (x *SignedOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedOut.ProtoReflect.Descriptor instead.
 func (*SignedOut) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{108}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{114}
 }
 
 func (x *SignedOut) GetEnded() []*v1.EndedLogin {
@@ -8671,7 +9147,7 @@ type Banned struct {
 
 func (x *Banned) Reset() {
 	*x = Banned{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[109]
+	mi := &file_annal_client_v1_client_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8683,7 +9159,7 @@ func (x *Banned) String() string {
 func (*Banned) ProtoMessage() {}
 
 func (x *Banned) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[109]
+	mi := &file_annal_client_v1_client_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8696,7 +9172,7 @@ func (x *Banned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Banned.ProtoReflect.Descriptor instead.
 func (*Banned) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{109}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{115}
 }
 
 func (x *Banned) GetReason() string {
@@ -8721,7 +9197,7 @@ type Unbanned struct {
 
 func (x *Unbanned) Reset() {
 	*x = Unbanned{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[110]
+	mi := &file_annal_client_v1_client_proto_msgTypes[116]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8733,7 +9209,7 @@ func (x *Unbanned) String() string {
 func (*Unbanned) ProtoMessage() {}
 
 func (x *Unbanned) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[110]
+	mi := &file_annal_client_v1_client_proto_msgTypes[116]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8746,7 +9222,7 @@ func (x *Unbanned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unbanned.ProtoReflect.Descriptor instead.
 func (*Unbanned) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{110}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{116}
 }
 
 // LoginsPage has all of the user's logins, the oldest first.
@@ -8759,7 +9235,7 @@ type LoginsPage struct {
 
 func (x *LoginsPage) Reset() {
 	*x = LoginsPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[111]
+	mi := &file_annal_client_v1_client_proto_msgTypes[117]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8771,7 +9247,7 @@ func (x *LoginsPage) String() string {
 func (*LoginsPage) ProtoMessage() {}
 
 func (x *LoginsPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[111]
+	mi := &file_annal_client_v1_client_proto_msgTypes[117]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8784,7 +9260,7 @@ func (x *LoginsPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoginsPage.ProtoReflect.Descriptor instead.
 func (*LoginsPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{111}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{117}
 }
 
 func (x *LoginsPage) GetLogins() []*Login {
@@ -8809,7 +9285,7 @@ type Login struct {
 
 func (x *Login) Reset() {
 	*x = Login{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[112]
+	mi := &file_annal_client_v1_client_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8821,7 +9297,7 @@ func (x *Login) String() string {
 func (*Login) ProtoMessage() {}
 
 func (x *Login) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[112]
+	mi := &file_annal_client_v1_client_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8834,7 +9310,7 @@ func (x *Login) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Login.ProtoReflect.Descriptor instead.
 func (*Login) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{112}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{118}
 }
 
 func (x *Login) GetLogin() string {
@@ -8883,7 +9359,7 @@ var File_annal_client_v1_client_proto protoreflect.FileDescriptor
 
 const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\n" +
-	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/session.proto\"\xd3\x14\n" +
+	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/session.proto\"\x8c\x16\n" +
 	"\vClientFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x05hello\x18\x02 \x01(\v2\x16.annal.client.v1.HelloH\x00R\x05hello\x12+\n" +
@@ -8937,15 +9413,19 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\bsign_out\x18> \x01(\v2\x18.annal.client.v1.SignOutH\x00R\asignOut\x12(\n" +
 	"\x03ban\x18? \x01(\v2\x14.annal.client.v1.BanH\x00R\x03ban\x12.\n" +
 	"\x05unban\x18@ \x01(\v2\x16.annal.client.v1.UnbanH\x00R\x05unban\x121\n" +
-	"\x06logins\x18A \x01(\v2\x17.annal.client.v1.LoginsH\x00R\x06logins\x12\x1b\n" +
+	"\x06logins\x18A \x01(\v2\x17.annal.client.v1.LoginsH\x00R\x06logins\x127\n" +
+	"\bpresence\x18F \x01(\v2\x19.annal.client.v1.PresenceH\x00R\bpresence\x12G\n" +
+	"\x0ewatch_presence\x18G \x01(\v2\x1e.annal.client.v1.WatchPresenceH\x00R\rwatchPresence\x125\n" +
+	"\bset_away\x18H \x01(\v2\x18.annal.client.v1.SetAwayH\x00R\asetAway\x12\x1b\n" +
 	"\tclient_id\x18( \x01(\tR\bclientId\x12\x17\n" +
 	"\aas_user\x18) \x01(\tR\x06asUser\x12$\n" +
 	"\x0eorigin_time_ms\x18* \x01(\x03R\foriginTimeMsB\x04\n" +
-	"\x02op\"\\\n" +
+	"\x02op\"p\n" +
 	"\x05Hello\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x16\n" +
 	"\x06device\x18\x02 \x01(\tR\x06device\x12%\n" +
-	"\x0eclient_version\x18\x03 \x01(\tR\rclientVersion\"\x06\n" +
+	"\x0eclient_version\x18\x03 \x01(\tR\rclientVersion\x12\x12\n" +
+	"\x04kind\x18\x04 \x01(\tR\x04kind\"\x06\n" +
 	"\x04Ping\"J\n" +
 	"\tSubscribe\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x19\n" +
@@ -8996,7 +9476,15 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06cursor\x18\x03 \x01(\tR\x06cursor\x12\x14\n" +
 	"\x05limit\x18\x04 \x01(\rR\x05limit\"\"\n" +
 	"\x06Typing\x12\x18\n" +
-	"\asession\x18\x01 \x01(\tR\asession\"\xcd\x01\n" +
+	"\asession\x18\x01 \x01(\tR\asession\"<\n" +
+	"\bPresence\x12\x14\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\x12\x1a\n" +
+	"\bsessions\x18\x02 \x03(\tR\bsessions\"A\n" +
+	"\rWatchPresence\x12\x14\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\x12\x1a\n" +
+	"\bsessions\x18\x02 \x03(\tR\bsessions\"\x1d\n" +
+	"\aSetAway\x12\x12\n" +
+	"\x04away\x18\x01 \x01(\bR\x04away\"\xcd\x01\n" +
 	"\x06Create\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x121\n" +
 	"\amembers\x18\x02 \x03(\v2\x17.annal.log.v1.NewMemberR\amembers\x12,\n" +
@@ -9116,7 +9604,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x03Ban\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\"\a\n" +
 	"\x05Unban\"\b\n" +
-	"\x06Logins\"\xb7\b\n" +
+	"\x06Logins\"\xf8\t\n" +
 	"\vServerFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x05error\x18\x02 \x01(\v2\x16.annal.client.v1.ErrorH\x00R\x05error\x124\n" +
@@ -9140,7 +9628,10 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x05event\x18\x14 \x01(\v2\x16.annal.client.v1.EventH\x00R\x05event\x121\n" +
 	"\x06notice\x18\x15 \x01(\v2\x17.annal.client.v1.NoticeH\x00R\x06notice\x128\n" +
 	"\x06typing\x18\x16 \x01(\v2\x1e.annal.client.v1.SomeoneTypingH\x00R\x06typing\x125\n" +
-	"\x06logins\x18\x1e \x01(\v2\x1b.annal.client.v1.LoginsPageH\x00R\x06loginsB\x06\n" +
+	"\x06logins\x18\x1e \x01(\v2\x1b.annal.client.v1.LoginsPageH\x00R\x06logins\x12K\n" +
+	"\x10presence_changed\x18\x17 \x01(\v2\x1e.annal.client.v1.PresenceStateH\x00R\x0fpresenceChanged\x12;\n" +
+	"\bpresence\x18( \x01(\v2\x1d.annal.client.v1.PresencePageH\x00R\bpresence\x125\n" +
+	"\bset_away\x18) \x01(\v2\x18.annal.client.v1.SetAwayH\x00R\asetAwayB\x06\n" +
 	"\x04kind\"\xd2\x01\n" +
 	"\x05Error\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
@@ -9311,7 +9802,25 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\arefused\x18\x04 \x01(\bR\arefused\"=\n" +
 	"\rSomeoneTyping\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
-	"\x04user\x18\x02 \x01(\tR\x04user\"\x84\x10\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\"D\n" +
+	"\fPresencePage\x124\n" +
+	"\x05users\x18\x01 \x03(\v2\x1e.annal.client.v1.PresenceStateR\x05users\"\xc1\x01\n" +
+	"\rPresenceState\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12\x16\n" +
+	"\x06online\x18\x02 \x01(\bR\x06online\x12\x12\n" +
+	"\x04away\x18\x03 \x01(\bR\x04away\x12\x14\n" +
+	"\x05kinds\x18\x04 \x03(\tR\x05kinds\x12 \n" +
+	"\flast_seen_ms\x18\x05 \x01(\x03R\n" +
+	"lastSeenMs\x128\n" +
+	"\adevices\x18\x06 \x03(\v2\x1e.annal.client.v1.PresentDeviceR\adevices\"\x8a\x01\n" +
+	"\rPresentDevice\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x19\n" +
+	"\bsince_ms\x18\x03 \x01(\x03R\asinceMs\x12\x12\n" +
+	"\x04away\x18\x04 \x01(\bR\x04away\x12\x1e\n" +
+	"\n" +
+	"connection\x18\x05 \x01(\tR\n" +
+	"connection\"\x84\x10\n" +
 	"\x05Event\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +
@@ -9525,7 +10034,7 @@ func file_annal_client_v1_client_proto_rawDescGZIP() []byte {
 }
 
 var file_annal_client_v1_client_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 113)
+var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 119)
 var file_annal_client_v1_client_proto_goTypes = []any{
 	(MessageKind)(0),           // 0: annal.client.v1.MessageKind
 	(*ClientFrame)(nil),        // 1: annal.client.v1.ClientFrame
@@ -9544,118 +10053,124 @@ var file_annal_client_v1_client_proto_goTypes = []any{
 	(*Totals)(nil),             // 14: annal.client.v1.Totals
 	(*Receipts)(nil),           // 15: annal.client.v1.Receipts
 	(*Typing)(nil),             // 16: annal.client.v1.Typing
-	(*Create)(nil),             // 17: annal.client.v1.Create
-	(*Add)(nil),                // 18: annal.client.v1.Add
-	(*Remove)(nil),             // 19: annal.client.v1.Remove
-	(*Join)(nil),               // 20: annal.client.v1.Join
-	(*Leave)(nil),              // 21: annal.client.v1.Leave
-	(*Send)(nil),               // 22: annal.client.v1.Send
-	(*Revoke)(nil),             // 23: annal.client.v1.Revoke
-	(*Override)(nil),           // 24: annal.client.v1.Override
-	(*Delete)(nil),             // 25: annal.client.v1.Delete
-	(*MarkRead)(nil),           // 26: annal.client.v1.MarkRead
-	(*SetInfo)(nil),            // 27: annal.client.v1.SetInfo
-	(*SetPolicy)(nil),          // 28: annal.client.v1.SetPolicy
-	(*SetRole)(nil),            // 29: annal.client.v1.SetRole
-	(*Mute)(nil),               // 30: annal.client.v1.Mute
-	(*Dismiss)(nil),            // 31: annal.client.v1.Dismiss
-	(*Ask)(nil),                // 32: annal.client.v1.Ask
-	(*Refuse)(nil),             // 33: annal.client.v1.Refuse
-	(*Invite)(nil),             // 34: annal.client.v1.Invite
-	(*Uninvite)(nil),           // 35: annal.client.v1.Uninvite
-	(*React)(nil),              // 36: annal.client.v1.React
-	(*Pin)(nil),                // 37: annal.client.v1.Pin
-	(*MarkDelivered)(nil),      // 38: annal.client.v1.MarkDelivered
-	(*Contact)(nil),            // 39: annal.client.v1.Contact
-	(*Report)(nil),             // 40: annal.client.v1.Report
-	(*Hide)(nil),               // 41: annal.client.v1.Hide
-	(*SetSession)(nil),         // 42: annal.client.v1.SetSession
-	(*SetDevice)(nil),          // 43: annal.client.v1.SetDevice
-	(*CloseAccount)(nil),       // 44: annal.client.v1.CloseAccount
-	(*SignUp)(nil),             // 45: annal.client.v1.SignUp
-	(*SignIn)(nil),             // 46: annal.client.v1.SignIn
-	(*SignOut)(nil),            // 47: annal.client.v1.SignOut
-	(*Ban)(nil),                // 48: annal.client.v1.Ban
-	(*Unban)(nil),              // 49: annal.client.v1.Unban
-	(*Logins)(nil),             // 50: annal.client.v1.Logins
-	(*ServerFrame)(nil),        // 51: annal.client.v1.ServerFrame
-	(*Error)(nil),              // 52: annal.client.v1.Error
-	(*Welcome)(nil),            // 53: annal.client.v1.Welcome
-	(*Pong)(nil),               // 54: annal.client.v1.Pong
-	(*Ack)(nil),                // 55: annal.client.v1.Ack
-	(*Subscribed)(nil),         // 56: annal.client.v1.Subscribed
-	(*Unsubscribed)(nil),       // 57: annal.client.v1.Unsubscribed
-	(*SessionState)(nil),       // 58: annal.client.v1.SessionState
-	(*SessionInfo)(nil),        // 59: annal.client.v1.SessionInfo
-	(*UnreadTotals)(nil),       // 60: annal.client.v1.UnreadTotals
-	(*ReceiptsPage)(nil),       // 61: annal.client.v1.ReceiptsPage
-	(*Receipt)(nil),            // 62: annal.client.v1.Receipt
-	(*Request)(nil),            // 63: annal.client.v1.Request
-	(*InviteState)(nil),        // 64: annal.client.v1.InviteState
-	(*SyncPage)(nil),           // 65: annal.client.v1.SyncPage
-	(*HistoryPage)(nil),        // 66: annal.client.v1.HistoryPage
-	(*SearchPage)(nil),         // 67: annal.client.v1.SearchPage
-	(*SearchHit)(nil),          // 68: annal.client.v1.SearchHit
-	(*Mark)(nil),               // 69: annal.client.v1.Mark
-	(*ChangesPage)(nil),        // 70: annal.client.v1.ChangesPage
-	(*Range)(nil),              // 71: annal.client.v1.Range
-	(*MemberState)(nil),        // 72: annal.client.v1.MemberState
-	(*MembersPage)(nil),        // 73: annal.client.v1.MembersPage
-	(*SessionsPage)(nil),       // 74: annal.client.v1.SessionsPage
-	(*Notice)(nil),             // 75: annal.client.v1.Notice
-	(*SomeoneTyping)(nil),      // 76: annal.client.v1.SomeoneTyping
-	(*Event)(nil),              // 77: annal.client.v1.Event
-	(*Created)(nil),            // 78: annal.client.v1.Created
-	(*Added)(nil),              // 79: annal.client.v1.Added
-	(*Removed)(nil),            // 80: annal.client.v1.Removed
-	(*Joined)(nil),             // 81: annal.client.v1.Joined
-	(*Left)(nil),               // 82: annal.client.v1.Left
-	(*Sent)(nil),               // 83: annal.client.v1.Sent
-	(*ReactionCount)(nil),      // 84: annal.client.v1.ReactionCount
-	(*Revoked)(nil),            // 85: annal.client.v1.Revoked
-	(*Overridden)(nil),         // 86: annal.client.v1.Overridden
-	(*Deleted)(nil),            // 87: annal.client.v1.Deleted
-	(*Read)(nil),               // 88: annal.client.v1.Read
-	(*InfoSet)(nil),            // 89: annal.client.v1.InfoSet
-	(*PolicySet)(nil),          // 90: annal.client.v1.PolicySet
-	(*RoleSet)(nil),            // 91: annal.client.v1.RoleSet
-	(*Muted)(nil),              // 92: annal.client.v1.Muted
-	(*Dismissed)(nil),          // 93: annal.client.v1.Dismissed
-	(*Asked)(nil),              // 94: annal.client.v1.Asked
-	(*Refused)(nil),            // 95: annal.client.v1.Refused
-	(*Invited)(nil),            // 96: annal.client.v1.Invited
-	(*Uninvited)(nil),          // 97: annal.client.v1.Uninvited
-	(*Reacted)(nil),            // 98: annal.client.v1.Reacted
-	(*Pinned)(nil),             // 99: annal.client.v1.Pinned
-	(*Delivered)(nil),          // 100: annal.client.v1.Delivered
-	(*ContactChanged)(nil),     // 101: annal.client.v1.ContactChanged
-	(*Reported)(nil),           // 102: annal.client.v1.Reported
-	(*Hidden)(nil),             // 103: annal.client.v1.Hidden
-	(*SessionSet)(nil),         // 104: annal.client.v1.SessionSet
-	(*DeviceSet)(nil),          // 105: annal.client.v1.DeviceSet
-	(*AccountClosed)(nil),      // 106: annal.client.v1.AccountClosed
-	(*SignedUp)(nil),           // 107: annal.client.v1.SignedUp
-	(*SignedIn)(nil),           // 108: annal.client.v1.SignedIn
-	(*SignedOut)(nil),          // 109: annal.client.v1.SignedOut
-	(*Banned)(nil),             // 110: annal.client.v1.Banned
-	(*Unbanned)(nil),           // 111: annal.client.v1.Unbanned
-	(*LoginsPage)(nil),         // 112: annal.client.v1.LoginsPage
-	(*Login)(nil),              // 113: annal.client.v1.Login
-	(v1.Kind)(0),               // 114: annal.log.v1.Kind
-	(*v1.NewMember)(nil),       // 115: annal.log.v1.NewMember
-	(*v1.Policy)(nil),          // 116: annal.log.v1.Policy
-	(*v1.Content)(nil),         // 117: annal.log.v1.Content
-	(*v1.Refs)(nil),            // 118: annal.log.v1.Refs
-	(*v1.InfoChange)(nil),      // 119: annal.log.v1.InfoChange
-	(*v1.PolicyChange)(nil),    // 120: annal.log.v1.PolicyChange
-	(v1.Role)(0),               // 121: annal.log.v1.Role
-	(v1.ContactStep)(0),        // 122: annal.log.v1.ContactStep
-	(*v1.SessionSettings)(nil), // 123: annal.log.v1.SessionSettings
-	(*v1.PushToken)(nil),       // 124: annal.log.v1.PushToken
-	(*v1.Skipped)(nil),         // 125: annal.log.v1.Skipped
-	(v1.ContactState)(0),       // 126: annal.log.v1.ContactState
-	(*v1.CustomField)(nil),     // 127: annal.log.v1.CustomField
-	(*v1.EndedLogin)(nil),      // 128: annal.log.v1.EndedLogin
+	(*Presence)(nil),           // 17: annal.client.v1.Presence
+	(*WatchPresence)(nil),      // 18: annal.client.v1.WatchPresence
+	(*SetAway)(nil),            // 19: annal.client.v1.SetAway
+	(*Create)(nil),             // 20: annal.client.v1.Create
+	(*Add)(nil),                // 21: annal.client.v1.Add
+	(*Remove)(nil),             // 22: annal.client.v1.Remove
+	(*Join)(nil),               // 23: annal.client.v1.Join
+	(*Leave)(nil),              // 24: annal.client.v1.Leave
+	(*Send)(nil),               // 25: annal.client.v1.Send
+	(*Revoke)(nil),             // 26: annal.client.v1.Revoke
+	(*Override)(nil),           // 27: annal.client.v1.Override
+	(*Delete)(nil),             // 28: annal.client.v1.Delete
+	(*MarkRead)(nil),           // 29: annal.client.v1.MarkRead
+	(*SetInfo)(nil),            // 30: annal.client.v1.SetInfo
+	(*SetPolicy)(nil),          // 31: annal.client.v1.SetPolicy
+	(*SetRole)(nil),            // 32: annal.client.v1.SetRole
+	(*Mute)(nil),               // 33: annal.client.v1.Mute
+	(*Dismiss)(nil),            // 34: annal.client.v1.Dismiss
+	(*Ask)(nil),                // 35: annal.client.v1.Ask
+	(*Refuse)(nil),             // 36: annal.client.v1.Refuse
+	(*Invite)(nil),             // 37: annal.client.v1.Invite
+	(*Uninvite)(nil),           // 38: annal.client.v1.Uninvite
+	(*React)(nil),              // 39: annal.client.v1.React
+	(*Pin)(nil),                // 40: annal.client.v1.Pin
+	(*MarkDelivered)(nil),      // 41: annal.client.v1.MarkDelivered
+	(*Contact)(nil),            // 42: annal.client.v1.Contact
+	(*Report)(nil),             // 43: annal.client.v1.Report
+	(*Hide)(nil),               // 44: annal.client.v1.Hide
+	(*SetSession)(nil),         // 45: annal.client.v1.SetSession
+	(*SetDevice)(nil),          // 46: annal.client.v1.SetDevice
+	(*CloseAccount)(nil),       // 47: annal.client.v1.CloseAccount
+	(*SignUp)(nil),             // 48: annal.client.v1.SignUp
+	(*SignIn)(nil),             // 49: annal.client.v1.SignIn
+	(*SignOut)(nil),            // 50: annal.client.v1.SignOut
+	(*Ban)(nil),                // 51: annal.client.v1.Ban
+	(*Unban)(nil),              // 52: annal.client.v1.Unban
+	(*Logins)(nil),             // 53: annal.client.v1.Logins
+	(*ServerFrame)(nil),        // 54: annal.client.v1.ServerFrame
+	(*Error)(nil),              // 55: annal.client.v1.Error
+	(*Welcome)(nil),            // 56: annal.client.v1.Welcome
+	(*Pong)(nil),               // 57: annal.client.v1.Pong
+	(*Ack)(nil),                // 58: annal.client.v1.Ack
+	(*Subscribed)(nil),         // 59: annal.client.v1.Subscribed
+	(*Unsubscribed)(nil),       // 60: annal.client.v1.Unsubscribed
+	(*SessionState)(nil),       // 61: annal.client.v1.SessionState
+	(*SessionInfo)(nil),        // 62: annal.client.v1.SessionInfo
+	(*UnreadTotals)(nil),       // 63: annal.client.v1.UnreadTotals
+	(*ReceiptsPage)(nil),       // 64: annal.client.v1.ReceiptsPage
+	(*Receipt)(nil),            // 65: annal.client.v1.Receipt
+	(*Request)(nil),            // 66: annal.client.v1.Request
+	(*InviteState)(nil),        // 67: annal.client.v1.InviteState
+	(*SyncPage)(nil),           // 68: annal.client.v1.SyncPage
+	(*HistoryPage)(nil),        // 69: annal.client.v1.HistoryPage
+	(*SearchPage)(nil),         // 70: annal.client.v1.SearchPage
+	(*SearchHit)(nil),          // 71: annal.client.v1.SearchHit
+	(*Mark)(nil),               // 72: annal.client.v1.Mark
+	(*ChangesPage)(nil),        // 73: annal.client.v1.ChangesPage
+	(*Range)(nil),              // 74: annal.client.v1.Range
+	(*MemberState)(nil),        // 75: annal.client.v1.MemberState
+	(*MembersPage)(nil),        // 76: annal.client.v1.MembersPage
+	(*SessionsPage)(nil),       // 77: annal.client.v1.SessionsPage
+	(*Notice)(nil),             // 78: annal.client.v1.Notice
+	(*SomeoneTyping)(nil),      // 79: annal.client.v1.SomeoneTyping
+	(*PresencePage)(nil),       // 80: annal.client.v1.PresencePage
+	(*PresenceState)(nil),      // 81: annal.client.v1.PresenceState
+	(*PresentDevice)(nil),      // 82: annal.client.v1.PresentDevice
+	(*Event)(nil),              // 83: annal.client.v1.Event
+	(*Created)(nil),            // 84: annal.client.v1.Created
+	(*Added)(nil),              // 85: annal.client.v1.Added
+	(*Removed)(nil),            // 86: annal.client.v1.Removed
+	(*Joined)(nil),             // 87: annal.client.v1.Joined
+	(*Left)(nil),               // 88: annal.client.v1.Left
+	(*Sent)(nil),               // 89: annal.client.v1.Sent
+	(*ReactionCount)(nil),      // 90: annal.client.v1.ReactionCount
+	(*Revoked)(nil),            // 91: annal.client.v1.Revoked
+	(*Overridden)(nil),         // 92: annal.client.v1.Overridden
+	(*Deleted)(nil),            // 93: annal.client.v1.Deleted
+	(*Read)(nil),               // 94: annal.client.v1.Read
+	(*InfoSet)(nil),            // 95: annal.client.v1.InfoSet
+	(*PolicySet)(nil),          // 96: annal.client.v1.PolicySet
+	(*RoleSet)(nil),            // 97: annal.client.v1.RoleSet
+	(*Muted)(nil),              // 98: annal.client.v1.Muted
+	(*Dismissed)(nil),          // 99: annal.client.v1.Dismissed
+	(*Asked)(nil),              // 100: annal.client.v1.Asked
+	(*Refused)(nil),            // 101: annal.client.v1.Refused
+	(*Invited)(nil),            // 102: annal.client.v1.Invited
+	(*Uninvited)(nil),          // 103: annal.client.v1.Uninvited
+	(*Reacted)(nil),            // 104: annal.client.v1.Reacted
+	(*Pinned)(nil),             // 105: annal.client.v1.Pinned
+	(*Delivered)(nil),          // 106: annal.client.v1.Delivered
+	(*ContactChanged)(nil),     // 107: annal.client.v1.ContactChanged
+	(*Reported)(nil),           // 108: annal.client.v1.Reported
+	(*Hidden)(nil),             // 109: annal.client.v1.Hidden
+	(*SessionSet)(nil),         // 110: annal.client.v1.SessionSet
+	(*DeviceSet)(nil),          // 111: annal.client.v1.DeviceSet
+	(*AccountClosed)(nil),      // 112: annal.client.v1.AccountClosed
+	(*SignedUp)(nil),           // 113: annal.client.v1.SignedUp
+	(*SignedIn)(nil),           // 114: annal.client.v1.SignedIn
+	(*SignedOut)(nil),          // 115: annal.client.v1.SignedOut
+	(*Banned)(nil),             // 116: annal.client.v1.Banned
+	(*Unbanned)(nil),           // 117: annal.client.v1.Unbanned
+	(*LoginsPage)(nil),         // 118: annal.client.v1.LoginsPage
+	(*Login)(nil),              // 119: annal.client.v1.Login
+	(v1.Kind)(0),               // 120: annal.log.v1.Kind
+	(*v1.NewMember)(nil),       // 121: annal.log.v1.NewMember
+	(*v1.Policy)(nil),          // 122: annal.log.v1.Policy
+	(*v1.Content)(nil),         // 123: annal.log.v1.Content
+	(*v1.Refs)(nil),            // 124: annal.log.v1.Refs
+	(*v1.InfoChange)(nil),      // 125: annal.log.v1.InfoChange
+	(*v1.PolicyChange)(nil),    // 126: annal.log.v1.PolicyChange
+	(v1.Role)(0),               // 127: annal.log.v1.Role
+	(v1.ContactStep)(0),        // 128: annal.log.v1.ContactStep
+	(*v1.SessionSettings)(nil), // 129: annal.log.v1.SessionSettings
+	(*v1.PushToken)(nil),       // 130: annal.log.v1.PushToken
+	(*v1.Skipped)(nil),         // 131: annal.log.v1.Skipped
+	(v1.ContactState)(0),       // 132: annal.log.v1.ContactState
+	(*v1.CustomField)(nil),     // 133: annal.log.v1.CustomField
+	(*v1.EndedLogin)(nil),      // 134: annal.log.v1.EndedLogin
 }
 var file_annal_client_v1_client_proto_depIdxs = []int32{
 	2,   // 0: annal.client.v1.ClientFrame.hello:type_name -> annal.client.v1.Hello
@@ -9672,155 +10187,163 @@ var file_annal_client_v1_client_proto_depIdxs = []int32{
 	14,  // 11: annal.client.v1.ClientFrame.totals:type_name -> annal.client.v1.Totals
 	10,  // 12: annal.client.v1.ClientFrame.changes:type_name -> annal.client.v1.Changes
 	9,   // 13: annal.client.v1.ClientFrame.search:type_name -> annal.client.v1.Search
-	17,  // 14: annal.client.v1.ClientFrame.create:type_name -> annal.client.v1.Create
-	18,  // 15: annal.client.v1.ClientFrame.add:type_name -> annal.client.v1.Add
-	19,  // 16: annal.client.v1.ClientFrame.remove:type_name -> annal.client.v1.Remove
-	20,  // 17: annal.client.v1.ClientFrame.join:type_name -> annal.client.v1.Join
-	21,  // 18: annal.client.v1.ClientFrame.leave:type_name -> annal.client.v1.Leave
-	22,  // 19: annal.client.v1.ClientFrame.send:type_name -> annal.client.v1.Send
-	23,  // 20: annal.client.v1.ClientFrame.revoke:type_name -> annal.client.v1.Revoke
-	24,  // 21: annal.client.v1.ClientFrame.override:type_name -> annal.client.v1.Override
-	25,  // 22: annal.client.v1.ClientFrame.delete:type_name -> annal.client.v1.Delete
-	26,  // 23: annal.client.v1.ClientFrame.mark_read:type_name -> annal.client.v1.MarkRead
-	27,  // 24: annal.client.v1.ClientFrame.set_info:type_name -> annal.client.v1.SetInfo
-	28,  // 25: annal.client.v1.ClientFrame.set_policy:type_name -> annal.client.v1.SetPolicy
-	29,  // 26: annal.client.v1.ClientFrame.set_role:type_name -> annal.client.v1.SetRole
-	30,  // 27: annal.client.v1.ClientFrame.mute:type_name -> annal.client.v1.Mute
-	31,  // 28: annal.client.v1.ClientFrame.dismiss:type_name -> annal.client.v1.Dismiss
-	32,  // 29: annal.client.v1.ClientFrame.ask:type_name -> annal.client.v1.Ask
-	33,  // 30: annal.client.v1.ClientFrame.refuse:type_name -> annal.client.v1.Refuse
-	34,  // 31: annal.client.v1.ClientFrame.invite:type_name -> annal.client.v1.Invite
-	35,  // 32: annal.client.v1.ClientFrame.uninvite:type_name -> annal.client.v1.Uninvite
-	36,  // 33: annal.client.v1.ClientFrame.react:type_name -> annal.client.v1.React
-	37,  // 34: annal.client.v1.ClientFrame.pin:type_name -> annal.client.v1.Pin
-	38,  // 35: annal.client.v1.ClientFrame.mark_delivered:type_name -> annal.client.v1.MarkDelivered
-	39,  // 36: annal.client.v1.ClientFrame.contact:type_name -> annal.client.v1.Contact
-	40,  // 37: annal.client.v1.ClientFrame.report:type_name -> annal.client.v1.Report
-	41,  // 38: annal.client.v1.ClientFrame.hide:type_name -> annal.client.v1.Hide
-	42,  // 39: annal.client.v1.ClientFrame.set_session:type_name -> annal.client.v1.SetSession
-	43,  // 40: annal.client.v1.ClientFrame.set_device:type_name -> annal.client.v1.SetDevice
-	44,  // 41: annal.client.v1.ClientFrame.close_account:type_name -> annal.client.v1.CloseAccount
-	45,  // 42: annal.client.v1.ClientFrame.sign_up:type_name -> annal.client.v1.SignUp
-	46,  // 43: annal.client.v1.ClientFrame.sign_in:type_name -> annal.client.v1.SignIn
-	47,  // 44: annal.client.v1.ClientFrame.sign_out:type_name -> annal.client.v1.SignOut
-	48,  // 45: annal.client.v1.ClientFrame.ban:type_name -> annal.client.v1.Ban
-	49,  // 46: annal.client.v1.ClientFrame.unban:type_name -> annal.client.v1.Unban
-	50,  // 47: annal.client.v1.ClientFrame.logins:type_name -> annal.client.v1.Logins
-	8,   // 48: annal.client.v1.History.filter:type_name -> annal.client.v1.HistoryFilter
-	0,   // 49: annal.client.v1.HistoryFilter.kinds:type_name -> annal.client.v1.MessageKind
-	114, // 50: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
-	115, // 51: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
-	116, // 52: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
-	115, // 53: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
-	117, // 54: annal.client.v1.Send.content:type_name -> annal.log.v1.Content
-	118, // 55: annal.client.v1.Send.refs:type_name -> annal.log.v1.Refs
-	117, // 56: annal.client.v1.Override.content:type_name -> annal.log.v1.Content
-	119, // 57: annal.client.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
-	120, // 58: annal.client.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
-	121, // 59: annal.client.v1.SetRole.role:type_name -> annal.log.v1.Role
-	122, // 60: annal.client.v1.Contact.step:type_name -> annal.log.v1.ContactStep
-	123, // 61: annal.client.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
-	124, // 62: annal.client.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
-	52,  // 63: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
-	53,  // 64: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
-	54,  // 65: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
-	55,  // 66: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
-	56,  // 67: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
-	57,  // 68: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
-	65,  // 69: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
-	66,  // 70: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
-	73,  // 71: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
-	74,  // 72: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
-	59,  // 73: annal.client.v1.ServerFrame.info:type_name -> annal.client.v1.SessionInfo
-	61,  // 74: annal.client.v1.ServerFrame.receipts:type_name -> annal.client.v1.ReceiptsPage
-	60,  // 75: annal.client.v1.ServerFrame.totals:type_name -> annal.client.v1.UnreadTotals
-	70,  // 76: annal.client.v1.ServerFrame.changes:type_name -> annal.client.v1.ChangesPage
-	67,  // 77: annal.client.v1.ServerFrame.search:type_name -> annal.client.v1.SearchPage
-	77,  // 78: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
-	75,  // 79: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
-	76,  // 80: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
-	112, // 81: annal.client.v1.ServerFrame.logins:type_name -> annal.client.v1.LoginsPage
-	125, // 82: annal.client.v1.Error.skipped:type_name -> annal.log.v1.Skipped
-	125, // 83: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
-	114, // 84: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
-	121, // 85: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
-	77,  // 86: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
-	123, // 87: annal.client.v1.SessionState.settings:type_name -> annal.log.v1.SessionSettings
-	126, // 88: annal.client.v1.SessionState.contact:type_name -> annal.log.v1.ContactState
-	114, // 89: annal.client.v1.SessionInfo.kind:type_name -> annal.log.v1.Kind
-	127, // 90: annal.client.v1.SessionInfo.custom:type_name -> annal.log.v1.CustomField
-	116, // 91: annal.client.v1.SessionInfo.policy:type_name -> annal.log.v1.Policy
-	126, // 92: annal.client.v1.SessionInfo.contact:type_name -> annal.log.v1.ContactState
-	63,  // 93: annal.client.v1.SessionInfo.requests:type_name -> annal.client.v1.Request
-	64,  // 94: annal.client.v1.SessionInfo.invites:type_name -> annal.client.v1.InviteState
-	62,  // 95: annal.client.v1.ReceiptsPage.receipts:type_name -> annal.client.v1.Receipt
-	58,  // 96: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
-	77,  // 97: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
-	71,  // 98: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
-	68,  // 99: annal.client.v1.SearchPage.hits:type_name -> annal.client.v1.SearchHit
-	69,  // 100: annal.client.v1.SearchHit.marks:type_name -> annal.client.v1.Mark
-	77,  // 101: annal.client.v1.ChangesPage.events:type_name -> annal.client.v1.Event
-	121, // 102: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
-	72,  // 103: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
-	78,  // 104: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
-	79,  // 105: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
-	80,  // 106: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
-	81,  // 107: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
-	82,  // 108: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
-	83,  // 109: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
-	85,  // 110: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
-	86,  // 111: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
-	87,  // 112: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
-	88,  // 113: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
-	89,  // 114: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
-	90,  // 115: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
-	91,  // 116: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
-	92,  // 117: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
-	93,  // 118: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
-	94,  // 119: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
-	95,  // 120: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
-	96,  // 121: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
-	97,  // 122: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
-	98,  // 123: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
-	99,  // 124: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
-	100, // 125: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
-	101, // 126: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
-	102, // 127: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
-	103, // 128: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
-	104, // 129: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
-	105, // 130: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
-	106, // 131: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
-	107, // 132: annal.client.v1.Event.signed_up:type_name -> annal.client.v1.SignedUp
-	108, // 133: annal.client.v1.Event.signed_in:type_name -> annal.client.v1.SignedIn
-	109, // 134: annal.client.v1.Event.signed_out:type_name -> annal.client.v1.SignedOut
-	110, // 135: annal.client.v1.Event.banned:type_name -> annal.client.v1.Banned
-	111, // 136: annal.client.v1.Event.unbanned:type_name -> annal.client.v1.Unbanned
-	114, // 137: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
-	115, // 138: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
-	116, // 139: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
-	126, // 140: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
-	115, // 141: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
-	117, // 142: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
-	118, // 143: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
-	84,  // 144: annal.client.v1.Sent.reactions:type_name -> annal.client.v1.ReactionCount
-	117, // 145: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
-	119, // 146: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
-	116, // 147: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
-	121, // 148: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
-	122, // 149: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
-	126, // 150: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
-	123, // 151: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
-	124, // 152: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
-	128, // 153: annal.client.v1.AccountClosed.ended:type_name -> annal.log.v1.EndedLogin
-	128, // 154: annal.client.v1.SignedIn.ended:type_name -> annal.log.v1.EndedLogin
-	128, // 155: annal.client.v1.SignedOut.ended:type_name -> annal.log.v1.EndedLogin
-	128, // 156: annal.client.v1.Banned.ended:type_name -> annal.log.v1.EndedLogin
-	113, // 157: annal.client.v1.LoginsPage.logins:type_name -> annal.client.v1.Login
-	158, // [158:158] is the sub-list for method output_type
-	158, // [158:158] is the sub-list for method input_type
-	158, // [158:158] is the sub-list for extension type_name
-	158, // [158:158] is the sub-list for extension extendee
-	0,   // [0:158] is the sub-list for field type_name
+	20,  // 14: annal.client.v1.ClientFrame.create:type_name -> annal.client.v1.Create
+	21,  // 15: annal.client.v1.ClientFrame.add:type_name -> annal.client.v1.Add
+	22,  // 16: annal.client.v1.ClientFrame.remove:type_name -> annal.client.v1.Remove
+	23,  // 17: annal.client.v1.ClientFrame.join:type_name -> annal.client.v1.Join
+	24,  // 18: annal.client.v1.ClientFrame.leave:type_name -> annal.client.v1.Leave
+	25,  // 19: annal.client.v1.ClientFrame.send:type_name -> annal.client.v1.Send
+	26,  // 20: annal.client.v1.ClientFrame.revoke:type_name -> annal.client.v1.Revoke
+	27,  // 21: annal.client.v1.ClientFrame.override:type_name -> annal.client.v1.Override
+	28,  // 22: annal.client.v1.ClientFrame.delete:type_name -> annal.client.v1.Delete
+	29,  // 23: annal.client.v1.ClientFrame.mark_read:type_name -> annal.client.v1.MarkRead
+	30,  // 24: annal.client.v1.ClientFrame.set_info:type_name -> annal.client.v1.SetInfo
+	31,  // 25: annal.client.v1.ClientFrame.set_policy:type_name -> annal.client.v1.SetPolicy
+	32,  // 26: annal.client.v1.ClientFrame.set_role:type_name -> annal.client.v1.SetRole
+	33,  // 27: annal.client.v1.ClientFrame.mute:type_name -> annal.client.v1.Mute
+	34,  // 28: annal.client.v1.ClientFrame.dismiss:type_name -> annal.client.v1.Dismiss
+	35,  // 29: annal.client.v1.ClientFrame.ask:type_name -> annal.client.v1.Ask
+	36,  // 30: annal.client.v1.ClientFrame.refuse:type_name -> annal.client.v1.Refuse
+	37,  // 31: annal.client.v1.ClientFrame.invite:type_name -> annal.client.v1.Invite
+	38,  // 32: annal.client.v1.ClientFrame.uninvite:type_name -> annal.client.v1.Uninvite
+	39,  // 33: annal.client.v1.ClientFrame.react:type_name -> annal.client.v1.React
+	40,  // 34: annal.client.v1.ClientFrame.pin:type_name -> annal.client.v1.Pin
+	41,  // 35: annal.client.v1.ClientFrame.mark_delivered:type_name -> annal.client.v1.MarkDelivered
+	42,  // 36: annal.client.v1.ClientFrame.contact:type_name -> annal.client.v1.Contact
+	43,  // 37: annal.client.v1.ClientFrame.report:type_name -> annal.client.v1.Report
+	44,  // 38: annal.client.v1.ClientFrame.hide:type_name -> annal.client.v1.Hide
+	45,  // 39: annal.client.v1.ClientFrame.set_session:type_name -> annal.client.v1.SetSession
+	46,  // 40: annal.client.v1.ClientFrame.set_device:type_name -> annal.client.v1.SetDevice
+	47,  // 41: annal.client.v1.ClientFrame.close_account:type_name -> annal.client.v1.CloseAccount
+	48,  // 42: annal.client.v1.ClientFrame.sign_up:type_name -> annal.client.v1.SignUp
+	49,  // 43: annal.client.v1.ClientFrame.sign_in:type_name -> annal.client.v1.SignIn
+	50,  // 44: annal.client.v1.ClientFrame.sign_out:type_name -> annal.client.v1.SignOut
+	51,  // 45: annal.client.v1.ClientFrame.ban:type_name -> annal.client.v1.Ban
+	52,  // 46: annal.client.v1.ClientFrame.unban:type_name -> annal.client.v1.Unban
+	53,  // 47: annal.client.v1.ClientFrame.logins:type_name -> annal.client.v1.Logins
+	17,  // 48: annal.client.v1.ClientFrame.presence:type_name -> annal.client.v1.Presence
+	18,  // 49: annal.client.v1.ClientFrame.watch_presence:type_name -> annal.client.v1.WatchPresence
+	19,  // 50: annal.client.v1.ClientFrame.set_away:type_name -> annal.client.v1.SetAway
+	8,   // 51: annal.client.v1.History.filter:type_name -> annal.client.v1.HistoryFilter
+	0,   // 52: annal.client.v1.HistoryFilter.kinds:type_name -> annal.client.v1.MessageKind
+	120, // 53: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
+	121, // 54: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
+	122, // 55: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
+	121, // 56: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
+	123, // 57: annal.client.v1.Send.content:type_name -> annal.log.v1.Content
+	124, // 58: annal.client.v1.Send.refs:type_name -> annal.log.v1.Refs
+	123, // 59: annal.client.v1.Override.content:type_name -> annal.log.v1.Content
+	125, // 60: annal.client.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
+	126, // 61: annal.client.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
+	127, // 62: annal.client.v1.SetRole.role:type_name -> annal.log.v1.Role
+	128, // 63: annal.client.v1.Contact.step:type_name -> annal.log.v1.ContactStep
+	129, // 64: annal.client.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
+	130, // 65: annal.client.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
+	55,  // 66: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
+	56,  // 67: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
+	57,  // 68: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
+	58,  // 69: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
+	59,  // 70: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
+	60,  // 71: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
+	68,  // 72: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
+	69,  // 73: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
+	76,  // 74: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
+	77,  // 75: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
+	62,  // 76: annal.client.v1.ServerFrame.info:type_name -> annal.client.v1.SessionInfo
+	64,  // 77: annal.client.v1.ServerFrame.receipts:type_name -> annal.client.v1.ReceiptsPage
+	63,  // 78: annal.client.v1.ServerFrame.totals:type_name -> annal.client.v1.UnreadTotals
+	73,  // 79: annal.client.v1.ServerFrame.changes:type_name -> annal.client.v1.ChangesPage
+	70,  // 80: annal.client.v1.ServerFrame.search:type_name -> annal.client.v1.SearchPage
+	83,  // 81: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
+	78,  // 82: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
+	79,  // 83: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
+	118, // 84: annal.client.v1.ServerFrame.logins:type_name -> annal.client.v1.LoginsPage
+	81,  // 85: annal.client.v1.ServerFrame.presence_changed:type_name -> annal.client.v1.PresenceState
+	80,  // 86: annal.client.v1.ServerFrame.presence:type_name -> annal.client.v1.PresencePage
+	19,  // 87: annal.client.v1.ServerFrame.set_away:type_name -> annal.client.v1.SetAway
+	131, // 88: annal.client.v1.Error.skipped:type_name -> annal.log.v1.Skipped
+	131, // 89: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
+	120, // 90: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
+	127, // 91: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
+	83,  // 92: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
+	129, // 93: annal.client.v1.SessionState.settings:type_name -> annal.log.v1.SessionSettings
+	132, // 94: annal.client.v1.SessionState.contact:type_name -> annal.log.v1.ContactState
+	120, // 95: annal.client.v1.SessionInfo.kind:type_name -> annal.log.v1.Kind
+	133, // 96: annal.client.v1.SessionInfo.custom:type_name -> annal.log.v1.CustomField
+	122, // 97: annal.client.v1.SessionInfo.policy:type_name -> annal.log.v1.Policy
+	132, // 98: annal.client.v1.SessionInfo.contact:type_name -> annal.log.v1.ContactState
+	66,  // 99: annal.client.v1.SessionInfo.requests:type_name -> annal.client.v1.Request
+	67,  // 100: annal.client.v1.SessionInfo.invites:type_name -> annal.client.v1.InviteState
+	65,  // 101: annal.client.v1.ReceiptsPage.receipts:type_name -> annal.client.v1.Receipt
+	61,  // 102: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
+	83,  // 103: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
+	74,  // 104: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
+	71,  // 105: annal.client.v1.SearchPage.hits:type_name -> annal.client.v1.SearchHit
+	72,  // 106: annal.client.v1.SearchHit.marks:type_name -> annal.client.v1.Mark
+	83,  // 107: annal.client.v1.ChangesPage.events:type_name -> annal.client.v1.Event
+	127, // 108: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
+	75,  // 109: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
+	81,  // 110: annal.client.v1.PresencePage.users:type_name -> annal.client.v1.PresenceState
+	82,  // 111: annal.client.v1.PresenceState.devices:type_name -> annal.client.v1.PresentDevice
+	84,  // 112: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
+	85,  // 113: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
+	86,  // 114: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
+	87,  // 115: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
+	88,  // 116: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
+	89,  // 117: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
+	91,  // 118: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
+	92,  // 119: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
+	93,  // 120: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
+	94,  // 121: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
+	95,  // 122: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
+	96,  // 123: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
+	97,  // 124: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
+	98,  // 125: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
+	99,  // 126: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
+	100, // 127: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
+	101, // 128: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
+	102, // 129: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
+	103, // 130: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
+	104, // 131: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
+	105, // 132: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
+	106, // 133: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
+	107, // 134: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
+	108, // 135: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
+	109, // 136: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
+	110, // 137: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
+	111, // 138: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
+	112, // 139: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
+	113, // 140: annal.client.v1.Event.signed_up:type_name -> annal.client.v1.SignedUp
+	114, // 141: annal.client.v1.Event.signed_in:type_name -> annal.client.v1.SignedIn
+	115, // 142: annal.client.v1.Event.signed_out:type_name -> annal.client.v1.SignedOut
+	116, // 143: annal.client.v1.Event.banned:type_name -> annal.client.v1.Banned
+	117, // 144: annal.client.v1.Event.unbanned:type_name -> annal.client.v1.Unbanned
+	120, // 145: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
+	121, // 146: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
+	122, // 147: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
+	132, // 148: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
+	121, // 149: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
+	123, // 150: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
+	124, // 151: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
+	90,  // 152: annal.client.v1.Sent.reactions:type_name -> annal.client.v1.ReactionCount
+	123, // 153: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
+	125, // 154: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
+	122, // 155: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
+	127, // 156: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
+	128, // 157: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
+	132, // 158: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
+	129, // 159: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
+	130, // 160: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
+	134, // 161: annal.client.v1.AccountClosed.ended:type_name -> annal.log.v1.EndedLogin
+	134, // 162: annal.client.v1.SignedIn.ended:type_name -> annal.log.v1.EndedLogin
+	134, // 163: annal.client.v1.SignedOut.ended:type_name -> annal.log.v1.EndedLogin
+	134, // 164: annal.client.v1.Banned.ended:type_name -> annal.log.v1.EndedLogin
+	119, // 165: annal.client.v1.LoginsPage.logins:type_name -> annal.client.v1.Login
+	166, // [166:166] is the sub-list for method output_type
+	166, // [166:166] is the sub-list for method input_type
+	166, // [166:166] is the sub-list for extension type_name
+	166, // [166:166] is the sub-list for extension extendee
+	0,   // [0:166] is the sub-list for field type_name
 }
 
 func init() { file_annal_client_v1_client_proto_init() }
@@ -9877,10 +10400,13 @@ func file_annal_client_v1_client_proto_init() {
 		(*ClientFrame_Ban)(nil),
 		(*ClientFrame_Unban)(nil),
 		(*ClientFrame_Logins)(nil),
+		(*ClientFrame_Presence)(nil),
+		(*ClientFrame_WatchPresence)(nil),
+		(*ClientFrame_SetAway)(nil),
 	}
 	file_annal_client_v1_client_proto_msgTypes[3].OneofWrappers = []any{}
 	file_annal_client_v1_client_proto_msgTypes[6].OneofWrappers = []any{}
-	file_annal_client_v1_client_proto_msgTypes[50].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[53].OneofWrappers = []any{
 		(*ServerFrame_Error)(nil),
 		(*ServerFrame_Welcome)(nil),
 		(*ServerFrame_Pong)(nil),
@@ -9900,8 +10426,11 @@ func file_annal_client_v1_client_proto_init() {
 		(*ServerFrame_Notice)(nil),
 		(*ServerFrame_Typing)(nil),
 		(*ServerFrame_Logins)(nil),
+		(*ServerFrame_PresenceChanged)(nil),
+		(*ServerFrame_Presence)(nil),
+		(*ServerFrame_SetAway)(nil),
 	}
-	file_annal_client_v1_client_proto_msgTypes[76].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[82].OneofWrappers = []any{
 		(*Event_Created)(nil),
 		(*Event_Added)(nil),
 		(*Event_Removed)(nil),
@@ -9942,7 +10471,7 @@ func file_annal_client_v1_client_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_client_v1_client_proto_rawDesc), len(file_annal_client_v1_client_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   113,
+			NumMessages:   119,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
