@@ -11,6 +11,7 @@ import (
 	"annal/pkg/connectors/redis"
 	"annal/pkg/eventlog"
 	"annal/pkg/nodes"
+	"annal/pkg/presence"
 	"annal/pkg/projections/archive"
 	"annal/pkg/projections/hot"
 )
@@ -107,15 +108,32 @@ func OpenView(ctx context.Context, log eventlog.Log, t Target) (Opened, error) {
 }
 
 // OpenRegistry opens a target's register of gateways alone; done closes it.
-func OpenRegistry(ctx context.Context, t Target) (r nodes.Registry, done func(), err error) {
-	opts := redis.Defaults()
-	opts.Addrs, opts.Prefix, opts.Partitions, opts.Embedded = strings.Split(t.Redis, ","), t.Prefix, 1, t.Embedded // views are not read
-	opts.Log = slog.New(slog.DiscardHandler)
-	opened, err := redis.Open(ctx, opts)
+func OpenRegistry(ctx context.Context, t Target) (nodes.Registry, func(), error) {
+	r, done, err := openAlone(ctx, t)
 	if err != nil {
 		return nil, nil, err
 	}
-	return opened.Registry(), func() { _ = opened.Close() }, nil
+	return r.Registry(), done, nil
+}
+
+// OpenPresence opens a target's store of who is online alone; done closes it.
+func OpenPresence(ctx context.Context, t Target) (presence.Store, func(), error) {
+	r, done, err := openAlone(ctx, t)
+	if err != nil {
+		return nil, nil, err
+	}
+	return r.Presence(), done, nil
+}
+
+// openAlone opens a target's Redis for what is no view.
+func openAlone(ctx context.Context, t Target) (r *redis.Redis, done func(), err error) {
+	opts := redis.Defaults()
+	opts.Addrs, opts.Prefix, opts.Partitions, opts.Embedded = strings.Split(t.Redis, ","), t.Prefix, 1, t.Embedded // views are not read
+	opts.Log = slog.New(slog.DiscardHandler)
+	if r, err = redis.Open(ctx, opts); err != nil {
+		return nil, nil, err
+	}
+	return r, func() { _ = r.Close() }, nil
 }
 
 func openLog(ctx context.Context, t Target) (*kafka.Log, error) {

@@ -203,7 +203,7 @@ func (p *process) openGateway(ctx context.Context) error {
 	}
 	limiter := limits.New(table, r.Counts(), time.Now, p.config.Log.With("role", RoleGateway), limits.NewMetrics(p.metrics))
 	gw, err := gateway.New(c, gateway.Ports{
-		Log: p.log, View: r.Reader(), Feed: feed, Cold: cold, Notifier: r, Tokens: tokens, Limits: limiter, Now: time.Now,
+		Log: p.log, View: r.Reader(), Feed: feed, Cold: cold, Notifier: r, Tokens: tokens, Limits: limiter, Presence: r.Presence(), Now: time.Now,
 		Logger: p.config.Log, Metrics: gateway.NewMetrics(p.metrics),
 	})
 	if err != nil {

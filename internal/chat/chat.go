@@ -28,6 +28,12 @@ type Conn interface {
 	Info(ctx context.Context, session string) (*clientv1.SessionInfo, error)
 	Subscribe(ctx context.Context, session string, after uint64) (Stream, error)
 	Typing(session string)
+	WatchPresence(users []string, sessions ...string) Presences
+}
+
+// Presences are what is told of users who are watched.
+type Presences interface {
+	Next(ctx context.Context) (*clientv1.PresenceState, error)
 }
 
 // Stream is a session's events in order.
@@ -42,6 +48,10 @@ type live struct{ *client.Client }
 
 func (l live) Subscribe(ctx context.Context, session string, after uint64) (Stream, error) {
 	return l.Client.Subscribe(ctx, session, after)
+}
+
+func (l live) WatchPresence(users []string, sessions ...string) Presences {
+	return l.Client.WatchPresence(users, sessions...)
 }
 
 // Screen is where a person types and reads. Print may be called while ReadLine waits.
@@ -105,6 +115,8 @@ var errQuit = errors.New("chat: quit")
 // or ctx ends. A ReadLine that still waits then is left waiting.
 func (c *Chat) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	defer watching.Wait()
 	defer cancel()
 	stream, err := c.begin(ctx)
 	if errors.Is(err, io.EOF) {
@@ -114,6 +126,7 @@ func (c *Chat) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	watching.Go(func() { c.showPresence(ctx) })
 	c.screen.OnKey(c.typed)
 	ended := make(chan error, 2)
 	go func() { ended <- c.show(ctx, stream) }()

@@ -42,6 +42,8 @@ type Options struct {
 	// Device and Version are kept with every command; 128 bytes at most.
 	Device  string
 	Version string
+	// Kind is what sort of device it is, which others are told: phone, tablet, desktop, web, other, or empty.
+	Kind string
 	// AsUser is the user a service token connects for; empty for a user's own token.
 	AsUser string
 	// InFlight bounds the calls without an answer; 256 when 0.
@@ -97,6 +99,9 @@ type Client struct {
 	lanes   map[string]*lane
 	streams map[string]*Stream
 	notices *noticeQueue
+	// watching is whose presence is watched, nil for nobody's; away that nobody looks at this device.
+	watching *Watching
+	away     bool
 }
 
 // Dial connects and authenticates. It tries again for as long as ctx lasts, unless
@@ -263,6 +268,10 @@ func (c *Client) up(n *conn, welcome *clientv1.Welcome) {
 	for _, s := range c.streams {
 		c.resume(s)
 	}
+	if c.away {
+		c.sayAway()
+	}
+	c.watch()
 }
 
 // down takes a lost connection out of use.

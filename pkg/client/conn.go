@@ -303,6 +303,8 @@ func (c *Client) dispatch(m *clientv1.ServerFrame) error {
 		c.notices.put(kind.Notice)
 	case *clientv1.ServerFrame_Typing:
 		c.types(kind.Typing)
+	case *clientv1.ServerFrame_PresenceChanged:
+		c.presenceChanged(kind.PresenceChanged)
 	case *clientv1.ServerFrame_Unsubscribed:
 		c.unsubscribed(kind.Unsubscribed.GetSession())
 	case *clientv1.ServerFrame_Error:

@@ -95,7 +95,7 @@ func (c *Client) open(ctx context.Context, url string) (*conn, error) {
 
 func (c *Client) helloFrame(token string) *clientv1.ClientFrame {
 	return &clientv1.ClientFrame{Id: "hello", AsUser: c.opts.AsUser, Op: &clientv1.ClientFrame_Hello{Hello: &clientv1.Hello{
-		Token: token, Device: c.opts.Device, ClientVersion: c.opts.Version,
+		Token: token, Device: c.opts.Device, ClientVersion: c.opts.Version, Kind: c.opts.Kind,
 	}}}
 }
 

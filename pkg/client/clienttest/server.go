@@ -22,6 +22,7 @@ import (
 	"annal/pkg/gateway/auth"
 	"annal/pkg/gateway/gatewaytest"
 	"annal/pkg/gateway/ws"
+	"annal/pkg/presence"
 )
 
 // Server is a gateway that can be killed and started again at the same address.
@@ -29,11 +30,12 @@ type Server struct {
 	// World is what stands behind the gateway; it outlives it.
 	World *gatewaytest.World
 
-	t     *testing.T
-	key   auth.Key
-	addr  string
-	turns int
-	kill  func()
+	t        *testing.T
+	presence *presence.Memory
+	key      auth.Key
+	addr     string
+	turns    int
+	kill     func()
 }
 
 // Serve starts a server that ends with the test.
@@ -43,7 +45,7 @@ func Serve(t *testing.T) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{World: gatewaytest.New(), t: t, key: key, addr: "127.0.0.1:0"}
+	s := &Server{World: gatewaytest.New(), t: t, key: key, addr: "127.0.0.1:0", presence: presence.NewMemory(time.Now)}
 	ctx, cancel := context.WithCancel(context.Background())
 	var world sync.WaitGroup
 	world.Go(func() {
@@ -100,7 +102,7 @@ func (s *Server) Start() {
 	config := gateway.DefaultConfig()
 	config.Instance = fmt.Sprintf("g%d", s.turns)
 	gw, err := gateway.New(config, gateway.Ports{
-		Log: s.World.Log, View: s.World, Feed: s.World.NewFeed(config.Instance), Notifier: s.World.Notifier(), Tokens: auth.NewVerifier(s.key.Public(), time.Now),
+		Log: s.World.Log, View: s.World, Feed: s.World.NewFeed(config.Instance), Notifier: s.World.Notifier(), Presence: s.presence, Tokens: auth.NewVerifier(s.key.Public(), time.Now),
 		Now: time.Now, Logger: slog.New(slog.DiscardHandler), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
 	})
 	if err != nil {
