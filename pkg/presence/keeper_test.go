@@ -129,6 +129,17 @@ func TestKeeper(t *testing.T) {
 		if s := stateOf(t, store, "ann"); s.Online() || s.Seen < events.Millis(ended.UnixMilli()) {
 			t.Errorf("in the end: %+v", s)
 		}
+		store.away.Store(true)
+		n.Put(presence.Connection{ID: "n/4", User: "cat"})
+		pass(time.Minute)
+		n.End("n/4")
+		ended = time.Now()
+		pass(time.Minute)
+		store.away.Store(false)
+		pass(2 * time.Second)
+		if s := stateOf(t, store, "cat"); s.Seen < events.Millis(ended.UnixMilli()) || s.Seen > events.Millis(ended.Add(time.Second).UnixMilli()) {
+			t.Errorf("one that ended at %v while the store was away: %+v", ended, s)
+		}
 		// Emptied: it is put again.
 		store.Empty()
 		pass(2 * presence.Every)
