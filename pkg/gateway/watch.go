@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"container/heap"
 	"context"
 	"maps"
 	"slices"
@@ -34,6 +35,8 @@ type watching struct {
 
 	mu    sync.Mutex
 	users map[events.UserID]*watched
+	// next has them all, who is due first at its top.
+	next dues
 	// conns has whom each connection watches.
 	conns map[*Conn][]events.UserID
 	// alive are the nodes that gave a sign when it was last looked.
@@ -42,9 +45,11 @@ type watching struct {
 
 // watched is a user who is watched.
 type watched struct {
-	by map[*Conn]*watch
-	// due is when to look at them.
+	user events.UserID
+	by   map[*Conn]*watch
+	// due is when to look at them, and at where they are in dues.
 	due time.Time
+	at  int
 	// away is since when they have been offline where they were told to be online; zero: they are not.
 	away time.Time
 }
@@ -117,8 +122,9 @@ func (w *watching) begin(c *Conn, v viewer, users []events.UserID) {
 	for _, u := range users {
 		is := w.users[u]
 		if is == nil {
-			is = &watched{by: map[*Conn]*watch{}, due: time.Now().Add(lookEvery)}
+			is = &watched{user: u, by: map[*Conn]*watch{}, due: time.Now().Add(lookEvery)}
 			w.users[u] = is
+			heap.Push(&w.next, is)
 			w.gw.ports.Metrics.watched.Inc()
 		}
 		is.by[c] = &watch{viewer: v}
@@ -147,6 +153,7 @@ func (w *watching) leave(c *Conn, u events.UserID) {
 	delete(is.by, c)
 	if len(is.by) == 0 {
 		delete(w.users, u)
+		heap.Remove(&w.next, is.at)
 		w.gw.ports.Metrics.watched.Dec()
 	}
 	w.gw.users.release(u)
@@ -159,15 +166,16 @@ func (w *watching) told(c *Conn, states []*clientv1.PresenceState) {
 	for _, s := range states {
 		if is := w.users[events.UserID(s.GetUser())]; is != nil && is.by[c] != nil {
 			is.by[c].told = s
-			is.hurry(time.Now())
+			w.hurry(is, time.Now())
 		}
 	}
 }
 
-// hurry has a user looked at no later than at a time.
-func (is *watched) hurry(at time.Time) {
+// hurry has a user looked at no later than at a time. The lock is held.
+func (w *watching) hurry(is *watched, at time.Time) {
 	if at.Before(is.due) {
 		is.due = at
+		heap.Fix(&w.next, is.at)
 	}
 }
 
@@ -176,7 +184,7 @@ func (w *watching) look(u events.UserID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if is := w.users[u]; is != nil {
-		is.hurry(time.Now())
+		w.hurry(is, time.Now())
 	}
 }
 
@@ -185,7 +193,7 @@ func (w *watching) lookAll() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, is := range w.users {
-		is.hurry(time.Now())
+		w.hurry(is, time.Now())
 	}
 }
 
@@ -246,13 +254,11 @@ func (w *watching) due() []events.UserID {
 	defer w.mu.Unlock()
 	now := time.Now()
 	var users []events.UserID
-	for u, is := range w.users {
-		if !now.Before(is.due) {
-			users = append(users, u)
-			if is.due = now.Add(lookEvery); len(users) == mostWatched {
-				break
-			}
-		}
+	for len(w.next) > 0 && len(users) < mostWatched && !now.Before(w.next[0].due) {
+		is := w.next[0]
+		users = append(users, is.user)
+		is.due = now.Add(lookEvery)
+		heap.Fix(&w.next, is.at)
 	}
 	return users
 }
@@ -268,7 +274,7 @@ func (w *watching) lookAt(ctx context.Context, users []events.UserID) {
 		defer w.mu.Unlock()
 		for _, u := range users {
 			if is := w.users[u]; is != nil {
-				is.hurry(time.Now().Add(lookAgain))
+				w.hurry(is, time.Now().Add(lookAgain))
 			}
 		}
 		return
@@ -300,7 +306,7 @@ func (w *watching) changed(u events.UserID, s presence.State) map[*Conn]*watch {
 			return true
 		}
 		if one.told.GetOnline() && !s.Online() && now.Sub(is.away) < grace {
-			is.hurry(is.away.Add(grace))
+			w.hurry(is, is.away.Add(grace))
 			return true
 		}
 		return false
@@ -318,7 +324,7 @@ func (w *watching) tell(ctx context.Context, c *Conn, one *watch, u events.UserI
 	case is == nil || is.by[c] != one:
 		return // it watches otherwise by now
 	case err != nil || !c.transport.HasRoom():
-		is.hurry(time.Now().Add(lookAgain))
+		w.hurry(is, time.Now().Add(lookAgain))
 		return
 	}
 	state := stateOf(one.viewer, u, s, sights[0])
