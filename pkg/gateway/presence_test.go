@@ -1,8 +1,10 @@
 package gateway_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -370,6 +372,46 @@ func TestPresenceIsInNoLog(t *testing.T) {
 		me.stays(10 * time.Minute)
 		if after := ends(); after != before {
 			t.Errorf("the log ends at %s, ended at %s", after, before)
+		}
+	})
+}
+
+// reads counts how many users were read.
+type reads struct {
+	*presence.Memory
+	users atomic.Int64
+}
+
+func (r *reads) Read(ctx context.Context, users []events.UserID) ([]presence.Record, error) {
+	r.users.Add(int64(len(users)))
+	return r.Memory.Read(ctx, users)
+}
+
+// Who is watched is read about once a minute while nothing happens, and not at all once nobody watches.
+func TestWatchingCostsLittle(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		store := &reads{Memory: presence.NewMemory(time.Now)}
+		b.presence = store
+		g := b.another("g2")
+		defer g.stop()
+		g.direct("u1", "u2")
+		g.direct("u1", "u3")
+		me := g.hello("u1")
+		for range 5 {
+			me.presence("watch_presence", "", "u2", "u3")
+			me.presence("watch_presence", "", "u3")
+		}
+		me.stays(time.Second)
+		store.users.Store(0)
+		me.stays(10 * time.Minute)
+		if n := store.users.Load(); n < 9 || n > 11 {
+			t.Errorf("one user was read %d times in ten minutes", n)
+		}
+		me.presence("watch_presence", "")
+		store.users.Store(0)
+		me.stays(10 * time.Minute)
+		if n := store.users.Load(); n != 0 {
+			t.Errorf("nobody watches, and users were read %d times", n)
 		}
 	})
 }
