@@ -38,7 +38,8 @@ type Keeper struct {
 	changed func(context.Context, []events.UserID)
 	log     *slog.Logger
 	metrics *Metrics
-	kick    chan struct{}
+	// kick has a token while something is to be written, whole when the floor has risen and is to be told.
+	kick, whole chan struct{}
 
 	mu sync.Mutex
 	// has are the connections that are there, by their ids.
@@ -63,7 +64,7 @@ type ended struct {
 // NewKeeper keeps a node's connections.
 func NewKeeper(s Store, node string, changed func(context.Context, []events.UserID), logger *slog.Logger, m *Metrics) *Keeper {
 	return &Keeper{
-		store: s, node: node, changed: changed, log: logger, metrics: m, kick: make(chan struct{}, 1),
+		store: s, node: node, changed: changed, log: logger, metrics: m, kick: make(chan struct{}, 1), whole: make(chan struct{}, 1),
 		has: map[string]Connection{}, fresh: map[string]struct{}{}, ended: map[string]ended{}, round: 1, floor: 1,
 	}
 }
@@ -103,10 +104,12 @@ func (k *Keeper) end(e ended) {
 	k.metrics.dropped.Inc()
 }
 
-func (k *Keeper) wake() {
+func (k *Keeper) wake() { signal(k.kick) }
+
+func signal(c chan struct{}) {
 	select {
-	case k.kick <- struct{}{}:
-	default: // it looks soon
+	case c <- struct{}{}:
+	default: // it is known already
 	}
 }
 
@@ -156,6 +159,7 @@ func (k *Keeper) beat(ctx context.Context, life string) {
 	for failing := false; ; {
 		select {
 		case <-timer.C:
+		case <-k.whole:
 		case <-ctx.Done():
 			return
 		}
@@ -318,6 +322,7 @@ func (k *Keeper) goOn(ctx context.Context) error {
 	if of == k.round && k.floor != of {
 		if k.todo = k.todo[min(k.part, len(k.todo)):]; len(k.todo) == 0 && len(k.fresh) == 0 {
 			k.floor = of
+			signal(k.whole)
 		}
 	}
 	due := k.floor == k.round && time.Since(k.began) >= RoundEvery
