@@ -40,6 +40,26 @@ func TestF17HalfOpenConnection(t *testing.T) {
 	phone.subscribe(session, 1)
 	talkOn(t, dial(t, gw.At.WS).hello(u2, "tablet"))
 
+	// devices waits until the user is connected with these.
+	devices := func(want ...string) {
+		t.Helper()
+		annaltest.Eventually(t, annaltest.Patience, func() error {
+			page, err := laptop.Bob.Presence(t.Context(), []string{"u2"})
+			if err != nil {
+				return err
+			}
+			var is []string
+			for _, d := range page.GetUsers()[0].GetDevices() {
+				is = append(is, d.GetDevice())
+			}
+			if slices.Sort(is); !slices.Equal(is, want) {
+				return fmt.Errorf("u2 is connected with %q, want %q", is, want)
+			}
+			return nil
+		})
+	}
+	devices("phone", "tablet", "test") // the laptop is called test
+
 	proxy.Hold()
 	const texts = 10
 	var want []string
@@ -60,6 +80,7 @@ func TestF17HalfOpenConnection(t *testing.T) {
 		})
 	}
 	metric(`annal_gateway_closes_total{code="HEARTBEAT_TIMEOUT"}`, 1)
+	devices("tablet", "test")
 	metric("annal_gateway_connections ", 3)
 
 	back := dial(t, gw.At.WS).hello(u2, "phone")

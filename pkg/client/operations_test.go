@@ -241,6 +241,7 @@ func TestNoOperationIsLeftOut(t *testing.T) {
 	reading := map[protoreflect.Name]bool{
 		"hello": true, "ping": true, "subscribe": true, "unsubscribe": true, "sync": true, "history": true, "members": true,
 		"sessions": true, "typing": true, "info": true, "receipts": true, "totals": true, "changes": true, "search": true, "logins": true,
+		"presence": true, "watch_presence": true, "set_away": true,
 	}
 	ops := (&clientv1.ClientFrame{}).ProtoReflect().Descriptor().Oneofs().ByName("op").Fields()
 	for i := range ops.Len() {

@@ -118,7 +118,10 @@ func (c *Conn) Gone() {
 		return
 	}
 	c.gw.ports.Metrics.connections.Dec()
-	c.isAbsent()
+	c.isAbsent(c.gw.ports.Now())
+	if c.gw.online != nil {
+		c.gw.online.watching.end(c)
+	}
 	c.mu.Lock()
 	subs, home := c.subs, c.home
 	c.subs, c.home = nil, nil
@@ -315,6 +318,12 @@ func (c *Conn) close(code events.Code, detail string) {
 		level = slog.LevelDebug
 	}
 	c.gw.log.Log(c.ctx, level, "closing a connection", "connection", c.id, "user", c.User(), "code", code, "detail", detail)
+	// Its socket may take its time to end.
+	seen := c.gw.ports.Now()
+	if code == events.CodeHeartbeatTimeout {
+		seen = time.Unix(0, c.heard.Load())
+	}
+	c.isAbsent(seen)
 	c.transport.Close(code)
 	c.cancel()
 }

@@ -106,10 +106,12 @@ func (c *client) wantChanges(what, want string) {
 	}
 }
 
-// stays lets time pass on a connection that is not silent.
-func (c *client) stays(d time.Duration) {
+// stays lets time pass on connections that are not silent.
+func (c *client) stays(d time.Duration, others ...*client) {
 	for ; d > 0; d -= 10 * time.Second {
-		c.conn.Heard()
+		for _, one := range append(others, c) {
+			one.conn.Heard()
+		}
 		pass(min(d, 10*time.Second))
 	}
 }
@@ -276,10 +278,10 @@ func TestASecondLoginReplacesTheFirst(t *testing.T) {
 				me.wantChanges("the first", "u2 on")
 				second := g3.helloOn("u2", "phone", "phone")
 				if end > 0 {
-					me.stays(end)
+					me.stays(end, first, second)
 				}
 				first.leave()
-				me.stays(2 * time.Minute)
+				me.stays(2*time.Minute, second)
 				me.wantChanges("the first is gone", "")
 				me.wantPresence("the first is gone", "u2 on", "", "u2")
 				second.leave()
@@ -337,11 +339,11 @@ func TestLostNoticesOfPresence(t *testing.T) {
 		me.stays(65 * time.Second)
 		me.wantChanges("unheard for a minute", "u2 seen 12s")
 		g2.feed.Deaf(false)
-		g3.hello("u2")
+		phone = g3.hello("u2")
 		me.stays(time.Second)
 		me.wantChanges("heard", "u2 on")
 		store.Empty()
-		me.stays(time.Minute)
+		me.stays(time.Minute, phone)
 		me.wantPresence("all was lost and put again", "u2 on", "", "u2")
 	})
 }
@@ -413,5 +415,24 @@ func TestWatchingCostsLittle(t *testing.T) {
 		if n := store.users.Load(); n != 0 {
 			t.Errorf("nobody watches, and users were read %d times", n)
 		}
+	})
+}
+
+// A device that vanished is offline once its silence is noticed, however long its socket lasts, and was last seen when it was last heard.
+func TestAHalfOpenDeviceIsOffline(t *testing.T) {
+	runPresent(t, func(_, g2, g3 *bench, _ *presence.Memory) {
+		g2.direct("u1", "u2")
+		me, phone := g2.hello("u1"), g3.hello("u2")
+		me.presence("watch_presence", "", "u2")
+		me.stays(5 * time.Second)
+		phone.conn.Heard()
+		me.stays(55 * time.Second)
+		me.wantChanges("after a minute", "u2 seen 5s")
+		if code := phone.code(); code != events.CodeHeartbeatTimeout {
+			t.Errorf("it is closed with %q", code)
+		}
+		phone.leave() // long after
+		me.stays(5 * time.Second)
+		me.wantChanges("when its socket ends", "")
 	})
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"time"
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
@@ -56,11 +57,10 @@ func (c *Conn) isPresent() {
 	}
 }
 
-// isAbsent says that the connection has ended.
-func (c *Conn) isAbsent() {
+// isAbsent says that the user is no longer at this connection, where the last sign of life came at a time. It may be said again.
+func (c *Conn) isAbsent(at time.Time) {
 	if p := c.gw.online; p != nil {
-		p.keeper.End(c.id)
-		p.watching.end(c)
+		p.keeper.End(c.id, at)
 	}
 }
 

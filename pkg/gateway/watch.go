@@ -66,6 +66,10 @@ func newWatching(g *Gateway) *watching {
 
 // watchPresence tells how users are, and from then on what changes. Whom the user may know nothing of is not watched.
 func (c *Conn) watchPresence(ctx context.Context, u events.UserID, op *clientv1.WatchPresence) (*clientv1.ServerFrame, *events.Error) {
+	if c.gw.online == nil {
+		return c.presence(ctx, u, &clientv1.Presence{Users: op.GetUsers(), Sessions: op.GetSessions()})
+	}
+	w := c.gw.online.watching
 	users, v, err := c.asked(u, op.GetUsers(), op.GetSessions())
 	if err != nil {
 		return nil, err
@@ -80,25 +84,17 @@ func (c *Conn) watchPresence(ctx context.Context, u events.UserID, op *clientv1.
 			seen = append(seen, u)
 		}
 	}
-	if c.gw.online == nil {
-		seen = nil
-	}
 	if failure := c.hear(ctx, seen); failure != nil {
 		return nil, c.gw.presenceError(failure)
 	}
-	if c.gw.online != nil {
-		c.gw.online.watching.begin(c, v, seen)
-	}
+	w.begin(c, v, seen)
 	states, failure := c.gw.states(ctx, v, users, sights)
 	if failure != nil {
-		c.gw.online.watching.end(c)
+		w.end(c)
 		return nil, c.gw.presenceError(failure)
 	}
-	reply := presencePage(states)
-	if c.gw.online != nil {
-		c.gw.online.watching.told(c, states)
-	}
-	return reply, nil
+	w.told(c, states)
+	return presencePage(states), nil
 }
 
 // hear subscribes the channels of users; each stays so until it is released.

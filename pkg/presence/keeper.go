@@ -79,14 +79,14 @@ func (k *Keeper) Put(c Connection) {
 	k.wake()
 }
 
-// End says that a connection has ended; one that was not put is nothing.
-func (k *Keeper) End(id string) {
+// End says that a connection has ended, with its last sign of life at a time; one that was not put is nothing.
+func (k *Keeper) End(id string, at time.Time) {
 	k.mu.Lock()
 	c, there := k.has[id]
 	if there {
 		delete(k.has, id)
 		delete(k.fresh, id)
-		k.end(ended{c, time.Now()})
+		k.end(ended{c, at})
 		k.metrics.connections.Set(float64(len(k.has)))
 	}
 	k.mu.Unlock()

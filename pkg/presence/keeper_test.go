@@ -116,14 +116,14 @@ func TestKeeper(t *testing.T) {
 		// Away: it is made up for, and the end counts from when it was.
 		store.away.Store(true)
 		n.Put(presence.Connection{ID: "n/2", User: "ann"})
-		n.End("n/1")
+		n.End("n/1", time.Now())
 		ended := time.Now()
 		pass(presence.Lasting - presence.Every)
 		is("while the store is away", "n/1 ")
 		store.away.Store(false)
 		pass(2 * time.Second)
 		is("when it is back", "n/2 ")
-		n.End("n/2")
+		n.End("n/2", time.Now())
 		n.Put(presence.Connection{ID: "n/3", User: "bob"})
 		pass(time.Second)
 		if s := stateOf(t, store, "ann"); s.Online() || s.Seen < events.Millis(ended.UnixMilli()) {
@@ -132,7 +132,7 @@ func TestKeeper(t *testing.T) {
 		store.away.Store(true)
 		n.Put(presence.Connection{ID: "n/4", User: "cat"})
 		pass(time.Minute)
-		n.End("n/4")
+		n.End("n/4", time.Now())
 		ended = time.Now()
 		pass(time.Minute)
 		store.away.Store(false)
@@ -148,7 +148,7 @@ func TestKeeper(t *testing.T) {
 		}
 		// An end that was lost is found out by the rounds.
 		store.loseEnds.Store(true)
-		n.End("n/3")
+		n.End("n/3", time.Now())
 		pass(time.Second)
 		if s := stateOf(t, store, "bob"); !s.Online() {
 			t.Errorf("its end is lost: %+v", s)

@@ -107,7 +107,7 @@ func TestAnyOrder(t *testing.T) {
 				"connect": o.connect,
 				"end": func(t *rapid.T) {
 					id := o.some(t)
-					o.nodes[o.is[id]].End(id)
+					o.nodes[o.is[id]].End(id, time.Now())
 					delete(o.is, id)
 					o.last = time.Now()
 				},
@@ -116,11 +116,11 @@ func TestAnyOrder(t *testing.T) {
 					id, first := o.some(t), rapid.Bool().Draw(t, "end first")
 					n := o.nodes[o.is[id]]
 					if delete(o.is, id); first {
-						n.End(id)
+						n.End(id, time.Now())
 					}
 					o.last = time.Now()
 					if o.connect(t); !first {
-						n.End(id)
+						n.End(id, time.Now())
 					}
 				},
 				"change": func(t *rapid.T) {

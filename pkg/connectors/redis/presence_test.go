@@ -110,7 +110,7 @@ func TestPresenceFailsOver(t *testing.T) {
 	k.Put(presence.Connection{ID: "n/2", User: "ann", Since: 2})
 	await("at first", "n/1", "n/2")
 	failOver := copyOf(t, p, dir)
-	k.End("n/1")
+	k.End("n/1", time.Now())
 	k.Put(presence.Connection{ID: "n/3", User: "ann", Since: 3})
 	await("before", "n/2", "n/3")
 	failOver()
