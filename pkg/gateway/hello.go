@@ -75,18 +75,19 @@ func (c *Conn) enter(identity auth.Identity, user events.UserID, h *clientv1.Hel
 	c.mu.Unlock()
 	c.expires.Store(identity.Expires.UnixNano())
 	var home *audience
+	var login events.LoginRow
 	var err *events.Error
 	// Notices are reads too: a service that may not read has none.
 	if first && (identity.Service == "" || identity.May(auth.ScopeRead)) {
 		home, err = c.hearUser(user)
 	}
 	if err == nil {
-		err = c.admit(&identity, user, first)
+		login, err = c.admit(&identity, user, first)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err == nil {
-		c.user, c.kind = user, presence.Kind(h.GetKind())
+		c.user, c.kind = user, presence.Kind(cmp.Or(h.GetKind(), login.Kind))
 		if first {
 			c.home = home
 		}

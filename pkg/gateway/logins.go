@@ -161,22 +161,23 @@ func (c *Conn) leave(now time.Time) bool {
 }
 
 // admit says whether the token is good for a connection, as far as the view knows, and begins the account of who has none.
-func (c *Conn) admit(identity *auth.Identity, user events.UserID, first bool) *events.Error {
+// It gives the login that the token names.
+func (c *Conn) admit(identity *auth.Identity, user events.UserID, first bool) (events.LoginRow, *events.Error) {
 	a, err := c.gw.account(c.ctx, user, identity.Login != "")
 	switch {
 	case err != nil && identity.Login != "" && identity.Service == "":
 		// A login that cannot be looked at may have ended.
-		return c.gw.readError(err)
+		return events.LoginRow{}, c.gw.readError(err)
 	case err != nil:
-		return nil // a view being built says nothing; the next hello asks
+		return events.LoginRow{}, nil // a view being built says nothing; the next hello asks
 	}
 	if code := a.ends(identity); code != "" {
-		return &events.Error{Code: code}
+		return events.LoginRow{}, &events.Error{Code: code}
 	}
 	if first && !a.begun {
 		c.createSelf(user)
 	}
-	return nil
+	return a.logins[identity.Device], nil
 }
 
 // rechecks are the users whose tokens are to be held against the view: something of theirs may have gone unheard.

@@ -436,3 +436,22 @@ func TestAHalfOpenDeviceIsOffline(t *testing.T) {
 		me.wantChanges("when its socket ends", "")
 	})
 }
+
+// What sort of device it is, the login knows where hello does not say; and with the login its presence ends.
+func TestTheDeviceOfALogin(t *testing.T) {
+	runPresent(t, func(_, g2, g3 *bench, _ *presence.Memory) {
+		g2.self("u1", "u2")
+		g2.direct("u1", "u2")
+		me := g2.hello("u1")
+		g3.signedIn("u2", "l1", "d1")
+		s := me.presence("watch_presence", "", "u2")[0]
+		if fmt.Sprint(s.GetKinds()) != "[phone]" {
+			t.Errorf("signed in on a phone: %v", s)
+		}
+		g3.signs("u2", events.SignOut{All: true, Reason: events.SignOutLogout})
+		me.stays(5 * time.Second)
+		if got := me.presence("presence", "", "u2")[0]; got.GetOnline() || got.GetLastSeenMs() == 0 {
+			t.Errorf("signed out: %v", got)
+		}
+	})
+}

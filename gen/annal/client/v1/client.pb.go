@@ -1005,7 +1005,8 @@ type Hello struct {
 	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
 	Device        string                 `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
 	ClientVersion string                 `protobuf:"bytes,3,opt,name=client_version,json=clientVersion,proto3" json:"client_version,omitempty"`
-	// What sort of device it is, which others are told: phone, tablet, desktop, web, other, or empty.
+	// What sort of device it is, which others are told: phone, tablet, desktop, web or other. Empty: what it
+	// signed in as, if the token names a login.
 	Kind          string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
