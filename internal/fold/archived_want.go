@@ -25,9 +25,7 @@ func (oc *outcome) want() archive.Outcome {
 	case events.Accepted:
 		w.Kind, w.Event, w.Seq = archive.KindAccepted, r.Event.Name(), r.Seq
 		w.Index, w.Target, w.People = about(&o, r.Event)
-		if e, ok := r.Event.(events.Audited); ok {
-			w.Detail = e.What + ": " + e.Reason
-		}
+		w.Detail = detailOf(r.Event)
 	case events.Rejected:
 		w.Kind, w.Code, w.Detail, w.Target = archive.KindRejected, r.Code, r.Detail, r.Seq
 		if r.Command != nil && r.Command.Op != nil {
@@ -40,6 +38,26 @@ func (oc *outcome) want() archive.Outcome {
 		w.Kind, w.Code, w.Target = archive.KindAnswered, r.Code, r.Earlier.Seq
 	}
 	return w
+}
+
+// detailOf is what an event's row says besides of an audit, and of logins.
+func detailOf(e events.Event) string {
+	if e, ok := e.(events.Audited); ok {
+		return e.What + ": " + e.Reason
+	}
+	if e, ok := e.(events.SignedUp); ok {
+		return e.Method
+	}
+	if e, ok := e.(events.SignedIn); ok {
+		return e.Kind
+	}
+	if e, ok := e.(events.SignedOut); ok {
+		return e.Reason
+	}
+	if e, ok := e.(events.Banned); ok {
+		return e.Reason
+	}
+	return ""
 }
 
 // about is what an event is about: its index as a message, another event, and people.

@@ -127,6 +127,10 @@ func (a *author) act(rt *rapid.T) {
 		a.open(base, crowd[1:rapid.IntRange(1, len(crowd)).Draw(rt, "people")]...)
 		return
 	}
+	if rapid.IntRange(0, 9).Draw(rt, "signs") == 0 {
+		a.signs(rt, rapid.SampledFrom(crowd).Draw(rt, "who signs"))
+		return
+	}
 	s := rapid.SampledFrom(a.opened).Draw(rt, "session")
 	head, ok := a.sessions[s][events.HeadKey].(events.Head)
 	if !ok {
@@ -144,6 +148,31 @@ func (a *author) act(rt *rapid.T) {
 		ClientID: fmt.Sprintf("c%d", rapid.SampledFrom([]int{last, last, last, last, last - 1}).Draw(rt, "client id")),
 		Op:       op,
 	})
+}
+
+// signs has a service say something of a user's logins.
+func (a *author) signs(rt *rapid.T, u events.UserID) {
+	c := events.Command{Session: events.NewSelfID(u), Actor: events.Actor{User: u, Service: "login"}, ClientID: fmt.Sprintf("c%d", len(a.said))}
+	device := rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "device")
+	switch rapid.IntRange(0, 7).Draw(rt, "signing") {
+	case 0:
+		c.Op = events.SignUp{Method: "open"}
+	case 1:
+		c.Op = events.SignOut{Devices: []string{device}, Reason: events.SignOutExpired}
+	case 2:
+		c.Op = events.Ban{Reason: "spam"}
+	case 3:
+		c.Op = events.Unban{}
+	case 4:
+		if a.sessions[c.Session] == nil {
+			c.Op = events.Create{Kind: events.KindSelf, Policy: policy}
+			break
+		}
+		c.Op = events.CloseAccount{}
+	default:
+		c.Op = events.SignIn{Login: fmt.Sprintf("l%d", len(a.said)), Device: device, Kind: "web", Most: uint32(rapid.IntRange(0, 1).Draw(rt, "most"))}
+	}
+	a.do(c)
 }
 
 func operation(rt *rapid.T, head *events.Head) events.Op {

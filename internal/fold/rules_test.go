@@ -139,6 +139,9 @@ func compareRows(rt *rapid.T, s *fold.Session, r rows) {
 	got := events.Head{
 		Kind: s.Head.Kind, Base: s.Head.Base, Seq: s.Head.Seq, Index: s.Head.Index, Members: s.Head.Members,
 		Policy: s.Head.Policy, Closed: s.Head.Closed, Title: s.Head.Title, Hash: s.Hash, Created: want.Created,
+		Banned: s.Head.Banned, Logins: uint32(len(s.Facts.Logins)),
+		// No view has these.
+		SignIns: want.SignIns, SignedUp: want.SignedUp,
 	}
 	if got != want {
 		rt.Fatalf("%s: folded head %+v, rows have %+v", s.ID, got, want)
@@ -156,6 +159,11 @@ func compareRows(rt *rapid.T, s *fold.Session, r rows) {
 	}
 	if members != len(s.Members) {
 		rt.Fatalf("%s: %d members folded, rows have %d", s.ID, len(s.Members), members)
+	}
+	for device, got := range s.Facts.Logins {
+		if want := r[events.LoginKey(device)]; want != got {
+			rt.Fatalf("%s: folded login on %s %+v, rows have %+v", s.ID, device, got, want)
+		}
 	}
 	for seq, m := range s.Messages {
 		want, ok := r[events.MessageKey(seq)].(events.Message)

@@ -52,8 +52,15 @@ func (f *fact) tell(e events.Event) {
 		f.row.People = namesOf(e.Users)
 	case events.Audited:
 		f.row.Target, f.row.Detail = e.Seq, e.What+": "+e.Reason
-	case events.Asked, events.Invited, events.Uninvited, events.Hidden, events.SessionSet, events.DeviceSet,
-		events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
+	case events.SignedUp:
+		f.row.Detail = e.Method
+	case events.SignedIn:
+		f.row.Detail = e.Kind
+	case events.SignedOut:
+		f.row.Detail = e.Reason
+	case events.Banned:
+		f.row.Detail = e.Reason
+	case events.Asked, events.Invited, events.Uninvited, events.Hidden, events.SessionSet, events.DeviceSet, events.Unbanned:
 		// The event's own row has all there is.
 	}
 }

@@ -44,8 +44,9 @@ type Event struct {
 	Owner     events.Owner
 	Kind      Kind
 	// Event is the event's name, or the operation's where there was none.
-	Event  string
-	Code   events.Code
+	Event string
+	Code  events.Code
+	// Detail is more about a refusal or an audit; by whom a sign-up was allowed, the kind of device that signed in, why logins ended or somebody was banned.
 	Detail string
 	Seq    events.Seq
 	Index  events.Index
