@@ -22,6 +22,8 @@ const (
 	// Snapshots holds rows of sessions as of prefixes of the events, and checkpoints;
 	// compacted, with the partitions of the events.
 	Snapshots Topic = "annal.snapshots"
+	// Accounts holds who signs in and with what (pkg/accounts); compacted.
+	Accounts Topic = "annal.accounts"
 	// Quarantine holds poison records for 30 days.
 	Quarantine Topic = "annal.quarantine"
 )

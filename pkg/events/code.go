@@ -1,6 +1,9 @@
 package events
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Code is a stable outcome or error code from schemas/errors.yaml.
 type Code string
@@ -16,6 +19,8 @@ const (
 	KindAnswered CodeKind = "answered"
 	// KindRefused means the gateway did not pass it on; nothing is in the log.
 	KindRefused CodeKind = "refused"
+	// KindHTTP is the answer to what is asked over plain HTTP.
+	KindHTTP CodeKind = "http"
 	// KindClose ends the connection.
 	KindClose CodeKind = "close"
 )
@@ -56,6 +61,8 @@ type Error struct {
 	Detail string
 	// Seq names the message in question, 0 if none.
 	Seq Seq
+	// After is for how long to wait before trying again, 0 if that is not known.
+	After time.Duration
 }
 
 // Errorf makes an Error with a formatted detail.

@@ -27,6 +27,10 @@ const (
 	CodeLoginReplaced        Code = "LOGIN_REPLACED"
 	CodeAccountBanned        Code = "ACCOUNT_BANNED"
 	CodeAccountClosed        Code = "ACCOUNT_CLOSED"
+	CodeBadCredentials       Code = "BAD_CREDENTIALS"
+	CodeBadPassword          Code = "BAD_PASSWORD"
+	CodeUserExists           Code = "USER_EXISTS"
+	CodeSignupClosed         Code = "SIGNUP_CLOSED"
 	CodeRateLimited          Code = "RATE_LIMITED"
 	CodeBusy                 Code = "BUSY"
 	CodeTryAgain             Code = "TRY_AGAIN"
@@ -98,6 +102,10 @@ var codeInfo = map[Code]CodeInfo{
 	CodeLoginReplaced:        {Kind: KindClose, Retry: RetryChanged, Close: 4008, Text: "another sign-in has taken the place of this one"},
 	CodeAccountBanned:        {Kind: KindRejected, Retry: RetryNever, Close: 4009, Text: "the account is banned"},
 	CodeAccountClosed:        {Kind: KindClose, Retry: RetryNever, Close: 4010, Text: "the account is closed"},
+	CodeBadCredentials:       {Kind: KindHTTP, Retry: RetryChanged, Close: 0, Text: "there is no such user with that password"},
+	CodeBadPassword:          {Kind: KindHTTP, Retry: RetryChanged, Close: 0, Text: "a password has 8 to 1024 bytes and is not the name"},
+	CodeUserExists:           {Kind: KindHTTP, Retry: RetryChanged, Close: 0, Text: "somebody has that name"},
+	CodeSignupClosed:         {Kind: KindHTTP, Retry: RetryNever, Close: 0, Text: "nobody can sign up by themselves here"},
 	CodeRateLimited:          {Kind: KindRefused, Retry: RetryLater, Close: 0, Text: "too often; wait and send the same again"},
 	CodeBusy:                 {Kind: KindRefused, Retry: RetryLater, Close: 0, Text: "too much is under way; wait and send the same again"},
 	CodeTryAgain:             {Kind: KindRefused, Retry: RetryLater, Close: 0, Text: "the view is being rebuilt; wait and ask again"},

@@ -24,12 +24,13 @@ const (
 // Class is what is counted.
 type Class string
 
-// The classes: a hello, a command to the log, a reading of a view or the archive, and what is told to others and kept nowhere.
+// The classes: a hello, a command to the log, a reading of a view or the archive, what is told to others and kept nowhere, and a try of a password.
 const (
 	Connect Class = "connect"
 	Write   Class = "write"
 	Read    Class = "read"
 	Light   Class = "light"
+	Login   Class = "login"
 )
 
 // Rate is how often: Burst at once, and one more after each Each.
@@ -59,13 +60,16 @@ const (
 )
 
 // ErrTable says what a table looks like.
-var ErrTable = errors.New("limits: want SCOPE.CLASS=N/s:BURST or N/m:BURST, or SCOPE.CLASS=off; scopes user, device, address, service; classes connect, write, read, light")
+var ErrTable = errors.New("limits: want SCOPE.CLASS=N/s:BURST or N/m:BURST, or SCOPE.CLASS=off; scopes user, device, address, service; classes connect, write, read, light, login")
 
 // Defaults are far above what a person does, and let an address have many people.
 func Defaults() Table {
 	second := func(n, burst int) Rate { return Rate{Burst: burst, Each: time.Second / time.Duration(n)} }
 	return Table{
 		{User, Connect}: second(20, 1000), {Device, Connect}: second(10, 500), {Address, Connect}: second(2000, 50_000),
+		// Tries of passwords: from an address twenty of one name and then two a minute, and ten a second of all names; of one name from everywhere
+		// a hundred and then one in five seconds, so that many addresses guess no faster, and lock nobody out for long.
+		{Device, Login}: {Burst: 20, Each: 30 * time.Second}, {User, Login}: {Burst: 100, Each: 5 * time.Second}, {Address, Login}: second(10, 1000),
 		{User, Write}: second(1000, 20_000), {User, Read}: second(1000, 20_000), {User, Light}: second(100, 1000),
 	}
 }
@@ -94,7 +98,7 @@ func (t Table) With(changes ...string) (Table, error) {
 }
 
 func (k Kind) known() bool {
-	return slices.Contains([]Scope{User, Device, Address, Service}, k.Scope) && slices.Contains([]Class{Connect, Write, Read, Light}, k.Class)
+	return slices.Contains([]Scope{User, Device, Address, Service}, k.Scope) && slices.Contains([]Class{Connect, Write, Read, Light, Login}, k.Class)
 }
 
 func parseRate(text string) (Rate, error) {

@@ -123,6 +123,8 @@ func (e *TopicsError) settings(t eventlog.Topic, rc kadm.ResourceConfig, s Spec)
 	switch t {
 	case eventlog.Snapshots:
 		must("cleanup.policy", "compact", "snapshots are kept until newer ones replace them")
+	case eventlog.Accounts:
+		must("cleanup.policy", "compact", "an account is kept until it is changed, and nothing of it afterwards")
 	case settled:
 		must("cleanup.policy", "compact", "what is settled is kept for ever")
 	default:

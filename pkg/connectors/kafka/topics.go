@@ -47,7 +47,14 @@ const (
 	snapshotsSegmentAge   = 10 * time.Minute
 )
 
-var topics = []eventlog.Topic{eventlog.Commands, eventlog.Events, eventlog.Snapshots, eventlog.Quarantine, settled}
+// A segment of the accounts is closed when it is that large or old, and compacted by then at the latest.
+const (
+	accountsSegmentBytes  = 16 << 20
+	accountsSegmentAge    = 10 * time.Minute
+	accountsCompactionLag = time.Hour
+)
+
+var topics = []eventlog.Topic{eventlog.Commands, eventlog.Events, eventlog.Snapshots, eventlog.Quarantine, eventlog.Accounts, settled}
 
 // settings are the topic's configuration as it must be.
 func (s Spec) settings(t eventlog.Topic) map[string]string {
@@ -72,6 +79,11 @@ func (s Spec) settings(t eventlog.Topic) map[string]string {
 		// Only closed segments are compacted, and whoever restores reads what is not.
 		c["segment.bytes"], c["segment.ms"] = strconv.Itoa(snapshotsSegmentBytes), ms(snapshotsSegmentAge)
 		c["min.cleanable.dirty.ratio"] = "0.2"
+	case eventlog.Accounts:
+		c["cleanup.policy"], c["retention.ms"] = "compact", "-1"
+		// A password's hash that was replaced is gone for good within that.
+		c["segment.bytes"], c["segment.ms"] = strconv.Itoa(accountsSegmentBytes), ms(accountsSegmentAge)
+		c["max.compaction.lag.ms"], c["min.cleanable.dirty.ratio"] = ms(accountsCompactionLag), "0.1"
 	case settled:
 		c["cleanup.policy"], c["retention.ms"] = "compact", "-1"
 	case eventlog.Quarantine:
@@ -96,7 +108,7 @@ func (l *Log) createTopics(ctx context.Context, s Spec) error {
 			configs[k] = &v
 		}
 		partitions := s.Partitions
-		if t == eventlog.Quarantine || t == settled {
+		if t == eventlog.Quarantine || t == eventlog.Accounts || t == settled {
 			partitions = 1
 		}
 		_, err := l.admin.CreateTopic(ctx, partitions, s.Replication, configs, l.opts.topic(t))

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 )
 
 // Key signs tokens.
@@ -28,6 +30,14 @@ type jwk struct {
 	ID    string `json:"kid,omitempty"`
 	X     string `json:"x"`
 	D     string `json:"d,omitempty"`
+	Use   string `json:"use,omitempty"`
+	Alg   string `json:"alg,omitempty"`
+	From  int64  `json:"annal_from,omitempty"`
+	Until int64  `json:"annal_until,omitempty"`
+}
+
+func publicJWK(id string, public ed25519.PublicKey) jwk {
+	return jwk{Type: "OKP", Curve: "Ed25519", ID: id, Use: "sig", Alg: "EdDSA", X: base64.RawURLEncoding.EncodeToString(public)}
 }
 
 type jwks struct {
@@ -62,11 +72,9 @@ func (k Key) Public() Keys {
 
 // MarshalKey writes a key with its private part, as a JWK Set of one. Keep it secret.
 func MarshalKey(k Key) ([]byte, error) {
-	return marshal([]jwk{{
-		Type: "OKP", Curve: "Ed25519", ID: k.ID,
-		X: base64.RawURLEncoding.EncodeToString(k.Private.Public().(ed25519.PublicKey)),
-		D: base64.RawURLEncoding.EncodeToString(k.Private.Seed()),
-	}})
+	out := publicJWK(k.ID, k.Private.Public().(ed25519.PublicKey))
+	out.D = base64.RawURLEncoding.EncodeToString(k.Private.Seed())
+	return marshal([]jwk{out})
 }
 
 // ParseKey reads what MarshalKey wrote: a JWK Set with one private key.
@@ -92,36 +100,30 @@ func ParseKey(data []byte) (Key, error) {
 // MarshalKeys writes the public keys as a JWK Set.
 func MarshalKeys(keys Keys) ([]byte, error) {
 	var out []jwk
-	for id, public := range keys {
-		out = append(out, jwk{Type: "OKP", Curve: "Ed25519", ID: id, X: base64.RawURLEncoding.EncodeToString(public)})
+	for _, id := range slices.Sorted(maps.Keys(keys)) {
+		out = append(out, publicJWK(id, keys[id]))
 	}
 	return marshal(out)
 }
 
-// ParseKeys reads a JWK Set of Ed25519 keys; private parts are passed over, so a
-// signer's own file serves too. Any other kind of key, a doubled kid, or an empty
-// set is an error.
+// ParseKeys reads a JWK Set of Ed25519 keys, whatever their time; private parts are passed over, so a
+// signer's own file serves too. Errors are those of ParseRing.
 func ParseKeys(data []byte) (Keys, error) {
-	set, err := parseSet(data)
+	ring, err := ParseRing(data)
 	if err != nil {
 		return nil, err
 	}
 	keys := Keys{}
-	for _, k := range set.Keys {
-		public, err := base64.RawURLEncoding.DecodeString(k.X)
-		if err != nil || len(public) != ed25519.PublicKeySize {
-			return nil, fmt.Errorf("auth: key %q is not an Ed25519 public key", k.ID)
-		}
-		id := k.ID
-		if id == "" {
-			id = thumbprint(public)
-		}
-		if _, ok := keys[id]; ok {
-			return nil, fmt.Errorf("auth: key %q stands twice", id)
-		}
-		keys[id] = public
+	for _, d := range ring {
+		keys[d.ID] = d.Public
 	}
 	return keys, nil
+}
+
+// Find gives the key of a kid.
+func (k Keys) Find(id string) (ed25519.PublicKey, bool) {
+	public, ok := k[id]
+	return public, ok
 }
 
 func parseSet(data []byte) (jwks, error) {

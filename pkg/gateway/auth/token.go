@@ -1,6 +1,8 @@
 package auth
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -30,8 +32,12 @@ type Identity struct {
 	// Login is the sign-in that the token comes from, and Device the device that signed in: the token is good on that device alone, and no
 	// longer than the login. Both are empty for a token that nobody signed in for.
 	Login, Device string
+	// Client is the OAuth client that the token was given to; empty: none.
+	Client string
 	// Scopes are what a service may do; nil: all of them.
 	Scopes []Scope
+	// Issuer signed the token; empty: whoever holds the keys, and gave no name.
+	Issuer string
 	// Expires is the first moment at which the token is no longer good.
 	Expires time.Time
 }
@@ -64,6 +70,7 @@ type claims struct {
 	Service string  `json:"svc,omitempty"`
 	Login   string  `json:"sid,omitempty"`
 	Device  string  `json:"dev,omitempty"`
+	Client  string  `json:"client_id,omitempty"`
 	Scope   *string `json:"scope,omitempty"`
 }
 
@@ -81,18 +88,39 @@ func (c *claims) scopes() []Scope {
 	return scopes
 }
 
+// KeySource gives the public keys that tokens are checked with: Keys, or a File.
+type KeySource interface {
+	Find(kid string) (ed25519.PublicKey, bool)
+}
+
+// Issuer checks the tokens of an issuer that is not Annal's own. Errors are BAD_TOKEN, TOKEN_EXPIRED, and TRY_AGAIN when the issuer's keys
+// cannot be had.
+type Issuer interface {
+	Verify(token string) (Identity, *events.Error)
+}
+
 // Verifier checks tokens. It may be used by many goroutines at once.
 type Verifier struct {
-	keys   Keys
-	now    func() time.Time
-	parser *jwt.Parser
+	keys    KeySource
+	issuer  string
+	outside map[string]Issuer
+	now     func() time.Time
+	parser  *jwt.Parser
 }
 
 // NewVerifier checks tokens with keys by the clock now.
-func NewVerifier(keys Keys, now func() time.Time) *Verifier {
+func NewVerifier(keys KeySource, now func() time.Time) *Verifier {
 	// Times are checked below by the injected clock, each with its own leeway.
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}), jwt.WithoutClaimsValidation())
 	return &Verifier{keys: keys, now: now, parser: parser}
+}
+
+// WithIssuers wants own as the issuer of tokens that name one, unless it is empty, and lets others check the tokens of theirs, by what
+// their iss says.
+func (v *Verifier) WithIssuers(own string, outside map[string]Issuer) *Verifier {
+	w := *v
+	w.issuer, w.outside = own, outside
+	return &w
 }
 
 // Verify says whom a token speaks for. Errors are BAD_TOKEN and TOKEN_EXPIRED; the
@@ -100,6 +128,16 @@ func NewVerifier(keys Keys, now func() time.Time) *Verifier {
 func (v *Verifier) Verify(token string) (Identity, *events.Error) {
 	if len(token) > maxTokenBytes {
 		return Identity{}, events.Errorf(events.CodeBadToken, "the token is over %d bytes", maxTokenBytes)
+	}
+	if len(v.outside) > 0 {
+		// Whose a token says it is decides only who checks it.
+		var said jwt.RegisteredClaims
+		if _, _, err := v.parser.ParseUnverified(token, &said); err != nil {
+			return Identity{}, events.Errorf(events.CodeBadToken, "%v", err)
+		}
+		if issuer := v.outside[said.Issuer]; issuer != nil {
+			return issuer.Verify(token)
+		}
 	}
 	var c claims
 	if _, err := v.parser.ParseWithClaims(token, &c, v.key); err != nil {
@@ -113,6 +151,8 @@ func (v *Verifier) Verify(token string) (Identity, *events.Error) {
 		return Identity{}, events.Errorf(events.CodeBadToken, "svc is not a service name")
 	case c.Login != "" && !events.ValidName(c.Login), c.Device != "" && !events.ValidName(c.Device):
 		return Identity{}, events.Errorf(events.CodeBadToken, "sid or dev is not a name")
+	case c.Issuer != "" && v.issuer != "" && c.Issuer != v.issuer:
+		return Identity{}, events.Errorf(events.CodeBadToken, "iss is not %q", v.issuer)
 	case !slices.Contains(c.Audience, Audience):
 		return Identity{}, events.Errorf(events.CodeBadToken, "aud does not hold %q", Audience)
 	case c.ExpiresAt == nil:
@@ -125,15 +165,24 @@ func (v *Verifier) Verify(token string) (Identity, *events.Error) {
 		return Identity{}, events.Errorf(events.CodeTokenExpired, "expired at %s", c.ExpiresAt.UTC().Format(time.RFC3339))
 	}
 	return Identity{
-		User: events.UserID(c.Subject), Service: c.Service, Login: c.Login, Device: c.Device, Scopes: c.scopes(), Expires: c.ExpiresAt.Time,
+		User: events.UserID(c.Subject), Service: c.Service, Login: c.Login, Device: c.Device, Client: c.Client, Scopes: c.scopes(),
+		Issuer: c.Issuer, Expires: c.ExpiresAt.Time,
 	}, nil
 }
 
 var errUnknownKey = errors.New("auth: no such key")
 
+// typeAccess is the typ of access tokens (RFC 9068). Tokens of others may have none, or say just that they are JWTs.
+const typeAccess = "at+jwt"
+
+var errType = errors.New("auth: typ is not " + typeAccess)
+
 func (v *Verifier) key(t *jwt.Token) (any, error) {
+	if typ, is := t.Header["typ"].(string); is && !strings.EqualFold(typ, "jwt") && !strings.EqualFold(typ, typeAccess) && !strings.EqualFold(typ, "application/"+typeAccess) {
+		return nil, errType
+	}
 	id, _ := t.Header["kid"].(string)
-	key, ok := v.keys[id]
+	key, ok := v.keys.Find(id)
 	if !ok {
 		return nil, fmt.Errorf("%w: kid %q", errUnknownKey, id)
 	}
@@ -156,14 +205,16 @@ func Issue(k Key, id Identity, now time.Time) (string, error) {
 	}
 	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
+			ID:        rand.Text(),
+			Issuer:    id.Issuer,
 			Subject:   string(id.User),
 			Audience:  jwt.ClaimStrings{Audience},
 			IssuedAt:  jwt.NewNumericDate(now),
 			ExpiresAt: jwt.NewNumericDate(id.Expires),
 		},
-		Service: id.Service, Login: id.Login, Device: id.Device, Scope: scope,
+		Service: id.Service, Login: id.Login, Device: id.Device, Client: id.Client, Scope: scope,
 	})
-	t.Header["kid"] = k.ID
+	t.Header["kid"], t.Header["typ"] = k.ID, typeAccess
 	s, err := t.SignedString(k.Private)
 	if err != nil {
 		return "", fmt.Errorf("auth: sign: %w", err)

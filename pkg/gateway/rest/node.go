@@ -31,30 +31,30 @@ const askTime = 5 * time.Second
 // these origins may ask; empty: all.
 func Node(d *nodes.Directory, tokens Tokens, l Limits, origins []string, logger *slog.Logger) http.Handler {
 	return shared(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		who, err := bearer(r, tokens)
+		who, err := Bearer(r, tokens)
 		if err != nil {
-			refuse(w, err, 0)
+			Refuse(w, err)
 			return
 		}
 		asked := r.URL.Query()
 		device, failed := asked.Get("device"), asked.Get("failed")
 		for name, text := range map[string]string{"device": device, "failed": failed} {
 			if len(text) > events.MaxNameBytes || !utf8.ValidString(text) {
-				refuse(w, events.Errorf(events.CodeInvalidField, "%s is over %d bytes or not UTF-8", name, events.MaxNameBytes), 0)
+				Refuse(w, events.Errorf(events.CodeInvalidField, "%s is over %d bytes or not UTF-8", name, events.MaxNameBytes))
 				return
 			}
 		}
 		counted := limits.Who{User: string(who.User), Device: device, Service: who.Service, Address: RemoteAddress(r)}
 		if wait, ok := l.Allow(r.Context(), limits.Connect, counted); !ok {
-			refuse(w, &events.Error{Code: events.CodeRateLimited}, wait)
+			Refuse(w, &events.Error{Code: events.CodeRateLimited, After: wait})
 			return
 		}
 		n, err := nodeOf(r.Context(), d, who, device, failed, logger)
 		if err != nil {
-			refuse(w, err, 0)
+			Refuse(w, err)
 			return
 		}
-		answer(w, http.StatusOK, NodeAnswer{n.ID, n.URL})
+		Answer(w, http.StatusOK, NodeAnswer{n.ID, n.URL})
 	}), origins)
 }
 

@@ -35,8 +35,8 @@ func RemoteAddress(r *http.Request) string {
 	return host
 }
 
-// bearer says whom a request's token speaks for.
-func bearer(r *http.Request, tokens Tokens) (auth.Identity, *events.Error) {
+// Bearer says whom a request's token speaks for.
+func Bearer(r *http.Request, tokens Tokens) (auth.Identity, *events.Error) {
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok {
 		return auth.Identity{}, events.Errorf(events.CodeBadToken, "the header Authorization is Bearer and a token")
@@ -46,14 +46,18 @@ func bearer(r *http.Request, tokens Tokens) (auth.Identity, *events.Error) {
 
 // statuses are those of codes that are not the server's own trouble.
 var statuses = map[events.Code]int{
-	events.CodeRateLimited: http.StatusTooManyRequests, events.CodeBadToken: http.StatusUnauthorized, events.CodeTokenExpired: http.StatusUnauthorized, events.CodeInvalidField: http.StatusBadRequest,
+	events.CodeRateLimited: http.StatusTooManyRequests, events.CodeBadToken: http.StatusUnauthorized, events.CodeTokenExpired: http.StatusUnauthorized,
+	events.CodeLoginEnded: http.StatusUnauthorized, events.CodeBadCredentials: http.StatusUnauthorized, events.CodeInvalidField: http.StatusBadRequest,
+	events.CodeBadPassword: http.StatusBadRequest, events.CodeUserExists: http.StatusConflict, events.CodeSignupClosed: http.StatusForbidden,
+	events.CodeNoSuchInvite: http.StatusForbidden, events.CodeInviteExpired: http.StatusForbidden, events.CodeInviteUsedUp: http.StatusForbidden,
+	events.CodeAccountBanned: http.StatusForbidden, events.CodeAccountClosed: http.StatusForbidden,
 }
 
 // retryAfter is when a client may try again what can't be done now, at the earliest.
 const retryAfter = time.Second
 
-// refuse answers with an error, and after what time to try again if that is known.
-func refuse(w http.ResponseWriter, e *events.Error, after time.Duration) {
+// Refuse answers with an error, and after what time to try again if that is known.
+func Refuse(w http.ResponseWriter, e *events.Error) {
 	info := e.Code.Info()
 	body := struct {
 		Code         events.Code `json:"code"`
@@ -70,16 +74,17 @@ func refuse(w http.ResponseWriter, e *events.Error, after time.Duration) {
 	}
 	switch {
 	case info.Retry == events.RetryLater:
-		after = max(after, retryAfter)
+		after := max(e.After, retryAfter)
 		body.RetryAfterMs = after.Milliseconds()
 		w.Header().Set("Retry-After", strconv.Itoa(int((after+time.Second-1)/time.Second)))
 	case status == http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
-	answer(w, status, body)
+	Answer(w, status, body)
 }
 
-func answer(w http.ResponseWriter, status int, body any) {
+// Answer answers with JSON.
+func Answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body) // whoever asked is gone if that fails

@@ -1,0 +1,120 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	accountsv1 "annal/gen/annal/accounts/v1"
+	"annal/pkg/accounts"
+	"annal/pkg/events"
+	"annal/pkg/limits"
+)
+
+// authenticate says whether a password is the user's. Errors are BAD_CREDENTIALS, which does not tell whether there is such a user, and
+// once the password was right ACCOUNT_BANNED and ACCOUNT_CLOSED; BUSY and TRY_AGAIN.
+func (s *Server) authenticate(ctx context.Context, user, password string) *events.Error {
+	e, known := s.ports.Table.Get(accounts.KindAccount, user)
+	a := e.GetAccount()
+	ok, renew, err := s.ports.Passwords.Check(ctx, a.GetPassword(), password)
+	switch {
+	case errors.Is(err, accounts.ErrBusy):
+		return &events.Error{Code: events.CodeBusy}
+	case err != nil:
+		s.log.Warn("a password cannot be checked", "user", user, "error", err)
+		return &events.Error{Code: events.CodeTryAgain}
+	case !ok || !known:
+		return &events.Error{Code: events.CodeBadCredentials}
+	case a.GetClosed():
+		return &events.Error{Code: events.CodeAccountClosed}
+	case a.GetBanned():
+		return &events.Error{Code: events.CodeAccountBanned}
+	}
+	if renew {
+		s.rehash(ctx, user, a.GetPassword(), password)
+	}
+	return nil
+}
+
+// rehash keeps a password at today's cost. Who signs in need not know if that fails: the next time does it.
+func (s *Server) rehash(ctx context.Context, user, was, password string) {
+	hash, err := s.ports.Passwords.Hash(ctx, password)
+	if err == nil {
+		err = s.ports.Table.Change(ctx, accounts.KindAccount, user, func(e *accounts.Entry) error {
+			if e.GetAccount().GetPassword() != was {
+				return errUsed
+			}
+			e.GetAccount().Password = hash
+			return nil
+		})
+	}
+	if err != nil && !errors.Is(err, errUsed) {
+		s.log.Warn("a password is kept at an older cost", "user", user, "error", err)
+	}
+}
+
+// mayTry says whether somebody at an address may try a password of a user now. Each try counts, whether there is such a user or not.
+func (s *Server) mayTry(ctx context.Context, user, address string) *events.Error {
+	if len(user) > events.MaxNameBytes {
+		return &events.Error{Code: events.CodeBadCredentials}
+	}
+	// What stands for the device is where the try comes from: there is no other way to tell who tries.
+	return s.may(ctx, limits.Login, limits.Who{User: user, Device: address, Address: address})
+}
+
+// may counts something against the limits.
+func (s *Server) may(ctx context.Context, c limits.Class, w limits.Who) *events.Error {
+	if wait, ok := s.ports.Limits.Allow(ctx, c, w); !ok {
+		return &events.Error{Code: events.CodeRateLimited, After: wait}
+	}
+	return nil
+}
+
+// endLogin ends a login: there it is as over as it is for who follows the self session.
+func (s *Server) endLogin(ctx context.Context, login, why string) *events.Error {
+	e, ok := s.ports.Table.Get(accounts.KindGrant, login)
+	if !ok {
+		return nil
+	}
+	g := e.GetGrant()
+	if err := s.ports.Self.SignOut(ctx, events.UserID(g.GetUser()), g.GetDevice(), login, why); err != nil {
+		return err
+	}
+	s.ports.Metrics.ended.WithLabelValues(why).Inc()
+	s.log.Info("a login has ended", "user", g.GetUser(), "device", g.GetDevice(), "why", why)
+	return s.forget(ctx, login)
+}
+
+// forget removes what a login could be renewed with.
+func (s *Server) forget(ctx context.Context, login string) *events.Error {
+	err := s.ports.Table.Change(ctx, accounts.KindGrant, login, func(e *accounts.Entry) error {
+		if e.GetRemoved() {
+			return errUsed
+		}
+		// Nothing of it need be kept but that it is no more.
+		e.Kind, e.Removed = &accountsv1.Entry_Grant{Grant: &accountsv1.Grant{}}, true
+		return nil
+	})
+	if err != nil && !errors.Is(err, errUsed) {
+		s.log.Warn("a login that ended is not forgotten yet", "error", err)
+		return &events.Error{Code: events.CodeTryAgain}
+	}
+	return nil
+}
+
+// signIn has the log know that somebody signed in.
+func (s *Server) signIn(ctx context.Context, grant string, in SignIn) *events.Error {
+	in.Most = s.config.Devices[in.Kind]
+	ended, err := s.ports.Self.SignIn(ctx, in)
+	if err != nil {
+		s.ports.Metrics.signIns.WithLabelValues(grant, strings.ToLower(string(err.Code))).Inc()
+		return err
+	}
+	s.ports.Metrics.signIns.WithLabelValues(grant, "ok").Inc()
+	for _, login := range ended {
+		if err := s.forget(ctx, login); err != nil {
+			continue // a renewal finds that it ended
+		}
+	}
+	return nil
+}
