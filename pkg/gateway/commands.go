@@ -23,7 +23,7 @@ func (c *Conn) command(frame *clientv1.ClientFrame) {
 		c.refuse(frame.GetId(), err)
 		return
 	}
-	request, ok := c.gw.wait.open(c, frame.GetId())
+	request, ok := c.gw.wait.open(c, frame.GetId(), nil)
 	if !ok {
 		c.refuse(frame.GetId(), &events.Error{Code: events.CodeBusy})
 		return
@@ -32,15 +32,17 @@ func (c *Conn) command(frame *clientv1.ClientFrame) {
 }
 
 // appendUnawaited passes on a command that nobody waits for. When too much is under
-// way it is left out: whoever sends such commands comes again.
-func (g *Gateway) appendUnawaited(cmd events.Command) {
+// way it is left out, and false: whoever sends such commands comes again.
+func (g *Gateway) appendUnawaited(cmd events.Command) bool {
 	if err := cmd.Validate(); err != nil {
 		g.log.Error("a command of the gateway's own is not valid", "op", cmd.Op.Name(), "error", err)
-		return
+		return false
 	}
-	if request, ok := g.wait.open(nil, ""); ok {
+	request, ok := g.wait.open(nil, "", nil)
+	if ok {
 		g.append(request, &cmd)
 	}
+	return ok
 }
 
 func (g *Gateway) append(request uint64, cmd *events.Command) {

@@ -25,8 +25,10 @@ type waiting struct {
 
 // call is a command on its way.
 type call struct {
-	conn    *Conn // nil when nobody waits
-	id      string
+	conn *Conn // nil when no client waits
+	id   string
+	// done hears what came of it, where no client waits and somebody of ours does. It does not block.
+	done    func(*events.Outcome, *events.Error)
 	started time.Time
 }
 
@@ -34,9 +36,19 @@ func newWaiting(g *Gateway) *waiting {
 	return &waiting{gw: g, calls: map[uint64]*call{}, idle: make(chan struct{})}
 }
 
+// fail tells who waits that there is no outcome.
+func (k *call) fail(err *events.Error) {
+	switch {
+	case k.conn != nil:
+		k.conn.refuse(k.id, err)
+	case k.done != nil:
+		k.done(nil, err)
+	}
+}
+
 // open awaits a command of c under a new number; false when too many are awaited, or
-// the gateway stops. With c nil nobody hears, and only the gateway's bound counts.
-func (w *waiting) open(c *Conn, id string) (uint64, bool) {
+// the gateway stops. With c nil only the gateway's bound counts, and done hears, if it is not nil.
+func (w *waiting) open(c *Conn, id string, done func(*events.Outcome, *events.Error)) (uint64, bool) {
 	now := w.gw.ports.Now()
 	if c != nil && c.inFlight.Add(1) > int64(w.gw.config.MaxInFlightConnection) {
 		c.inFlight.Add(-1)
@@ -51,7 +63,7 @@ func (w *waiting) open(c *Conn, id string) (uint64, bool) {
 		return 0, false
 	}
 	w.last++
-	w.calls[w.last] = &call{conn: c, id: id, started: now}
+	w.calls[w.last] = &call{conn: c, id: id, done: done, started: now}
 	w.order = append(w.order, w.last)
 	w.gw.ports.Metrics.inFlight.Inc()
 	return w.last, true
@@ -100,9 +112,7 @@ func (w *waiting) appended(request uint64, failure *events.Error) {
 	if failure != nil {
 		if k := w.close(request); k != nil {
 			defer w.replied(1)
-			if k.conn != nil {
-				k.conn.refuse(k.id, failure)
-			}
+			k.fail(failure)
 		}
 		return
 	}
@@ -123,9 +133,12 @@ func (w *waiting) answer(o *events.Outcome) {
 	defer w.replied(1)
 	w.gw.ports.Metrics.commands.WithLabelValues("answered").Observe(w.gw.ports.Now().Sub(k.started).Seconds())
 	w.gw.ports.Metrics.outcomes.WithLabelValues(outcomeCode(o)).Inc()
-	if k.conn != nil {
+	switch {
+	case k.conn != nil:
 		k.conn.send(AnswerOf(k.id, o))
 		k.conn.leave(w.gw.ports.Now())
+	case k.done != nil:
+		k.done(o, nil)
 	}
 }
 
@@ -167,9 +180,7 @@ func (w *waiting) expire(now time.Time) {
 	w.mu.Unlock()
 	defer w.replied(len(late))
 	for _, k := range late {
-		if k.conn != nil {
-			k.conn.refuse(k.id, &events.Error{Code: events.CodeOutcomeUnknown})
-		}
+		k.fail(&events.Error{Code: events.CodeOutcomeUnknown})
 	}
 }
 
