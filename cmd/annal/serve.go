@@ -41,6 +41,7 @@ func newServerFlags() *serverFlags {
 	f.StringVar(&s.config.PublicURL, "public-url", "", "where clients reach this gateway, ws:// or wss:// (role gateway; default: where it listens)")
 	f.StringSliceVar(&s.config.Limits, "limits", nil, "how often who may do what, over all gateways, as user.write=50/s:1000 or user.write=off (role gateway; docs/operations.md has the defaults)")
 	f.StringSliceVar(&s.config.Origins, "origins", nil, "web pages' origins that may connect, https://chat.example (role gateway); empty: all, since a token is needed anyway")
+	s.config.Login.Bind(f)
 	f.DurationVar(&s.config.VerifyEvery, "verify-every", s.config.VerifyEvery, "hold a session against the log this often, a random one (roles hot and archive); 0: never")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
@@ -52,12 +53,13 @@ func newServeFlags() *serverFlags {
 	f := s.settings
 	f.StringSliceVar(&s.config.Roles, "roles", s.config.Roles, "the roles to run")
 	f.StringSliceVar(&s.config.Kafka, "kafka", nil, "Kafka's bootstrap addresses, host:port")
-	f.StringVar(&s.config.Redis, "redis", "", "Redis's address, host:port; of a cluster several nodes', with commas between (roles gateway, hot and steward)")
+	f.StringVar(&s.config.Redis, "redis", "", "Redis's address, host:port; of a cluster several nodes', with commas between (roles login, gateway, hot and steward)")
 	bindClickHouse(f, &s.config.ClickHouse, "")
 	bindVault(f, &s.config.Vault, "")
 	bindRetention(f, &s.config.Vault)
 	f.DurationVar(&s.config.Vault.SealEvery, "vault-seal-every", s.config.Vault.SealEvery, "seal what came after so long, if it is not 16 MiB before (role vault)")
-	f.StringVar(&s.config.AuthKeys, "auth-keys", "", "file of the public keys that tokens are checked with (role gateway)")
+	f.StringVar(&s.config.AuthKeys, "auth-keys", "", "file of the public keys that tokens are checked with, read again when it is replaced (role gateway)")
+	f.StringVar(&s.config.Login.SigningKeys, "signing-keys", "", "file of the private keys that tokens are signed with, read again when it is replaced (role login)")
 	f.StringVar(&s.config.Prefix, "prefix", "", "goes before the names of topics, groups and view keys")
 	return s
 }

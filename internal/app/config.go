@@ -21,6 +21,7 @@ import (
 
 // The roles a process may have.
 const (
+	RoleLogin     = "login"
 	RoleGateway   = "gateway"
 	RoleSequencer = "sequencer"
 	RoleHot       = "hot"
@@ -31,12 +32,12 @@ const (
 
 // Roles are all roles.
 func Roles() []string {
-	return []string{RoleGateway, RoleSequencer, RoleHot, RoleSteward, RoleArchive, RoleVault}
+	return []string{RoleLogin, RoleGateway, RoleSequencer, RoleHot, RoleSteward, RoleArchive, RoleVault}
 }
 
-// defaultRoles are those without the vault, which needs a bucket.
+// defaultRoles are those without the vault, which needs a bucket, and login, which not everybody wants and needs keys.
 func defaultRoles() []string {
-	return slices.DeleteFunc(Roles(), func(role string) bool { return role == RoleVault })
+	return slices.DeleteFunc(Roles(), func(role string) bool { return role == RoleVault || role == RoleLogin })
 }
 
 // Config is what a server process is told.
@@ -58,7 +59,9 @@ type Config struct {
 	Vault Vault
 	// Prefix goes before the names of topics, groups and view keys.
 	Prefix string
-	// AuthKeys is the file of public keys that tokens are checked with.
+	// Login is the role login's.
+	Login Login
+	// AuthKeys is the file of public keys that tokens are checked with, read again when it is replaced.
 	AuthKeys string
 	// A sequencer takes a partition's checkpoint after CheckpointEvents records, or fewer
 	// after CheckpointEvery.
@@ -97,7 +100,7 @@ type Config struct {
 func Defaults() Config {
 	rows, gw := sequencer.Defaults(), gateway.DefaultConfig()
 	return Config{
-		HTTP: "127.0.0.1:8080", Data: "data", Roles: defaultRoles(), ClickHouse: DefaultClickHouse(), Vault: DefaultVault(),
+		HTTP: "127.0.0.1:8080", Data: "data", Roles: defaultRoles(), ClickHouse: DefaultClickHouse(), Vault: DefaultVault(), Login: DefaultLogin(),
 		CheckpointEvery: rows.CheckpointEvery, CheckpointEvents: rows.CheckpointEvents,
 		Heartbeat: gw.Heartbeat, HeartbeatTimeout: gw.HeartbeatTimeout, MaxConnections: gw.MaxConnections, VerifyEvery: time.Minute,
 	}
@@ -109,7 +112,7 @@ var (
 	ErrUnknownRole    = errors.New("app: --roles: unknown role")
 	ErrRoleTwice      = errors.New("app: --roles: a role is given twice")
 	ErrNoKafka        = errors.New("app: --kafka is missing")
-	ErrNoRedis        = errors.New("app: --redis is missing: roles gateway, hot and steward need it")
+	ErrNoRedis        = errors.New("app: --redis is missing: roles login, gateway, hot and steward need it")
 	ErrNoKeys         = errors.New("app: --auth-keys is missing: role gateway checks tokens with it")
 	ErrNoArchive      = errors.New("app: --clickhouse is missing: role archive needs it (--roles can leave that out)")
 	ErrNoVault        = errors.New("app: --vault is missing: role vault needs it")
@@ -143,10 +146,12 @@ func (c Config) Validate() error {
 	switch {
 	case len(c.Kafka) == 0:
 		return ErrNoKafka
-	case c.Redis == "" && (c.has(RoleGateway) || c.has(RoleHot) || c.has(RoleSteward)):
+	case c.Redis == "" && (c.has(RoleLogin) || c.has(RoleGateway) || c.has(RoleHot) || c.has(RoleSteward)):
 		return ErrNoRedis
 	case c.AuthKeys == "" && c.has(RoleGateway):
 		return ErrNoKeys
+	case c.has(RoleLogin) && c.Login.SigningKeys == "":
+		return ErrNoSigningKeys
 	case c.has(RoleVault) && c.Vault.URL == "":
 		return ErrNoVault
 	case c.Vault.SealEvery < 100*time.Millisecond || c.Vault.SealEvery > 24*time.Hour:
@@ -206,6 +211,9 @@ func (c Config) validateOwn() error {
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return ErrTLS
+	}
+	if err := c.Login.validate(); err != nil {
+		return err
 	}
 	if c.PublicURL != "" {
 		if err := nodes.CheckURL(c.PublicURL); err != nil {

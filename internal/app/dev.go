@@ -41,7 +41,7 @@ func Dev(ctx context.Context, c Config, e Engines, w io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, running.stop()) }()
-	c.Roles, c.Kafka, c.Redis, c.AuthKeys = Roles(), running.kafka, running.redis, keyFile
+	c.Roles, c.Kafka, c.Redis, c.AuthKeys, c.Login.SigningKeys = Roles(), running.kafka, running.redis, keyFile, keyFile
 	noArchive := errors.New("off (--archive=false)")
 	if e.Archive {
 		var archive *devstack.ClickHouse

@@ -25,7 +25,11 @@ func devKey(data string) (auth.Key, string, error) {
 	content, err := os.ReadFile(path)
 	switch {
 	case err == nil:
-		key, err := auth.ParseKey(content)
+		ring, err := auth.ParseRing(content)
+		if err != nil {
+			return auth.Key{}, "", fmt.Errorf("app: %s: %w", path, err)
+		}
+		key, err := ring.Signer(time.Now())
 		if err != nil {
 			return auth.Key{}, "", fmt.Errorf("app: %s: %w", path, err)
 		}
@@ -64,11 +68,15 @@ type TokenRequest struct {
 
 // IssueToken signs a token.
 func IssueToken(r TokenRequest) (string, error) {
-	key, err := r.key()
+	ring, err := r.ring()
 	if err != nil {
 		return "", err
 	}
 	now := time.Now()
+	key, err := ring.Signer(now)
+	if err != nil {
+		return "", fmt.Errorf("app: %s: %w", r.path(), err)
+	}
 	token, err := auth.Issue(key, identity(r, now), now)
 	if err != nil {
 		return "", fmt.Errorf("app: %w", err)
@@ -84,35 +92,76 @@ func identity(r TokenRequest, now time.Time) auth.Identity {
 	return id
 }
 
-// key reads the signer's key.
-func (r TokenRequest) key() (auth.Key, error) {
-	path := r.KeyFile
-	if path == "" {
-		path = filepath.Join(r.Data, devKeyFile)
+func (r TokenRequest) path() string {
+	if r.KeyFile != "" {
+		return r.KeyFile
 	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return auth.Key{}, fmt.Errorf("app: the signing key: %w (annal dev makes one)", err)
-	}
-	key, err := auth.ParseKey(content)
-	if err != nil {
-		return auth.Key{}, fmt.Errorf("app: %s: %w", path, err)
-	}
-	return key, nil
+	return filepath.Join(r.Data, devKeyFile)
 }
 
-// PublicKeys is what gateways check tokens with (--auth-keys): the signer's key
-// without its private part, as a JWK Set.
+// ring reads the signer's keys.
+func (r TokenRequest) ring() (auth.Ring, error) {
+	content, err := os.ReadFile(r.path())
+	if err != nil {
+		return nil, fmt.Errorf("app: the signing key: %w (annal dev makes one)", err)
+	}
+	ring, err := auth.ParseRing(content)
+	if err != nil {
+		return nil, fmt.Errorf("app: %s: %w", r.path(), err)
+	}
+	return ring, nil
+}
+
+// PublicKeys is what gateways check tokens with (--auth-keys): the signer's keys
+// without their private parts, as a JWK Set.
 func PublicKeys(r TokenRequest) ([]byte, error) {
-	key, err := r.key()
+	ring, err := r.ring()
 	if err != nil {
 		return nil, err
 	}
-	content, err := auth.MarshalKeys(key.Public())
+	content, err := ring.WithoutPrivate().Marshal()
 	if err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
 	return content, nil
+}
+
+// Bounds of RotateKeys.
+const (
+	LeastPrepare = 10 * time.Second
+	MostPrepare  = 30 * 24 * time.Hour
+	MostKeep     = 400 * 24 * time.Hour
+)
+
+// ErrRotate says for how long a new key is prepared, and old ones are kept.
+var ErrRotate = fmt.Errorf("app: --prepare is %s to %s: whoever checks tokens needs the new key by then; --keep is for as long as tokens last, and %s at most", LeastPrepare, MostPrepare, MostKeep)
+
+// RotateKeys puts a new key into the signer's file, which is signed with after prepare; the old ones' tokens are good for keep longer. It gives the
+// new key's id, and from when it signs. The file is whole at each moment.
+func RotateKeys(r TokenRequest, prepare, keep time.Duration) (id string, from time.Time, err error) {
+	if prepare < LeastPrepare || prepare > MostPrepare || keep <= 0 || keep > MostKeep {
+		return "", time.Time{}, ErrRotate
+	}
+	ring, err := r.ring()
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	if ring, err = ring.Rotate(time.Now(), prepare, keep, rand.Reader); err != nil {
+		return "", time.Time{}, fmt.Errorf("app: %w", err)
+	}
+	content, err := ring.Marshal()
+	if err != nil {
+		return "", time.Time{}, fmt.Errorf("app: %w", err)
+	}
+	next := r.path() + ".new"
+	if err := writeNew(next, content); err != nil {
+		return "", time.Time{}, err
+	}
+	if err := os.Rename(next, r.path()); err != nil {
+		return "", time.Time{}, fmt.Errorf("app: %w", err)
+	}
+	last := ring[len(ring)-1]
+	return last.ID, last.From, nil
 }
 
 // NewKey writes a fresh signing key to path; it must not exist.
@@ -125,6 +174,11 @@ func NewKey(path string) error {
 	if err != nil {
 		return fmt.Errorf("app: %w", err)
 	}
+	return writeNew(path, content)
+}
+
+// writeNew writes a file that only its owner reads, and that must not exist.
+func writeNew(path string, content []byte) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("app: %w", err)
@@ -132,7 +186,7 @@ func NewKey(path string) error {
 	if _, err := f.Write(content); err != nil {
 		return errors.Join(fmt.Errorf("app: %w", err), f.Close())
 	}
-	if err := f.Close(); err != nil {
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("app: %w", err)
 	}
 	return nil

@@ -90,6 +90,8 @@ type process struct {
 	address net.Addr
 	// certificates are nil without TLS.
 	certificates *web.Certificates
+	// serving is made by the first role that serves clients.
+	serving *serving
 	// looks are the metrics of what holds views against the log; nil before the first does.
 	looks *sampler.Metrics
 }
@@ -120,7 +122,7 @@ func (p *process) open(ctx context.Context) (err error) {
 	for _, open := range []struct {
 		role string
 		call func(context.Context) error
-	}{{RoleGateway, p.openGateway}, {RoleSequencer, p.openSequencer}, {RoleHot, p.openHot}, {RoleSteward, p.openSteward}, {RoleArchive, p.openArchive}, {RoleVault, p.openVault}} {
+	}{{RoleLogin, p.openLogin}, {RoleGateway, p.openGateway}, {RoleSequencer, p.openSequencer}, {RoleHot, p.openHot}, {RoleSteward, p.openSteward}, {RoleArchive, p.openArchive}, {RoleVault, p.openVault}} {
 		if !p.config.has(open.role) {
 			continue
 		}
@@ -172,52 +174,85 @@ func (p *process) openRedis(ctx context.Context) (*redis.Redis, error) {
 	return r, nil
 }
 
-func (p *process) openGateway(ctx context.Context) error {
-	content, err := os.ReadFile(p.config.AuthKeys)
-	if err != nil {
-		return fmt.Errorf("--auth-keys: %w", err)
+// serving is what serves clients: of a gateway and of login.
+type serving struct {
+	gateway *gateway.Gateway
+	redis   *redis.Redis
+	tokens  *auth.Verifier
+	limits  *limits.Limiter
+}
+
+// clients makes what serves clients, once.
+func (p *process) clients(ctx context.Context) (*serving, error) {
+	if p.serving != nil {
+		return p.serving, nil
 	}
-	keys, err := auth.ParseKeys(content)
+	path := p.config.AuthKeys
+	if path == "" {
+		path = p.config.Login.SigningKeys
+	}
+	keys, err := auth.OpenFile(path, time.Now, p.config.Log)
 	if err != nil {
-		return fmt.Errorf("--auth-keys: %w", err)
+		return nil, fmt.Errorf("--auth-keys: %w", err)
+	}
+	tokens, err := p.verifier(keys)
+	if err != nil {
+		return nil, err
 	}
 	r, err := p.openRedis(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	feed, err := r.NewFeed(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cold, err := p.openCold()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c := gateway.DefaultConfig()
 	c.Instance, c.Version = p.instance, p.config.Version
 	c.Heartbeat, c.HeartbeatTimeout, c.MaxConnections = p.config.Heartbeat, p.config.HeartbeatTimeout, p.config.MaxConnections
-	tokens := auth.NewVerifier(keys, time.Now)
 	table, err := limits.Defaults().With(p.config.Limits...)
 	if err != nil {
-		return fmt.Errorf("--limits: %w", err)
+		return nil, fmt.Errorf("--limits: %w", err)
 	}
-	limiter := limits.New(table, r.Counts(), time.Now, p.config.Log.With("role", RoleGateway), limits.NewMetrics(p.metrics))
+	limiter := limits.New(table, r.Counts(), time.Now, p.config.Log, limits.NewMetrics(p.metrics))
 	gw, err := gateway.New(c, gateway.Ports{
 		Log: p.log, View: r.Reader(), Feed: feed, Cold: cold, Notifier: r, Tokens: tokens, Limits: limiter, Presence: r.Presence(), Now: time.Now,
 		Logger: p.config.Log, Metrics: gateway.NewMetrics(p.metrics),
 	})
 	if err != nil {
+		return nil, err
+	}
+	p.serving = &serving{gw, r, tokens, limiter}
+	return p.serving, nil
+}
+
+func (p *process) openGateway(ctx context.Context) error {
+	served, err := p.clients(ctx)
+	if err != nil {
 		return err
 	}
+	gw, registry := served.gateway, served.redis.Registry()
 	p.mux.Handle(ws.Path, ws.Handler(gw, ws.Options{Origins: p.config.Origins}))
 	p.ready.Add(RoleGateway, gw.Ready)
 	url := p.publicURL()
-	announcer := nodes.NewAnnouncer(r.Registry(), func() nodes.Node {
+	announcer := nodes.NewAnnouncer(registry, func() nodes.Node {
 		return nodes.Node{ID: p.instance, URL: url, Version: p.config.Version, Connections: gw.Load(), Draining: gw.Open() != nil}
 	}, p.config.Log.With("role", RoleGateway), nodes.NewMetrics(p.metrics))
-	p.mux.Handle(rest.NodePath, rest.Node(nodes.NewDirectory(r.Registry(), nodes.Fresh), tokens, limiter, p.config.Origins, p.config.Log))
+	p.mux.Handle(rest.NodePath, rest.Node(nodes.NewDirectory(registry, nodes.Fresh), served.tokens, served.limits, p.config.Origins, p.config.Log))
 	p.roles = append(p.roles, role{RoleGateway, func(ctx context.Context) error { return announcer.Around(ctx, gw.Run) }})
 	return nil
+}
+
+// httpURL is where the process is asked over plain HTTP.
+func (p *process) httpURL() string {
+	if p.certificates != nil {
+		return "https://" + p.address.String()
+	}
+	return "http://" + p.address.String()
 }
 
 // publicURL is where clients reach this gateway.

@@ -257,20 +257,19 @@ func TestChangePassword(t *testing.T) {
 
 func TestBannedAndClosed(t *testing.T) {
 	h := serve(t, nil)
-	for _, user := range []string{"ann", "bob"} {
-		h.user(user)
-	}
-	set := func(user string, f func(*accounts.Entry)) {
-		if err := h.table.Change(t.Context(), accounts.KindAccount, user, func(e *accounts.Entry) error { f(e); return nil }); err != nil {
-			t.Fatal(err)
-		}
-	}
-	set("ann", func(e *accounts.Entry) { e.GetAccount().Banned = true })
-	set("bob", func(e *accounts.Entry) { e.GetAccount().Closed = true })
 	for user, code := range map[string]events.Code{"ann": events.CodeAccountBanned, "bob": events.CodeAccountClosed} {
+		h.user(user)
+		h.self.refuse(user, code)
 		h.refused(user, h.form(login.PathToken, "grant_type", "password", "client_id", "app", "username", user, "password", secret), http.StatusBadRequest, "invalid_grant", code)
 		// Who does not know the password does not learn of it.
 		h.refused(user, h.form(login.PathToken, "grant_type", "password", "client_id", "app", "username", user, "password", "x"), http.StatusBadRequest, "invalid_grant", "")
+	}
+	if e, ok := h.table.Get(accounts.KindAccount, "bob"); !ok || e.GetAccount().GetPassword() != "" || !e.GetAccount().GetClosed() {
+		t.Errorf("of a closed account is left %v", e)
+	}
+	h.refused("a closed account", h.form(login.PathToken, "grant_type", "password", "client_id", "app", "username", "bob", "password", secret), http.StatusBadRequest, "invalid_grant", "")
+	if a := h.json(login.PathSignUp, `{"user":"bob","password":"`+secret+`"}`); a.text("code") != string(events.CodeUserExists) {
+		t.Errorf("the name of a closed account: %+v", a)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // authenticate says whether a password is the user's. Errors are BAD_CREDENTIALS, which does not tell whether there is such a user, and
-// once the password was right ACCOUNT_BANNED and ACCOUNT_CLOSED; BUSY and TRY_AGAIN.
+// BUSY and TRY_AGAIN.
 func (s *Server) authenticate(ctx context.Context, user, password string) *events.Error {
 	e, known := s.ports.Table.Get(accounts.KindAccount, user)
 	a := e.GetAccount()
@@ -25,10 +25,6 @@ func (s *Server) authenticate(ctx context.Context, user, password string) *event
 		return &events.Error{Code: events.CodeTryAgain}
 	case !ok || !known:
 		return &events.Error{Code: events.CodeBadCredentials}
-	case a.GetClosed():
-		return &events.Error{Code: events.CodeAccountClosed}
-	case a.GetBanned():
-		return &events.Error{Code: events.CodeAccountBanned}
 	}
 	if renew {
 		s.rehash(ctx, user, a.GetPassword(), password)
@@ -87,25 +83,36 @@ func (s *Server) endLogin(ctx context.Context, login, why string) *events.Error 
 
 // forget removes what a login could be renewed with.
 func (s *Server) forget(ctx context.Context, login string) *events.Error {
-	err := s.ports.Table.Change(ctx, accounts.KindGrant, login, func(e *accounts.Entry) error {
-		if e.GetRemoved() {
-			return errUsed
-		}
-		// Nothing of it need be kept but that it is no more.
-		e.Kind, e.Removed = &accountsv1.Entry_Grant{Grant: &accountsv1.Grant{}}, true
-		return nil
-	})
-	if err != nil && !errors.Is(err, errUsed) {
+	if err := Forget(ctx, s.ports.Table, login); err != nil {
 		s.log.Warn("a login that ended is not forgotten yet", "error", err)
 		return &events.Error{Code: events.CodeTryAgain}
 	}
 	return nil
 }
 
+// Forget removes what a login could be renewed with. One that is not there is no error. Errors are the table's.
+func Forget(ctx context.Context, t *accounts.Table, login string) error {
+	err := t.Change(ctx, accounts.KindGrant, login, func(e *accounts.Entry) error {
+		if e.GetRemoved() {
+			return errNone
+		}
+		// Nothing of it need be kept but that it is no more.
+		e.Kind, e.Removed = &accountsv1.Entry_Grant{Grant: &accountsv1.Grant{}}, true
+		return nil
+	})
+	if errors.Is(err, errNone) {
+		return nil
+	}
+	return err
+}
+
 // signIn has the log know that somebody signed in.
 func (s *Server) signIn(ctx context.Context, grant string, in SignIn) *events.Error {
 	in.Most = s.config.Devices[in.Kind]
 	ended, err := s.ports.Self.SignIn(ctx, in)
+	if err != nil && err.Code == events.CodeAccountClosed {
+		s.close(ctx, string(in.User))
+	}
 	if err != nil {
 		s.ports.Metrics.signIns.WithLabelValues(grant, strings.ToLower(string(err.Code))).Inc()
 		return err
@@ -117,4 +124,26 @@ func (s *Server) signIn(ctx context.Context, grant string, in SignIn) *events.Er
 		}
 	}
 	return nil
+}
+
+// close leaves nothing of a closed account but its name.
+func (s *Server) close(ctx context.Context, user string) {
+	if err := Close(ctx, s.ports.Table, user); err != nil {
+		s.log.Warn("the password of a closed account is kept for now", "user", user, "error", err)
+	}
+}
+
+// Close leaves nothing of an account but its name. One that is not there is none of ours. Errors are the table's.
+func Close(ctx context.Context, t *accounts.Table, user string) error {
+	err := t.Change(ctx, accounts.KindAccount, user, func(e *accounts.Entry) error {
+		if e.GetRemoved() || e.GetAccount().GetClosed() {
+			return errNone
+		}
+		e.GetAccount().Password, e.GetAccount().Closed = "", true
+		return nil
+	})
+	if errors.Is(err, errNone) {
+		return nil
+	}
+	return err
 }

@@ -77,7 +77,7 @@ func (s Selves) SignIn(ctx context.Context, in SignIn) (ended []string, err *eve
 
 // SignOut implements SelfSessions.
 func (s Selves) SignOut(ctx context.Context, user events.UserID, _, login, why string) *events.Error {
-	_, err := s.do(ctx, user, "sign-out:"+login, events.ClientContext{}, events.SignOut{Logins: []string{login}, Reason: why})
+	_, err := s.do(ctx, user, "sign-out:"+login+":"+why, events.ClientContext{}, events.SignOut{Logins: []string{login}, Reason: why})
 	return ofGone(err)
 }
 
@@ -120,4 +120,17 @@ func (s Selves) LoggedIn(ctx context.Context, user events.UserID, device, login 
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// SetProfile sets what a user is called and says of themselves, for who brings them here; empty: it stays.
+func (s Selves) SetProfile(ctx context.Context, user events.UserID, name, status string) *events.Error {
+	change := events.ProfileChange{}
+	if name != "" {
+		change.Name = &name
+	}
+	if status != "" {
+		change.Status = &status
+	}
+	_, err := s.do(ctx, user, "profile:"+rand.Text(), events.ClientContext{}, events.SetProfile{Profile: change})
+	return err
 }

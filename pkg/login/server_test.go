@@ -32,6 +32,17 @@ type selves struct {
 	logins map[string]map[string]login.SignIn // by user and device
 	told   []string
 	away   bool
+	codes  map[string]events.Code
+}
+
+// refuse has a user's sign-ins refused.
+func (s *selves) refuse(user string, code events.Code) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.codes == nil {
+		s.codes = map[string]events.Code{}
+	}
+	s.codes[user] = code
 }
 
 func newSelves() *selves { return &selves{logins: map[string]map[string]login.SignIn{}} }
@@ -50,6 +61,9 @@ func (s *selves) SignIn(_ context.Context, in login.SignIn) (ended []string, err
 	defer s.mu.Unlock()
 	if s.away {
 		return nil, &events.Error{Code: events.CodeTryAgain}
+	}
+	if code := s.codes[string(in.User)]; code != "" {
+		return nil, &events.Error{Code: code}
 	}
 	devices := s.logins[string(in.User)]
 	if devices == nil {

@@ -188,10 +188,9 @@ type Account struct {
 	CreatedMs int64  `protobuf:"varint,2,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
 	// When the password was last set.
 	PasswordMs int64 `protobuf:"varint,3,opt,name=password_ms,json=passwordMs,proto3" json:"password_ms,omitempty"`
-	// A banned account signs in no more until the ban is lifted.
-	Banned bool `protobuf:"varint,4,opt,name=banned,proto3" json:"banned,omitempty"`
-	// A closed account never signs in again, and its name is nobody else's.
-	Closed        bool `protobuf:"varint,5,opt,name=closed,proto3" json:"closed,omitempty"`
+	// A closed account never signs in again, and its name is nobody else's. Whether it is closed or banned its user's self session tells: this
+	// is what is left of it here.
+	Closed        bool `protobuf:"varint,4,opt,name=closed,proto3" json:"closed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -245,13 +244,6 @@ func (x *Account) GetPasswordMs() int64 {
 		return x.PasswordMs
 	}
 	return 0
-}
-
-func (x *Account) GetBanned() bool {
-	if x != nil {
-		return x.Banned
-	}
-	return false
 }
 
 func (x *Account) GetClosed() bool {
@@ -653,15 +645,14 @@ const file_annal_accounts_v1_accounts_proto_rawDesc = "" +
 	"invitation\x18\a \x01(\v2\x1d.annal.accounts.v1.InvitationH\x00R\n" +
 	"invitation\x12\x18\n" +
 	"\aremoved\x18\b \x01(\bR\aremovedB\x06\n" +
-	"\x04kind\"\x95\x01\n" +
+	"\x04kind\"}\n" +
 	"\aAccount\x12\x1a\n" +
 	"\bpassword\x18\x01 \x01(\tR\bpassword\x12\x1d\n" +
 	"\n" +
 	"created_ms\x18\x02 \x01(\x03R\tcreatedMs\x12\x1f\n" +
 	"\vpassword_ms\x18\x03 \x01(\x03R\n" +
 	"passwordMs\x12\x16\n" +
-	"\x06banned\x18\x04 \x01(\bR\x06banned\x12\x16\n" +
-	"\x06closed\x18\x05 \x01(\bR\x06closed\"\xfc\x01\n" +
+	"\x06closed\x18\x04 \x01(\bR\x06closed\"\xfc\x01\n" +
 	"\x05Grant\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x16\n" +
 	"\x06device\x18\x02 \x01(\tR\x06device\x12\x16\n" +
