@@ -104,7 +104,8 @@ func outside(t *testing.T, name string, script ...string) *exec.Cmd {
 	if name == "python" {
 		name = filepath.Join(clients, "venv", "bin", "python")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	// It is to end by itself, after the test.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Minute)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, name, script...)
 	cmd.Env = append(os.Environ(), "CLIENTS="+clients)
@@ -203,7 +204,7 @@ func TestOutsideIssuer(t *testing.T) {
 		t.Errorf("the issuer's ann is %q", outsider.User())
 	}
 	s.annal(t, testPassword+"\n", "user", "create", "bob")
-	bob := annaltest.Connect(t, s.File(), text(s.password(t, "bob", "pixel"), "access_token"), "")
+	bob := annaltest.Connect(t, s.File(), text(s.password(t, "bob", "test"), "access_token"), "")
 	pair := annaltest.Meet(t, outsider, bob)
 	if _, err := outsider.Send(t.Context(), pair.Session, "from elsewhere"); err != nil {
 		t.Error(err)
