@@ -23,7 +23,7 @@ func testTopics(t *testing.T, seeds []string) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	log := openLog(t, options(t, seeds))
-	wantDifferences(t, log.CheckTopics(ctx, 1), "annal.commands", "annal.events", "annal.snapshots", "annal.quarantine", "annal.config")
+	wantDifferences(t, log.CheckTopics(ctx, 1), "annal.commands", "annal.events", "annal.snapshots", "annal.quarantine", "annal.accounts", "annal.config")
 
 	spec := Spec{Partitions: 6, Replication: 1, MinISR: 1, CommandsRetention: 7 * 24 * time.Hour}
 	for range 2 { // again: what is there stays
@@ -37,11 +37,11 @@ func testTopics(t *testing.T, seeds []string) {
 	if err := log.CheckTopics(ctx, 1); err != nil {
 		t.Fatal(err)
 	}
-	wantDifferences(t, log.CheckTopics(ctx, 2), slices.Repeat([]string{"min.insync.replicas"}, 5)...)
+	wantDifferences(t, log.CheckTopics(ctx, 2), slices.Repeat([]string{"min.insync.replicas"}, 6)...)
 	more := spec
 	more.Partitions, more.Replication = 12, 3
 	wantDifferences(t, log.CheckSpec(ctx, more), append([]string{"annal.events has 6 partitions, not 12"},
-		slices.Repeat([]string{"has 1 replicas, must have 3"}, 6+6+6+1+1)...)...)
+		slices.Repeat([]string{"has 1 replicas, must have 3"}, 6+6+6+1+1+1)...)...)
 
 	for _, c := range []struct{ topic, key, value string }{
 		{"annal.events", "cleanup.policy", "compact"},
@@ -52,6 +52,7 @@ func testTopics(t *testing.T, seeds []string) {
 		{"annal.commands", "max.message.bytes", "1000"},
 		{"annal.commands", "retention.ms", "86400000"},
 		{"annal.config", "cleanup.policy", "delete"},
+		{"annal.accounts", "cleanup.policy", "delete"},
 		{"annal.quarantine", "retention.ms", "86400000"},
 		{"annal.quarantine", "message.timestamp.type", "CreateTime"},
 	} {
