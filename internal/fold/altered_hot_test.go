@@ -125,6 +125,8 @@ func everything(t *testing.T) (s, self, direct events.SessionID, said []hottest.
 	a.must(self, "bob", events.SetSession{Session: s, Settings: events.SettingsChange{Pinned: &yes}})
 	a.mustBy(events.Actor{User: "bob", Service: "login"}, self, events.SignIn{Login: "l1", Device: "phone", Kind: "phone", Client: "an app"})
 	a.mustBy(events.Actor{User: "bob", Service: "login"}, self, events.SignIn{Login: "l2", Device: "pad", Kind: "tablet"})
+	a.must(self, "bob", events.SetProfile{Profile: events.ProfileChange{Name: new("Bob")}})
+	a.must(self, "bob", events.SetPrivacy{Privacy: events.Privacy{AddMe: events.AudienceContacts}})
 	two := policy
 	two.MemberLimit, two.Joining = 2, events.JoiningApproval
 	direct = events.NewDirectID("ann", "bob")
@@ -195,6 +197,8 @@ func TestAlteredInRedis(t *testing.T) {
 		"fact o: settings": {func(k *kept) {
 			k.move(k.key(self, "facts"), "o:"+string(s)+"\x00pinned", "o:"+string(s)+"\x00hidden", "1")
 		}, "facts.settings"},
+		"fact u: profile": {func(k *kept) { k.do("HSET", k.key(self, "facts"), "u:profile", "\n\x05\n\x03Rob") }, "facts.own.profile.name"},
+		"fact u: privacy": {func(k *kept) { k.do("HSET", k.key(self, "facts"), "u:privacy", "\n\x06\b\x01\x10\x03\x18\x01") }, "facts.own.privacy.add_me"},
 		"fact h: hides":   {func(k *kept) { k.move(k.key(self, "facts"), "h:"+string(s), "h:g_other", "1") }, "facts.hides"},
 		"fact l: login":   {func(k *kept) { k.move(k.key(self, "facts"), "l:phone", "l:web", "4 1764000000000 phone l1 an app") }, "facts.logins"},
 		"fact banned":     {func(k *kept) { k.move(k.key(self, "facts"), "h:"+string(s), "banned", "1") }, "head.banned"},

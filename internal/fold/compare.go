@@ -116,6 +116,11 @@ func compareSelf(ctx context.Context, view hot.View, s *Session, report *Report)
 		return nil
 	}
 	for u := range s.Members {
+		own, err := view.Own(ctx, []events.UserID{u})
+		if err != nil {
+			return err
+		}
+		report.fields(s.ID, "own", string(u), own[u], s.Facts.Own)
 		for _, of := range slices.Sorted(maps.Keys(s.Hidden)) {
 			want := slices.Compact(slices.Sorted(slices.Values(s.Hidden[of])))
 			got, err := view.Hidden(ctx, u, of, 0, math.MaxUint64, len(want)+1)

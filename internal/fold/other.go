@@ -20,7 +20,7 @@ func (s *Session) apart(u events.UserID, e events.Event) {
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Revoked, events.Overridden,
 		events.Deleted, events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused,
 		events.Invited, events.Uninvited, events.Reacted, events.Pinned, events.ContactChanged, events.Reported, events.Hidden,
-		events.SessionSet, events.DeviceSet, events.AccountClosed, events.Audited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
+		events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.AccountClosed, events.Audited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 }
 
@@ -73,6 +73,10 @@ func (s *Session) other(o *events.Outcome, a events.Accepted) {
 		if s.Facts.Settings[e.Session] = settings; settings == (events.Settings{}) {
 			delete(s.Facts.Settings, e.Session)
 		}
+	case events.ProfileSet:
+		s.Facts.Own.Profile = e.Profile
+	case events.PrivacySet:
+		s.Facts.Own.Privacy = e.Privacy
 	case events.Hidden:
 		s.Facts.Hides[e.Session] = true
 		for _, m := range e.Messages {

@@ -112,6 +112,7 @@ type liar struct {
 	items    func([]hot.Item) []hot.Item
 	sessions func([]events.SessionID) []events.SessionID
 	tally    func(hot.Tally) hot.Tally
+	own      func(*hot.Own)
 }
 
 func (l liar) Person(ctx context.Context, s events.SessionID, u events.UserID, hidden ...events.Index) (hot.Person, error) {
@@ -156,6 +157,17 @@ func (l liar) Forward(ctx context.Context, s events.SessionID, first, last event
 		items = l.items(items)
 	}
 	return items, err
+}
+
+func (l liar) Own(ctx context.Context, users []events.UserID) (map[events.UserID]hot.Own, error) {
+	all, err := l.View.Own(ctx, users)
+	if l.own != nil {
+		for u, o := range all {
+			l.own(&o)
+			all[u] = o
+		}
+	}
+	return all, err
 }
 
 func (l liar) Sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) ([]events.SessionID, error) {

@@ -84,7 +84,7 @@ func describe(e events.Event) string {
 		return "audited: " + e.What + whatOf(e.About) + reason(e.Reason)
 	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
 		events.Uninvited, events.ContactChanged, events.Hidden, events.SessionSet,
-		events.DeviceSet, events.AccountClosed, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
+		events.DeviceSet, events.ProfileSet, events.PrivacySet, events.AccountClosed, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 		return describeSession(e)
 	}
 	return ""
@@ -130,6 +130,10 @@ func describeSession(e events.Event) string {
 		return fmt.Sprintf("set how %s is shown", e.Session)
 	case events.DeviceSet:
 		return "registered the device " + e.Device + takenBack(e.Off)
+	case events.ProfileSet:
+		return fmt.Sprintf("says of themselves: %q, %q", e.Profile.Name, e.Profile.Status)
+	case events.PrivacySet:
+		return "lets others " + privacy(e.Privacy)
 	case events.AccountClosed:
 		return "closed the account" + ended(e.Ended)
 	case events.SignedUp:
@@ -155,6 +159,13 @@ func ended(logins []events.EndedLogin) string {
 		out += fmt.Sprintf("; %s on %s ended", l.Login, l.Device)
 	}
 	return out
+}
+
+// privacy is whom a user lets do what.
+func privacy(p events.Privacy) string {
+	whom := [...]string{"everyone", "everyone", "contacts", "nobody"}
+	name := func(a events.Audience) string { return whom[min(int(a), len(whom)-1)] }
+	return fmt.Sprintf("see when they were there: %s, add them: %s, write first: %s", name(p.LastSeen), name(p.AddMe), name(p.WriteFirst))
 }
 
 // whatOf is what was looked at.

@@ -15,6 +15,7 @@ func (w *wireWriter) command(c *Command) {
 		w.end(reply)
 	}
 	w.uint(6, uint64(c.Origin))
+	w.wishes(9, c.Wishes)
 	w.op(c.Op)
 }
 
@@ -72,7 +73,7 @@ func (w *wireWriter) op(op Op) {
 		m := w.begin(19)
 		w.uint(1, uint64(op.Seq))
 		w.end(m)
-	case Ask, Audit, Ban, CloseAccount, Contact, Dismiss, Hide, Invite, MarkDelivered, Mute, Pin, React, Refuse, Report, SetDevice, SetInfo, SetPolicy,
+	case Ask, Audit, Ban, CloseAccount, Contact, Dismiss, Hide, Invite, MarkDelivered, Mute, Pin, React, Refuse, Report, SetDevice, SetPrivacy, SetProfile, SetInfo, SetPolicy,
 		SetRole, SetSession, SignIn, SignOut, SignUp, Unban, Uninvite:
 		w.laterOp(op)
 	}
@@ -157,6 +158,12 @@ func (w *wireWriter) laterOp(op Op) {
 		w.audit(op)
 	case Ban, SignIn, SignOut, SignUp, Unban:
 		w.signingOp(op)
+	case SetProfile:
+		m = w.begin(50)
+		w.profileChange(1, &op.Profile)
+	case SetPrivacy:
+		m = w.begin(51)
+		w.privacy(1, op.Privacy)
 	case Add, Create, Delete, Join, Leave, MarkRead, Override, Remove, Revoke, Send:
 	}
 	if m != 0 {
@@ -186,6 +193,8 @@ func (r *wireReader) commandField(c *Command) {
 		c.ReplyTo = r.replyTo()
 	case 6:
 		c.Origin = Millis(r.number)
+	case 9:
+		c.Wishes = append(c.Wishes, r.wish())
 	default:
 		r.op(&c.Op)
 	}
@@ -387,6 +396,8 @@ func (r *wireReader) laterOp(to *Op) {
 		*to = CloseAccount{}
 	case 38:
 		*to = r.audit()
+	case 50, 51:
+		r.profileOp(to)
 	default:
 		r.signingOp(to)
 	}
@@ -468,7 +479,7 @@ func opBody(op Op) Body {
 	case Override:
 		return op.Body
 	case Create, Add, Remove, Join, Leave, Revoke, Delete, MarkRead, SetInfo, SetPolicy, SetRole, Mute, Dismiss, Ask, Refuse,
-		Invite, Uninvite, React, Pin, MarkDelivered, Contact, Report, Hide, SetSession, SetDevice, CloseAccount, Audit,
+		Invite, Uninvite, React, Pin, MarkDelivered, Contact, Report, Hide, SetSession, SetDevice, SetPrivacy, SetProfile, CloseAccount, Audit,
 		SignUp, SignIn, SignOut, Ban, Unban, nil:
 	}
 	return Body{}

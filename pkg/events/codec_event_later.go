@@ -88,6 +88,12 @@ func (w *wireWriter) laterEvent(e Event) {
 		w.audit(Audit(e))
 	case Banned, SignedIn, SignedOut, SignedUp, Unbanned:
 		w.signingEvent(e)
+	case ProfileSet:
+		m = w.begin(50)
+		w.profile(1, &e.Profile)
+	case PrivacySet:
+		m = w.begin(51)
+		w.privacy(1, e.Privacy)
 	case Added, Created, Deleted, Joined, Left, Overridden, Read, Removed, Revoked, Sent:
 	}
 	if m != 0 {
@@ -232,6 +238,8 @@ func (r *wireReader) laterEvent(to *Event) {
 		*to = e
 	case 38:
 		*to = Audited(r.audit())
+	case 50, 51:
+		r.profileEvent(to)
 	default:
 		r.signingEvent(to)
 	}

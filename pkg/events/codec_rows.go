@@ -57,6 +57,10 @@ func EncodeRow(r Row) ([]byte, error) {
 		wireString(&w, 3, r.Client)
 		w.uint(4, uint64(r.Seq))
 		w.uint(5, uint64(r.Since))
+	case Profile:
+		w.profile(1, &r)
+	case Privacy:
+		w.privacy(1, r)
 	case nil:
 		w.err = errors.New("no row")
 	}
@@ -200,6 +204,10 @@ func DecodeRow(k Key, b []byte) (Row, error) {
 		row = d
 	case LoginPrefix[0]:
 		row = r.loginRow()
+	case ProfileKey[0]:
+		row = r.profileRow()
+	case PrivacyKey[0]:
+		row = r.privacyRow()
 	default:
 		return nil, &DecodeError{fmt.Errorf("row key %q", k)}
 	}

@@ -161,6 +161,8 @@ func TestCodecIsTheSchema(t *testing.T) {
 			events.ReportKey(1, "a"):                     {events.Noted{}, &logv1.NotedRow{}},
 			events.HiddenKey("s", 1):                     {events.Noted{}, &logv1.NotedRow{}},
 			events.SettingsKey("s"):                      {made[events.SettingsRow](t), &logv1.SettingsRow{}},
+			events.ProfileKey:                            {made[events.Profile](t), &logv1.ProfileRow{}},
+			events.PrivacyKey:                            {made[events.Privacy](t), &logv1.PrivacyRow{}},
 			events.DeviceKey("phone"):                    {made[events.DeviceRow](t), &logv1.DeviceRow{}},
 		} {
 			b, err := events.EncodeRow(c.row)

@@ -66,6 +66,7 @@ const (
 	CodeNotAsked             Code = "NOT_ASKED"
 	CodeNotAContact          Code = "NOT_A_CONTACT"
 	CodeBlocked              Code = "BLOCKED"
+	CodePrivacyRefused       Code = "PRIVACY_REFUSED"
 	CodeLimitReached         Code = "LIMIT_REACHED"
 	CodeWrongKind            Code = "WRONG_KIND"
 	CodeDuplicate            Code = "DUPLICATE"
@@ -141,6 +142,7 @@ var codeInfo = map[Code]CodeInfo{
 	CodeNotAsked:             {Kind: KindRejected, Retry: RetryNever, Close: 0, Text: "there is no such request"},
 	CodeNotAContact:          {Kind: KindRejected, Retry: RetryChanged, Close: 0, Text: "ask to be contacts first"},
 	CodeBlocked:              {Kind: KindRejected, Retry: RetryChanged, Close: 0, Text: "one of the two has blocked the other"},
+	CodePrivacyRefused:       {Kind: KindRejected, Retry: RetryNever, Close: 0, Text: "that person does not let you"},
 	CodeLimitReached:         {Kind: KindRejected, Retry: RetryChanged, Close: 0, Text: "there are as many of these as there may be"},
 	CodeWrongKind:            {Kind: KindRejected, Retry: RetryNever, Close: 0, Text: "not in a session of this kind"},
 	CodeDuplicate:            {Kind: KindAnswered, Retry: RetryNever, Close: 0, Text: "this command was sent before; here is what came of it"},

@@ -10,6 +10,9 @@ type Command struct {
 	ReplyTo  ReplyTo
 	// Origin is when it was first said, 0 if unknown; information only.
 	Origin Millis
+	// Wishes are what people that the command is about let others do, of those who don't let everybody. The gateway says
+	// so, no client can. They are no part of what resends are compared by.
+	Wishes []Wish
 	Op     Op
 }
 
@@ -134,6 +137,10 @@ type (
 		Push   PushToken
 		Off    bool
 	}
+	// SetProfile changes what the actor says of themselves; in their self session.
+	SetProfile struct{ Profile ProfileChange }
+	// SetPrivacy changes what the actor lets others see and do; in their self session.
+	SetPrivacy struct{ Privacy Privacy }
 	// CloseAccount ends the actor's self session; the steward ends their part in all others.
 	CloseAccount struct{}
 	// Audit is a look at what was, by a service alone: see Audited.
@@ -172,6 +179,8 @@ func (Report) isOp()        {}
 func (Hide) isOp()          {}
 func (SetSession) isOp()    {}
 func (SetDevice) isOp()     {}
+func (SetProfile) isOp()    {}
+func (SetPrivacy) isOp()    {}
 func (CloseAccount) isOp()  {}
 func (Audit) isOp()         {}
 
@@ -255,6 +264,12 @@ func (SetSession) Name() string { return "set_session" }
 
 // Name is "set_device".
 func (SetDevice) Name() string { return "set_device" }
+
+// Name is "set_profile".
+func (SetProfile) Name() string { return "set_profile" }
+
+// Name is "set_privacy".
+func (SetPrivacy) Name() string { return "set_privacy" }
 
 // Name is "close_account".
 func (CloseAccount) Name() string { return "close_account" }

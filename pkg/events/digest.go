@@ -91,6 +91,11 @@ func DigestOf(op Op) Digest {
 		d = d.str(op.Device).num(flag(op.Off)).str(p.Service).str(p.Package).str(p.Token).str(p.AppVersion).str(p.Locale)
 	case Audit:
 		d = d.str(op.What).str(op.About).num(uint64(op.Seq)).str(op.Reason)
+	case SetProfile:
+		d = d.profile(&op.Profile)
+	case SetPrivacy:
+		p := op.Privacy
+		d = d.num(uint64(p.LastSeen), uint64(p.AddMe), uint64(p.WriteFirst))
 	case SignUp:
 		d = d.str(op.Method)
 	case SignIn:
@@ -190,6 +195,16 @@ func optional[T any](d digester, v *T, digest func(digester, T) digester) digest
 
 func (d digester) info(c *InfoChange) digester {
 	for _, s := range []*string{c.Title, c.Avatar, c.Notice, c.Description} {
+		d = optional(d, s, digester.str)
+	}
+	for _, f := range c.Custom {
+		d = d.str(f.Name).str(f.Value)
+	}
+	return d
+}
+
+func (d digester) profile(c *ProfileChange) digester {
+	for _, s := range []*string{c.Name, c.Avatar, c.Status} {
 		d = optional(d, s, digester.str)
 	}
 	for _, f := range c.Custom {

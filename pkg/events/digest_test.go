@@ -42,6 +42,8 @@ func TestDigestsStay(t *testing.T) {
 		"set_device":     "58a333025d8eb75c2d46361e77be67d4",
 		"set_info":       "290262018f6577f89a80ca2d0a713f90",
 		"set_policy":     "cb850360649c846b8f29c6f11bbb4b57",
+		"set_privacy":    "2bd3c66c78d6132658f0aefe25804d06",
+		"set_profile":    "527ebe512e4e8357d37764269f207d78",
 		"set_role":       "e89cdc1a8ba1f1ce7e5687dc8e5ad8db",
 		"set_session":    "818781a45ae115153c759b8fae11cdb8",
 		"uninvite":       "adddeebc64237594bd8d9ea288d84e79",

@@ -190,6 +190,10 @@ func ops() *rapid.Generator[events.Op] {
 			return made[events.Revoke](t)
 		case "set_device":
 			return made[events.SetDevice](t)
+		case "set_profile":
+			return made[events.SetProfile](t)
+		case "set_privacy":
+			return made[events.SetPrivacy](t)
 		case "set_info":
 			return made[events.SetInfo](t)
 		case "set_policy":
@@ -206,12 +210,14 @@ func ops() *rapid.Generator[events.Op] {
 	})
 }
 
+type wishes = []events.Wish
+
 func commands() *rapid.Generator[events.Command] {
 	return rapid.Custom(func(t *rapid.T) events.Command {
 		return events.Command{
 			Session: events.SessionID(texts(20).Draw(t, "session")), Actor: actors().Draw(t, "actor"), ClientID: texts(20).Draw(t, "client id"),
 			Client: contexts().Draw(t, "client"), ReplyTo: replies().Draw(t, "reply to"), Origin: events.Millis(rapid.Int64().Draw(t, "origin")),
-			Op: ops().Draw(t, "op"),
+			Wishes: made[wishes](t), Op: ops().Draw(t, "op"),
 		}
 	})
 }
@@ -252,6 +258,10 @@ func accepted() *rapid.Generator[events.Event] {
 			return made[events.Delivered](t)
 		case "device_set":
 			return made[events.DeviceSet](t)
+		case "profile_set":
+			return made[events.ProfileSet](t)
+		case "privacy_set":
+			return made[events.PrivacySet](t)
 		case "dismissed":
 			return made[events.Dismissed](t)
 		case "hidden":

@@ -51,6 +51,10 @@ func goldens(t *testing.T) map[string]events.Record {
 	c := sampleCommand(sampleOps()["send"])
 	r, err := events.EncodeOutcome(sampleOutcome(events.Rejected{Code: events.CodeNotAMember, Detail: "why", Seq: 12, Command: &c}), sampleStamp, sampleEnvelope)
 	add("rejected", r, err)
+	c = sampleCommand(sampleOps()["add"])
+	c.Wishes = []events.Wish{{User: "bob", Lets: events.AudienceContacts, Contact: true}, {User: "carol", Lets: events.AudienceNobody}}
+	r, err = events.EncodeCommand(c, sampleEnvelope)
+	add("command.add.wishes", r, err)
 	r, err = events.EncodeOutcome(sampleOutcome(events.Answered{
 		Code:    events.CodeDuplicate,
 		Earlier: events.Earlier{Code: events.CodeSessionFull, Seq: 8, Index: 3, ID: events.NewID(5, "c", 1, 2), Time: 5},

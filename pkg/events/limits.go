@@ -23,6 +23,8 @@ const (
 	// MaxReasonBytes is the limit of what goes with requests, reports and removals, and of
 	// a custom field's value.
 	MaxReasonBytes = 1 << 10
+	// MaxStatusBytes is the limit of a profile's status.
+	MaxStatusBytes = 256
 	// MaxTagBytes is the limit of reactions and of a custom field's name.
 	MaxTagBytes = 64
 	// MaxCustomFields is how many custom fields a session's info has.
@@ -90,6 +92,9 @@ func (c *Command) Validate() *Error {
 	case c.Origin < 0:
 		return Errorf(CodeInvalidArgument, "origin time is negative")
 	}
+	if err := validateWishes(c.Wishes); err != nil {
+		return err
+	}
 	if create, ok := c.Op.(Create); ok {
 		return c.validateCreate(create)
 	}
@@ -115,7 +120,7 @@ func (c *Command) validateCreate(op Create) *Error {
 		return Errorf(CodeInvalidArgument, "name is over %d bytes or not UTF-8", MaxNameBytes)
 	case op.Base > maxBase:
 		return Errorf(CodeInvalidArgument, "base is over 2^62")
-	case op.Text != "" && (op.Kind != KindDirect || p.Joining != JoiningApproval):
+	case op.Text != "" && op.Kind != KindDirect:
 		return Errorf(CodeInvalidArgument, "only a request to be contacts has a text")
 	case !validString(op.Text, MaxReasonBytes):
 		return Errorf(CodeInvalidArgument, "text is over %d bytes or not UTF-8", MaxReasonBytes)

@@ -66,6 +66,10 @@ func validateOp(op Op) *Error {
 			return Errorf(CodeInvalidArgument, "a reason is missing")
 		}
 		return firstError(validReason(op.About), validReason(op.Reason))
+	case SetProfile:
+		return op.Profile.validate()
+	case SetPrivacy:
+		return op.Privacy.validate()
 	case SignUp, SignIn, SignOut, Ban:
 		return validateSigning(op)
 	case Create, Join, Leave, MarkRead, Dismiss, MarkDelivered, CloseAccount, Unban:
@@ -107,7 +111,7 @@ func validateSelfOp(op Op) *Error {
 			!validLabel(p.AppVersion) || !validLabel(p.Locale) || op.Off && p != (PushToken{}) {
 			return Errorf(CodeInvalidArgument, "the device's id, or a part of its push token, is not valid")
 		}
-	case Add, Ask, Audit, Ban, CloseAccount, Contact, Create, Delete, Dismiss, Invite, Join, Leave, MarkDelivered, MarkRead, Mute, Override, Pin,
+	case Add, Ask, Audit, Ban, CloseAccount, SetPrivacy, SetProfile, Contact, Create, Delete, Dismiss, Invite, Join, Leave, MarkDelivered, MarkRead, Mute, Override, Pin,
 		React, Refuse, Remove, Report, Revoke, Send, SetInfo, SetPolicy, SetRole, SignIn, SignOut, SignUp, Unban, Uninvite:
 	}
 	return nil
@@ -166,10 +170,14 @@ func (c *InfoChange) validate() *Error {
 			return Errorf(CodeInvalidArgument, "%s is over %d bytes or not UTF-8", f.name, f.limit)
 		}
 	}
-	if len(c.Custom) > MaxCustomFields {
+	return validateFields(c.Custom)
+}
+
+func validateFields(fields []CustomField) *Error {
+	if len(fields) > MaxCustomFields {
 		return Errorf(CodeInvalidArgument, "more than %d custom fields", MaxCustomFields)
 	}
-	for _, f := range c.Custom {
+	for _, f := range fields {
 		if f.Name == "" || !validString(f.Name, MaxTagBytes) || !validString(f.Value, MaxReasonBytes) {
 			return Errorf(CodeInvalidArgument, "a custom field's name is 1 to %d bytes, its value at most %d", MaxTagBytes, MaxReasonBytes)
 		}

@@ -49,7 +49,7 @@ func (o *Outcome) Unsound() error {
 	case Pinned:
 		target = e.Target
 	case Created, Added, Removed, Joined, Left, Sent, Read, InfoSet, PolicySet, RoleSet, Muted, Dismissed, Asked, Refused,
-		Invited, Uninvited, Delivered, ContactChanged, Reported, Hidden, SessionSet, DeviceSet, AccountClosed, Audited,
+		Invited, Uninvited, Delivered, ContactChanged, Reported, Hidden, SessionSet, DeviceSet, ProfileSet, PrivacySet, AccountClosed, Audited,
 		SignedUp, SignedIn, SignedOut, Banned, Unbanned:
 		return nil
 	}
@@ -256,6 +256,10 @@ type (
 		Push   PushToken
 		Off    bool
 	}
+	// ProfileSet has the actor's whole profile from here on.
+	ProfileSet struct{ Profile Profile }
+	// PrivacySet has all that the actor lets others see and do from here on.
+	PrivacySet struct{ Privacy Privacy }
 	// AccountClosed closed the actor's self session and ended all logins; the steward follows it.
 	AccountClosed struct{ Ended []EndedLogin }
 	// Audited says that the actor looked at what was; it has no seq of its own, and no member
@@ -296,6 +300,8 @@ func (Reported) isEvent()       {}
 func (Hidden) isEvent()         {}
 func (SessionSet) isEvent()     {}
 func (DeviceSet) isEvent()      {}
+func (ProfileSet) isEvent()     {}
+func (PrivacySet) isEvent()     {}
 func (AccountClosed) isEvent()  {}
 func (Audited) isEvent()        {}
 
@@ -379,6 +385,12 @@ func (SessionSet) Name() string { return "session_set" }
 
 // Name is "device_set".
 func (DeviceSet) Name() string { return "device_set" }
+
+// Name is "profile_set".
+func (ProfileSet) Name() string { return "profile_set" }
+
+// Name is "privacy_set".
+func (PrivacySet) Name() string { return "privacy_set" }
 
 // Name is "account_closed".
 func (AccountClosed) Name() string { return "account_closed" }

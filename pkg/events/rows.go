@@ -67,6 +67,12 @@ func LoginKey(device string) Key { return LoginPrefix + Key(device) }
 // LoginPrefix begins the keys of all logins.
 const LoginPrefix Key = "l"
 
+// ProfileKey and PrivacyKey name what a user says of themselves, and what they let others see and do.
+const (
+	ProfileKey Key = "P"
+	PrivacyKey Key = "Y"
+)
+
 // StandingKey orders the members of one role by joining.
 func StandingKey(r Role, joined Seq, u UserID) Key {
 	return StandingPrefix(r) + Key(be(uint64(joined))+string(u))
@@ -223,6 +229,8 @@ func (EmojiRow) isRow()    {}
 func (SettingsRow) isRow() {}
 func (DeviceRow) isRow()   {}
 func (LoginRow) isRow()    {}
+func (Profile) isRow()     {}
+func (Privacy) isRow()     {}
 
 // In says whether the member is in now.
 func (m Member) In() bool {

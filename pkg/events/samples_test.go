@@ -14,6 +14,8 @@ var (
 	sampleSettings = events.SettingsChange{MuteUntil: new(events.Millis(0)), Pinned: new(true), Draft: new("dear"), Unread: new(false)}
 	samplePush     = events.PushToken{Service: "apns", Package: "com.example.tea", Token: "t-1", AppVersion: "1.2.3", Locale: "pt-BR"}
 	sampleEnded    = []events.EndedLogin{{Login: "l-0", Device: "phone"}, {Login: "l-7", Device: "tablet"}}
+	sampleProfile  = events.Profile{Name: "Ann", Avatar: "img:7", Status: "away", Custom: []events.CustomField{{Name: "team", Value: "tea"}}}
+	samplePrivacy  = events.Privacy{LastSeen: events.AudienceNobody, AddMe: events.AudienceContacts, WriteFirst: events.AudienceEveryone}
 	sampleSkipped  = []events.Skipped{{User: "dan", Code: events.CodeNoSuchMember}}
 	sampleMembers  = []events.NewMember{{User: "bob", Role: events.RoleAdmin}, {User: "carol", Role: events.RoleMember}}
 	sampleOwner    = events.Owner{N: 7, Random: [16]byte{0xAA, 15: 0xBB}}
@@ -60,6 +62,8 @@ func sampleOps() map[string]events.Op {
 		"hide":           events.Hide{Session: "g_session", Messages: []events.Numbers{{Seq: 12, Index: 5}, {Seq: 300, Index: 200}}},
 		"set_session":    events.SetSession{Session: "g_session", Settings: sampleSettings},
 		"set_device":     events.SetDevice{Device: "phone", Push: samplePush},
+		"set_profile":    events.SetProfile{Profile: events.ProfileChange{Name: new("Ann"), Status: new(""), Custom: sampleProfile.Custom}},
+		"set_privacy":    events.SetPrivacy{Privacy: events.Privacy{AddMe: events.AudienceContacts}},
 		"close_account":  events.CloseAccount{},
 		"sign_up":        events.SignUp{Method: "invite"},
 		"sign_in":        events.SignIn{Login: "l-1", Device: "phone", Kind: "phone", Client: "app", Most: 2},
@@ -101,6 +105,8 @@ func sampleEvents() map[string]events.Event {
 		"hidden":          events.Hidden{Session: "g_session", Messages: []events.Numbers{{Seq: 12, Index: 5}, {Seq: 300, Index: 200}}},
 		"session_set":     events.SessionSet{Session: "g_session", Settings: sampleSettings},
 		"device_set":      events.DeviceSet{Device: "phone", Push: samplePush},
+		"profile_set":     events.ProfileSet{Profile: sampleProfile},
+		"privacy_set":     events.PrivacySet{Privacy: samplePrivacy},
 		"account_closed":  events.AccountClosed{},
 		"signed_up":       events.SignedUp{Method: "invite"},
 		"signed_in":       events.SignedIn{Login: "l-1", Device: "phone", Kind: "phone", Client: "app", First: true, Ended: sampleEnded},
@@ -166,6 +172,8 @@ func sampleRows() map[events.Key]events.Row {
 		events.SettingsKey("g_session"):    events.SettingsRow{Settings: events.Settings{MuteUntil: 1, Pinned: true, Hidden: true, Draft: "dear", Unread: true}},
 		events.DeviceKey("phone"):          events.DeviceRow{Push: samplePush},
 		events.LoginKey("phone"):           events.LoginRow{Login: "l-1", Kind: "phone", Client: "app", Seq: 12, Since: 1_764_000_000_000},
+		events.ProfileKey:                  sampleProfile,
+		events.PrivacyKey:                  samplePrivacy,
 		events.MemberKey("bob"): events.Member{
 			Role: events.RoleAdmin, Stays: []events.Stay{{From: 2, FromIndex: 1, To: 4, ToIndex: 2}, {From: 8, FromIndex: 3}},
 			Marker: 9, MarkerIndex: 4,

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 
@@ -12,7 +13,7 @@ import (
 
 // command passes a command on to the log; its outcome is the reply. Commands of one
 // connection stand in the log in the order they came in.
-func (c *Conn) command(frame *clientv1.ClientFrame) {
+func (c *Conn) command(ctx context.Context, frame *clientv1.ClientFrame) {
 	cmd, err := c.build(frame)
 	if err == nil {
 		err = cmd.Validate()
@@ -21,6 +22,10 @@ func (c *Conn) command(frame *clientv1.ClientFrame) {
 	// such as an import run twice, that it was asked before.
 	if err != nil && err.Code != events.CodeInvalidText {
 		c.refuse(frame.GetId(), err)
+		return
+	}
+	if err := AddWishes(ctx, c.gw.ports.View, &cmd); err != nil {
+		c.refuse(frame.GetId(), c.gw.readError(err))
 		return
 	}
 	request, ok := c.gw.wait.open(c, frame.GetId(), nil)
@@ -80,6 +85,9 @@ func (g *Gateway) Answers(values [][]byte) {
 			continue
 		}
 		if o.ReplyTo.Instance == g.config.Instance {
+			if accepted, ok := o.Result.(events.Accepted); ok {
+				g.owns.hear(o.Actor.User, accepted.Event)
+			}
 			g.wait.answer(&o)
 		}
 	}
@@ -207,6 +215,10 @@ func buildSelf(cmd events.Command, frame *clientv1.ClientFrame) (events.Command,
 		cmd.Op = events.SetSession{Session: events.SessionID(op.SetSession.GetSession()), Settings: settingsOf(op.SetSession.GetSettings())}
 	case *clientv1.ClientFrame_SetDevice:
 		cmd.Op = events.SetDevice{Device: op.SetDevice.GetDevice(), Push: pushOf(op.SetDevice.GetPush()), Off: op.SetDevice.GetOff()}
+	case *clientv1.ClientFrame_SetProfile:
+		cmd.Op = events.SetProfile{Profile: profileChangeOf(op.SetProfile.GetProfile())}
+	case *clientv1.ClientFrame_SetPrivacy:
+		cmd.Op = events.SetPrivacy{Privacy: privacyOf(op.SetPrivacy.GetPrivacy())}
 	case *clientv1.ClientFrame_CloseAccount:
 		cmd.Op = events.CloseAccount{}
 	default:

@@ -231,6 +231,8 @@ func (c *Conn) read(frame *clientv1.ClientFrame) (*clientv1.ServerFrame, *events
 		return c.receipts(ctx, u, op.Receipts)
 	case *clientv1.ClientFrame_Members:
 		return c.members(ctx, u, op.Members)
+	case *clientv1.ClientFrame_Profiles:
+		return c.profiles(ctx, op.Profiles)
 	case *clientv1.ClientFrame_Sessions:
 		return c.sessions(ctx, u, op.Sessions)
 	case *clientv1.ClientFrame_Typing:
@@ -242,7 +244,7 @@ func (c *Conn) read(frame *clientv1.ClientFrame) (*clientv1.ServerFrame, *events
 	case *clientv1.ClientFrame_SetAway:
 		return c.setAway(op.SetAway)
 	default:
-		c.command(frame)
+		c.command(ctx, frame)
 		return nil, nil
 	}
 }

@@ -48,7 +48,7 @@ func EventOf(o *events.Outcome, state hot.State) *clientv1.Event {
 	case events.Read:
 		m.Event = &clientv1.Event_Read{Read: &clientv1.Read{Marker: uint64(e.Marker), MarkerIndex: uint64(e.MarkerIndex)}}
 	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
-		events.Uninvited, events.ContactChanged, events.Hidden, events.SessionSet, events.DeviceSet, events.AccountClosed,
+		events.Uninvited, events.ContactChanged, events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.AccountClosed,
 		events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 		clientSessionEvent(m, e)
 	case events.Audited:
@@ -100,6 +100,10 @@ func clientSessionEvent(m *clientv1.Event, e events.Event) {
 		m.Event = &clientv1.Event_SessionSet{SessionSet: &clientv1.SessionSet{Session: string(e.Session), Settings: clientSettings(&e.Settings)}}
 	case events.DeviceSet:
 		m.Event = &clientv1.Event_DeviceSet{DeviceSet: &clientv1.DeviceSet{Device: e.Device, Push: clientPush(e.Push), Off: e.Off}}
+	case events.ProfileSet:
+		m.Event = &clientv1.Event_ProfileSet{ProfileSet: &clientv1.ProfileSet{Profile: clientProfile(&e.Profile)}}
+	case events.PrivacySet:
+		m.Event = &clientv1.Event_PrivacySet{PrivacySet: &clientv1.PrivacySet{Privacy: clientPrivacy(e.Privacy)}}
 	case events.AccountClosed:
 		m.Event = &clientv1.Event_AccountClosed{AccountClosed: &clientv1.AccountClosed{Ended: clientEnded(e.Ended)}}
 	case events.SignedUp:

@@ -115,6 +115,8 @@ type Gateway struct {
 	writing *writing
 	// online is nil where it is not kept who is online.
 	online *online
+	// owns is what users say of themselves and let others do.
+	owns *owns
 
 	// ctx is the gateway's life, given by Run.
 	ctx      context.Context
@@ -148,6 +150,7 @@ func New(c Config, p Ports) (*Gateway, error) {
 	g.hub = newHub(g)
 	g.online = newOnline(g, p.Presence)
 	g.wait = newWaiting(g)
+	g.owns = newOwns(p.View, p.Now, p.Metrics)
 	if p.Cold != nil {
 		g.cold = newCold(g)
 	}

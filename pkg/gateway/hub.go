@@ -37,6 +37,7 @@ func (g *Gateway) Session(s events.SessionID, values [][]byte) {
 			continue
 		}
 		if m, ok := g.liveMessage(v); ok {
+			g.owns.hear(m.o.Actor.User, m.event)
 			batch = append(batch, m)
 		}
 	}

@@ -18,7 +18,7 @@ func classOf(frame *clientv1.ClientFrame) limits.Class {
 		return limits.Light
 	case *clientv1.ClientFrame_Subscribe, *clientv1.ClientFrame_Sync, *clientv1.ClientFrame_History, *clientv1.ClientFrame_Search, *clientv1.ClientFrame_Changes,
 		*clientv1.ClientFrame_Info, *clientv1.ClientFrame_Totals, *clientv1.ClientFrame_Receipts, *clientv1.ClientFrame_Members, *clientv1.ClientFrame_Sessions,
-		*clientv1.ClientFrame_Logins,
+		*clientv1.ClientFrame_Logins, *clientv1.ClientFrame_Profiles,
 		*clientv1.ClientFrame_Presence, *clientv1.ClientFrame_WatchPresence:
 		return limits.Read
 	}

@@ -47,6 +47,11 @@ func (c *Conn) members(ctx context.Context, u events.UserID, op *clientv1.Member
 		m.MutedUntilMs = int64(e.Member.MutedUntil)
 		page.Members = append(page.Members, m)
 	}
+	if op.GetNames() {
+		if err := c.gw.addNames(ctx, page); err != nil {
+			return nil, err
+		}
+	}
 	if len(entries) == limit {
 		page.Next = page.Members[limit-1].User
 	}

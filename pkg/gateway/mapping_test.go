@@ -188,7 +188,7 @@ func compareOp(t *testing.T, c *Conn, frame *clientv1.ClientFrame, op, logOp pro
 	}
 	sameFields(t, from, to, apart...)
 	session := from.Descriptor().Fields().ByName("session")
-	own := []protoreflect.Name{"set_device", "close_account", "sign_up", "sign_in", "sign_out", "ban", "unban"}
+	own := []protoreflect.Name{"set_device", "set_profile", "set_privacy", "close_account", "sign_up", "sign_in", "sign_out", "ban", "unban"}
 	switch own := logOp.Message().Fields().ByName("session") != nil || slices.Contains(own, op.Name()); {
 	case own && stored.GetSession() != string(events.NewSelfID("alice")):
 		t.Errorf("it goes to %s, want the user's own session", stored.GetSession())

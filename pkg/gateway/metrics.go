@@ -31,6 +31,9 @@ type Metrics struct {
 	searches      *prometheus.HistogramVec
 	watched       prometheus.Gauge
 	presence      *presence.Metrics
+	profiles      *prometheus.CounterVec
+	profilesKept  prometheus.Gauge
+	profileBytes  prometheus.Gauge
 }
 
 // NewMetrics registers a gateway's metrics.
@@ -74,11 +77,15 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Help:    "How long pages of searches take, by what came of them: OK, or a code.",
 			Buckets: prometheus.ExponentialBuckets(0.002, 2, 13),
 		}, []string{"code"}),
+		profiles: prometheus.NewCounterVec(counter("profiles_total",
+			"Users whose profile and privacy were looked up, by where they were: kept from a moment ago, or read."), []string{"from"}),
+		profilesKept: gauge("profiles_kept", "Users whose profile and privacy are kept."),
+		profileBytes: gauge("profiles_kept_bytes", "About what these take."),
 		coldFailures: prometheus.NewCounterVec(counter("cold_failures_total",
 			"Reads of the archive that came to nothing: failed, busy with others, or paused after a failure."), []string{"why"}),
 	}
 	r.MustRegister(m.connections, m.turnedAway, m.subscriptions, m.inFlight, m.writing, m.frames, m.sent, m.refused, m.closed, m.outcomes, m.commands, m.healed, m.missed, m.retries, m.resubscribed, m.unreadable,
-		m.pages, m.coldFailures, m.searches, m.watched)
+		m.pages, m.coldFailures, m.searches, m.watched, m.profiles, m.profilesKept, m.profileBytes)
 	return m
 }
 

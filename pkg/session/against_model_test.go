@@ -81,6 +81,7 @@ func againstModel(t *rapid.T) {
 		c.Actor.User = rapid.SampledFrom(append(people, "u1", "u1")).Draw(t, "actor")
 		c.ClientID = fmt.Sprint(i)
 		c.Op = drawModelOp(t, some, w.now, events.Seq(len(m.happened)))
+		c.Wishes, m.refusing = drawWishes(t, c.Op)
 		want := m.do(w.now, c.Actor.User, c.Op)
 		o, err := w.run(c)
 		if err != nil {
@@ -91,6 +92,25 @@ func againstModel(t *rapid.T) {
 		}
 		compare(t, m, w.table(c.Session))
 	}
+}
+
+// drawWishes gives what gateways may say with the operation, and whom it keeps from it.
+func drawWishes(t *rapid.T, op events.Op) (wishes []events.Wish, refusing []events.UserID) {
+	w := events.Wish{User: rapid.SampledFrom(people).Draw(t, "who wishes"), Lets: events.Audience(rapid.IntRange(1, 3).Draw(t, "lets"))}
+	if _, isContact := op.(events.Contact); isContact {
+		if w.Lets == events.AudienceNobody {
+			refusing = []events.UserID{w.User}
+		}
+		return []events.Wish{w}, refusing // others than contacts may always ask where contacts may
+	}
+	if add, ok := op.(events.Add); ok && rapid.Bool().Draw(t, "of whom is added") {
+		w.User = add.Members[0].User
+	}
+	w.Contact = rapid.Bool().Draw(t, "contact")
+	if w.Lets == events.AudienceNobody || w.Lets == events.AudienceContacts && !w.Contact {
+		refusing = []events.UserID{w.User}
+	}
+	return []events.Wish{w}, refusing
 }
 
 func compare(t *rapid.T, m *model, rows table) {

@@ -14,6 +14,8 @@ func (m *model) contact(me *modelPerson, op events.Contact) string {
 			return "BLOCKED"
 		case theirs:
 			to = "yes"
+		case len(m.refusing) > 0 && m.refusing[0] != me.user:
+			return "PRIVACY_REFUSED"
 		default:
 			to = string(me.user)
 		}

@@ -12,6 +12,8 @@ import (
 // coming, and a list of what happened that remembers who was here to see it. It knows neither
 // rows nor stays nor counts.
 type model struct {
+	// refusing are the people who let nobody, or only contacts of whom the one who asks is none, do what is asked.
+	refusing  []events.UserID
 	kind      events.Kind
 	policy    events.Policy
 	here      []*modelPerson
@@ -138,7 +140,7 @@ func (m *model) do(now events.Millis, u events.UserID, op events.Op) string {
 			}
 		case events.Add, events.Ask, events.Audit, events.CloseAccount, events.Contact, events.Create, events.Delete, events.Dismiss, events.Hide,
 			events.Invite, events.Join, events.Mute, events.Override, events.Pin, events.React, events.Refuse, events.Remove, events.Report,
-			events.Revoke, events.Send, events.SetDevice, events.SetInfo, events.SetPolicy, events.SetRole, events.SetSession, events.Uninvite,
+			events.Revoke, events.Send, events.SetDevice, events.SetPrivacy, events.SetProfile, events.SetInfo, events.SetPolicy, events.SetRole, events.SetSession, events.Uninvite,
 			events.SignUp, events.SignIn, events.SignOut, events.Ban, events.Unban:
 			return "SESSION_CLOSED"
 		}
@@ -157,7 +159,7 @@ func (m *model) do(now events.Millis, u events.UserID, op events.Op) string {
 			return "WRONG_KIND"
 		}
 	case events.Audit, events.CloseAccount, events.Create, events.Delete, events.Hide, events.MarkDelivered, events.MarkRead, events.Override,
-		events.Pin, events.React, events.Report, events.Revoke, events.Send, events.SetDevice, events.SetSession,
+		events.Pin, events.React, events.Report, events.Revoke, events.Send, events.SetDevice, events.SetPrivacy, events.SetProfile, events.SetSession,
 		events.SignUp, events.SignIn, events.SignOut, events.Ban, events.Unban:
 	}
 	if answer := m.outside(now, u, me, op); answer != "" {
@@ -226,7 +228,7 @@ func (m *model) outside(now events.Millis, u events.UserID, me *modelPerson, op 
 		})
 	case events.Add, events.Audit, events.CloseAccount, events.Contact, events.Create, events.Delete, events.Dismiss, events.Hide, events.Invite,
 		events.MarkDelivered, events.MarkRead, events.Mute, events.Override, events.Pin, events.React, events.Remove, events.Report,
-		events.Revoke, events.Send, events.SetDevice, events.SetInfo, events.SetPolicy, events.SetRole, events.SetSession, events.Uninvite,
+		events.Revoke, events.Send, events.SetDevice, events.SetPrivacy, events.SetProfile, events.SetInfo, events.SetPolicy, events.SetRole, events.SetSession, events.Uninvite,
 		events.SignUp, events.SignIn, events.SignOut, events.Ban, events.Unban:
 	}
 	return ""
@@ -242,6 +244,8 @@ func (m *model) group(now events.Millis, me *modelPerson, op events.Op) string {
 			return "NOT_ALLOWED"
 		case m.find(who.User) != nil:
 			return "ALREADY_MEMBER"
+		case slices.Contains(m.refusing, who.User) && !slices.Contains(m.asks, who.User):
+			return "PRIVACY_REFUSED"
 		case len(m.here) >= int(m.policy.MemberLimit):
 			return "SESSION_FULL"
 		}
@@ -328,7 +332,7 @@ func (m *model) group(now events.Millis, me *modelPerson, op events.Op) string {
 		return m.contact(me, op)
 	case events.Ask, events.Audit, events.CloseAccount, events.Create, events.Delete, events.Hide, events.Join, events.Leave, events.MarkDelivered,
 		events.MarkRead, events.Override, events.Pin, events.React, events.Refuse, events.Report, events.Revoke, events.Send,
-		events.SetDevice, events.SetSession, events.SignUp, events.SignIn, events.SignOut, events.Ban, events.Unban:
+		events.SetDevice, events.SetPrivacy, events.SetProfile, events.SetSession, events.SignUp, events.SignIn, events.SignOut, events.Ban, events.Unban:
 	}
 	return ""
 }
@@ -420,7 +424,7 @@ func (m *model) talk(now events.Millis, me *modelPerson, op events.Op) string {
 		me.delivered = op.Seq
 		return "delivered"
 	case events.Add, events.Ask, events.Audit, events.CloseAccount, events.Contact, events.Create, events.Dismiss, events.Hide, events.Invite,
-		events.Join, events.Leave, events.Mute, events.Override, events.Refuse, events.Remove, events.SetDevice, events.SetInfo,
+		events.Join, events.Leave, events.Mute, events.Override, events.Refuse, events.Remove, events.SetDevice, events.SetPrivacy, events.SetProfile, events.SetInfo,
 		events.SetPolicy, events.SetRole, events.SetSession, events.Uninvite, events.SignUp, events.SignIn, events.SignOut, events.Ban, events.Unban:
 	}
 	panic(fmt.Sprintf("the model does not know %T", op))
@@ -463,7 +467,7 @@ func (m *model) withdraw(now events.Millis, me *modelPerson, op events.Op) strin
 		deleting = op
 	case events.Add, events.Ask, events.Audit, events.CloseAccount, events.Contact, events.Create, events.Dismiss, events.Hide, events.Invite,
 		events.Join, events.Leave, events.MarkDelivered, events.MarkRead, events.Mute, events.Override, events.Pin, events.React,
-		events.Refuse, events.Remove, events.Report, events.Send, events.SetDevice, events.SetInfo, events.SetPolicy, events.SetRole,
+		events.Refuse, events.Remove, events.Report, events.Send, events.SetDevice, events.SetPrivacy, events.SetProfile, events.SetInfo, events.SetPolicy, events.SetRole,
 		events.SetSession, events.Uninvite, events.SignUp, events.SignIn, events.SignOut, events.Ban, events.Unban:
 	}
 	t, why := m.message(me.user, deleting.Seq)

@@ -4,7 +4,7 @@ import "annal/pkg/events"
 
 // add lets people in: by whoever has the policy's AddRole, admins by the owner only.
 // Each person is judged in the order named; who is in already or no longer fits is
-// passed over with the reason. One event lets in all the others.
+// passed over with the reason, and so is who does not let the actor add them, unless they ask to be in. One event lets in all the others.
 type add struct{ events.Add }
 
 func (add) gate() gate { return gate{members: true, kinds: manyPeople} }
@@ -25,12 +25,16 @@ func (op add) decide(s *scene) events.Result {
 	}
 	var e events.Added
 	isFull := false
+	refused := false
 	for _, m := range distinct(op.Members) {
 		switch {
 		case m.Role >= events.RoleAdmin && s.me.Role < events.RoleOwner:
 			return reject(events.CodeNotAllowed)
 		case memberOf(s.rows, m.User).In():
 			e.Skipped = append(e.Skipped, events.Skipped{User: m.User, Code: events.CodeAlreadyMember})
+		case !wishOf(s.c, m.User).Grants() && !s.asks(m.User):
+			refused = true
+			e.Skipped = append(e.Skipped, events.Skipped{User: m.User, Code: events.CodePrivacyRefused})
 		case full(&s.head, s.head.Members+uint32(len(e.Members))):
 			isFull = true
 			e.Skipped = append(e.Skipped, events.Skipped{User: m.User, Code: events.CodeSessionFull})
@@ -43,9 +47,20 @@ func (op add) decide(s *scene) events.Result {
 		return s.accept(e)
 	case isFull:
 		return events.Rejected{Code: events.CodeSessionFull, Skipped: e.Skipped}
+	case refused:
+		return events.Rejected{Code: events.CodePrivacyRefused, Skipped: e.Skipped}
 	default:
 		return answer(events.CodeAlreadyMember, lastStay(memberOf(s.rows, op.Members[0].User)).From)
 	}
+}
+
+// asks says whether the person asked to be let in: then they want to be.
+func (s *scene) asks(u events.UserID) bool {
+	if s.head.Asks == 0 {
+		return false // and no row of that kind was asked for
+	}
+	_, asked := rowOf[events.AskRow](s.rows, events.AskKey(u))
+	return asked
 }
 
 type added struct{ events.Added }

@@ -37,6 +37,8 @@ func (op contact) next(s *scene) (events.ContactState, events.Code) {
 			return state, events.CodeBlocked
 		case theirs:
 			return events.Contacts, ""
+		case s.other().Lets == events.AudienceNobody:
+			return state, events.CodePrivacyRefused
 		}
 		return events.ContactAsked, ""
 	case events.ContactAccept:
@@ -63,6 +65,17 @@ func (op contact) next(s *scene) (events.ContactState, events.Code) {
 		}
 	}
 	return state, ""
+}
+
+// other is what the other one of the two lets the actor do. Asking is what others than contacts may do where contacts may
+// write first.
+func (s *scene) other() events.Wish {
+	for _, w := range s.c.Wishes {
+		if w.User != s.c.Actor.User {
+			return w
+		}
+	}
+	return events.Wish{Lets: events.AudienceEveryone}
 }
 
 type contactChanged struct{ events.ContactChanged }

@@ -4,7 +4,8 @@ import "annal/pkg/events"
 
 // create opens a session. Its creator owns a group, channel or self session; the
 // two of a direct session are equals, and contacts at once unless the policy says by
-// approval. Only a service may set the base.
+// approval, or the other one
+// lets only contacts write first. Who is not let add one of its people is told whom, and opens nothing. Only a service may set the base.
 type create struct{ events.Create }
 
 func (create) gate() gate { return gate{opens: true} }
@@ -23,8 +24,11 @@ func (op create) decide(s *scene) events.Result {
 	if op.Kind == events.KindDirect {
 		members[1].Role = events.RoleMember
 	}
+	if refused := refusedBy(s.c, op.Kind, members); len(refused) > 0 {
+		return events.Rejected{Code: events.CodePrivacyRefused, Skipped: refused}
+	}
 	e := events.Created{Kind: op.Kind, Base: op.Base, Policy: op.Policy, Members: members, Title: op.Title}
-	if op.Kind == events.KindDirect && op.Policy.Joining == events.JoiningApproval {
+	if op.Kind == events.KindDirect && (op.Policy.Joining == events.JoiningApproval || wishOf(s.c, members[1].User).Lets == events.AudienceContacts) {
 		e.Contact, e.Text = events.ContactAsked, op.Text
 	}
 	return events.Accepted{Seq: op.Base + 1, Event: e}

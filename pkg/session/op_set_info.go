@@ -1,9 +1,7 @@
 package session
 
 import (
-	"maps"
 	"reflect"
-	"slices"
 
 	"annal/pkg/events"
 )
@@ -41,22 +39,7 @@ func changeInfo(title string, info events.Info, c *events.InfoChange) (string, e
 			*f.to = *f.from
 		}
 	}
-	if len(c.Custom) == 0 {
-		return title, info
-	}
-	fields := make(map[string]string, len(info.Custom)+len(c.Custom))
-	for _, f := range info.Custom {
-		fields[f.Name] = f.Value
-	}
-	for _, f := range c.Custom {
-		fields[f.Name] = f.Value
-	}
-	info.Custom = nil
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		if fields[name] != "" {
-			info.Custom = append(info.Custom, events.CustomField{Name: name, Value: fields[name]})
-		}
-	}
+	info.Custom = events.ChangeFields(info.Custom, c.Custom)
 	return title, info
 }
 

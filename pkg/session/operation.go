@@ -107,6 +107,10 @@ func operationOf(op events.Op) operation {
 		return ban{op}
 	case events.Unban:
 		return unban{}
+	case events.SetProfile:
+		return setProfile{op}
+	case events.SetPrivacy:
+		return setPrivacy{op}
 	case events.CloseAccount:
 		return closeAccount{}
 	case events.Audit:
@@ -181,6 +185,10 @@ func factOf(e events.Event) fact {
 		return banned{e}
 	case events.Unbanned:
 		return unbanned{}
+	case events.ProfileSet:
+		return profileSet{e}
+	case events.PrivacySet:
+		return privacySet{e}
 	case events.AccountClosed:
 		return accountClosed{e}
 	case events.Audited:

@@ -113,7 +113,7 @@ func fit(o events.Outcome, c *events.Command) events.Outcome {
 func sizeBound(c *events.Command) int {
 	const fixed = 4096
 	n := fixed + len(c.Session) + len(c.Actor.User) + len(c.Actor.Service) + len(c.ClientID) +
-		len(c.Client.Device) + len(c.Client.Version) + len(c.Client.Address.Plain) + len(c.ReplyTo.Instance) + sealedSize(c.Client.Address.Sealed)
+		wishesSize(c.Wishes) + len(c.Client.Device) + len(c.Client.Version) + len(c.Client.Address.Plain) + len(c.ReplyTo.Instance) + sealedSize(c.Client.Address.Sealed)
 	return n + opSize(c.Op)
 }
 
@@ -176,6 +176,9 @@ func opSize(op events.Op) int {
 	case events.SetDevice:
 		p := op.Push
 		return len(op.Device) + len(p.Service) + len(p.Package) + len(p.Token) + len(p.AppVersion) + len(p.Locale)
+	case events.SetProfile:
+		// The event has the whole profile, which is of bounded size.
+		return profileRoom
 	case events.SignUp:
 		return len(op.Method)
 	case events.SignIn:
@@ -190,10 +193,21 @@ func opSize(op events.Op) int {
 		return len(op.Reason) + endedSize
 	case events.CloseAccount:
 		return endedSize
-	case events.Join, events.Leave, events.Revoke, events.MarkRead, events.SetPolicy, events.Dismiss, events.Invite, events.Uninvite,
+	case events.Join, events.Leave, events.Revoke, events.SetPrivacy, events.MarkRead, events.SetPolicy, events.Dismiss, events.Invite, events.Uninvite,
 		events.Pin, events.MarkDelivered, events.Unban:
 	}
 	return 0
+}
+
+// profileRoom is more than a profile and a change of it can take together.
+const profileRoom = 2 * (events.MaxCustomFields*(events.MaxTagBytes+events.MaxReasonBytes+perPerson) + events.MaxURLBytes + events.MaxReasonBytes)
+
+func wishesSize(wishes []events.Wish) int {
+	n := 0
+	for _, w := range wishes {
+		n += len(w.User) + perPerson
+	}
+	return n
 }
 
 func usersSize(users []events.UserID) int {

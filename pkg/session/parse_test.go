@@ -53,7 +53,7 @@ func (s *script) parseOp(name string, args []string, options map[string]string) 
 		return events.Audit{What: args[0], Seq: parseSeqArgument(args, 1), Reason: argument(args, 2), About: options["about"]}, nil
 	case "contact":
 		return events.Contact{Step: contactSteps[args[0]], Text: argument(args, 1)}, nil
-	case "hide", "set_session", "set_device", "close_account":
+	case "hide", "set_session", "set_device", "close_account", "set_profile", "set_privacy":
 		return s.parseSelfOp(name, args, options)
 	case "sign_up", "sign_in", "sign_out", "ban", "unban":
 		return parseSigning(name, args, options), nil
@@ -137,6 +137,9 @@ func (s *script) parseSelfOp(name string, args []string, options map[string]stri
 	case "set_device":
 		op := events.SetDevice{Device: args[0], Off: argument(args, 1) == "off"}
 		op.Push.Token = options["token"]
+		return op, nil
+	}
+	if op := parseProfileOp(name, options); op != nil {
 		return op, nil
 	}
 	return events.CloseAccount{}, nil
@@ -270,7 +273,7 @@ func parseCreate(args []string, options map[string]string) (events.Op, error) {
 			p.PinRole = roles[v]
 		case "all":
 			p.MentionAllRole = roles[v]
-		case "id", "in":
+		case "id", "in", "wish":
 		default:
 			return nil, fmt.Errorf("no option %q", key)
 		}

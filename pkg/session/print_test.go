@@ -128,7 +128,7 @@ func printEvent(e events.Event) string {
 	case events.DeviceSet:
 		return fmt.Sprintf("set device %s %q%s", e.Device, e.Push.Token, printOff(e.Off))
 	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
-		events.Uninvited, events.ContactChanged, events.AccountClosed:
+		events.Uninvited, events.ContactChanged, events.ProfileSet, events.PrivacySet, events.AccountClosed:
 		return printSessionEvent(e)
 	case events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 		return printSigning(e)
@@ -199,6 +199,10 @@ func printSessionEvent(e events.Event) string {
 			out += fmt.Sprintf(" %q", e.Text)
 		}
 		return out
+	case events.ProfileSet:
+		return fmt.Sprintf("set profile %+v", e.Profile)
+	case events.PrivacySet:
+		return fmt.Sprintf("set privacy %+v", e.Privacy)
 	case events.AccountClosed:
 		return "closed the account" + printEnded(e.Ended)
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Revoked, events.Overridden,
@@ -360,6 +364,10 @@ func printRows(t table) string {
 			fmt.Fprintf(&b, "device %s %q\n", k[1:], r.Push.Token)
 		case events.LoginRow:
 			fmt.Fprintf(&b, "login %s on %s (%s) of %q, by %d since %s\n", r.Login, k[1:], r.Kind, r.Client, r.Seq, printTime(r.Since))
+		case events.Profile:
+			fmt.Fprintf(&b, "profile %+v\n", r)
+		case events.Privacy:
+			fmt.Fprintf(&b, "privacy %+v\n", r)
 		case events.ClientID:
 		}
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -26,6 +27,7 @@ func TestHistories(t *testing.T) {
 				Actor:    events.Actor{User: rapid.SampledFrom(people).Draw(t, "actor"), Service: rapid.SampledFrom([]string{"", "", "", "s"}).Draw(t, "service")},
 				ClientID: h.clientID(t),
 			}
+			c.Wishes = drawAnyWishes(t)
 			c.Op = drawOp(t, kinds, h.world.now, h.world.table(c.Session).head().Seq)
 			if err := h.step(c); err != nil {
 				t.Fatalf("%s %s %#v: %v\nrows:\n%s", c.Actor.User, c.ClientID, c.Op, err, printRows(h.world.table(c.Session)))
@@ -80,6 +82,15 @@ func (h *history) clientID(t *rapid.T) string {
 	return "fresh-" + strconv.Itoa(h.fresh)
 }
 
+func drawAnyWishes(t *rapid.T) []events.Wish {
+	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) events.Wish {
+		return events.Wish{
+			User: rapid.SampledFrom(people).Draw(t, "who wishes"), Lets: events.Audience(rapid.IntRange(1, 3).Draw(t, "lets")),
+			Contact: rapid.Bool().Draw(t, "contact"),
+		}
+	}), 0, 3).Draw(t, "wishes")
+}
+
 func drawOp(t *rapid.T, kinds []int, now events.Millis, head events.Seq) events.Op {
 	if rapid.Bool().Draw(t, "of the model") {
 		return drawModelOp(t, kinds, now, head)
@@ -87,8 +98,8 @@ func drawOp(t *rapid.T, kinds []int, now events.Millis, head events.Seq) events.
 	seq := events.Seq(rapid.Uint64Range(0, uint64(head)+2).Draw(t, "seq"))
 	text := func() events.Body { return events.TextBody(rapid.SampledFrom([]string{"x", "y", ""}).Draw(t, "text")) }
 	some := func() []events.UserID { return rapid.SliceOfN(rapid.SampledFrom(people), 1, 4).Draw(t, "people") }
-	switch rapid.IntRange(0, 17).Draw(t, "op") {
-	case 17:
+	switch rapid.IntRange(0, 19).Draw(t, "op") {
+	case 18:
 		return drawSigning(t)
 	case 0, 1:
 		var op events.Add
@@ -119,6 +130,10 @@ func drawOp(t *rapid.T, kinds []int, now events.Millis, head events.Seq) events.
 		return events.SetSession{Session: "g_x", Settings: events.SettingsChange{Pinned: new(rapid.Bool().Draw(t, "pinned"))}}
 	case 13:
 		return events.SetDevice{Device: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "device"), Off: rapid.Bool().Draw(t, "off")}
+	case 16:
+		return events.SetProfile{Profile: events.ProfileChange{Name: new(rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "name"))}}
+	case 17:
+		return events.SetPrivacy{Privacy: events.Privacy{AddMe: events.Audience(rapid.IntRange(0, 4).Draw(t, "add me"))}}
 	case 15:
 		return events.Audit{What: "at", Seq: seq, Reason: rapid.SampledFrom([]string{"why", ""}).Draw(t, "reason")}
 	case 14:
@@ -134,12 +149,19 @@ func drawOp(t *rapid.T, kinds []int, now events.Millis, head events.Seq) events.
 func (h *history) step(c events.Command) error {
 	before := h.world.table(c.Session).head()
 	markers := markersOf(h.world.table(c.Session))
+	asked := map[events.UserID]bool{}
+	for _, u := range people {
+		_, asked[u] = h.world.table(c.Session)[events.AskKey(u)]
+	}
 	o, err := h.world.run(c)
 	if err != nil {
 		return err
 	}
 	t := h.world.table(c.Session)
 	if err := h.once(o); err != nil {
+		return err
+	}
+	if err := letIn(c, o, asked); err != nil {
 		return err
 	}
 	if err := dense(o, before, t.head()); err != nil {
@@ -192,6 +214,21 @@ func (h *history) once(o events.Outcome) error {
 	return nil
 }
 
+// letIn checks that nobody was added who did not let the actor, by the first that is said of them, and did not ask to be in.
+func letIn(c events.Command, o events.Outcome, asked map[events.UserID]bool) error {
+	a, _ := o.Result.(events.Accepted)
+	added, ok := a.Event.(events.Added)
+	if !ok {
+		return nil
+	}
+	for _, m := range added.Members {
+		if i := slices.IndexFunc(c.Wishes, func(w events.Wish) bool { return w.User == m.User }); i >= 0 && !asked[m.User] && !c.Wishes[i].Grants() {
+			return fmt.Errorf("%s was added by %s, with %+v", m.User, c.Actor.User, c.Wishes[i])
+		}
+	}
+	return nil
+}
+
 // dense checks the numbers that an outcome took.
 func dense(o events.Outcome, before, after events.Head) error {
 	seq, index := before.Seq, before.Index
@@ -208,7 +245,7 @@ func dense(o events.Outcome, before, after events.Head) error {
 		switch a.Event.(type) {
 		case events.Read, events.Delivered, events.Reported, events.Audited:
 			seq = 0
-		case events.AccountClosed, events.Added, events.Asked, events.ContactChanged, events.Created, events.Deleted, events.DeviceSet,
+		case events.AccountClosed, events.Added, events.Asked, events.ContactChanged, events.Created, events.Deleted, events.DeviceSet, events.ProfileSet, events.PrivacySet,
 			events.Dismissed, events.Hidden, events.InfoSet, events.Invited, events.Joined, events.Left, events.Muted, events.Overridden,
 			events.Pinned, events.PolicySet, events.Reacted, events.Refused, events.Removed, events.Revoked, events.RoleSet, events.Sent,
 			events.SessionSet, events.Uninvited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
@@ -278,7 +315,7 @@ func counts(t table) error {
 			if r.Settings == (events.Settings{}) {
 				return fmt.Errorf("settings are kept that are as at the beginning: %q", k)
 			}
-		case events.Head, events.Place, events.ClientID, events.Standing, events.Info, events.Noted, events.EmojiRow:
+		case events.Head, events.Place, events.ClientID, events.Standing, events.Info, events.Noted, events.EmojiRow, events.Profile, events.Privacy:
 		}
 	}
 	if got.Pins != h.Pins || got.Asks != h.Asks || got.Invites != h.Invites || got.Devices != h.Devices || got.Logins != h.Logins || got.Blocks != h.Blocks {
@@ -315,7 +352,7 @@ func membership(t table) error {
 				return fmt.Errorf("%s is in without standing", u)
 			}
 		case events.Head, events.Message, events.Place, events.ClientID, events.Info, events.AskRow, events.InviteRow, events.Noted, events.EmojiRow,
-			events.SettingsRow, events.DeviceRow, events.LoginRow:
+			events.SettingsRow, events.DeviceRow, events.Profile, events.Privacy, events.LoginRow:
 		}
 	}
 	wantOwners := uint32(1)

@@ -35,6 +35,8 @@ import (
 //	           [unread=] · set_device NAME [token=] [off] · close_account
 //	         sign_up METHOD · sign_in LOGIN DEVICE KIND [client=] [most=] · ban [REASON] · unban
 //	         sign_out [DEVICE…] [login=LOGIN,…] [all=true] [except=LOGIN] [reason=]
+//	         set_profile [name=] [avatar=] [status=] [f.FIELD=] · set_privacy [last_seen=] [add_me=] [write_first=]
+//	       What gateways read of people goes with a command as [wish=USER:everyone|contacts|nobody[!],…], ! for contacts.
 //	       A text may be "in quotes", x*70000, or sealed:MAC*BYTES; m*3 is m1 m2 m3.
 //	       "bytes" instead of a command is a record that cannot be decoded.
 //	rows   the session's head, members, messages (in=LABEL)
@@ -113,6 +115,7 @@ func (s *script) line(line string) (events.Outcome, error) {
 	if id, ok := options["id"]; ok {
 		c.ClientID = strings.ReplaceAll(id, "_", " ")
 	}
+	c.Wishes = parseWishes(options["wish"])
 	label := s.last
 	if create, ok := op.(events.Create); ok {
 		label = args[1]

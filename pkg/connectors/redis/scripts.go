@@ -28,6 +28,8 @@ var (
 	itemsSource string
 	//go:embed facts.lua
 	factsSource string
+	//go:embed own.lua
+	ownSource string
 	//go:embed activity.lua
 	activitySource string
 	//go:embed kept.lua
@@ -95,7 +97,7 @@ const embeddedLife = "embedded"
 
 // scripts are what Redis is asked by.
 type scripts struct {
-	apply, person, items, facts, hidden, kept, members, tally, activity, list, sessions, head, view, lost, note *redis.Script
+	apply, person, items, facts, hidden, kept, members, tally, activity, list, sessions, head, view, lost, note, own *redis.Script
 
 	ask, beside, swap, swapSession, now, conclude, remove, removed, promise *redis.Script
 
@@ -117,15 +119,15 @@ func newScripts(embedded bool) scripts {
 		conclude: redis.NewScript(concludeSource), remove: redis.NewScript(removeSource), removed: redis.NewScript(removedSource),
 		promise:  redis.NewScript(promiseSource),
 		announce: redis.NewScript(leaseSource + announceSource), nodes: redis.NewScript(leaseSource + nodesSource), assign: redis.NewScript(leaseSource + assignSource),
-		limit: redis.NewScript(limitSource),
-		put:   redis.NewScript(leaseSource + seenSource + putSource), end: redis.NewScript(leaseSource + seenSource + endSource),
+		limit: redis.NewScript(limitSource), own: redis.NewScript(life + ownSource),
+		put: redis.NewScript(leaseSource + seenSource + putSource), end: redis.NewScript(leaseSource + seenSource + endSource),
 		beat: redis.NewScript(leaseSource + beatSource), signs: redis.NewScript(leaseSource + signsSource),
 	}
 }
 
 func (r *Redis) loadScripts(ctx context.Context) error {
 	s := r.scripts
-	for _, script := range []*redis.Script{s.apply, s.person, s.items, s.facts, s.hidden, s.kept, s.members, s.tally, s.activity, s.list, s.sessions, s.head, s.view, s.lost, s.note, s.remove, s.promise, s.put, s.end} {
+	for _, script := range []*redis.Script{s.apply, s.person, s.items, s.facts, s.hidden, s.kept, s.members, s.tally, s.activity, s.list, s.sessions, s.head, s.view, s.lost, s.note, s.own, s.remove, s.promise, s.put, s.end} {
 		if err := script.Load(ctx, r.client).Err(); err != nil {
 			return fmt.Errorf("redis: load a script: %w", err)
 		}

@@ -214,6 +214,10 @@ func (w *World) Facts(ctx context.Context, s events.SessionID) (hot.Facts, error
 			f.Logins[string(k[1:])] = row
 		case events.SettingsRow:
 			f.Settings[events.SessionID(k[1:])] = row.Settings
+		case events.Profile:
+			f.Own.Profile = row
+		case events.Privacy:
+			f.Own.Privacy = row
 		case events.Head, events.Member, events.Standing, events.Place, events.ClientID, events.Noted, events.EmojiRow, events.DeviceRow:
 		}
 	}

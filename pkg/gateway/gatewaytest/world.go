@@ -40,6 +40,8 @@ type World struct {
 	// lag is how long the answer about a person is on its way.
 	lag time.Duration
 	// tallyFrom is of how many people on a tally is kept.
+	// ownReads is how often Own was asked.
+	ownReads  int
 	tallyFrom int
 }
 

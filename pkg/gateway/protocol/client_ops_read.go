@@ -80,7 +80,19 @@ func sessionsField(r *reader, m *clientv1.Sessions, key []byte) fieldSet {
 	return pageField(r, &m.Cursor, &m.Limit, key)
 }
 
+func profilesField(r *reader, m *clientv1.Profiles, key []byte) fieldSet {
+	if string(key) != "users" {
+		return unknownField
+	}
+	m.Users = list(r, m.Users, (*reader).str)
+	return fieldUsers
+}
+
 func membersField(r *reader, m *clientv1.Members, key []byte) fieldSet {
+	if string(key) == "names" {
+		m.Names = r.boolean()
+		return knownField
+	}
 	if f := sessionField(r, &m.Session, key); f != unknownField {
 		return f
 	}

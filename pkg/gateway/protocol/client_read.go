@@ -129,6 +129,8 @@ func clientOp(r *reader, m *clientv1.ClientFrame, key []byte) {
 		m.Op = &clientv1.ClientFrame_Members{Members: op(r, membersField, fieldSession)}
 	case "sessions":
 		m.Op = &clientv1.ClientFrame_Sessions{Sessions: op(r, sessionsField, 0)}
+	case "profiles":
+		m.Op = &clientv1.ClientFrame_Profiles{Profiles: op(r, profilesField, 0)}
 	case "typing":
 		m.Op = &clientv1.ClientFrame_Typing{Typing: op(r, typingField, fieldSession)}
 	case "info":

@@ -61,6 +61,7 @@ func writeReading(w *writer, m *clientv1.ClientFrame) {
 		w.close()
 	case *clientv1.ClientFrame_Members:
 		w.openSession("members", op.Members.GetSession())
+		w.boolean("names", op.Members.GetNames())
 		w.page(op.Members.GetCursor(), op.Members.GetLimit())
 	case *clientv1.ClientFrame_Sessions:
 		w.open("sessions")
@@ -87,6 +88,10 @@ func writeReading(w *writer, m *clientv1.ClientFrame) {
 		w.str("session", op.Search.GetSession())
 		w.always("text", op.Search.GetText())
 		w.page(op.Search.GetCursor(), op.Search.GetLimit())
+	case *clientv1.ClientFrame_Profiles:
+		w.open("profiles")
+		writeList(w, "users", op.Profiles.GetUsers(), writeString)
+		w.close()
 	case *clientv1.ClientFrame_Typing:
 		w.openSession("typing", op.Typing.GetSession())
 		w.close()

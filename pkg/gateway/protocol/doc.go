@@ -27,4 +27,6 @@ const (
 	MaxHistory = 200
 	// MaxSearch is the limit of a page of hits.
 	MaxSearch = 50
+	// MaxProfiles is how many users' profiles are asked for at once.
+	MaxProfiles = 100
 )

@@ -145,6 +145,8 @@ func memberStateField(r *reader, m *clientv1.MemberState, key []byte) fieldSet {
 		m.Delivered = r.uint64()
 	case "muted_until_ms":
 		m.MutedUntilMs = r.int64()
+	case "name":
+		m.Name = r.str()
 	default:
 		return unknownField
 	}

@@ -62,6 +62,8 @@ func serverField(r *reader, m *clientv1.ServerFrame, key []byte) fieldSet {
 		m.Kind = &clientv1.ServerFrame_Search{Search: sub(r, m.GetSearch())}
 	case "logins":
 		m.Kind = &clientv1.ServerFrame_Logins{Logins: sub(r, m.GetLogins())}
+	case "profiles":
+		m.Kind = &clientv1.ServerFrame_Profiles{Profiles: sub(r, m.GetProfiles())}
 	case "totals":
 		m.Kind = &clientv1.ServerFrame_Totals{Totals: sub(r, m.GetTotals())}
 	case "presence_changed":

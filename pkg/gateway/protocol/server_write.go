@@ -57,6 +57,8 @@ func AppendServerJSON(b []byte, m *clientv1.ServerFrame) []byte {
 		w.sub("receipts", kind.Receipts)
 	case *clientv1.ServerFrame_Logins:
 		w.sub("logins", kind.Logins)
+	case *clientv1.ServerFrame_Profiles:
+		w.sub("profiles", kind.Profiles)
 	case *clientv1.ServerFrame_Totals:
 		w.sub("totals", kind.Totals)
 	case *clientv1.ServerFrame_Changes:
@@ -193,5 +195,6 @@ func writeMemberState(w *writer, m *clientv1.MemberState) {
 	w.uint64("marker", m.GetMarker())
 	w.uint64("delivered", m.GetDelivered())
 	w.int64("muted_until_ms", m.GetMutedUntilMs())
+	w.str("name", m.GetName())
 	w.close()
 }

@@ -80,6 +80,10 @@ func factsOf(o *events.Outcome, e events.Event) []Fact {
 		return settingFacts(e)
 	case events.Hidden:
 		return hiddenFacts(e)
+	case events.ProfileSet:
+		return ownFact(factProfile, e.Profile)
+	case events.PrivacySet:
+		return ownFact(factPrivacy, e.Privacy)
 	case events.Reacted:
 		return []Fact{reactionFact(o.Actor.User, e)}
 	case events.Sent:
@@ -183,6 +187,15 @@ func contactFact(state events.ContactState, by events.UserID) Fact {
 	return Fact{FactSet, factContact, fmt.Sprintf("%d %s", state, by)}
 }
 
+// ContactFields are the facts that AreContacts reads, in its order.
+func ContactFields() []string { return []string{factContact, factBlocks} }
+
+// AreContacts says, by the values of ContactFields of a direct session, empty for none, whether the two are contacts and
+// neither blocks the other.
+func AreContacts(values []string) bool {
+	return values[0] == "" && (values[1] == "" || values[1] == "0")
+}
+
 func contactFacts(actor events.UserID, e events.ContactChanged) []Fact {
 	switch e.Step {
 	case events.ContactBlock:
@@ -242,6 +255,8 @@ type Facts struct {
 	Logins map[string]events.LoginRow
 	// Hides are the sessions that the user of a self session hid messages of: see View.Hidden.
 	Hides map[events.SessionID]bool
+	// Own is what the user of a self session says of themselves and lets others do.
+	Own Own
 }
 
 // Ask is a request to be let in.
@@ -289,6 +304,8 @@ func (f *Facts) add(field, value string) error {
 		return f.addInvite(field[:2], name, value)
 	case factSetting:
 		return f.addSetting(name, value)
+	case factOwn:
+		return f.addOwn(name, value)
 	case factHides:
 		f.Hides[events.SessionID(name)] = true
 	case factLogin:

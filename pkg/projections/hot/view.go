@@ -93,6 +93,12 @@ type View interface {
 	Backward(ctx context.Context, s events.SessionID, first, last events.Seq, limit int, reader ...events.UserID) ([]Item, error)
 	// Facts gives what the session says and keeps besides; ErrNoSession, ErrRebuilding.
 	Facts(ctx context.Context, s events.SessionID) (Facts, error)
+	// Own gives what users say of themselves and let others do, 1,000 at most a call; of who has no session of their own
+	// nothing is told. ErrRebuilding when any of it can't be told now.
+	Own(ctx context.Context, users []events.UserID) (map[events.UserID]Own, error)
+	// Contacts says which users, 1,000 at most a call, are contacts of u in their direct session, where neither blocks the
+	// other; it may leave out who is none. ErrRebuilding when any of it can't be told now.
+	Contacts(ctx context.Context, u events.UserID, users []events.UserID) (map[events.UserID]bool, error)
 	// Members gives present members with user id > after, ascending.
 	Members(ctx context.Context, s events.SessionID, after events.UserID, limit int) ([]MemberEntry, error)
 	// Tally counts who has seen a message, and costs the same however many members there are;

@@ -152,6 +152,9 @@ type ClientFrame struct {
 	//	*ClientFrame_Presence
 	//	*ClientFrame_WatchPresence
 	//	*ClientFrame_SetAway
+	//	*ClientFrame_SetProfile
+	//	*ClientFrame_SetPrivacy
+	//	*ClientFrame_Profiles
 	Op isClientFrame_Op `protobuf_oneof:"op"`
 	// Commands only: the sender's own id for the command, the same on every resend.
 	ClientId string `protobuf:"bytes,40,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
@@ -667,6 +670,33 @@ func (x *ClientFrame) GetSetAway() *SetAway {
 	return nil
 }
 
+func (x *ClientFrame) GetSetProfile() *SetProfile {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_SetProfile); ok {
+			return x.SetProfile
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetSetPrivacy() *SetPrivacy {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_SetPrivacy); ok {
+			return x.SetPrivacy
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetProfiles() *Profiles {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_Profiles); ok {
+			return x.Profiles
+		}
+	}
+	return nil
+}
+
 func (x *ClientFrame) GetClientId() string {
 	if x != nil {
 		return x.ClientId
@@ -897,6 +927,18 @@ type ClientFrame_SetAway struct {
 	SetAway *SetAway `protobuf:"bytes,72,opt,name=set_away,json=setAway,proto3,oneof"`
 }
 
+type ClientFrame_SetProfile struct {
+	SetProfile *SetProfile `protobuf:"bytes,80,opt,name=set_profile,json=setProfile,proto3,oneof"`
+}
+
+type ClientFrame_SetPrivacy struct {
+	SetPrivacy *SetPrivacy `protobuf:"bytes,81,opt,name=set_privacy,json=setPrivacy,proto3,oneof"`
+}
+
+type ClientFrame_Profiles struct {
+	Profiles *Profiles `protobuf:"bytes,82,opt,name=profiles,proto3,oneof"`
+}
+
 func (*ClientFrame_Hello) isClientFrame_Op() {}
 
 func (*ClientFrame_Ping) isClientFrame_Op() {}
@@ -998,6 +1040,12 @@ func (*ClientFrame_Presence) isClientFrame_Op() {}
 func (*ClientFrame_WatchPresence) isClientFrame_Op() {}
 
 func (*ClientFrame_SetAway) isClientFrame_Op() {}
+
+func (*ClientFrame_SetProfile) isClientFrame_Op() {}
+
+func (*ClientFrame_SetPrivacy) isClientFrame_Op() {}
+
+func (*ClientFrame_Profiles) isClientFrame_Op() {}
 
 // Hello authenticates. Sent again on a live connection it renews the token.
 type Hello struct {
@@ -1586,7 +1634,9 @@ type Members struct {
 	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	Cursor  string                 `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	// 100 when 0; 1000 at most.
-	Limit         uint32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	Limit uint32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Tell the members' names too.
+	Names         bool `protobuf:"varint,4,opt,name=names,proto3" json:"names,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1640,6 +1690,13 @@ func (x *Members) GetLimit() uint32 {
 		return x.Limit
 	}
 	return 0
+}
+
+func (x *Members) GetNames() bool {
+	if x != nil {
+		return x.Names
+	}
+	return false
 }
 
 // Sessions lists the user's sessions by id only, a page at a time.
@@ -3644,6 +3701,142 @@ func (x *SetDevice) GetOff() bool {
 	return false
 }
 
+// SetProfile changes what the user says of themselves: what is unset stays, what is empty is removed.
+type SetProfile struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Profile       *v1.ProfileChange      `protobuf:"bytes,1,opt,name=profile,proto3" json:"profile,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetProfile) Reset() {
+	*x = SetProfile{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetProfile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetProfile) ProtoMessage() {}
+
+func (x *SetProfile) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetProfile.ProtoReflect.Descriptor instead.
+func (*SetProfile) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *SetProfile) GetProfile() *v1.ProfileChange {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
+// SetPrivacy changes whom the user lets see and do what: what is unset stays.
+type SetPrivacy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Privacy       *v1.Privacy            `protobuf:"bytes,1,opt,name=privacy,proto3" json:"privacy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetPrivacy) Reset() {
+	*x = SetPrivacy{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetPrivacy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetPrivacy) ProtoMessage() {}
+
+func (x *SetPrivacy) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetPrivacy.ProtoReflect.Descriptor instead.
+func (*SetPrivacy) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *SetPrivacy) GetPrivacy() *v1.Privacy {
+	if x != nil {
+		return x.Privacy
+	}
+	return nil
+}
+
+// Profiles asks what users say of themselves.
+type Profiles struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 100 at most.
+	Users         []string `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Profiles) Reset() {
+	*x = Profiles{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Profiles) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Profiles) ProtoMessage() {}
+
+func (x *Profiles) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Profiles.ProtoReflect.Descriptor instead.
+func (*Profiles) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *Profiles) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
 // CloseAccount ends the user's own session, and then, one by one, the user's part in all others.
 type CloseAccount struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3653,7 +3846,7 @@ type CloseAccount struct {
 
 func (x *CloseAccount) Reset() {
 	*x = CloseAccount{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	mi := &file_annal_client_v1_client_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3665,7 +3858,7 @@ func (x *CloseAccount) String() string {
 func (*CloseAccount) ProtoMessage() {}
 
 func (x *CloseAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[46]
+	mi := &file_annal_client_v1_client_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3678,7 +3871,7 @@ func (x *CloseAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseAccount.ProtoReflect.Descriptor instead.
 func (*CloseAccount) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{46}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{49}
 }
 
 // SignUp says that the user signed up; services with the scope accounts.
@@ -3692,7 +3885,7 @@ type SignUp struct {
 
 func (x *SignUp) Reset() {
 	*x = SignUp{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[47]
+	mi := &file_annal_client_v1_client_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3704,7 +3897,7 @@ func (x *SignUp) String() string {
 func (*SignUp) ProtoMessage() {}
 
 func (x *SignUp) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[47]
+	mi := &file_annal_client_v1_client_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3717,7 +3910,7 @@ func (x *SignUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignUp.ProtoReflect.Descriptor instead.
 func (*SignUp) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{47}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *SignUp) GetMethod() string {
@@ -3745,7 +3938,7 @@ type SignIn struct {
 
 func (x *SignIn) Reset() {
 	*x = SignIn{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	mi := &file_annal_client_v1_client_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3757,7 +3950,7 @@ func (x *SignIn) String() string {
 func (*SignIn) ProtoMessage() {}
 
 func (x *SignIn) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	mi := &file_annal_client_v1_client_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3770,7 +3963,7 @@ func (x *SignIn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignIn.ProtoReflect.Descriptor instead.
 func (*SignIn) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{48}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *SignIn) GetLogin() string {
@@ -3825,7 +4018,7 @@ type SignOut struct {
 
 func (x *SignOut) Reset() {
 	*x = SignOut{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	mi := &file_annal_client_v1_client_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3837,7 +4030,7 @@ func (x *SignOut) String() string {
 func (*SignOut) ProtoMessage() {}
 
 func (x *SignOut) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	mi := &file_annal_client_v1_client_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3850,7 +4043,7 @@ func (x *SignOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignOut.ProtoReflect.Descriptor instead.
 func (*SignOut) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{49}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *SignOut) GetDevices() []string {
@@ -3899,7 +4092,7 @@ type Ban struct {
 
 func (x *Ban) Reset() {
 	*x = Ban{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[50]
+	mi := &file_annal_client_v1_client_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3911,7 +4104,7 @@ func (x *Ban) String() string {
 func (*Ban) ProtoMessage() {}
 
 func (x *Ban) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[50]
+	mi := &file_annal_client_v1_client_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3924,7 +4117,7 @@ func (x *Ban) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ban.ProtoReflect.Descriptor instead.
 func (*Ban) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{50}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Ban) GetReason() string {
@@ -3943,7 +4136,7 @@ type Unban struct {
 
 func (x *Unban) Reset() {
 	*x = Unban{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[51]
+	mi := &file_annal_client_v1_client_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3955,7 +4148,7 @@ func (x *Unban) String() string {
 func (*Unban) ProtoMessage() {}
 
 func (x *Unban) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[51]
+	mi := &file_annal_client_v1_client_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3968,7 +4161,7 @@ func (x *Unban) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unban.ProtoReflect.Descriptor instead.
 func (*Unban) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{51}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{54}
 }
 
 // Logins asks where the user is signed in.
@@ -3980,7 +4173,7 @@ type Logins struct {
 
 func (x *Logins) Reset() {
 	*x = Logins{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[52]
+	mi := &file_annal_client_v1_client_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3992,7 +4185,7 @@ func (x *Logins) String() string {
 func (*Logins) ProtoMessage() {}
 
 func (x *Logins) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[52]
+	mi := &file_annal_client_v1_client_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4005,7 +4198,7 @@ func (x *Logins) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Logins.ProtoReflect.Descriptor instead.
 func (*Logins) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{52}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{55}
 }
 
 // ServerFrame is what a server sends: a reply to the frame of that id, an event
@@ -4031,6 +4224,7 @@ type ServerFrame struct {
 	//	*ServerFrame_Totals
 	//	*ServerFrame_Changes
 	//	*ServerFrame_Search
+	//	*ServerFrame_Profiles
 	//	*ServerFrame_Event
 	//	*ServerFrame_Notice
 	//	*ServerFrame_Typing
@@ -4045,7 +4239,7 @@ type ServerFrame struct {
 
 func (x *ServerFrame) Reset() {
 	*x = ServerFrame{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[53]
+	mi := &file_annal_client_v1_client_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4057,7 +4251,7 @@ func (x *ServerFrame) String() string {
 func (*ServerFrame) ProtoMessage() {}
 
 func (x *ServerFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[53]
+	mi := &file_annal_client_v1_client_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4070,7 +4264,7 @@ func (x *ServerFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerFrame.ProtoReflect.Descriptor instead.
 func (*ServerFrame) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{53}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *ServerFrame) GetId() string {
@@ -4222,6 +4416,15 @@ func (x *ServerFrame) GetSearch() *SearchPage {
 	return nil
 }
 
+func (x *ServerFrame) GetProfiles() *ProfilesPage {
+	if x != nil {
+		if x, ok := x.Kind.(*ServerFrame_Profiles); ok {
+			return x.Profiles
+		}
+	}
+	return nil
+}
+
 func (x *ServerFrame) GetEvent() *Event {
 	if x != nil {
 		if x, ok := x.Kind.(*ServerFrame_Event); ok {
@@ -4349,6 +4552,10 @@ type ServerFrame_Search struct {
 	Search *SearchPage `protobuf:"bytes,16,opt,name=search,proto3,oneof"`
 }
 
+type ServerFrame_Profiles struct {
+	Profiles *ProfilesPage `protobuf:"bytes,19,opt,name=profiles,proto3,oneof"`
+}
+
 type ServerFrame_Event struct {
 	Event *Event `protobuf:"bytes,20,opt,name=event,proto3,oneof"`
 }
@@ -4407,6 +4614,8 @@ func (*ServerFrame_Changes) isServerFrame_Kind() {}
 
 func (*ServerFrame_Search) isServerFrame_Kind() {}
 
+func (*ServerFrame_Profiles) isServerFrame_Kind() {}
+
 func (*ServerFrame_Event) isServerFrame_Kind() {}
 
 func (*ServerFrame_Notice) isServerFrame_Kind() {}
@@ -4444,7 +4653,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[54]
+	mi := &file_annal_client_v1_client_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4456,7 +4665,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[54]
+	mi := &file_annal_client_v1_client_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4469,7 +4678,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{54}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Error) GetCode() string {
@@ -4521,6 +4730,113 @@ func (x *Error) GetSkipped() []*v1.Skipped {
 	return nil
 }
 
+// ProfilesPage has a profile for each user that was asked for and fits, in that order: an empty one for who says nothing of
+// themselves, be there such a user or not. It may be some seconds old.
+type ProfilesPage struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Profiles []*UserProfile         `protobuf:"bytes,1,rep,name=profiles,proto3" json:"profiles,omitempty"`
+	// Those that did not fit: ask for them again.
+	Left          []string `protobuf:"bytes,2,rep,name=left,proto3" json:"left,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProfilesPage) Reset() {
+	*x = ProfilesPage{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProfilesPage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProfilesPage) ProtoMessage() {}
+
+func (x *ProfilesPage) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProfilesPage.ProtoReflect.Descriptor instead.
+func (*ProfilesPage) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *ProfilesPage) GetProfiles() []*UserProfile {
+	if x != nil {
+		return x.Profiles
+	}
+	return nil
+}
+
+func (x *ProfilesPage) GetLeft() []string {
+	if x != nil {
+		return x.Left
+	}
+	return nil
+}
+
+type UserProfile struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Profile       *v1.Profile            `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserProfile) Reset() {
+	*x = UserProfile{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserProfile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserProfile) ProtoMessage() {}
+
+func (x *UserProfile) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserProfile.ProtoReflect.Descriptor instead.
+func (*UserProfile) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *UserProfile) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *UserProfile) GetProfile() *v1.Profile {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
 type Welcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	User  string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
@@ -4538,7 +4854,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[55]
+	mi := &file_annal_client_v1_client_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4550,7 +4866,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[55]
+	mi := &file_annal_client_v1_client_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4563,7 +4879,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{55}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Welcome) GetUser() string {
@@ -4617,7 +4933,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[56]
+	mi := &file_annal_client_v1_client_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4629,7 +4945,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[56]
+	mi := &file_annal_client_v1_client_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4642,7 +4958,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{56}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Pong) GetTimeMs() int64 {
@@ -4674,7 +4990,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[57]
+	mi := &file_annal_client_v1_client_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4686,7 +5002,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[57]
+	mi := &file_annal_client_v1_client_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4699,7 +5015,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{57}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Ack) GetSession() string {
@@ -4771,7 +5087,7 @@ type Subscribed struct {
 
 func (x *Subscribed) Reset() {
 	*x = Subscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[58]
+	mi := &file_annal_client_v1_client_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4783,7 +5099,7 @@ func (x *Subscribed) String() string {
 func (*Subscribed) ProtoMessage() {}
 
 func (x *Subscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[58]
+	mi := &file_annal_client_v1_client_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4796,7 +5112,7 @@ func (x *Subscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscribed.ProtoReflect.Descriptor instead.
 func (*Subscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{58}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Subscribed) GetSession() string {
@@ -4829,7 +5145,7 @@ type Unsubscribed struct {
 
 func (x *Unsubscribed) Reset() {
 	*x = Unsubscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[59]
+	mi := &file_annal_client_v1_client_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4841,7 +5157,7 @@ func (x *Unsubscribed) String() string {
 func (*Unsubscribed) ProtoMessage() {}
 
 func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[59]
+	mi := &file_annal_client_v1_client_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4854,7 +5170,7 @@ func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unsubscribed.ProtoReflect.Descriptor instead.
 func (*Unsubscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{59}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Unsubscribed) GetSession() string {
@@ -4897,7 +5213,7 @@ type SessionState struct {
 
 func (x *SessionState) Reset() {
 	*x = SessionState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[60]
+	mi := &file_annal_client_v1_client_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4909,7 +5225,7 @@ func (x *SessionState) String() string {
 func (*SessionState) ProtoMessage() {}
 
 func (x *SessionState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[60]
+	mi := &file_annal_client_v1_client_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4922,7 +5238,7 @@ func (x *SessionState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionState.ProtoReflect.Descriptor instead.
 func (*SessionState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{60}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *SessionState) GetSession() string {
@@ -5085,7 +5401,7 @@ type SessionInfo struct {
 
 func (x *SessionInfo) Reset() {
 	*x = SessionInfo{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[61]
+	mi := &file_annal_client_v1_client_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5097,7 +5413,7 @@ func (x *SessionInfo) String() string {
 func (*SessionInfo) ProtoMessage() {}
 
 func (x *SessionInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[61]
+	mi := &file_annal_client_v1_client_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5110,7 +5426,7 @@ func (x *SessionInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionInfo.ProtoReflect.Descriptor instead.
 func (*SessionInfo) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{61}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *SessionInfo) GetSession() string {
@@ -5256,7 +5572,7 @@ type UnreadTotals struct {
 
 func (x *UnreadTotals) Reset() {
 	*x = UnreadTotals{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[62]
+	mi := &file_annal_client_v1_client_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5268,7 +5584,7 @@ func (x *UnreadTotals) String() string {
 func (*UnreadTotals) ProtoMessage() {}
 
 func (x *UnreadTotals) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[62]
+	mi := &file_annal_client_v1_client_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5281,7 +5597,7 @@ func (x *UnreadTotals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnreadTotals.ProtoReflect.Descriptor instead.
 func (*UnreadTotals) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{62}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *UnreadTotals) GetUnread() uint64 {
@@ -5343,7 +5659,7 @@ type ReceiptsPage struct {
 
 func (x *ReceiptsPage) Reset() {
 	*x = ReceiptsPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[63]
+	mi := &file_annal_client_v1_client_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5355,7 +5671,7 @@ func (x *ReceiptsPage) String() string {
 func (*ReceiptsPage) ProtoMessage() {}
 
 func (x *ReceiptsPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[63]
+	mi := &file_annal_client_v1_client_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5368,7 +5684,7 @@ func (x *ReceiptsPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiptsPage.ProtoReflect.Descriptor instead.
 func (*ReceiptsPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{63}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *ReceiptsPage) GetSession() string {
@@ -5431,7 +5747,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[64]
+	mi := &file_annal_client_v1_client_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5443,7 +5759,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[64]
+	mi := &file_annal_client_v1_client_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5456,7 +5772,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{64}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Receipt) GetUser() string {
@@ -5492,7 +5808,7 @@ type Request struct {
 
 func (x *Request) Reset() {
 	*x = Request{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[65]
+	mi := &file_annal_client_v1_client_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5504,7 +5820,7 @@ func (x *Request) String() string {
 func (*Request) ProtoMessage() {}
 
 func (x *Request) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[65]
+	mi := &file_annal_client_v1_client_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5517,7 +5833,7 @@ func (x *Request) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Request.ProtoReflect.Descriptor instead.
 func (*Request) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{65}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Request) GetUser() string {
@@ -5553,7 +5869,7 @@ type InviteState struct {
 
 func (x *InviteState) Reset() {
 	*x = InviteState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[66]
+	mi := &file_annal_client_v1_client_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5565,7 +5881,7 @@ func (x *InviteState) String() string {
 func (*InviteState) ProtoMessage() {}
 
 func (x *InviteState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[66]
+	mi := &file_annal_client_v1_client_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5578,7 +5894,7 @@ func (x *InviteState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteState.ProtoReflect.Descriptor instead.
 func (*InviteState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{66}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *InviteState) GetCodeSha256() []byte {
@@ -5620,7 +5936,7 @@ type SyncPage struct {
 
 func (x *SyncPage) Reset() {
 	*x = SyncPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[67]
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5632,7 +5948,7 @@ func (x *SyncPage) String() string {
 func (*SyncPage) ProtoMessage() {}
 
 func (x *SyncPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[67]
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5645,7 +5961,7 @@ func (x *SyncPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncPage.ProtoReflect.Descriptor instead.
 func (*SyncPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{67}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *SyncPage) GetSessions() []*SessionState {
@@ -5685,7 +6001,7 @@ type HistoryPage struct {
 
 func (x *HistoryPage) Reset() {
 	*x = HistoryPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[68]
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5697,7 +6013,7 @@ func (x *HistoryPage) String() string {
 func (*HistoryPage) ProtoMessage() {}
 
 func (x *HistoryPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[68]
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5710,7 +6026,7 @@ func (x *HistoryPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryPage.ProtoReflect.Descriptor instead.
 func (*HistoryPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{68}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *HistoryPage) GetSession() string {
@@ -5775,7 +6091,7 @@ type SearchPage struct {
 
 func (x *SearchPage) Reset() {
 	*x = SearchPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[69]
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5787,7 +6103,7 @@ func (x *SearchPage) String() string {
 func (*SearchPage) ProtoMessage() {}
 
 func (x *SearchPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[69]
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5800,7 +6116,7 @@ func (x *SearchPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchPage.ProtoReflect.Descriptor instead.
 func (*SearchPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{69}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *SearchPage) GetHits() []*SearchHit {
@@ -5843,7 +6159,7 @@ type SearchHit struct {
 
 func (x *SearchHit) Reset() {
 	*x = SearchHit{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[70]
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5855,7 +6171,7 @@ func (x *SearchHit) String() string {
 func (*SearchHit) ProtoMessage() {}
 
 func (x *SearchHit) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[70]
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5868,7 +6184,7 @@ func (x *SearchHit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchHit.ProtoReflect.Descriptor instead.
 func (*SearchHit) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{70}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *SearchHit) GetSession() string {
@@ -5931,7 +6247,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[71]
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5943,7 +6259,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[71]
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5956,7 +6272,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{71}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Mark) GetFirst() uint32 {
@@ -5993,7 +6309,7 @@ type ChangesPage struct {
 
 func (x *ChangesPage) Reset() {
 	*x = ChangesPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6005,7 +6321,7 @@ func (x *ChangesPage) String() string {
 func (*ChangesPage) ProtoMessage() {}
 
 func (x *ChangesPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6018,7 +6334,7 @@ func (x *ChangesPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesPage.ProtoReflect.Descriptor instead.
 func (*ChangesPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{72}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *ChangesPage) GetSession() string {
@@ -6067,7 +6383,7 @@ type Range struct {
 
 func (x *Range) Reset() {
 	*x = Range{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6079,7 +6395,7 @@ func (x *Range) String() string {
 func (*Range) ProtoMessage() {}
 
 func (x *Range) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6092,7 +6408,7 @@ func (x *Range) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Range.ProtoReflect.Descriptor instead.
 func (*Range) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{73}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *Range) GetFirst() uint64 {
@@ -6118,15 +6434,17 @@ type MemberState struct {
 	// 0 where receipts are not shown.
 	Marker uint64 `protobuf:"varint,4,opt,name=marker,proto3" json:"marker,omitempty"`
 	// How far the member's devices have got, where that is more than was read; 0 likewise.
-	Delivered     uint64 `protobuf:"varint,5,opt,name=delivered,proto3" json:"delivered,omitempty"`
-	MutedUntilMs  int64  `protobuf:"varint,6,opt,name=muted_until_ms,json=mutedUntilMs,proto3" json:"muted_until_ms,omitempty"`
+	Delivered    uint64 `protobuf:"varint,5,opt,name=delivered,proto3" json:"delivered,omitempty"`
+	MutedUntilMs int64  `protobuf:"varint,6,opt,name=muted_until_ms,json=mutedUntilMs,proto3" json:"muted_until_ms,omitempty"`
+	// Where names were asked for.
+	Name          string `protobuf:"bytes,7,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MemberState) Reset() {
 	*x = MemberState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6138,7 +6456,7 @@ func (x *MemberState) String() string {
 func (*MemberState) ProtoMessage() {}
 
 func (x *MemberState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6151,7 +6469,7 @@ func (x *MemberState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberState.ProtoReflect.Descriptor instead.
 func (*MemberState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{74}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *MemberState) GetUser() string {
@@ -6196,6 +6514,13 @@ func (x *MemberState) GetMutedUntilMs() int64 {
 	return 0
 }
 
+func (x *MemberState) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
 type MembersPage struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
@@ -6209,7 +6534,7 @@ type MembersPage struct {
 
 func (x *MembersPage) Reset() {
 	*x = MembersPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6221,7 +6546,7 @@ func (x *MembersPage) String() string {
 func (*MembersPage) ProtoMessage() {}
 
 func (x *MembersPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6234,7 +6559,7 @@ func (x *MembersPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersPage.ProtoReflect.Descriptor instead.
 func (*MembersPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{75}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *MembersPage) GetSession() string {
@@ -6275,7 +6600,7 @@ type SessionsPage struct {
 
 func (x *SessionsPage) Reset() {
 	*x = SessionsPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6287,7 +6612,7 @@ func (x *SessionsPage) String() string {
 func (*SessionsPage) ProtoMessage() {}
 
 func (x *SessionsPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6300,7 +6625,7 @@ func (x *SessionsPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionsPage.ProtoReflect.Descriptor instead.
 func (*SessionsPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{76}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *SessionsPage) GetSessions() []string {
@@ -6334,7 +6659,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6346,7 +6671,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6359,7 +6684,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{77}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *Notice) GetSession() string {
@@ -6402,7 +6727,7 @@ type SomeoneTyping struct {
 
 func (x *SomeoneTyping) Reset() {
 	*x = SomeoneTyping{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	mi := &file_annal_client_v1_client_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6414,7 +6739,7 @@ func (x *SomeoneTyping) String() string {
 func (*SomeoneTyping) ProtoMessage() {}
 
 func (x *SomeoneTyping) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	mi := &file_annal_client_v1_client_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6427,7 +6752,7 @@ func (x *SomeoneTyping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SomeoneTyping.ProtoReflect.Descriptor instead.
 func (*SomeoneTyping) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{78}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *SomeoneTyping) GetSession() string {
@@ -6454,7 +6779,7 @@ type PresencePage struct {
 
 func (x *PresencePage) Reset() {
 	*x = PresencePage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	mi := &file_annal_client_v1_client_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6466,7 +6791,7 @@ func (x *PresencePage) String() string {
 func (*PresencePage) ProtoMessage() {}
 
 func (x *PresencePage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	mi := &file_annal_client_v1_client_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6479,7 +6804,7 @@ func (x *PresencePage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PresencePage.ProtoReflect.Descriptor instead.
 func (*PresencePage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{79}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *PresencePage) GetUsers() []*PresenceState {
@@ -6509,7 +6834,7 @@ type PresenceState struct {
 
 func (x *PresenceState) Reset() {
 	*x = PresenceState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	mi := &file_annal_client_v1_client_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6521,7 +6846,7 @@ func (x *PresenceState) String() string {
 func (*PresenceState) ProtoMessage() {}
 
 func (x *PresenceState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	mi := &file_annal_client_v1_client_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6534,7 +6859,7 @@ func (x *PresenceState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PresenceState.ProtoReflect.Descriptor instead.
 func (*PresenceState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{80}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *PresenceState) GetUser() string {
@@ -6594,7 +6919,7 @@ type PresentDevice struct {
 
 func (x *PresentDevice) Reset() {
 	*x = PresentDevice{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	mi := &file_annal_client_v1_client_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6606,7 +6931,7 @@ func (x *PresentDevice) String() string {
 func (*PresentDevice) ProtoMessage() {}
 
 func (x *PresentDevice) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	mi := &file_annal_client_v1_client_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6619,7 +6944,7 @@ func (x *PresentDevice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PresentDevice.ProtoReflect.Descriptor instead.
 func (*PresentDevice) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{81}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *PresentDevice) GetDevice() string {
@@ -6704,6 +7029,8 @@ type Event struct {
 	//	*Event_SignedOut
 	//	*Event_Banned
 	//	*Event_Unbanned
+	//	*Event_ProfileSet
+	//	*Event_PrivacySet
 	Event         isEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -6711,7 +7038,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	mi := &file_annal_client_v1_client_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6723,7 +7050,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	mi := &file_annal_client_v1_client_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6736,7 +7063,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{82}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *Event) GetSession() string {
@@ -7099,6 +7426,24 @@ func (x *Event) GetUnbanned() *Unbanned {
 	return nil
 }
 
+func (x *Event) GetProfileSet() *ProfileSet {
+	if x != nil {
+		if x, ok := x.Event.(*Event_ProfileSet); ok {
+			return x.ProfileSet
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPrivacySet() *PrivacySet {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PrivacySet); ok {
+			return x.PrivacySet
+		}
+	}
+	return nil
+}
+
 type isEvent_Event interface {
 	isEvent_Event()
 }
@@ -7235,6 +7580,14 @@ type Event_Unbanned struct {
 	Unbanned *Unbanned `protobuf:"bytes,64,opt,name=unbanned,proto3,oneof"`
 }
 
+type Event_ProfileSet struct {
+	ProfileSet *ProfileSet `protobuf:"bytes,80,opt,name=profile_set,json=profileSet,proto3,oneof"`
+}
+
+type Event_PrivacySet struct {
+	PrivacySet *PrivacySet `protobuf:"bytes,81,opt,name=privacy_set,json=privacySet,proto3,oneof"`
+}
+
 func (*Event_Created) isEvent_Event() {}
 
 func (*Event_Added) isEvent_Event() {}
@@ -7301,6 +7654,10 @@ func (*Event_Banned) isEvent_Event() {}
 
 func (*Event_Unbanned) isEvent_Event() {}
 
+func (*Event_ProfileSet) isEvent_Event() {}
+
+func (*Event_PrivacySet) isEvent_Event() {}
+
 type Created struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Kind    v1.Kind                `protobuf:"varint,1,opt,name=kind,proto3,enum=annal.log.v1.Kind" json:"kind,omitempty"`
@@ -7317,7 +7674,7 @@ type Created struct {
 
 func (x *Created) Reset() {
 	*x = Created{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[83]
+	mi := &file_annal_client_v1_client_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7329,7 +7686,7 @@ func (x *Created) String() string {
 func (*Created) ProtoMessage() {}
 
 func (x *Created) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[83]
+	mi := &file_annal_client_v1_client_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7342,7 +7699,7 @@ func (x *Created) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Created.ProtoReflect.Descriptor instead.
 func (*Created) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{83}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *Created) GetKind() v1.Kind {
@@ -7403,7 +7760,7 @@ type Added struct {
 
 func (x *Added) Reset() {
 	*x = Added{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[84]
+	mi := &file_annal_client_v1_client_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7415,7 +7772,7 @@ func (x *Added) String() string {
 func (*Added) ProtoMessage() {}
 
 func (x *Added) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[84]
+	mi := &file_annal_client_v1_client_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7428,7 +7785,7 @@ func (x *Added) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Added.ProtoReflect.Descriptor instead.
 func (*Added) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{84}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *Added) GetMembers() []*v1.NewMember {
@@ -7449,7 +7806,7 @@ type Removed struct {
 
 func (x *Removed) Reset() {
 	*x = Removed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[85]
+	mi := &file_annal_client_v1_client_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7461,7 +7818,7 @@ func (x *Removed) String() string {
 func (*Removed) ProtoMessage() {}
 
 func (x *Removed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[85]
+	mi := &file_annal_client_v1_client_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7474,7 +7831,7 @@ func (x *Removed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Removed.ProtoReflect.Descriptor instead.
 func (*Removed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{85}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *Removed) GetUsers() []string {
@@ -7506,7 +7863,7 @@ type Joined struct {
 
 func (x *Joined) Reset() {
 	*x = Joined{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[86]
+	mi := &file_annal_client_v1_client_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7518,7 +7875,7 @@ func (x *Joined) String() string {
 func (*Joined) ProtoMessage() {}
 
 func (x *Joined) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[86]
+	mi := &file_annal_client_v1_client_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7531,7 +7888,7 @@ func (x *Joined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Joined.ProtoReflect.Descriptor instead.
 func (*Joined) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{86}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{91}
 }
 
 type Left struct {
@@ -7544,7 +7901,7 @@ type Left struct {
 
 func (x *Left) Reset() {
 	*x = Left{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[87]
+	mi := &file_annal_client_v1_client_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7556,7 +7913,7 @@ func (x *Left) String() string {
 func (*Left) ProtoMessage() {}
 
 func (x *Left) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[87]
+	mi := &file_annal_client_v1_client_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7569,7 +7926,7 @@ func (x *Left) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Left.ProtoReflect.Descriptor instead.
 func (*Left) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{87}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *Left) GetPromoted() string {
@@ -7611,7 +7968,7 @@ type Sent struct {
 
 func (x *Sent) Reset() {
 	*x = Sent{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[88]
+	mi := &file_annal_client_v1_client_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7623,7 +7980,7 @@ func (x *Sent) String() string {
 func (*Sent) ProtoMessage() {}
 
 func (x *Sent) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[88]
+	mi := &file_annal_client_v1_client_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7636,7 +7993,7 @@ func (x *Sent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sent.ProtoReflect.Descriptor instead.
 func (*Sent) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{88}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *Sent) GetIndex() uint64 {
@@ -7722,7 +8079,7 @@ type ReactionCount struct {
 
 func (x *ReactionCount) Reset() {
 	*x = ReactionCount{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[89]
+	mi := &file_annal_client_v1_client_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7734,7 +8091,7 @@ func (x *ReactionCount) String() string {
 func (*ReactionCount) ProtoMessage() {}
 
 func (x *ReactionCount) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[89]
+	mi := &file_annal_client_v1_client_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7747,7 +8104,7 @@ func (x *ReactionCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReactionCount.ProtoReflect.Descriptor instead.
 func (*ReactionCount) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{89}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *ReactionCount) GetEmoji() string {
@@ -7781,7 +8138,7 @@ type Revoked struct {
 
 func (x *Revoked) Reset() {
 	*x = Revoked{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[90]
+	mi := &file_annal_client_v1_client_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7793,7 +8150,7 @@ func (x *Revoked) String() string {
 func (*Revoked) ProtoMessage() {}
 
 func (x *Revoked) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[90]
+	mi := &file_annal_client_v1_client_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7806,7 +8163,7 @@ func (x *Revoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoked.ProtoReflect.Descriptor instead.
 func (*Revoked) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{90}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *Revoked) GetTarget() uint64 {
@@ -7837,7 +8194,7 @@ type Overridden struct {
 
 func (x *Overridden) Reset() {
 	*x = Overridden{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[91]
+	mi := &file_annal_client_v1_client_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7849,7 +8206,7 @@ func (x *Overridden) String() string {
 func (*Overridden) ProtoMessage() {}
 
 func (x *Overridden) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[91]
+	mi := &file_annal_client_v1_client_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7862,7 +8219,7 @@ func (x *Overridden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Overridden.ProtoReflect.Descriptor instead.
 func (*Overridden) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{91}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *Overridden) GetTarget() uint64 {
@@ -7904,7 +8261,7 @@ type Deleted struct {
 
 func (x *Deleted) Reset() {
 	*x = Deleted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[92]
+	mi := &file_annal_client_v1_client_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7916,7 +8273,7 @@ func (x *Deleted) String() string {
 func (*Deleted) ProtoMessage() {}
 
 func (x *Deleted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[92]
+	mi := &file_annal_client_v1_client_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7929,7 +8286,7 @@ func (x *Deleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deleted.ProtoReflect.Descriptor instead.
 func (*Deleted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{92}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *Deleted) GetTarget() uint64 {
@@ -7963,7 +8320,7 @@ type Read struct {
 
 func (x *Read) Reset() {
 	*x = Read{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[93]
+	mi := &file_annal_client_v1_client_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7975,7 +8332,7 @@ func (x *Read) String() string {
 func (*Read) ProtoMessage() {}
 
 func (x *Read) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[93]
+	mi := &file_annal_client_v1_client_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7988,7 +8345,7 @@ func (x *Read) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Read.ProtoReflect.Descriptor instead.
 func (*Read) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{93}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *Read) GetMarker() uint64 {
@@ -8014,7 +8371,7 @@ type InfoSet struct {
 
 func (x *InfoSet) Reset() {
 	*x = InfoSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[94]
+	mi := &file_annal_client_v1_client_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8026,7 +8383,7 @@ func (x *InfoSet) String() string {
 func (*InfoSet) ProtoMessage() {}
 
 func (x *InfoSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[94]
+	mi := &file_annal_client_v1_client_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8039,7 +8396,7 @@ func (x *InfoSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InfoSet.ProtoReflect.Descriptor instead.
 func (*InfoSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{94}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *InfoSet) GetInfo() *v1.InfoChange {
@@ -8059,7 +8416,7 @@ type PolicySet struct {
 
 func (x *PolicySet) Reset() {
 	*x = PolicySet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[95]
+	mi := &file_annal_client_v1_client_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8071,7 +8428,7 @@ func (x *PolicySet) String() string {
 func (*PolicySet) ProtoMessage() {}
 
 func (x *PolicySet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[95]
+	mi := &file_annal_client_v1_client_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8084,7 +8441,7 @@ func (x *PolicySet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicySet.ProtoReflect.Descriptor instead.
 func (*PolicySet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{95}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *PolicySet) GetPolicy() *v1.Policy {
@@ -8106,7 +8463,7 @@ type RoleSet struct {
 
 func (x *RoleSet) Reset() {
 	*x = RoleSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[96]
+	mi := &file_annal_client_v1_client_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8118,7 +8475,7 @@ func (x *RoleSet) String() string {
 func (*RoleSet) ProtoMessage() {}
 
 func (x *RoleSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[96]
+	mi := &file_annal_client_v1_client_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8131,7 +8488,7 @@ func (x *RoleSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleSet.ProtoReflect.Descriptor instead.
 func (*RoleSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{96}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *RoleSet) GetUser() string {
@@ -8167,7 +8524,7 @@ type Muted struct {
 
 func (x *Muted) Reset() {
 	*x = Muted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[97]
+	mi := &file_annal_client_v1_client_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8179,7 +8536,7 @@ func (x *Muted) String() string {
 func (*Muted) ProtoMessage() {}
 
 func (x *Muted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[97]
+	mi := &file_annal_client_v1_client_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8192,7 +8549,7 @@ func (x *Muted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Muted.ProtoReflect.Descriptor instead.
 func (*Muted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{97}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *Muted) GetUsers() []string {
@@ -8217,7 +8574,7 @@ type Dismissed struct {
 
 func (x *Dismissed) Reset() {
 	*x = Dismissed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[98]
+	mi := &file_annal_client_v1_client_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8229,7 +8586,7 @@ func (x *Dismissed) String() string {
 func (*Dismissed) ProtoMessage() {}
 
 func (x *Dismissed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[98]
+	mi := &file_annal_client_v1_client_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8242,7 +8599,7 @@ func (x *Dismissed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dismissed.ProtoReflect.Descriptor instead.
 func (*Dismissed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{98}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{103}
 }
 
 type Asked struct {
@@ -8255,7 +8612,7 @@ type Asked struct {
 
 func (x *Asked) Reset() {
 	*x = Asked{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[99]
+	mi := &file_annal_client_v1_client_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8267,7 +8624,7 @@ func (x *Asked) String() string {
 func (*Asked) ProtoMessage() {}
 
 func (x *Asked) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[99]
+	mi := &file_annal_client_v1_client_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8280,7 +8637,7 @@ func (x *Asked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Asked.ProtoReflect.Descriptor instead.
 func (*Asked) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{99}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *Asked) GetText() string {
@@ -8299,7 +8656,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[100]
+	mi := &file_annal_client_v1_client_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8311,7 +8668,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[100]
+	mi := &file_annal_client_v1_client_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8324,7 +8681,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{100}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *Refused) GetUsers() []string {
@@ -8346,7 +8703,7 @@ type Invited struct {
 
 func (x *Invited) Reset() {
 	*x = Invited{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[101]
+	mi := &file_annal_client_v1_client_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8358,7 +8715,7 @@ func (x *Invited) String() string {
 func (*Invited) ProtoMessage() {}
 
 func (x *Invited) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[101]
+	mi := &file_annal_client_v1_client_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8371,7 +8728,7 @@ func (x *Invited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invited.ProtoReflect.Descriptor instead.
 func (*Invited) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{101}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *Invited) GetCodeSha256() []byte {
@@ -8404,7 +8761,7 @@ type Uninvited struct {
 
 func (x *Uninvited) Reset() {
 	*x = Uninvited{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[102]
+	mi := &file_annal_client_v1_client_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8416,7 +8773,7 @@ func (x *Uninvited) String() string {
 func (*Uninvited) ProtoMessage() {}
 
 func (x *Uninvited) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[102]
+	mi := &file_annal_client_v1_client_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8429,7 +8786,7 @@ func (x *Uninvited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Uninvited.ProtoReflect.Descriptor instead.
 func (*Uninvited) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{102}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *Uninvited) GetCodeSha256() []byte {
@@ -8451,7 +8808,7 @@ type Reacted struct {
 
 func (x *Reacted) Reset() {
 	*x = Reacted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[103]
+	mi := &file_annal_client_v1_client_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8463,7 +8820,7 @@ func (x *Reacted) String() string {
 func (*Reacted) ProtoMessage() {}
 
 func (x *Reacted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[103]
+	mi := &file_annal_client_v1_client_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8476,7 +8833,7 @@ func (x *Reacted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reacted.ProtoReflect.Descriptor instead.
 func (*Reacted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{103}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *Reacted) GetTarget() uint64 {
@@ -8518,7 +8875,7 @@ type Pinned struct {
 
 func (x *Pinned) Reset() {
 	*x = Pinned{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[104]
+	mi := &file_annal_client_v1_client_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8530,7 +8887,7 @@ func (x *Pinned) String() string {
 func (*Pinned) ProtoMessage() {}
 
 func (x *Pinned) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[104]
+	mi := &file_annal_client_v1_client_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8543,7 +8900,7 @@ func (x *Pinned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pinned.ProtoReflect.Descriptor instead.
 func (*Pinned) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{104}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{109}
 }
 
 func (x *Pinned) GetTarget() uint64 {
@@ -8577,7 +8934,7 @@ type Delivered struct {
 
 func (x *Delivered) Reset() {
 	*x = Delivered{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[105]
+	mi := &file_annal_client_v1_client_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8589,7 +8946,7 @@ func (x *Delivered) String() string {
 func (*Delivered) ProtoMessage() {}
 
 func (x *Delivered) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[105]
+	mi := &file_annal_client_v1_client_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8602,7 +8959,7 @@ func (x *Delivered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivered.ProtoReflect.Descriptor instead.
 func (*Delivered) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{105}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{110}
 }
 
 func (x *Delivered) GetMarker() uint64 {
@@ -8631,7 +8988,7 @@ type ContactChanged struct {
 
 func (x *ContactChanged) Reset() {
 	*x = ContactChanged{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[106]
+	mi := &file_annal_client_v1_client_proto_msgTypes[111]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8643,7 +9000,7 @@ func (x *ContactChanged) String() string {
 func (*ContactChanged) ProtoMessage() {}
 
 func (x *ContactChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[106]
+	mi := &file_annal_client_v1_client_proto_msgTypes[111]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8656,7 +9013,7 @@ func (x *ContactChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactChanged.ProtoReflect.Descriptor instead.
 func (*ContactChanged) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{106}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{111}
 }
 
 func (x *ContactChanged) GetStep() v1.ContactStep {
@@ -8692,7 +9049,7 @@ type Reported struct {
 
 func (x *Reported) Reset() {
 	*x = Reported{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[107]
+	mi := &file_annal_client_v1_client_proto_msgTypes[112]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8704,7 +9061,7 @@ func (x *Reported) String() string {
 func (*Reported) ProtoMessage() {}
 
 func (x *Reported) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[107]
+	mi := &file_annal_client_v1_client_proto_msgTypes[112]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8717,7 +9074,7 @@ func (x *Reported) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reported.ProtoReflect.Descriptor instead.
 func (*Reported) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{107}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{112}
 }
 
 func (x *Reported) GetTarget() uint64 {
@@ -8752,7 +9109,7 @@ type Hidden struct {
 
 func (x *Hidden) Reset() {
 	*x = Hidden{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[108]
+	mi := &file_annal_client_v1_client_proto_msgTypes[113]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8764,7 +9121,7 @@ func (x *Hidden) String() string {
 func (*Hidden) ProtoMessage() {}
 
 func (x *Hidden) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[108]
+	mi := &file_annal_client_v1_client_proto_msgTypes[113]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8777,7 +9134,7 @@ func (x *Hidden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hidden.ProtoReflect.Descriptor instead.
 func (*Hidden) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{108}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{113}
 }
 
 func (x *Hidden) GetSession() string {
@@ -8811,7 +9168,7 @@ type SessionSet struct {
 
 func (x *SessionSet) Reset() {
 	*x = SessionSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[109]
+	mi := &file_annal_client_v1_client_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8823,7 +9180,7 @@ func (x *SessionSet) String() string {
 func (*SessionSet) ProtoMessage() {}
 
 func (x *SessionSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[109]
+	mi := &file_annal_client_v1_client_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8836,7 +9193,7 @@ func (x *SessionSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionSet.ProtoReflect.Descriptor instead.
 func (*SessionSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{109}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{114}
 }
 
 func (x *SessionSet) GetSession() string {
@@ -8864,7 +9221,7 @@ type DeviceSet struct {
 
 func (x *DeviceSet) Reset() {
 	*x = DeviceSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[110]
+	mi := &file_annal_client_v1_client_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8876,7 +9233,7 @@ func (x *DeviceSet) String() string {
 func (*DeviceSet) ProtoMessage() {}
 
 func (x *DeviceSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[110]
+	mi := &file_annal_client_v1_client_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8889,7 +9246,7 @@ func (x *DeviceSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceSet.ProtoReflect.Descriptor instead.
 func (*DeviceSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{110}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{115}
 }
 
 func (x *DeviceSet) GetDevice() string {
@@ -8913,6 +9270,96 @@ func (x *DeviceSet) GetOff() bool {
 	return false
 }
 
+// ProfileSet has the whole profile from here on.
+type ProfileSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Profile       *v1.Profile            `protobuf:"bytes,1,opt,name=profile,proto3" json:"profile,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProfileSet) Reset() {
+	*x = ProfileSet{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[116]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProfileSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProfileSet) ProtoMessage() {}
+
+func (x *ProfileSet) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[116]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProfileSet.ProtoReflect.Descriptor instead.
+func (*ProfileSet) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{116}
+}
+
+func (x *ProfileSet) GetProfile() *v1.Profile {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
+// PrivacySet has all of it from here on.
+type PrivacySet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Privacy       *v1.Privacy            `protobuf:"bytes,1,opt,name=privacy,proto3" json:"privacy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrivacySet) Reset() {
+	*x = PrivacySet{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[117]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrivacySet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrivacySet) ProtoMessage() {}
+
+func (x *PrivacySet) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[117]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrivacySet.ProtoReflect.Descriptor instead.
+func (*PrivacySet) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{117}
+}
+
+func (x *PrivacySet) GetPrivacy() *v1.Privacy {
+	if x != nil {
+		return x.Privacy
+	}
+	return nil
+}
+
 type AccountClosed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ended         []*v1.EndedLogin       `protobuf:"bytes,1,rep,name=ended,proto3" json:"ended,omitempty"`
@@ -8922,7 +9369,7 @@ type AccountClosed struct {
 
 func (x *AccountClosed) Reset() {
 	*x = AccountClosed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[111]
+	mi := &file_annal_client_v1_client_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8934,7 +9381,7 @@ func (x *AccountClosed) String() string {
 func (*AccountClosed) ProtoMessage() {}
 
 func (x *AccountClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[111]
+	mi := &file_annal_client_v1_client_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8947,7 +9394,7 @@ func (x *AccountClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountClosed.ProtoReflect.Descriptor instead.
 func (*AccountClosed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{111}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{118}
 }
 
 func (x *AccountClosed) GetEnded() []*v1.EndedLogin {
@@ -8966,7 +9413,7 @@ type SignedUp struct {
 
 func (x *SignedUp) Reset() {
 	*x = SignedUp{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[112]
+	mi := &file_annal_client_v1_client_proto_msgTypes[119]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8978,7 +9425,7 @@ func (x *SignedUp) String() string {
 func (*SignedUp) ProtoMessage() {}
 
 func (x *SignedUp) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[112]
+	mi := &file_annal_client_v1_client_proto_msgTypes[119]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8991,7 +9438,7 @@ func (x *SignedUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedUp.ProtoReflect.Descriptor instead.
 func (*SignedUp) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{112}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{119}
 }
 
 func (x *SignedUp) GetMethod() string {
@@ -9016,7 +9463,7 @@ type SignedIn struct {
 
 func (x *SignedIn) Reset() {
 	*x = SignedIn{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[113]
+	mi := &file_annal_client_v1_client_proto_msgTypes[120]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9028,7 +9475,7 @@ func (x *SignedIn) String() string {
 func (*SignedIn) ProtoMessage() {}
 
 func (x *SignedIn) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[113]
+	mi := &file_annal_client_v1_client_proto_msgTypes[120]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9041,7 +9488,7 @@ func (x *SignedIn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedIn.ProtoReflect.Descriptor instead.
 func (*SignedIn) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{113}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{120}
 }
 
 func (x *SignedIn) GetLogin() string {
@@ -9096,7 +9543,7 @@ type SignedOut struct {
 
 func (x *SignedOut) Reset() {
 	*x = SignedOut{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[114]
+	mi := &file_annal_client_v1_client_proto_msgTypes[121]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9108,7 +9555,7 @@ func (x *SignedOut) String() string {
 func (*SignedOut) ProtoMessage() {}
 
 func (x *SignedOut) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[114]
+	mi := &file_annal_client_v1_client_proto_msgTypes[121]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9121,7 +9568,7 @@ func (x *SignedOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedOut.ProtoReflect.Descriptor instead.
 func (*SignedOut) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{114}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{121}
 }
 
 func (x *SignedOut) GetEnded() []*v1.EndedLogin {
@@ -9148,7 +9595,7 @@ type Banned struct {
 
 func (x *Banned) Reset() {
 	*x = Banned{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[115]
+	mi := &file_annal_client_v1_client_proto_msgTypes[122]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9160,7 +9607,7 @@ func (x *Banned) String() string {
 func (*Banned) ProtoMessage() {}
 
 func (x *Banned) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[115]
+	mi := &file_annal_client_v1_client_proto_msgTypes[122]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9173,7 +9620,7 @@ func (x *Banned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Banned.ProtoReflect.Descriptor instead.
 func (*Banned) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{115}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{122}
 }
 
 func (x *Banned) GetReason() string {
@@ -9198,7 +9645,7 @@ type Unbanned struct {
 
 func (x *Unbanned) Reset() {
 	*x = Unbanned{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[116]
+	mi := &file_annal_client_v1_client_proto_msgTypes[123]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9210,7 +9657,7 @@ func (x *Unbanned) String() string {
 func (*Unbanned) ProtoMessage() {}
 
 func (x *Unbanned) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[116]
+	mi := &file_annal_client_v1_client_proto_msgTypes[123]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9223,7 +9670,7 @@ func (x *Unbanned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unbanned.ProtoReflect.Descriptor instead.
 func (*Unbanned) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{116}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{123}
 }
 
 // LoginsPage has all of the user's logins, the oldest first.
@@ -9236,7 +9683,7 @@ type LoginsPage struct {
 
 func (x *LoginsPage) Reset() {
 	*x = LoginsPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[117]
+	mi := &file_annal_client_v1_client_proto_msgTypes[124]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9248,7 +9695,7 @@ func (x *LoginsPage) String() string {
 func (*LoginsPage) ProtoMessage() {}
 
 func (x *LoginsPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[117]
+	mi := &file_annal_client_v1_client_proto_msgTypes[124]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9261,7 +9708,7 @@ func (x *LoginsPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoginsPage.ProtoReflect.Descriptor instead.
 func (*LoginsPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{117}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{124}
 }
 
 func (x *LoginsPage) GetLogins() []*Login {
@@ -9286,7 +9733,7 @@ type Login struct {
 
 func (x *Login) Reset() {
 	*x = Login{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[118]
+	mi := &file_annal_client_v1_client_proto_msgTypes[125]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9298,7 +9745,7 @@ func (x *Login) String() string {
 func (*Login) ProtoMessage() {}
 
 func (x *Login) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[118]
+	mi := &file_annal_client_v1_client_proto_msgTypes[125]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9311,7 +9758,7 @@ func (x *Login) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Login.ProtoReflect.Descriptor instead.
 func (*Login) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{118}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{125}
 }
 
 func (x *Login) GetLogin() string {
@@ -9360,7 +9807,7 @@ var File_annal_client_v1_client_proto protoreflect.FileDescriptor
 
 const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\n" +
-	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/session.proto\"\x8c\x16\n" +
+	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/session.proto\"\xc5\x17\n" +
 	"\vClientFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x05hello\x18\x02 \x01(\v2\x16.annal.client.v1.HelloH\x00R\x05hello\x12+\n" +
@@ -9417,7 +9864,12 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x06logins\x18A \x01(\v2\x17.annal.client.v1.LoginsH\x00R\x06logins\x127\n" +
 	"\bpresence\x18F \x01(\v2\x19.annal.client.v1.PresenceH\x00R\bpresence\x12G\n" +
 	"\x0ewatch_presence\x18G \x01(\v2\x1e.annal.client.v1.WatchPresenceH\x00R\rwatchPresence\x125\n" +
-	"\bset_away\x18H \x01(\v2\x18.annal.client.v1.SetAwayH\x00R\asetAway\x12\x1b\n" +
+	"\bset_away\x18H \x01(\v2\x18.annal.client.v1.SetAwayH\x00R\asetAway\x12>\n" +
+	"\vset_profile\x18P \x01(\v2\x1b.annal.client.v1.SetProfileH\x00R\n" +
+	"setProfile\x12>\n" +
+	"\vset_privacy\x18Q \x01(\v2\x1b.annal.client.v1.SetPrivacyH\x00R\n" +
+	"setPrivacy\x127\n" +
+	"\bprofiles\x18R \x01(\v2\x19.annal.client.v1.ProfilesH\x00R\bprofiles\x12\x1b\n" +
 	"\tclient_id\x18( \x01(\tR\bclientId\x12\x17\n" +
 	"\aas_user\x18) \x01(\tR\x06asUser\x12$\n" +
 	"\x0eorigin_time_ms\x18* \x01(\x03R\foriginTimeMsB\x04\n" +
@@ -9460,11 +9912,12 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\aChanges\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x14\n" +
 	"\x05after\x18\x02 \x01(\x04R\x05after\x12\x12\n" +
-	"\x04from\x18\x03 \x01(\x04R\x04from\"Q\n" +
+	"\x04from\x18\x03 \x01(\x04R\x04from\"g\n" +
 	"\aMembers\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x16\n" +
 	"\x06cursor\x18\x02 \x01(\tR\x06cursor\x12\x14\n" +
-	"\x05limit\x18\x03 \x01(\rR\x05limit\"8\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\x12\x14\n" +
+	"\x05names\x18\x04 \x01(\bR\x05names\"8\n" +
 	"\bSessions\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\tR\x06cursor\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\rR\x05limit\" \n" +
@@ -9586,7 +10039,15 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\tSetDevice\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12+\n" +
 	"\x04push\x18\x02 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\x12\x10\n" +
-	"\x03off\x18\x03 \x01(\bR\x03off\"\x0e\n" +
+	"\x03off\x18\x03 \x01(\bR\x03off\"C\n" +
+	"\n" +
+	"SetProfile\x125\n" +
+	"\aprofile\x18\x01 \x01(\v2\x1b.annal.log.v1.ProfileChangeR\aprofile\"=\n" +
+	"\n" +
+	"SetPrivacy\x12/\n" +
+	"\aprivacy\x18\x01 \x01(\v2\x15.annal.log.v1.PrivacyR\aprivacy\" \n" +
+	"\bProfiles\x12\x14\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\"\x0e\n" +
 	"\fCloseAccount\" \n" +
 	"\x06SignUp\x12\x16\n" +
 	"\x06method\x18\x01 \x01(\tR\x06method\"v\n" +
@@ -9605,7 +10066,8 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x03Ban\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\"\a\n" +
 	"\x05Unban\"\b\n" +
-	"\x06Logins\"\xf8\t\n" +
+	"\x06Logins\"\xb5\n" +
+	"\n" +
 	"\vServerFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x05error\x18\x02 \x01(\v2\x16.annal.client.v1.ErrorH\x00R\x05error\x124\n" +
@@ -9625,7 +10087,8 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\breceipts\x18\r \x01(\v2\x1d.annal.client.v1.ReceiptsPageH\x00R\breceipts\x127\n" +
 	"\x06totals\x18\x0e \x01(\v2\x1d.annal.client.v1.UnreadTotalsH\x00R\x06totals\x128\n" +
 	"\achanges\x18\x0f \x01(\v2\x1c.annal.client.v1.ChangesPageH\x00R\achanges\x125\n" +
-	"\x06search\x18\x10 \x01(\v2\x1b.annal.client.v1.SearchPageH\x00R\x06search\x12.\n" +
+	"\x06search\x18\x10 \x01(\v2\x1b.annal.client.v1.SearchPageH\x00R\x06search\x12;\n" +
+	"\bprofiles\x18\x13 \x01(\v2\x1d.annal.client.v1.ProfilesPageH\x00R\bprofiles\x12.\n" +
 	"\x05event\x18\x14 \x01(\v2\x16.annal.client.v1.EventH\x00R\x05event\x121\n" +
 	"\x06notice\x18\x15 \x01(\v2\x17.annal.client.v1.NoticeH\x00R\x06notice\x128\n" +
 	"\x06typing\x18\x16 \x01(\v2\x1e.annal.client.v1.SomeoneTypingH\x00R\x06typing\x125\n" +
@@ -9641,7 +10104,13 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x0eretry_after_ms\x18\x04 \x01(\x03R\fretryAfterMs\x12\x10\n" +
 	"\x03seq\x18\x05 \x01(\x04R\x03seq\x12\x1c\n" +
 	"\tduplicate\x18\x06 \x01(\bR\tduplicate\x12/\n" +
-	"\askipped\x18\a \x03(\v2\x15.annal.log.v1.SkippedR\askipped\"\xd5\x01\n" +
+	"\askipped\x18\a \x03(\v2\x15.annal.log.v1.SkippedR\askipped\"\\\n" +
+	"\fProfilesPage\x128\n" +
+	"\bprofiles\x18\x01 \x03(\v2\x1c.annal.client.v1.UserProfileR\bprofiles\x12\x12\n" +
+	"\x04left\x18\x02 \x03(\tR\x04left\"R\n" +
+	"\vUserProfile\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12/\n" +
+	"\aprofile\x18\x02 \x01(\v2\x15.annal.log.v1.ProfileR\aprofile\"\xd5\x01\n" +
 	"\aWelcome\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x1e\n" +
 	"\n" +
@@ -9780,14 +10249,15 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"window_end\x18\x05 \x01(\bR\twindowEnd\"1\n" +
 	"\x05Range\x12\x14\n" +
 	"\x05first\x18\x01 \x01(\x04R\x05first\x12\x12\n" +
-	"\x04last\x18\x02 \x01(\x04R\x04last\"\xbd\x01\n" +
+	"\x04last\x18\x02 \x01(\x04R\x04last\"\xd1\x01\n" +
 	"\vMemberState\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12&\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x12.annal.log.v1.RoleR\x04role\x12\x16\n" +
 	"\x06joined\x18\x03 \x01(\x04R\x06joined\x12\x16\n" +
 	"\x06marker\x18\x04 \x01(\x04R\x06marker\x12\x1c\n" +
 	"\tdelivered\x18\x05 \x01(\x04R\tdelivered\x12$\n" +
-	"\x0emuted_until_ms\x18\x06 \x01(\x03R\fmutedUntilMs\"\x89\x01\n" +
+	"\x0emuted_until_ms\x18\x06 \x01(\x03R\fmutedUntilMs\x12\x12\n" +
+	"\x04name\x18\a \x01(\tR\x04name\"\x89\x01\n" +
 	"\vMembersPage\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x126\n" +
 	"\amembers\x18\x02 \x03(\v2\x1c.annal.client.v1.MemberStateR\amembers\x12\x14\n" +
@@ -9821,7 +10291,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x04away\x18\x04 \x01(\bR\x04away\x12\x1e\n" +
 	"\n" +
 	"connection\x18\x05 \x01(\tR\n" +
-	"connection\"\x84\x10\n" +
+	"connection\"\x84\x11\n" +
 	"\x05Event\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +
@@ -9869,7 +10339,11 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\n" +
 	"signed_out\x18> \x01(\v2\x1a.annal.client.v1.SignedOutH\x00R\tsignedOut\x121\n" +
 	"\x06banned\x18? \x01(\v2\x17.annal.client.v1.BannedH\x00R\x06banned\x127\n" +
-	"\bunbanned\x18@ \x01(\v2\x19.annal.client.v1.UnbannedH\x00R\bunbannedB\a\n" +
+	"\bunbanned\x18@ \x01(\v2\x19.annal.client.v1.UnbannedH\x00R\bunbanned\x12>\n" +
+	"\vprofile_set\x18P \x01(\v2\x1b.annal.client.v1.ProfileSetH\x00R\n" +
+	"profileSet\x12>\n" +
+	"\vprivacy_set\x18Q \x01(\v2\x1b.annal.client.v1.PrivacySetH\x00R\n" +
+	"privacySetB\a\n" +
 	"\x05event\"\x84\x02\n" +
 	"\aCreated\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x121\n" +
@@ -9979,7 +10453,13 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\tDeviceSet\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12+\n" +
 	"\x04push\x18\x02 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\x12\x10\n" +
-	"\x03off\x18\x03 \x01(\bR\x03off\"?\n" +
+	"\x03off\x18\x03 \x01(\bR\x03off\"=\n" +
+	"\n" +
+	"ProfileSet\x12/\n" +
+	"\aprofile\x18\x01 \x01(\v2\x15.annal.log.v1.ProfileR\aprofile\"=\n" +
+	"\n" +
+	"PrivacySet\x12/\n" +
+	"\aprivacy\x18\x01 \x01(\v2\x15.annal.log.v1.PrivacyR\aprivacy\"?\n" +
 	"\rAccountClosed\x12.\n" +
 	"\x05ended\x18\x01 \x03(\v2\x18.annal.log.v1.EndedLoginR\x05ended\"\"\n" +
 	"\bSignedUp\x12\x16\n" +
@@ -10035,7 +10515,7 @@ func file_annal_client_v1_client_proto_rawDescGZIP() []byte {
 }
 
 var file_annal_client_v1_client_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 119)
+var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 126)
 var file_annal_client_v1_client_proto_goTypes = []any{
 	(MessageKind)(0),           // 0: annal.client.v1.MessageKind
 	(*ClientFrame)(nil),        // 1: annal.client.v1.ClientFrame
@@ -10084,94 +10564,104 @@ var file_annal_client_v1_client_proto_goTypes = []any{
 	(*Hide)(nil),               // 44: annal.client.v1.Hide
 	(*SetSession)(nil),         // 45: annal.client.v1.SetSession
 	(*SetDevice)(nil),          // 46: annal.client.v1.SetDevice
-	(*CloseAccount)(nil),       // 47: annal.client.v1.CloseAccount
-	(*SignUp)(nil),             // 48: annal.client.v1.SignUp
-	(*SignIn)(nil),             // 49: annal.client.v1.SignIn
-	(*SignOut)(nil),            // 50: annal.client.v1.SignOut
-	(*Ban)(nil),                // 51: annal.client.v1.Ban
-	(*Unban)(nil),              // 52: annal.client.v1.Unban
-	(*Logins)(nil),             // 53: annal.client.v1.Logins
-	(*ServerFrame)(nil),        // 54: annal.client.v1.ServerFrame
-	(*Error)(nil),              // 55: annal.client.v1.Error
-	(*Welcome)(nil),            // 56: annal.client.v1.Welcome
-	(*Pong)(nil),               // 57: annal.client.v1.Pong
-	(*Ack)(nil),                // 58: annal.client.v1.Ack
-	(*Subscribed)(nil),         // 59: annal.client.v1.Subscribed
-	(*Unsubscribed)(nil),       // 60: annal.client.v1.Unsubscribed
-	(*SessionState)(nil),       // 61: annal.client.v1.SessionState
-	(*SessionInfo)(nil),        // 62: annal.client.v1.SessionInfo
-	(*UnreadTotals)(nil),       // 63: annal.client.v1.UnreadTotals
-	(*ReceiptsPage)(nil),       // 64: annal.client.v1.ReceiptsPage
-	(*Receipt)(nil),            // 65: annal.client.v1.Receipt
-	(*Request)(nil),            // 66: annal.client.v1.Request
-	(*InviteState)(nil),        // 67: annal.client.v1.InviteState
-	(*SyncPage)(nil),           // 68: annal.client.v1.SyncPage
-	(*HistoryPage)(nil),        // 69: annal.client.v1.HistoryPage
-	(*SearchPage)(nil),         // 70: annal.client.v1.SearchPage
-	(*SearchHit)(nil),          // 71: annal.client.v1.SearchHit
-	(*Mark)(nil),               // 72: annal.client.v1.Mark
-	(*ChangesPage)(nil),        // 73: annal.client.v1.ChangesPage
-	(*Range)(nil),              // 74: annal.client.v1.Range
-	(*MemberState)(nil),        // 75: annal.client.v1.MemberState
-	(*MembersPage)(nil),        // 76: annal.client.v1.MembersPage
-	(*SessionsPage)(nil),       // 77: annal.client.v1.SessionsPage
-	(*Notice)(nil),             // 78: annal.client.v1.Notice
-	(*SomeoneTyping)(nil),      // 79: annal.client.v1.SomeoneTyping
-	(*PresencePage)(nil),       // 80: annal.client.v1.PresencePage
-	(*PresenceState)(nil),      // 81: annal.client.v1.PresenceState
-	(*PresentDevice)(nil),      // 82: annal.client.v1.PresentDevice
-	(*Event)(nil),              // 83: annal.client.v1.Event
-	(*Created)(nil),            // 84: annal.client.v1.Created
-	(*Added)(nil),              // 85: annal.client.v1.Added
-	(*Removed)(nil),            // 86: annal.client.v1.Removed
-	(*Joined)(nil),             // 87: annal.client.v1.Joined
-	(*Left)(nil),               // 88: annal.client.v1.Left
-	(*Sent)(nil),               // 89: annal.client.v1.Sent
-	(*ReactionCount)(nil),      // 90: annal.client.v1.ReactionCount
-	(*Revoked)(nil),            // 91: annal.client.v1.Revoked
-	(*Overridden)(nil),         // 92: annal.client.v1.Overridden
-	(*Deleted)(nil),            // 93: annal.client.v1.Deleted
-	(*Read)(nil),               // 94: annal.client.v1.Read
-	(*InfoSet)(nil),            // 95: annal.client.v1.InfoSet
-	(*PolicySet)(nil),          // 96: annal.client.v1.PolicySet
-	(*RoleSet)(nil),            // 97: annal.client.v1.RoleSet
-	(*Muted)(nil),              // 98: annal.client.v1.Muted
-	(*Dismissed)(nil),          // 99: annal.client.v1.Dismissed
-	(*Asked)(nil),              // 100: annal.client.v1.Asked
-	(*Refused)(nil),            // 101: annal.client.v1.Refused
-	(*Invited)(nil),            // 102: annal.client.v1.Invited
-	(*Uninvited)(nil),          // 103: annal.client.v1.Uninvited
-	(*Reacted)(nil),            // 104: annal.client.v1.Reacted
-	(*Pinned)(nil),             // 105: annal.client.v1.Pinned
-	(*Delivered)(nil),          // 106: annal.client.v1.Delivered
-	(*ContactChanged)(nil),     // 107: annal.client.v1.ContactChanged
-	(*Reported)(nil),           // 108: annal.client.v1.Reported
-	(*Hidden)(nil),             // 109: annal.client.v1.Hidden
-	(*SessionSet)(nil),         // 110: annal.client.v1.SessionSet
-	(*DeviceSet)(nil),          // 111: annal.client.v1.DeviceSet
-	(*AccountClosed)(nil),      // 112: annal.client.v1.AccountClosed
-	(*SignedUp)(nil),           // 113: annal.client.v1.SignedUp
-	(*SignedIn)(nil),           // 114: annal.client.v1.SignedIn
-	(*SignedOut)(nil),          // 115: annal.client.v1.SignedOut
-	(*Banned)(nil),             // 116: annal.client.v1.Banned
-	(*Unbanned)(nil),           // 117: annal.client.v1.Unbanned
-	(*LoginsPage)(nil),         // 118: annal.client.v1.LoginsPage
-	(*Login)(nil),              // 119: annal.client.v1.Login
-	(v1.Kind)(0),               // 120: annal.log.v1.Kind
-	(*v1.NewMember)(nil),       // 121: annal.log.v1.NewMember
-	(*v1.Policy)(nil),          // 122: annal.log.v1.Policy
-	(*v1.Content)(nil),         // 123: annal.log.v1.Content
-	(*v1.Refs)(nil),            // 124: annal.log.v1.Refs
-	(*v1.InfoChange)(nil),      // 125: annal.log.v1.InfoChange
-	(*v1.PolicyChange)(nil),    // 126: annal.log.v1.PolicyChange
-	(v1.Role)(0),               // 127: annal.log.v1.Role
-	(v1.ContactStep)(0),        // 128: annal.log.v1.ContactStep
-	(*v1.SessionSettings)(nil), // 129: annal.log.v1.SessionSettings
-	(*v1.PushToken)(nil),       // 130: annal.log.v1.PushToken
-	(*v1.Skipped)(nil),         // 131: annal.log.v1.Skipped
-	(v1.ContactState)(0),       // 132: annal.log.v1.ContactState
-	(*v1.CustomField)(nil),     // 133: annal.log.v1.CustomField
-	(*v1.EndedLogin)(nil),      // 134: annal.log.v1.EndedLogin
+	(*SetProfile)(nil),         // 47: annal.client.v1.SetProfile
+	(*SetPrivacy)(nil),         // 48: annal.client.v1.SetPrivacy
+	(*Profiles)(nil),           // 49: annal.client.v1.Profiles
+	(*CloseAccount)(nil),       // 50: annal.client.v1.CloseAccount
+	(*SignUp)(nil),             // 51: annal.client.v1.SignUp
+	(*SignIn)(nil),             // 52: annal.client.v1.SignIn
+	(*SignOut)(nil),            // 53: annal.client.v1.SignOut
+	(*Ban)(nil),                // 54: annal.client.v1.Ban
+	(*Unban)(nil),              // 55: annal.client.v1.Unban
+	(*Logins)(nil),             // 56: annal.client.v1.Logins
+	(*ServerFrame)(nil),        // 57: annal.client.v1.ServerFrame
+	(*Error)(nil),              // 58: annal.client.v1.Error
+	(*ProfilesPage)(nil),       // 59: annal.client.v1.ProfilesPage
+	(*UserProfile)(nil),        // 60: annal.client.v1.UserProfile
+	(*Welcome)(nil),            // 61: annal.client.v1.Welcome
+	(*Pong)(nil),               // 62: annal.client.v1.Pong
+	(*Ack)(nil),                // 63: annal.client.v1.Ack
+	(*Subscribed)(nil),         // 64: annal.client.v1.Subscribed
+	(*Unsubscribed)(nil),       // 65: annal.client.v1.Unsubscribed
+	(*SessionState)(nil),       // 66: annal.client.v1.SessionState
+	(*SessionInfo)(nil),        // 67: annal.client.v1.SessionInfo
+	(*UnreadTotals)(nil),       // 68: annal.client.v1.UnreadTotals
+	(*ReceiptsPage)(nil),       // 69: annal.client.v1.ReceiptsPage
+	(*Receipt)(nil),            // 70: annal.client.v1.Receipt
+	(*Request)(nil),            // 71: annal.client.v1.Request
+	(*InviteState)(nil),        // 72: annal.client.v1.InviteState
+	(*SyncPage)(nil),           // 73: annal.client.v1.SyncPage
+	(*HistoryPage)(nil),        // 74: annal.client.v1.HistoryPage
+	(*SearchPage)(nil),         // 75: annal.client.v1.SearchPage
+	(*SearchHit)(nil),          // 76: annal.client.v1.SearchHit
+	(*Mark)(nil),               // 77: annal.client.v1.Mark
+	(*ChangesPage)(nil),        // 78: annal.client.v1.ChangesPage
+	(*Range)(nil),              // 79: annal.client.v1.Range
+	(*MemberState)(nil),        // 80: annal.client.v1.MemberState
+	(*MembersPage)(nil),        // 81: annal.client.v1.MembersPage
+	(*SessionsPage)(nil),       // 82: annal.client.v1.SessionsPage
+	(*Notice)(nil),             // 83: annal.client.v1.Notice
+	(*SomeoneTyping)(nil),      // 84: annal.client.v1.SomeoneTyping
+	(*PresencePage)(nil),       // 85: annal.client.v1.PresencePage
+	(*PresenceState)(nil),      // 86: annal.client.v1.PresenceState
+	(*PresentDevice)(nil),      // 87: annal.client.v1.PresentDevice
+	(*Event)(nil),              // 88: annal.client.v1.Event
+	(*Created)(nil),            // 89: annal.client.v1.Created
+	(*Added)(nil),              // 90: annal.client.v1.Added
+	(*Removed)(nil),            // 91: annal.client.v1.Removed
+	(*Joined)(nil),             // 92: annal.client.v1.Joined
+	(*Left)(nil),               // 93: annal.client.v1.Left
+	(*Sent)(nil),               // 94: annal.client.v1.Sent
+	(*ReactionCount)(nil),      // 95: annal.client.v1.ReactionCount
+	(*Revoked)(nil),            // 96: annal.client.v1.Revoked
+	(*Overridden)(nil),         // 97: annal.client.v1.Overridden
+	(*Deleted)(nil),            // 98: annal.client.v1.Deleted
+	(*Read)(nil),               // 99: annal.client.v1.Read
+	(*InfoSet)(nil),            // 100: annal.client.v1.InfoSet
+	(*PolicySet)(nil),          // 101: annal.client.v1.PolicySet
+	(*RoleSet)(nil),            // 102: annal.client.v1.RoleSet
+	(*Muted)(nil),              // 103: annal.client.v1.Muted
+	(*Dismissed)(nil),          // 104: annal.client.v1.Dismissed
+	(*Asked)(nil),              // 105: annal.client.v1.Asked
+	(*Refused)(nil),            // 106: annal.client.v1.Refused
+	(*Invited)(nil),            // 107: annal.client.v1.Invited
+	(*Uninvited)(nil),          // 108: annal.client.v1.Uninvited
+	(*Reacted)(nil),            // 109: annal.client.v1.Reacted
+	(*Pinned)(nil),             // 110: annal.client.v1.Pinned
+	(*Delivered)(nil),          // 111: annal.client.v1.Delivered
+	(*ContactChanged)(nil),     // 112: annal.client.v1.ContactChanged
+	(*Reported)(nil),           // 113: annal.client.v1.Reported
+	(*Hidden)(nil),             // 114: annal.client.v1.Hidden
+	(*SessionSet)(nil),         // 115: annal.client.v1.SessionSet
+	(*DeviceSet)(nil),          // 116: annal.client.v1.DeviceSet
+	(*ProfileSet)(nil),         // 117: annal.client.v1.ProfileSet
+	(*PrivacySet)(nil),         // 118: annal.client.v1.PrivacySet
+	(*AccountClosed)(nil),      // 119: annal.client.v1.AccountClosed
+	(*SignedUp)(nil),           // 120: annal.client.v1.SignedUp
+	(*SignedIn)(nil),           // 121: annal.client.v1.SignedIn
+	(*SignedOut)(nil),          // 122: annal.client.v1.SignedOut
+	(*Banned)(nil),             // 123: annal.client.v1.Banned
+	(*Unbanned)(nil),           // 124: annal.client.v1.Unbanned
+	(*LoginsPage)(nil),         // 125: annal.client.v1.LoginsPage
+	(*Login)(nil),              // 126: annal.client.v1.Login
+	(v1.Kind)(0),               // 127: annal.log.v1.Kind
+	(*v1.NewMember)(nil),       // 128: annal.log.v1.NewMember
+	(*v1.Policy)(nil),          // 129: annal.log.v1.Policy
+	(*v1.Content)(nil),         // 130: annal.log.v1.Content
+	(*v1.Refs)(nil),            // 131: annal.log.v1.Refs
+	(*v1.InfoChange)(nil),      // 132: annal.log.v1.InfoChange
+	(*v1.PolicyChange)(nil),    // 133: annal.log.v1.PolicyChange
+	(v1.Role)(0),               // 134: annal.log.v1.Role
+	(v1.ContactStep)(0),        // 135: annal.log.v1.ContactStep
+	(*v1.SessionSettings)(nil), // 136: annal.log.v1.SessionSettings
+	(*v1.PushToken)(nil),       // 137: annal.log.v1.PushToken
+	(*v1.ProfileChange)(nil),   // 138: annal.log.v1.ProfileChange
+	(*v1.Privacy)(nil),         // 139: annal.log.v1.Privacy
+	(*v1.Skipped)(nil),         // 140: annal.log.v1.Skipped
+	(*v1.Profile)(nil),         // 141: annal.log.v1.Profile
+	(v1.ContactState)(0),       // 142: annal.log.v1.ContactState
+	(*v1.CustomField)(nil),     // 143: annal.log.v1.CustomField
+	(*v1.EndedLogin)(nil),      // 144: annal.log.v1.EndedLogin
 }
 var file_annal_client_v1_client_proto_depIdxs = []int32{
 	2,   // 0: annal.client.v1.ClientFrame.hello:type_name -> annal.client.v1.Hello
@@ -10215,136 +10705,148 @@ var file_annal_client_v1_client_proto_depIdxs = []int32{
 	44,  // 38: annal.client.v1.ClientFrame.hide:type_name -> annal.client.v1.Hide
 	45,  // 39: annal.client.v1.ClientFrame.set_session:type_name -> annal.client.v1.SetSession
 	46,  // 40: annal.client.v1.ClientFrame.set_device:type_name -> annal.client.v1.SetDevice
-	47,  // 41: annal.client.v1.ClientFrame.close_account:type_name -> annal.client.v1.CloseAccount
-	48,  // 42: annal.client.v1.ClientFrame.sign_up:type_name -> annal.client.v1.SignUp
-	49,  // 43: annal.client.v1.ClientFrame.sign_in:type_name -> annal.client.v1.SignIn
-	50,  // 44: annal.client.v1.ClientFrame.sign_out:type_name -> annal.client.v1.SignOut
-	51,  // 45: annal.client.v1.ClientFrame.ban:type_name -> annal.client.v1.Ban
-	52,  // 46: annal.client.v1.ClientFrame.unban:type_name -> annal.client.v1.Unban
-	53,  // 47: annal.client.v1.ClientFrame.logins:type_name -> annal.client.v1.Logins
+	50,  // 41: annal.client.v1.ClientFrame.close_account:type_name -> annal.client.v1.CloseAccount
+	51,  // 42: annal.client.v1.ClientFrame.sign_up:type_name -> annal.client.v1.SignUp
+	52,  // 43: annal.client.v1.ClientFrame.sign_in:type_name -> annal.client.v1.SignIn
+	53,  // 44: annal.client.v1.ClientFrame.sign_out:type_name -> annal.client.v1.SignOut
+	54,  // 45: annal.client.v1.ClientFrame.ban:type_name -> annal.client.v1.Ban
+	55,  // 46: annal.client.v1.ClientFrame.unban:type_name -> annal.client.v1.Unban
+	56,  // 47: annal.client.v1.ClientFrame.logins:type_name -> annal.client.v1.Logins
 	17,  // 48: annal.client.v1.ClientFrame.presence:type_name -> annal.client.v1.Presence
 	18,  // 49: annal.client.v1.ClientFrame.watch_presence:type_name -> annal.client.v1.WatchPresence
 	19,  // 50: annal.client.v1.ClientFrame.set_away:type_name -> annal.client.v1.SetAway
-	8,   // 51: annal.client.v1.History.filter:type_name -> annal.client.v1.HistoryFilter
-	0,   // 52: annal.client.v1.HistoryFilter.kinds:type_name -> annal.client.v1.MessageKind
-	120, // 53: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
-	121, // 54: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
-	122, // 55: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
-	121, // 56: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
-	123, // 57: annal.client.v1.Send.content:type_name -> annal.log.v1.Content
-	124, // 58: annal.client.v1.Send.refs:type_name -> annal.log.v1.Refs
-	123, // 59: annal.client.v1.Override.content:type_name -> annal.log.v1.Content
-	125, // 60: annal.client.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
-	126, // 61: annal.client.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
-	127, // 62: annal.client.v1.SetRole.role:type_name -> annal.log.v1.Role
-	128, // 63: annal.client.v1.Contact.step:type_name -> annal.log.v1.ContactStep
-	129, // 64: annal.client.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
-	130, // 65: annal.client.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
-	55,  // 66: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
-	56,  // 67: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
-	57,  // 68: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
-	58,  // 69: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
-	59,  // 70: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
-	60,  // 71: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
-	68,  // 72: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
-	69,  // 73: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
-	76,  // 74: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
-	77,  // 75: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
-	62,  // 76: annal.client.v1.ServerFrame.info:type_name -> annal.client.v1.SessionInfo
-	64,  // 77: annal.client.v1.ServerFrame.receipts:type_name -> annal.client.v1.ReceiptsPage
-	63,  // 78: annal.client.v1.ServerFrame.totals:type_name -> annal.client.v1.UnreadTotals
-	73,  // 79: annal.client.v1.ServerFrame.changes:type_name -> annal.client.v1.ChangesPage
-	70,  // 80: annal.client.v1.ServerFrame.search:type_name -> annal.client.v1.SearchPage
-	83,  // 81: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
-	78,  // 82: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
-	79,  // 83: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
-	118, // 84: annal.client.v1.ServerFrame.logins:type_name -> annal.client.v1.LoginsPage
-	81,  // 85: annal.client.v1.ServerFrame.presence_changed:type_name -> annal.client.v1.PresenceState
-	80,  // 86: annal.client.v1.ServerFrame.presence:type_name -> annal.client.v1.PresencePage
-	19,  // 87: annal.client.v1.ServerFrame.set_away:type_name -> annal.client.v1.SetAway
-	131, // 88: annal.client.v1.Error.skipped:type_name -> annal.log.v1.Skipped
-	131, // 89: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
-	120, // 90: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
-	127, // 91: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
-	83,  // 92: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
-	129, // 93: annal.client.v1.SessionState.settings:type_name -> annal.log.v1.SessionSettings
-	132, // 94: annal.client.v1.SessionState.contact:type_name -> annal.log.v1.ContactState
-	120, // 95: annal.client.v1.SessionInfo.kind:type_name -> annal.log.v1.Kind
-	133, // 96: annal.client.v1.SessionInfo.custom:type_name -> annal.log.v1.CustomField
-	122, // 97: annal.client.v1.SessionInfo.policy:type_name -> annal.log.v1.Policy
-	132, // 98: annal.client.v1.SessionInfo.contact:type_name -> annal.log.v1.ContactState
-	66,  // 99: annal.client.v1.SessionInfo.requests:type_name -> annal.client.v1.Request
-	67,  // 100: annal.client.v1.SessionInfo.invites:type_name -> annal.client.v1.InviteState
-	65,  // 101: annal.client.v1.ReceiptsPage.receipts:type_name -> annal.client.v1.Receipt
-	61,  // 102: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
-	83,  // 103: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
-	74,  // 104: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
-	71,  // 105: annal.client.v1.SearchPage.hits:type_name -> annal.client.v1.SearchHit
-	72,  // 106: annal.client.v1.SearchHit.marks:type_name -> annal.client.v1.Mark
-	83,  // 107: annal.client.v1.ChangesPage.events:type_name -> annal.client.v1.Event
-	127, // 108: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
-	75,  // 109: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
-	81,  // 110: annal.client.v1.PresencePage.users:type_name -> annal.client.v1.PresenceState
-	82,  // 111: annal.client.v1.PresenceState.devices:type_name -> annal.client.v1.PresentDevice
-	84,  // 112: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
-	85,  // 113: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
-	86,  // 114: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
-	87,  // 115: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
-	88,  // 116: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
-	89,  // 117: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
-	91,  // 118: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
-	92,  // 119: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
-	93,  // 120: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
-	94,  // 121: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
-	95,  // 122: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
-	96,  // 123: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
-	97,  // 124: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
-	98,  // 125: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
-	99,  // 126: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
-	100, // 127: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
-	101, // 128: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
-	102, // 129: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
-	103, // 130: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
-	104, // 131: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
-	105, // 132: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
-	106, // 133: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
-	107, // 134: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
-	108, // 135: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
-	109, // 136: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
-	110, // 137: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
-	111, // 138: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
-	112, // 139: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
-	113, // 140: annal.client.v1.Event.signed_up:type_name -> annal.client.v1.SignedUp
-	114, // 141: annal.client.v1.Event.signed_in:type_name -> annal.client.v1.SignedIn
-	115, // 142: annal.client.v1.Event.signed_out:type_name -> annal.client.v1.SignedOut
-	116, // 143: annal.client.v1.Event.banned:type_name -> annal.client.v1.Banned
-	117, // 144: annal.client.v1.Event.unbanned:type_name -> annal.client.v1.Unbanned
-	120, // 145: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
-	121, // 146: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
-	122, // 147: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
-	132, // 148: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
-	121, // 149: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
-	123, // 150: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
-	124, // 151: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
-	90,  // 152: annal.client.v1.Sent.reactions:type_name -> annal.client.v1.ReactionCount
-	123, // 153: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
-	125, // 154: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
-	122, // 155: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
-	127, // 156: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
-	128, // 157: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
-	132, // 158: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
-	129, // 159: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
-	130, // 160: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
-	134, // 161: annal.client.v1.AccountClosed.ended:type_name -> annal.log.v1.EndedLogin
-	134, // 162: annal.client.v1.SignedIn.ended:type_name -> annal.log.v1.EndedLogin
-	134, // 163: annal.client.v1.SignedOut.ended:type_name -> annal.log.v1.EndedLogin
-	134, // 164: annal.client.v1.Banned.ended:type_name -> annal.log.v1.EndedLogin
-	119, // 165: annal.client.v1.LoginsPage.logins:type_name -> annal.client.v1.Login
-	166, // [166:166] is the sub-list for method output_type
-	166, // [166:166] is the sub-list for method input_type
-	166, // [166:166] is the sub-list for extension type_name
-	166, // [166:166] is the sub-list for extension extendee
-	0,   // [0:166] is the sub-list for field type_name
+	47,  // 51: annal.client.v1.ClientFrame.set_profile:type_name -> annal.client.v1.SetProfile
+	48,  // 52: annal.client.v1.ClientFrame.set_privacy:type_name -> annal.client.v1.SetPrivacy
+	49,  // 53: annal.client.v1.ClientFrame.profiles:type_name -> annal.client.v1.Profiles
+	8,   // 54: annal.client.v1.History.filter:type_name -> annal.client.v1.HistoryFilter
+	0,   // 55: annal.client.v1.HistoryFilter.kinds:type_name -> annal.client.v1.MessageKind
+	127, // 56: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
+	128, // 57: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
+	129, // 58: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
+	128, // 59: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
+	130, // 60: annal.client.v1.Send.content:type_name -> annal.log.v1.Content
+	131, // 61: annal.client.v1.Send.refs:type_name -> annal.log.v1.Refs
+	130, // 62: annal.client.v1.Override.content:type_name -> annal.log.v1.Content
+	132, // 63: annal.client.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
+	133, // 64: annal.client.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
+	134, // 65: annal.client.v1.SetRole.role:type_name -> annal.log.v1.Role
+	135, // 66: annal.client.v1.Contact.step:type_name -> annal.log.v1.ContactStep
+	136, // 67: annal.client.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
+	137, // 68: annal.client.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
+	138, // 69: annal.client.v1.SetProfile.profile:type_name -> annal.log.v1.ProfileChange
+	139, // 70: annal.client.v1.SetPrivacy.privacy:type_name -> annal.log.v1.Privacy
+	58,  // 71: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
+	61,  // 72: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
+	62,  // 73: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
+	63,  // 74: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
+	64,  // 75: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
+	65,  // 76: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
+	73,  // 77: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
+	74,  // 78: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
+	81,  // 79: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
+	82,  // 80: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
+	67,  // 81: annal.client.v1.ServerFrame.info:type_name -> annal.client.v1.SessionInfo
+	69,  // 82: annal.client.v1.ServerFrame.receipts:type_name -> annal.client.v1.ReceiptsPage
+	68,  // 83: annal.client.v1.ServerFrame.totals:type_name -> annal.client.v1.UnreadTotals
+	78,  // 84: annal.client.v1.ServerFrame.changes:type_name -> annal.client.v1.ChangesPage
+	75,  // 85: annal.client.v1.ServerFrame.search:type_name -> annal.client.v1.SearchPage
+	59,  // 86: annal.client.v1.ServerFrame.profiles:type_name -> annal.client.v1.ProfilesPage
+	88,  // 87: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
+	83,  // 88: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
+	84,  // 89: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
+	125, // 90: annal.client.v1.ServerFrame.logins:type_name -> annal.client.v1.LoginsPage
+	86,  // 91: annal.client.v1.ServerFrame.presence_changed:type_name -> annal.client.v1.PresenceState
+	85,  // 92: annal.client.v1.ServerFrame.presence:type_name -> annal.client.v1.PresencePage
+	19,  // 93: annal.client.v1.ServerFrame.set_away:type_name -> annal.client.v1.SetAway
+	140, // 94: annal.client.v1.Error.skipped:type_name -> annal.log.v1.Skipped
+	60,  // 95: annal.client.v1.ProfilesPage.profiles:type_name -> annal.client.v1.UserProfile
+	141, // 96: annal.client.v1.UserProfile.profile:type_name -> annal.log.v1.Profile
+	140, // 97: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
+	127, // 98: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
+	134, // 99: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
+	88,  // 100: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
+	136, // 101: annal.client.v1.SessionState.settings:type_name -> annal.log.v1.SessionSettings
+	142, // 102: annal.client.v1.SessionState.contact:type_name -> annal.log.v1.ContactState
+	127, // 103: annal.client.v1.SessionInfo.kind:type_name -> annal.log.v1.Kind
+	143, // 104: annal.client.v1.SessionInfo.custom:type_name -> annal.log.v1.CustomField
+	129, // 105: annal.client.v1.SessionInfo.policy:type_name -> annal.log.v1.Policy
+	142, // 106: annal.client.v1.SessionInfo.contact:type_name -> annal.log.v1.ContactState
+	71,  // 107: annal.client.v1.SessionInfo.requests:type_name -> annal.client.v1.Request
+	72,  // 108: annal.client.v1.SessionInfo.invites:type_name -> annal.client.v1.InviteState
+	70,  // 109: annal.client.v1.ReceiptsPage.receipts:type_name -> annal.client.v1.Receipt
+	66,  // 110: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
+	88,  // 111: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
+	79,  // 112: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
+	76,  // 113: annal.client.v1.SearchPage.hits:type_name -> annal.client.v1.SearchHit
+	77,  // 114: annal.client.v1.SearchHit.marks:type_name -> annal.client.v1.Mark
+	88,  // 115: annal.client.v1.ChangesPage.events:type_name -> annal.client.v1.Event
+	134, // 116: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
+	80,  // 117: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
+	86,  // 118: annal.client.v1.PresencePage.users:type_name -> annal.client.v1.PresenceState
+	87,  // 119: annal.client.v1.PresenceState.devices:type_name -> annal.client.v1.PresentDevice
+	89,  // 120: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
+	90,  // 121: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
+	91,  // 122: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
+	92,  // 123: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
+	93,  // 124: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
+	94,  // 125: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
+	96,  // 126: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
+	97,  // 127: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
+	98,  // 128: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
+	99,  // 129: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
+	100, // 130: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
+	101, // 131: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
+	102, // 132: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
+	103, // 133: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
+	104, // 134: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
+	105, // 135: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
+	106, // 136: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
+	107, // 137: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
+	108, // 138: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
+	109, // 139: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
+	110, // 140: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
+	111, // 141: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
+	112, // 142: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
+	113, // 143: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
+	114, // 144: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
+	115, // 145: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
+	116, // 146: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
+	119, // 147: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
+	120, // 148: annal.client.v1.Event.signed_up:type_name -> annal.client.v1.SignedUp
+	121, // 149: annal.client.v1.Event.signed_in:type_name -> annal.client.v1.SignedIn
+	122, // 150: annal.client.v1.Event.signed_out:type_name -> annal.client.v1.SignedOut
+	123, // 151: annal.client.v1.Event.banned:type_name -> annal.client.v1.Banned
+	124, // 152: annal.client.v1.Event.unbanned:type_name -> annal.client.v1.Unbanned
+	117, // 153: annal.client.v1.Event.profile_set:type_name -> annal.client.v1.ProfileSet
+	118, // 154: annal.client.v1.Event.privacy_set:type_name -> annal.client.v1.PrivacySet
+	127, // 155: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
+	128, // 156: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
+	129, // 157: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
+	142, // 158: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
+	128, // 159: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
+	130, // 160: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
+	131, // 161: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
+	95,  // 162: annal.client.v1.Sent.reactions:type_name -> annal.client.v1.ReactionCount
+	130, // 163: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
+	132, // 164: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
+	129, // 165: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
+	134, // 166: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
+	135, // 167: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
+	142, // 168: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
+	136, // 169: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
+	137, // 170: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
+	141, // 171: annal.client.v1.ProfileSet.profile:type_name -> annal.log.v1.Profile
+	139, // 172: annal.client.v1.PrivacySet.privacy:type_name -> annal.log.v1.Privacy
+	144, // 173: annal.client.v1.AccountClosed.ended:type_name -> annal.log.v1.EndedLogin
+	144, // 174: annal.client.v1.SignedIn.ended:type_name -> annal.log.v1.EndedLogin
+	144, // 175: annal.client.v1.SignedOut.ended:type_name -> annal.log.v1.EndedLogin
+	144, // 176: annal.client.v1.Banned.ended:type_name -> annal.log.v1.EndedLogin
+	126, // 177: annal.client.v1.LoginsPage.logins:type_name -> annal.client.v1.Login
+	178, // [178:178] is the sub-list for method output_type
+	178, // [178:178] is the sub-list for method input_type
+	178, // [178:178] is the sub-list for extension type_name
+	178, // [178:178] is the sub-list for extension extendee
+	0,   // [0:178] is the sub-list for field type_name
 }
 
 func init() { file_annal_client_v1_client_proto_init() }
@@ -10404,10 +10906,13 @@ func file_annal_client_v1_client_proto_init() {
 		(*ClientFrame_Presence)(nil),
 		(*ClientFrame_WatchPresence)(nil),
 		(*ClientFrame_SetAway)(nil),
+		(*ClientFrame_SetProfile)(nil),
+		(*ClientFrame_SetPrivacy)(nil),
+		(*ClientFrame_Profiles)(nil),
 	}
 	file_annal_client_v1_client_proto_msgTypes[3].OneofWrappers = []any{}
 	file_annal_client_v1_client_proto_msgTypes[6].OneofWrappers = []any{}
-	file_annal_client_v1_client_proto_msgTypes[53].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[56].OneofWrappers = []any{
 		(*ServerFrame_Error)(nil),
 		(*ServerFrame_Welcome)(nil),
 		(*ServerFrame_Pong)(nil),
@@ -10423,6 +10928,7 @@ func file_annal_client_v1_client_proto_init() {
 		(*ServerFrame_Totals)(nil),
 		(*ServerFrame_Changes)(nil),
 		(*ServerFrame_Search)(nil),
+		(*ServerFrame_Profiles)(nil),
 		(*ServerFrame_Event)(nil),
 		(*ServerFrame_Notice)(nil),
 		(*ServerFrame_Typing)(nil),
@@ -10431,7 +10937,7 @@ func file_annal_client_v1_client_proto_init() {
 		(*ServerFrame_Presence)(nil),
 		(*ServerFrame_SetAway)(nil),
 	}
-	file_annal_client_v1_client_proto_msgTypes[82].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[87].OneofWrappers = []any{
 		(*Event_Created)(nil),
 		(*Event_Added)(nil),
 		(*Event_Removed)(nil),
@@ -10465,6 +10971,8 @@ func file_annal_client_v1_client_proto_init() {
 		(*Event_SignedOut)(nil),
 		(*Event_Banned)(nil),
 		(*Event_Unbanned)(nil),
+		(*Event_ProfileSet)(nil),
+		(*Event_PrivacySet)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -10472,7 +10980,7 @@ func file_annal_client_v1_client_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_client_v1_client_proto_rawDesc), len(file_annal_client_v1_client_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   119,
+			NumMessages:   126,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -32,6 +32,9 @@ type Command struct {
 	ReplyTo  *ReplyTo       `protobuf:"bytes,5,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"`
 	// When it was first said, for imports and bridges; information only.
 	OriginTimeMs int64 `protobuf:"varint,6,opt,name=origin_time_ms,json=originTimeMs,proto3" json:"origin_time_ms,omitempty"`
+	// What the people that it would let in, or would write to, let others do, as the gateway read it: of those who don't
+	// let everybody. Clients say nothing of this.
+	Wishes []*Wish `protobuf:"bytes,9,rep,name=wishes,proto3" json:"wishes,omitempty"`
 	// Types that are valid to be assigned to Op:
 	//
 	//	*Command_Create
@@ -68,6 +71,8 @@ type Command struct {
 	//	*Command_SignOut
 	//	*Command_Ban
 	//	*Command_Unban
+	//	*Command_SetProfile
+	//	*Command_SetPrivacy
 	Op            isCommand_Op `protobuf_oneof:"op"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -143,6 +148,13 @@ func (x *Command) GetOriginTimeMs() int64 {
 		return x.OriginTimeMs
 	}
 	return 0
+}
+
+func (x *Command) GetWishes() []*Wish {
+	if x != nil {
+		return x.Wishes
+	}
+	return nil
 }
 
 func (x *Command) GetOp() isCommand_Op {
@@ -458,6 +470,24 @@ func (x *Command) GetUnban() *Unban {
 	return nil
 }
 
+func (x *Command) GetSetProfile() *SetProfile {
+	if x != nil {
+		if x, ok := x.Op.(*Command_SetProfile); ok {
+			return x.SetProfile
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetSetPrivacy() *SetPrivacy {
+	if x != nil {
+		if x, ok := x.Op.(*Command_SetPrivacy); ok {
+			return x.SetPrivacy
+		}
+	}
+	return nil
+}
+
 type isCommand_Op interface {
 	isCommand_Op()
 }
@@ -598,6 +628,14 @@ type Command_Unban struct {
 	Unban *Unban `protobuf:"bytes,49,opt,name=unban,proto3,oneof"`
 }
 
+type Command_SetProfile struct {
+	SetProfile *SetProfile `protobuf:"bytes,50,opt,name=set_profile,json=setProfile,proto3,oneof"`
+}
+
+type Command_SetPrivacy struct {
+	SetPrivacy *SetPrivacy `protobuf:"bytes,51,opt,name=set_privacy,json=setPrivacy,proto3,oneof"`
+}
+
 func (*Command_Create) isCommand_Op() {}
 
 func (*Command_Add) isCommand_Op() {}
@@ -665,6 +703,10 @@ func (*Command_SignOut) isCommand_Op() {}
 func (*Command_Ban) isCommand_Op() {}
 
 func (*Command_Unban) isCommand_Op() {}
+
+func (*Command_SetProfile) isCommand_Op() {}
+
+func (*Command_SetPrivacy) isCommand_Op() {}
 
 type Create struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2039,6 +2081,96 @@ func (x *SetDevice) GetOff() bool {
 	return false
 }
 
+// SetProfile changes what the user says of themselves: what is unset stays. In the user's self session.
+type SetProfile struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Profile       *ProfileChange         `protobuf:"bytes,1,opt,name=profile,proto3" json:"profile,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetProfile) Reset() {
+	*x = SetProfile{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetProfile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetProfile) ProtoMessage() {}
+
+func (x *SetProfile) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetProfile.ProtoReflect.Descriptor instead.
+func (*SetProfile) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *SetProfile) GetProfile() *ProfileChange {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
+// SetPrivacy changes what the user lets others see and do: what is unset stays. In the user's self session.
+type SetPrivacy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Privacy       *Privacy               `protobuf:"bytes,1,opt,name=privacy,proto3" json:"privacy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetPrivacy) Reset() {
+	*x = SetPrivacy{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetPrivacy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetPrivacy) ProtoMessage() {}
+
+func (x *SetPrivacy) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetPrivacy.ProtoReflect.Descriptor instead.
+func (*SetPrivacy) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *SetPrivacy) GetPrivacy() *Privacy {
+	if x != nil {
+		return x.Privacy
+	}
+	return nil
+}
+
 // CloseAccount ends the user's self session, and then, one by one, the user's part in all others.
 type CloseAccount struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2048,7 +2180,7 @@ type CloseAccount struct {
 
 func (x *CloseAccount) Reset() {
 	*x = CloseAccount{}
-	mi := &file_annal_log_v1_command_proto_msgTypes[28]
+	mi := &file_annal_log_v1_command_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2060,7 +2192,7 @@ func (x *CloseAccount) String() string {
 func (*CloseAccount) ProtoMessage() {}
 
 func (x *CloseAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_command_proto_msgTypes[28]
+	mi := &file_annal_log_v1_command_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2073,7 +2205,7 @@ func (x *CloseAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseAccount.ProtoReflect.Descriptor instead.
 func (*CloseAccount) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{28}
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{30}
 }
 
 // Audit says that somebody looks at what was; services only.
@@ -2093,7 +2225,7 @@ type Audit struct {
 
 func (x *Audit) Reset() {
 	*x = Audit{}
-	mi := &file_annal_log_v1_command_proto_msgTypes[29]
+	mi := &file_annal_log_v1_command_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2105,7 +2237,7 @@ func (x *Audit) String() string {
 func (*Audit) ProtoMessage() {}
 
 func (x *Audit) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_command_proto_msgTypes[29]
+	mi := &file_annal_log_v1_command_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2118,7 +2250,7 @@ func (x *Audit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audit.ProtoReflect.Descriptor instead.
 func (*Audit) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{29}
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Audit) GetWhat() string {
@@ -2160,7 +2292,7 @@ type SignUp struct {
 
 func (x *SignUp) Reset() {
 	*x = SignUp{}
-	mi := &file_annal_log_v1_command_proto_msgTypes[30]
+	mi := &file_annal_log_v1_command_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2172,7 +2304,7 @@ func (x *SignUp) String() string {
 func (*SignUp) ProtoMessage() {}
 
 func (x *SignUp) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_command_proto_msgTypes[30]
+	mi := &file_annal_log_v1_command_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2185,7 +2317,7 @@ func (x *SignUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignUp.ProtoReflect.Descriptor instead.
 func (*SignUp) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{30}
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *SignUp) GetMethod() string {
@@ -2213,7 +2345,7 @@ type SignIn struct {
 
 func (x *SignIn) Reset() {
 	*x = SignIn{}
-	mi := &file_annal_log_v1_command_proto_msgTypes[31]
+	mi := &file_annal_log_v1_command_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2225,7 +2357,7 @@ func (x *SignIn) String() string {
 func (*SignIn) ProtoMessage() {}
 
 func (x *SignIn) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_command_proto_msgTypes[31]
+	mi := &file_annal_log_v1_command_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2238,7 +2370,7 @@ func (x *SignIn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignIn.ProtoReflect.Descriptor instead.
 func (*SignIn) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{31}
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *SignIn) GetLogin() string {
@@ -2292,7 +2424,7 @@ type SignOut struct {
 
 func (x *SignOut) Reset() {
 	*x = SignOut{}
-	mi := &file_annal_log_v1_command_proto_msgTypes[32]
+	mi := &file_annal_log_v1_command_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2304,7 +2436,7 @@ func (x *SignOut) String() string {
 func (*SignOut) ProtoMessage() {}
 
 func (x *SignOut) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_command_proto_msgTypes[32]
+	mi := &file_annal_log_v1_command_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2317,7 +2449,7 @@ func (x *SignOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignOut.ProtoReflect.Descriptor instead.
 func (*SignOut) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{32}
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SignOut) GetDevices() []string {
@@ -2366,7 +2498,7 @@ type Ban struct {
 
 func (x *Ban) Reset() {
 	*x = Ban{}
-	mi := &file_annal_log_v1_command_proto_msgTypes[33]
+	mi := &file_annal_log_v1_command_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2378,7 +2510,7 @@ func (x *Ban) String() string {
 func (*Ban) ProtoMessage() {}
 
 func (x *Ban) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_command_proto_msgTypes[33]
+	mi := &file_annal_log_v1_command_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2391,7 +2523,7 @@ func (x *Ban) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ban.ProtoReflect.Descriptor instead.
 func (*Ban) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{33}
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Ban) GetReason() string {
@@ -2410,7 +2542,7 @@ type Unban struct {
 
 func (x *Unban) Reset() {
 	*x = Unban{}
-	mi := &file_annal_log_v1_command_proto_msgTypes[34]
+	mi := &file_annal_log_v1_command_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2422,7 +2554,7 @@ func (x *Unban) String() string {
 func (*Unban) ProtoMessage() {}
 
 func (x *Unban) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_command_proto_msgTypes[34]
+	mi := &file_annal_log_v1_command_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2435,21 +2567,22 @@ func (x *Unban) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unban.ProtoReflect.Descriptor instead.
 func (*Unban) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{34}
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{36}
 }
 
 var File_annal_log_v1_command_proto protoreflect.FileDescriptor
 
 const file_annal_log_v1_command_proto_rawDesc = "" +
 	"\n" +
-	"\x1aannal/log/v1/command.proto\x12\fannal.log.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/context.proto\x1a\x1aannal/log/v1/session.proto\"\x87\x0f\n" +
+	"\x1aannal/log/v1/command.proto\x12\fannal.log.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/context.proto\x1a\x1aannal/log/v1/session.proto\"\xad\x10\n" +
 	"\aCommand\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12)\n" +
 	"\x05actor\x18\x02 \x01(\v2\x13.annal.log.v1.ActorR\x05actor\x12\x1b\n" +
 	"\tclient_id\x18\x03 \x01(\tR\bclientId\x123\n" +
 	"\x06client\x18\x04 \x01(\v2\x1b.annal.log.v1.ClientContextR\x06client\x120\n" +
 	"\breply_to\x18\x05 \x01(\v2\x15.annal.log.v1.ReplyToR\areplyTo\x12$\n" +
-	"\x0eorigin_time_ms\x18\x06 \x01(\x03R\foriginTimeMs\x12.\n" +
+	"\x0eorigin_time_ms\x18\x06 \x01(\x03R\foriginTimeMs\x12*\n" +
+	"\x06wishes\x18\t \x03(\v2\x12.annal.log.v1.WishR\x06wishes\x12.\n" +
 	"\x06create\x18\n" +
 	" \x01(\v2\x14.annal.log.v1.CreateH\x00R\x06create\x12%\n" +
 	"\x03add\x18\v \x01(\v2\x11.annal.log.v1.AddH\x00R\x03add\x12.\n" +
@@ -2487,7 +2620,11 @@ const file_annal_log_v1_command_proto_rawDesc = "" +
 	"\asign_in\x18. \x01(\v2\x14.annal.log.v1.SignInH\x00R\x06signIn\x122\n" +
 	"\bsign_out\x18/ \x01(\v2\x15.annal.log.v1.SignOutH\x00R\asignOut\x12%\n" +
 	"\x03ban\x180 \x01(\v2\x11.annal.log.v1.BanH\x00R\x03ban\x12+\n" +
-	"\x05unban\x181 \x01(\v2\x13.annal.log.v1.UnbanH\x00R\x05unbanB\x04\n" +
+	"\x05unban\x181 \x01(\v2\x13.annal.log.v1.UnbanH\x00R\x05unban\x12;\n" +
+	"\vset_profile\x182 \x01(\v2\x18.annal.log.v1.SetProfileH\x00R\n" +
+	"setProfile\x12;\n" +
+	"\vset_privacy\x183 \x01(\v2\x18.annal.log.v1.SetPrivacyH\x00R\n" +
+	"setPrivacyB\x04\n" +
 	"\x02op\"\xcd\x01\n" +
 	"\x06Create\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x121\n" +
@@ -2566,7 +2703,13 @@ const file_annal_log_v1_command_proto_rawDesc = "" +
 	"\tSetDevice\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12+\n" +
 	"\x04push\x18\x02 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\x12\x10\n" +
-	"\x03off\x18\x03 \x01(\bR\x03off\"\x0e\n" +
+	"\x03off\x18\x03 \x01(\bR\x03off\"C\n" +
+	"\n" +
+	"SetProfile\x125\n" +
+	"\aprofile\x18\x01 \x01(\v2\x1b.annal.log.v1.ProfileChangeR\aprofile\"=\n" +
+	"\n" +
+	"SetPrivacy\x12/\n" +
+	"\aprivacy\x18\x01 \x01(\v2\x15.annal.log.v1.PrivacyR\aprivacy\"\x0e\n" +
 	"\fCloseAccount\"[\n" +
 	"\x05Audit\x12\x12\n" +
 	"\x04what\x18\x01 \x01(\tR\x04what\x12\x14\n" +
@@ -2604,7 +2747,7 @@ func file_annal_log_v1_command_proto_rawDescGZIP() []byte {
 	return file_annal_log_v1_command_proto_rawDescData
 }
 
-var file_annal_log_v1_command_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_annal_log_v1_command_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_annal_log_v1_command_proto_goTypes = []any{
 	(*Command)(nil),         // 0: annal.log.v1.Command
 	(*Create)(nil),          // 1: annal.log.v1.Create
@@ -2634,84 +2777,94 @@ var file_annal_log_v1_command_proto_goTypes = []any{
 	(*Hide)(nil),            // 25: annal.log.v1.Hide
 	(*SetSession)(nil),      // 26: annal.log.v1.SetSession
 	(*SetDevice)(nil),       // 27: annal.log.v1.SetDevice
-	(*CloseAccount)(nil),    // 28: annal.log.v1.CloseAccount
-	(*Audit)(nil),           // 29: annal.log.v1.Audit
-	(*SignUp)(nil),          // 30: annal.log.v1.SignUp
-	(*SignIn)(nil),          // 31: annal.log.v1.SignIn
-	(*SignOut)(nil),         // 32: annal.log.v1.SignOut
-	(*Ban)(nil),             // 33: annal.log.v1.Ban
-	(*Unban)(nil),           // 34: annal.log.v1.Unban
-	(*Actor)(nil),           // 35: annal.log.v1.Actor
-	(*ClientContext)(nil),   // 36: annal.log.v1.ClientContext
-	(*ReplyTo)(nil),         // 37: annal.log.v1.ReplyTo
-	(Kind)(0),               // 38: annal.log.v1.Kind
-	(*NewMember)(nil),       // 39: annal.log.v1.NewMember
-	(*Policy)(nil),          // 40: annal.log.v1.Policy
-	(*Body)(nil),            // 41: annal.log.v1.Body
-	(*Refs)(nil),            // 42: annal.log.v1.Refs
-	(*InfoChange)(nil),      // 43: annal.log.v1.InfoChange
-	(*PolicyChange)(nil),    // 44: annal.log.v1.PolicyChange
-	(Role)(0),               // 45: annal.log.v1.Role
-	(ContactStep)(0),        // 46: annal.log.v1.ContactStep
-	(*SessionSettings)(nil), // 47: annal.log.v1.SessionSettings
-	(*PushToken)(nil),       // 48: annal.log.v1.PushToken
+	(*SetProfile)(nil),      // 28: annal.log.v1.SetProfile
+	(*SetPrivacy)(nil),      // 29: annal.log.v1.SetPrivacy
+	(*CloseAccount)(nil),    // 30: annal.log.v1.CloseAccount
+	(*Audit)(nil),           // 31: annal.log.v1.Audit
+	(*SignUp)(nil),          // 32: annal.log.v1.SignUp
+	(*SignIn)(nil),          // 33: annal.log.v1.SignIn
+	(*SignOut)(nil),         // 34: annal.log.v1.SignOut
+	(*Ban)(nil),             // 35: annal.log.v1.Ban
+	(*Unban)(nil),           // 36: annal.log.v1.Unban
+	(*Actor)(nil),           // 37: annal.log.v1.Actor
+	(*ClientContext)(nil),   // 38: annal.log.v1.ClientContext
+	(*ReplyTo)(nil),         // 39: annal.log.v1.ReplyTo
+	(*Wish)(nil),            // 40: annal.log.v1.Wish
+	(Kind)(0),               // 41: annal.log.v1.Kind
+	(*NewMember)(nil),       // 42: annal.log.v1.NewMember
+	(*Policy)(nil),          // 43: annal.log.v1.Policy
+	(*Body)(nil),            // 44: annal.log.v1.Body
+	(*Refs)(nil),            // 45: annal.log.v1.Refs
+	(*InfoChange)(nil),      // 46: annal.log.v1.InfoChange
+	(*PolicyChange)(nil),    // 47: annal.log.v1.PolicyChange
+	(Role)(0),               // 48: annal.log.v1.Role
+	(ContactStep)(0),        // 49: annal.log.v1.ContactStep
+	(*SessionSettings)(nil), // 50: annal.log.v1.SessionSettings
+	(*PushToken)(nil),       // 51: annal.log.v1.PushToken
+	(*ProfileChange)(nil),   // 52: annal.log.v1.ProfileChange
+	(*Privacy)(nil),         // 53: annal.log.v1.Privacy
 }
 var file_annal_log_v1_command_proto_depIdxs = []int32{
-	35, // 0: annal.log.v1.Command.actor:type_name -> annal.log.v1.Actor
-	36, // 1: annal.log.v1.Command.client:type_name -> annal.log.v1.ClientContext
-	37, // 2: annal.log.v1.Command.reply_to:type_name -> annal.log.v1.ReplyTo
-	1,  // 3: annal.log.v1.Command.create:type_name -> annal.log.v1.Create
-	2,  // 4: annal.log.v1.Command.add:type_name -> annal.log.v1.Add
-	3,  // 5: annal.log.v1.Command.remove:type_name -> annal.log.v1.Remove
-	4,  // 6: annal.log.v1.Command.join:type_name -> annal.log.v1.Join
-	5,  // 7: annal.log.v1.Command.leave:type_name -> annal.log.v1.Leave
-	6,  // 8: annal.log.v1.Command.send:type_name -> annal.log.v1.Send
-	7,  // 9: annal.log.v1.Command.revoke:type_name -> annal.log.v1.Revoke
-	8,  // 10: annal.log.v1.Command.override:type_name -> annal.log.v1.Override
-	9,  // 11: annal.log.v1.Command.delete:type_name -> annal.log.v1.Delete
-	10, // 12: annal.log.v1.Command.mark_read:type_name -> annal.log.v1.MarkRead
-	11, // 13: annal.log.v1.Command.set_info:type_name -> annal.log.v1.SetInfo
-	12, // 14: annal.log.v1.Command.set_policy:type_name -> annal.log.v1.SetPolicy
-	13, // 15: annal.log.v1.Command.set_role:type_name -> annal.log.v1.SetRole
-	14, // 16: annal.log.v1.Command.mute:type_name -> annal.log.v1.Mute
-	15, // 17: annal.log.v1.Command.dismiss:type_name -> annal.log.v1.Dismiss
-	16, // 18: annal.log.v1.Command.ask:type_name -> annal.log.v1.Ask
-	17, // 19: annal.log.v1.Command.refuse:type_name -> annal.log.v1.Refuse
-	18, // 20: annal.log.v1.Command.invite:type_name -> annal.log.v1.Invite
-	19, // 21: annal.log.v1.Command.uninvite:type_name -> annal.log.v1.Uninvite
-	20, // 22: annal.log.v1.Command.react:type_name -> annal.log.v1.React
-	21, // 23: annal.log.v1.Command.pin:type_name -> annal.log.v1.Pin
-	22, // 24: annal.log.v1.Command.mark_delivered:type_name -> annal.log.v1.MarkDelivered
-	23, // 25: annal.log.v1.Command.contact:type_name -> annal.log.v1.Contact
-	24, // 26: annal.log.v1.Command.report:type_name -> annal.log.v1.Report
-	25, // 27: annal.log.v1.Command.hide:type_name -> annal.log.v1.Hide
-	26, // 28: annal.log.v1.Command.set_session:type_name -> annal.log.v1.SetSession
-	27, // 29: annal.log.v1.Command.set_device:type_name -> annal.log.v1.SetDevice
-	28, // 30: annal.log.v1.Command.close_account:type_name -> annal.log.v1.CloseAccount
-	29, // 31: annal.log.v1.Command.audit:type_name -> annal.log.v1.Audit
-	30, // 32: annal.log.v1.Command.sign_up:type_name -> annal.log.v1.SignUp
-	31, // 33: annal.log.v1.Command.sign_in:type_name -> annal.log.v1.SignIn
-	32, // 34: annal.log.v1.Command.sign_out:type_name -> annal.log.v1.SignOut
-	33, // 35: annal.log.v1.Command.ban:type_name -> annal.log.v1.Ban
-	34, // 36: annal.log.v1.Command.unban:type_name -> annal.log.v1.Unban
-	38, // 37: annal.log.v1.Create.kind:type_name -> annal.log.v1.Kind
-	39, // 38: annal.log.v1.Create.members:type_name -> annal.log.v1.NewMember
-	40, // 39: annal.log.v1.Create.policy:type_name -> annal.log.v1.Policy
-	39, // 40: annal.log.v1.Add.members:type_name -> annal.log.v1.NewMember
-	41, // 41: annal.log.v1.Send.body:type_name -> annal.log.v1.Body
-	42, // 42: annal.log.v1.Send.refs:type_name -> annal.log.v1.Refs
-	41, // 43: annal.log.v1.Override.body:type_name -> annal.log.v1.Body
-	43, // 44: annal.log.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
-	44, // 45: annal.log.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
-	45, // 46: annal.log.v1.SetRole.role:type_name -> annal.log.v1.Role
-	46, // 47: annal.log.v1.Contact.step:type_name -> annal.log.v1.ContactStep
-	47, // 48: annal.log.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
-	48, // 49: annal.log.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
-	50, // [50:50] is the sub-list for method output_type
-	50, // [50:50] is the sub-list for method input_type
-	50, // [50:50] is the sub-list for extension type_name
-	50, // [50:50] is the sub-list for extension extendee
-	0,  // [0:50] is the sub-list for field type_name
+	37, // 0: annal.log.v1.Command.actor:type_name -> annal.log.v1.Actor
+	38, // 1: annal.log.v1.Command.client:type_name -> annal.log.v1.ClientContext
+	39, // 2: annal.log.v1.Command.reply_to:type_name -> annal.log.v1.ReplyTo
+	40, // 3: annal.log.v1.Command.wishes:type_name -> annal.log.v1.Wish
+	1,  // 4: annal.log.v1.Command.create:type_name -> annal.log.v1.Create
+	2,  // 5: annal.log.v1.Command.add:type_name -> annal.log.v1.Add
+	3,  // 6: annal.log.v1.Command.remove:type_name -> annal.log.v1.Remove
+	4,  // 7: annal.log.v1.Command.join:type_name -> annal.log.v1.Join
+	5,  // 8: annal.log.v1.Command.leave:type_name -> annal.log.v1.Leave
+	6,  // 9: annal.log.v1.Command.send:type_name -> annal.log.v1.Send
+	7,  // 10: annal.log.v1.Command.revoke:type_name -> annal.log.v1.Revoke
+	8,  // 11: annal.log.v1.Command.override:type_name -> annal.log.v1.Override
+	9,  // 12: annal.log.v1.Command.delete:type_name -> annal.log.v1.Delete
+	10, // 13: annal.log.v1.Command.mark_read:type_name -> annal.log.v1.MarkRead
+	11, // 14: annal.log.v1.Command.set_info:type_name -> annal.log.v1.SetInfo
+	12, // 15: annal.log.v1.Command.set_policy:type_name -> annal.log.v1.SetPolicy
+	13, // 16: annal.log.v1.Command.set_role:type_name -> annal.log.v1.SetRole
+	14, // 17: annal.log.v1.Command.mute:type_name -> annal.log.v1.Mute
+	15, // 18: annal.log.v1.Command.dismiss:type_name -> annal.log.v1.Dismiss
+	16, // 19: annal.log.v1.Command.ask:type_name -> annal.log.v1.Ask
+	17, // 20: annal.log.v1.Command.refuse:type_name -> annal.log.v1.Refuse
+	18, // 21: annal.log.v1.Command.invite:type_name -> annal.log.v1.Invite
+	19, // 22: annal.log.v1.Command.uninvite:type_name -> annal.log.v1.Uninvite
+	20, // 23: annal.log.v1.Command.react:type_name -> annal.log.v1.React
+	21, // 24: annal.log.v1.Command.pin:type_name -> annal.log.v1.Pin
+	22, // 25: annal.log.v1.Command.mark_delivered:type_name -> annal.log.v1.MarkDelivered
+	23, // 26: annal.log.v1.Command.contact:type_name -> annal.log.v1.Contact
+	24, // 27: annal.log.v1.Command.report:type_name -> annal.log.v1.Report
+	25, // 28: annal.log.v1.Command.hide:type_name -> annal.log.v1.Hide
+	26, // 29: annal.log.v1.Command.set_session:type_name -> annal.log.v1.SetSession
+	27, // 30: annal.log.v1.Command.set_device:type_name -> annal.log.v1.SetDevice
+	30, // 31: annal.log.v1.Command.close_account:type_name -> annal.log.v1.CloseAccount
+	31, // 32: annal.log.v1.Command.audit:type_name -> annal.log.v1.Audit
+	32, // 33: annal.log.v1.Command.sign_up:type_name -> annal.log.v1.SignUp
+	33, // 34: annal.log.v1.Command.sign_in:type_name -> annal.log.v1.SignIn
+	34, // 35: annal.log.v1.Command.sign_out:type_name -> annal.log.v1.SignOut
+	35, // 36: annal.log.v1.Command.ban:type_name -> annal.log.v1.Ban
+	36, // 37: annal.log.v1.Command.unban:type_name -> annal.log.v1.Unban
+	28, // 38: annal.log.v1.Command.set_profile:type_name -> annal.log.v1.SetProfile
+	29, // 39: annal.log.v1.Command.set_privacy:type_name -> annal.log.v1.SetPrivacy
+	41, // 40: annal.log.v1.Create.kind:type_name -> annal.log.v1.Kind
+	42, // 41: annal.log.v1.Create.members:type_name -> annal.log.v1.NewMember
+	43, // 42: annal.log.v1.Create.policy:type_name -> annal.log.v1.Policy
+	42, // 43: annal.log.v1.Add.members:type_name -> annal.log.v1.NewMember
+	44, // 44: annal.log.v1.Send.body:type_name -> annal.log.v1.Body
+	45, // 45: annal.log.v1.Send.refs:type_name -> annal.log.v1.Refs
+	44, // 46: annal.log.v1.Override.body:type_name -> annal.log.v1.Body
+	46, // 47: annal.log.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
+	47, // 48: annal.log.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
+	48, // 49: annal.log.v1.SetRole.role:type_name -> annal.log.v1.Role
+	49, // 50: annal.log.v1.Contact.step:type_name -> annal.log.v1.ContactStep
+	50, // 51: annal.log.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
+	51, // 52: annal.log.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
+	52, // 53: annal.log.v1.SetProfile.profile:type_name -> annal.log.v1.ProfileChange
+	53, // 54: annal.log.v1.SetPrivacy.privacy:type_name -> annal.log.v1.Privacy
+	55, // [55:55] is the sub-list for method output_type
+	55, // [55:55] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_annal_log_v1_command_proto_init() }
@@ -2757,6 +2910,8 @@ func file_annal_log_v1_command_proto_init() {
 		(*Command_SignOut)(nil),
 		(*Command_Ban)(nil),
 		(*Command_Unban)(nil),
+		(*Command_SetProfile)(nil),
+		(*Command_SetPrivacy)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2764,7 +2919,7 @@ func file_annal_log_v1_command_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_log_v1_command_proto_rawDesc), len(file_annal_log_v1_command_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   35,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

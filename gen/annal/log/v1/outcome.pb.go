@@ -246,6 +246,8 @@ type Accepted struct {
 	//	*Accepted_SignedOut
 	//	*Accepted_Banned
 	//	*Accepted_Unbanned
+	//	*Accepted_ProfileSet
+	//	*Accepted_PrivacySet
 	Event         isAccepted_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -601,6 +603,24 @@ func (x *Accepted) GetUnbanned() *Unbanned {
 	return nil
 }
 
+func (x *Accepted) GetProfileSet() *ProfileSet {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_ProfileSet); ok {
+			return x.ProfileSet
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetPrivacySet() *PrivacySet {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_PrivacySet); ok {
+			return x.PrivacySet
+		}
+	}
+	return nil
+}
+
 type isAccepted_Event interface {
 	isAccepted_Event()
 }
@@ -741,6 +761,14 @@ type Accepted_Unbanned struct {
 	Unbanned *Unbanned `protobuf:"bytes,49,opt,name=unbanned,proto3,oneof"`
 }
 
+type Accepted_ProfileSet struct {
+	ProfileSet *ProfileSet `protobuf:"bytes,50,opt,name=profile_set,json=profileSet,proto3,oneof"`
+}
+
+type Accepted_PrivacySet struct {
+	PrivacySet *PrivacySet `protobuf:"bytes,51,opt,name=privacy_set,json=privacySet,proto3,oneof"`
+}
+
 func (*Accepted_Created) isAccepted_Event() {}
 
 func (*Accepted_Added) isAccepted_Event() {}
@@ -808,6 +836,10 @@ func (*Accepted_SignedOut) isAccepted_Event() {}
 func (*Accepted_Banned) isAccepted_Event() {}
 
 func (*Accepted_Unbanned) isAccepted_Event() {}
+
+func (*Accepted_ProfileSet) isAccepted_Event() {}
+
+func (*Accepted_PrivacySet) isAccepted_Event() {}
 
 // Rejected keeps the command itself, for audit.
 type Rejected struct {
@@ -2498,6 +2530,96 @@ func (x *DeviceSet) GetOff() bool {
 	return false
 }
 
+// ProfileSet has the whole profile from here on.
+type ProfileSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Profile       *Profile               `protobuf:"bytes,1,opt,name=profile,proto3" json:"profile,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProfileSet) Reset() {
+	*x = ProfileSet{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProfileSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProfileSet) ProtoMessage() {}
+
+func (x *ProfileSet) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProfileSet.ProtoReflect.Descriptor instead.
+func (*ProfileSet) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *ProfileSet) GetProfile() *Profile {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
+// PrivacySet has all of it from here on.
+type PrivacySet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Privacy       *Privacy               `protobuf:"bytes,1,opt,name=privacy,proto3" json:"privacy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrivacySet) Reset() {
+	*x = PrivacySet{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrivacySet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrivacySet) ProtoMessage() {}
+
+func (x *PrivacySet) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrivacySet.ProtoReflect.Descriptor instead.
+func (*PrivacySet) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *PrivacySet) GetPrivacy() *Privacy {
+	if x != nil {
+		return x.Privacy
+	}
+	return nil
+}
+
 // AccountClosed ended all logins too.
 type AccountClosed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2508,7 +2630,7 @@ type AccountClosed struct {
 
 func (x *AccountClosed) Reset() {
 	*x = AccountClosed{}
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[31]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2520,7 +2642,7 @@ func (x *AccountClosed) String() string {
 func (*AccountClosed) ProtoMessage() {}
 
 func (x *AccountClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[31]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2533,7 +2655,7 @@ func (x *AccountClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountClosed.ProtoReflect.Descriptor instead.
 func (*AccountClosed) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{31}
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *AccountClosed) GetEnded() []*EndedLogin {
@@ -2556,7 +2678,7 @@ type Audited struct {
 
 func (x *Audited) Reset() {
 	*x = Audited{}
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[32]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2568,7 +2690,7 @@ func (x *Audited) String() string {
 func (*Audited) ProtoMessage() {}
 
 func (x *Audited) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[32]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2581,7 +2703,7 @@ func (x *Audited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audited.ProtoReflect.Descriptor instead.
 func (*Audited) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{32}
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Audited) GetWhat() string {
@@ -2621,7 +2743,7 @@ type SignedUp struct {
 
 func (x *SignedUp) Reset() {
 	*x = SignedUp{}
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[33]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2633,7 +2755,7 @@ func (x *SignedUp) String() string {
 func (*SignedUp) ProtoMessage() {}
 
 func (x *SignedUp) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[33]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2646,7 +2768,7 @@ func (x *SignedUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedUp.ProtoReflect.Descriptor instead.
 func (*SignedUp) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{33}
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *SignedUp) GetMethod() string {
@@ -2672,7 +2794,7 @@ type SignedIn struct {
 
 func (x *SignedIn) Reset() {
 	*x = SignedIn{}
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[34]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2684,7 +2806,7 @@ func (x *SignedIn) String() string {
 func (*SignedIn) ProtoMessage() {}
 
 func (x *SignedIn) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[34]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2697,7 +2819,7 @@ func (x *SignedIn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedIn.ProtoReflect.Descriptor instead.
 func (*SignedIn) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{34}
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *SignedIn) GetLogin() string {
@@ -2752,7 +2874,7 @@ type SignedOut struct {
 
 func (x *SignedOut) Reset() {
 	*x = SignedOut{}
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[35]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2764,7 +2886,7 @@ func (x *SignedOut) String() string {
 func (*SignedOut) ProtoMessage() {}
 
 func (x *SignedOut) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[35]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2777,7 +2899,7 @@ func (x *SignedOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedOut.ProtoReflect.Descriptor instead.
 func (*SignedOut) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{35}
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *SignedOut) GetEnded() []*EndedLogin {
@@ -2804,7 +2926,7 @@ type Banned struct {
 
 func (x *Banned) Reset() {
 	*x = Banned{}
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[36]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2816,7 +2938,7 @@ func (x *Banned) String() string {
 func (*Banned) ProtoMessage() {}
 
 func (x *Banned) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[36]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2829,7 +2951,7 @@ func (x *Banned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Banned.ProtoReflect.Descriptor instead.
 func (*Banned) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{36}
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Banned) GetReason() string {
@@ -2854,7 +2976,7 @@ type Unbanned struct {
 
 func (x *Unbanned) Reset() {
 	*x = Unbanned{}
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[37]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2866,7 +2988,7 @@ func (x *Unbanned) String() string {
 func (*Unbanned) ProtoMessage() {}
 
 func (x *Unbanned) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[37]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2879,7 +3001,7 @@ func (x *Unbanned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unbanned.ProtoReflect.Descriptor instead.
 func (*Unbanned) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{37}
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{39}
 }
 
 var File_annal_log_v1_outcome_proto protoreflect.FileDescriptor
@@ -2902,7 +3024,7 @@ const file_annal_log_v1_outcome_proto_rawDesc = "" +
 	"\baccepted\x18\x14 \x01(\v2\x16.annal.log.v1.AcceptedH\x00R\baccepted\x124\n" +
 	"\brejected\x18\x15 \x01(\v2\x16.annal.log.v1.RejectedH\x00R\brejected\x124\n" +
 	"\banswered\x18\x16 \x01(\v2\x16.annal.log.v1.AnsweredH\x00R\bansweredB\b\n" +
-	"\x06result\"\xa5\x0e\n" +
+	"\x06result\"\x9f\x0f\n" +
 	"\bAccepted\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x121\n" +
 	"\acreated\x18\n" +
@@ -2945,7 +3067,11 @@ const file_annal_log_v1_outcome_proto_rawDesc = "" +
 	"\n" +
 	"signed_out\x18/ \x01(\v2\x17.annal.log.v1.SignedOutH\x00R\tsignedOut\x12.\n" +
 	"\x06banned\x180 \x01(\v2\x14.annal.log.v1.BannedH\x00R\x06banned\x124\n" +
-	"\bunbanned\x181 \x01(\v2\x16.annal.log.v1.UnbannedH\x00R\bunbannedB\a\n" +
+	"\bunbanned\x181 \x01(\v2\x16.annal.log.v1.UnbannedH\x00R\bunbanned\x12;\n" +
+	"\vprofile_set\x182 \x01(\v2\x18.annal.log.v1.ProfileSetH\x00R\n" +
+	"profileSet\x12;\n" +
+	"\vprivacy_set\x183 \x01(\v2\x18.annal.log.v1.PrivacySetH\x00R\n" +
+	"privacySetB\a\n" +
 	"\x05event\"\xaa\x01\n" +
 	"\bRejected\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x16\n" +
@@ -3058,7 +3184,13 @@ const file_annal_log_v1_outcome_proto_rawDesc = "" +
 	"\tDeviceSet\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12+\n" +
 	"\x04push\x18\x02 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\x12\x10\n" +
-	"\x03off\x18\x03 \x01(\bR\x03off\"?\n" +
+	"\x03off\x18\x03 \x01(\bR\x03off\"=\n" +
+	"\n" +
+	"ProfileSet\x12/\n" +
+	"\aprofile\x18\x01 \x01(\v2\x15.annal.log.v1.ProfileR\aprofile\"=\n" +
+	"\n" +
+	"PrivacySet\x12/\n" +
+	"\aprivacy\x18\x01 \x01(\v2\x15.annal.log.v1.PrivacyR\aprivacy\"?\n" +
 	"\rAccountClosed\x12.\n" +
 	"\x05ended\x18\x01 \x03(\v2\x18.annal.log.v1.EndedLoginR\x05ended\"]\n" +
 	"\aAudited\x12\x12\n" +
@@ -3097,7 +3229,7 @@ func file_annal_log_v1_outcome_proto_rawDescGZIP() []byte {
 	return file_annal_log_v1_outcome_proto_rawDescData
 }
 
-var file_annal_log_v1_outcome_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_annal_log_v1_outcome_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_annal_log_v1_outcome_proto_goTypes = []any{
 	(*Outcome)(nil),         // 0: annal.log.v1.Outcome
 	(*Accepted)(nil),        // 1: annal.log.v1.Accepted
@@ -3130,35 +3262,39 @@ var file_annal_log_v1_outcome_proto_goTypes = []any{
 	(*Hidden)(nil),          // 28: annal.log.v1.Hidden
 	(*SessionSet)(nil),      // 29: annal.log.v1.SessionSet
 	(*DeviceSet)(nil),       // 30: annal.log.v1.DeviceSet
-	(*AccountClosed)(nil),   // 31: annal.log.v1.AccountClosed
-	(*Audited)(nil),         // 32: annal.log.v1.Audited
-	(*SignedUp)(nil),        // 33: annal.log.v1.SignedUp
-	(*SignedIn)(nil),        // 34: annal.log.v1.SignedIn
-	(*SignedOut)(nil),       // 35: annal.log.v1.SignedOut
-	(*Banned)(nil),          // 36: annal.log.v1.Banned
-	(*Unbanned)(nil),        // 37: annal.log.v1.Unbanned
-	(*Actor)(nil),           // 38: annal.log.v1.Actor
-	(*ClientContext)(nil),   // 39: annal.log.v1.ClientContext
-	(*ReplyTo)(nil),         // 40: annal.log.v1.ReplyTo
-	(*Command)(nil),         // 41: annal.log.v1.Command
-	(*Skipped)(nil),         // 42: annal.log.v1.Skipped
-	(Kind)(0),               // 43: annal.log.v1.Kind
-	(*Policy)(nil),          // 44: annal.log.v1.Policy
-	(*NewMember)(nil),       // 45: annal.log.v1.NewMember
-	(ContactState)(0),       // 46: annal.log.v1.ContactState
-	(*Body)(nil),            // 47: annal.log.v1.Body
-	(*Refs)(nil),            // 48: annal.log.v1.Refs
-	(*InfoChange)(nil),      // 49: annal.log.v1.InfoChange
-	(Role)(0),               // 50: annal.log.v1.Role
-	(ContactStep)(0),        // 51: annal.log.v1.ContactStep
-	(*SessionSettings)(nil), // 52: annal.log.v1.SessionSettings
-	(*PushToken)(nil),       // 53: annal.log.v1.PushToken
-	(*EndedLogin)(nil),      // 54: annal.log.v1.EndedLogin
+	(*ProfileSet)(nil),      // 31: annal.log.v1.ProfileSet
+	(*PrivacySet)(nil),      // 32: annal.log.v1.PrivacySet
+	(*AccountClosed)(nil),   // 33: annal.log.v1.AccountClosed
+	(*Audited)(nil),         // 34: annal.log.v1.Audited
+	(*SignedUp)(nil),        // 35: annal.log.v1.SignedUp
+	(*SignedIn)(nil),        // 36: annal.log.v1.SignedIn
+	(*SignedOut)(nil),       // 37: annal.log.v1.SignedOut
+	(*Banned)(nil),          // 38: annal.log.v1.Banned
+	(*Unbanned)(nil),        // 39: annal.log.v1.Unbanned
+	(*Actor)(nil),           // 40: annal.log.v1.Actor
+	(*ClientContext)(nil),   // 41: annal.log.v1.ClientContext
+	(*ReplyTo)(nil),         // 42: annal.log.v1.ReplyTo
+	(*Command)(nil),         // 43: annal.log.v1.Command
+	(*Skipped)(nil),         // 44: annal.log.v1.Skipped
+	(Kind)(0),               // 45: annal.log.v1.Kind
+	(*Policy)(nil),          // 46: annal.log.v1.Policy
+	(*NewMember)(nil),       // 47: annal.log.v1.NewMember
+	(ContactState)(0),       // 48: annal.log.v1.ContactState
+	(*Body)(nil),            // 49: annal.log.v1.Body
+	(*Refs)(nil),            // 50: annal.log.v1.Refs
+	(*InfoChange)(nil),      // 51: annal.log.v1.InfoChange
+	(Role)(0),               // 52: annal.log.v1.Role
+	(ContactStep)(0),        // 53: annal.log.v1.ContactStep
+	(*SessionSettings)(nil), // 54: annal.log.v1.SessionSettings
+	(*PushToken)(nil),       // 55: annal.log.v1.PushToken
+	(*Profile)(nil),         // 56: annal.log.v1.Profile
+	(*Privacy)(nil),         // 57: annal.log.v1.Privacy
+	(*EndedLogin)(nil),      // 58: annal.log.v1.EndedLogin
 }
 var file_annal_log_v1_outcome_proto_depIdxs = []int32{
-	38, // 0: annal.log.v1.Outcome.actor:type_name -> annal.log.v1.Actor
-	39, // 1: annal.log.v1.Outcome.client:type_name -> annal.log.v1.ClientContext
-	40, // 2: annal.log.v1.Outcome.reply_to:type_name -> annal.log.v1.ReplyTo
+	40, // 0: annal.log.v1.Outcome.actor:type_name -> annal.log.v1.Actor
+	41, // 1: annal.log.v1.Outcome.client:type_name -> annal.log.v1.ClientContext
+	42, // 2: annal.log.v1.Outcome.reply_to:type_name -> annal.log.v1.ReplyTo
 	1,  // 3: annal.log.v1.Outcome.accepted:type_name -> annal.log.v1.Accepted
 	2,  // 4: annal.log.v1.Outcome.rejected:type_name -> annal.log.v1.Rejected
 	3,  // 5: annal.log.v1.Outcome.answered:type_name -> annal.log.v1.Answered
@@ -3189,43 +3325,47 @@ var file_annal_log_v1_outcome_proto_depIdxs = []int32{
 	28, // 30: annal.log.v1.Accepted.hidden:type_name -> annal.log.v1.Hidden
 	29, // 31: annal.log.v1.Accepted.session_set:type_name -> annal.log.v1.SessionSet
 	30, // 32: annal.log.v1.Accepted.device_set:type_name -> annal.log.v1.DeviceSet
-	31, // 33: annal.log.v1.Accepted.account_closed:type_name -> annal.log.v1.AccountClosed
-	32, // 34: annal.log.v1.Accepted.audited:type_name -> annal.log.v1.Audited
-	33, // 35: annal.log.v1.Accepted.signed_up:type_name -> annal.log.v1.SignedUp
-	34, // 36: annal.log.v1.Accepted.signed_in:type_name -> annal.log.v1.SignedIn
-	35, // 37: annal.log.v1.Accepted.signed_out:type_name -> annal.log.v1.SignedOut
-	36, // 38: annal.log.v1.Accepted.banned:type_name -> annal.log.v1.Banned
-	37, // 39: annal.log.v1.Accepted.unbanned:type_name -> annal.log.v1.Unbanned
-	41, // 40: annal.log.v1.Rejected.command:type_name -> annal.log.v1.Command
-	42, // 41: annal.log.v1.Rejected.skipped:type_name -> annal.log.v1.Skipped
-	43, // 42: annal.log.v1.Created.kind:type_name -> annal.log.v1.Kind
-	44, // 43: annal.log.v1.Created.policy:type_name -> annal.log.v1.Policy
-	45, // 44: annal.log.v1.Created.members:type_name -> annal.log.v1.NewMember
-	46, // 45: annal.log.v1.Created.contact:type_name -> annal.log.v1.ContactState
-	45, // 46: annal.log.v1.Added.members:type_name -> annal.log.v1.NewMember
-	42, // 47: annal.log.v1.Added.skipped:type_name -> annal.log.v1.Skipped
-	42, // 48: annal.log.v1.Removed.skipped:type_name -> annal.log.v1.Skipped
-	47, // 49: annal.log.v1.Sent.body:type_name -> annal.log.v1.Body
-	48, // 50: annal.log.v1.Sent.refs:type_name -> annal.log.v1.Refs
-	47, // 51: annal.log.v1.Overridden.body:type_name -> annal.log.v1.Body
-	49, // 52: annal.log.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
-	44, // 53: annal.log.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
-	50, // 54: annal.log.v1.RoleSet.role:type_name -> annal.log.v1.Role
-	42, // 55: annal.log.v1.Muted.skipped:type_name -> annal.log.v1.Skipped
-	42, // 56: annal.log.v1.Refused.skipped:type_name -> annal.log.v1.Skipped
-	51, // 57: annal.log.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
-	46, // 58: annal.log.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
-	52, // 59: annal.log.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
-	53, // 60: annal.log.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
-	54, // 61: annal.log.v1.AccountClosed.ended:type_name -> annal.log.v1.EndedLogin
-	54, // 62: annal.log.v1.SignedIn.ended:type_name -> annal.log.v1.EndedLogin
-	54, // 63: annal.log.v1.SignedOut.ended:type_name -> annal.log.v1.EndedLogin
-	54, // 64: annal.log.v1.Banned.ended:type_name -> annal.log.v1.EndedLogin
-	65, // [65:65] is the sub-list for method output_type
-	65, // [65:65] is the sub-list for method input_type
-	65, // [65:65] is the sub-list for extension type_name
-	65, // [65:65] is the sub-list for extension extendee
-	0,  // [0:65] is the sub-list for field type_name
+	33, // 33: annal.log.v1.Accepted.account_closed:type_name -> annal.log.v1.AccountClosed
+	34, // 34: annal.log.v1.Accepted.audited:type_name -> annal.log.v1.Audited
+	35, // 35: annal.log.v1.Accepted.signed_up:type_name -> annal.log.v1.SignedUp
+	36, // 36: annal.log.v1.Accepted.signed_in:type_name -> annal.log.v1.SignedIn
+	37, // 37: annal.log.v1.Accepted.signed_out:type_name -> annal.log.v1.SignedOut
+	38, // 38: annal.log.v1.Accepted.banned:type_name -> annal.log.v1.Banned
+	39, // 39: annal.log.v1.Accepted.unbanned:type_name -> annal.log.v1.Unbanned
+	31, // 40: annal.log.v1.Accepted.profile_set:type_name -> annal.log.v1.ProfileSet
+	32, // 41: annal.log.v1.Accepted.privacy_set:type_name -> annal.log.v1.PrivacySet
+	43, // 42: annal.log.v1.Rejected.command:type_name -> annal.log.v1.Command
+	44, // 43: annal.log.v1.Rejected.skipped:type_name -> annal.log.v1.Skipped
+	45, // 44: annal.log.v1.Created.kind:type_name -> annal.log.v1.Kind
+	46, // 45: annal.log.v1.Created.policy:type_name -> annal.log.v1.Policy
+	47, // 46: annal.log.v1.Created.members:type_name -> annal.log.v1.NewMember
+	48, // 47: annal.log.v1.Created.contact:type_name -> annal.log.v1.ContactState
+	47, // 48: annal.log.v1.Added.members:type_name -> annal.log.v1.NewMember
+	44, // 49: annal.log.v1.Added.skipped:type_name -> annal.log.v1.Skipped
+	44, // 50: annal.log.v1.Removed.skipped:type_name -> annal.log.v1.Skipped
+	49, // 51: annal.log.v1.Sent.body:type_name -> annal.log.v1.Body
+	50, // 52: annal.log.v1.Sent.refs:type_name -> annal.log.v1.Refs
+	49, // 53: annal.log.v1.Overridden.body:type_name -> annal.log.v1.Body
+	51, // 54: annal.log.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
+	46, // 55: annal.log.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
+	52, // 56: annal.log.v1.RoleSet.role:type_name -> annal.log.v1.Role
+	44, // 57: annal.log.v1.Muted.skipped:type_name -> annal.log.v1.Skipped
+	44, // 58: annal.log.v1.Refused.skipped:type_name -> annal.log.v1.Skipped
+	53, // 59: annal.log.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
+	48, // 60: annal.log.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
+	54, // 61: annal.log.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
+	55, // 62: annal.log.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
+	56, // 63: annal.log.v1.ProfileSet.profile:type_name -> annal.log.v1.Profile
+	57, // 64: annal.log.v1.PrivacySet.privacy:type_name -> annal.log.v1.Privacy
+	58, // 65: annal.log.v1.AccountClosed.ended:type_name -> annal.log.v1.EndedLogin
+	58, // 66: annal.log.v1.SignedIn.ended:type_name -> annal.log.v1.EndedLogin
+	58, // 67: annal.log.v1.SignedOut.ended:type_name -> annal.log.v1.EndedLogin
+	58, // 68: annal.log.v1.Banned.ended:type_name -> annal.log.v1.EndedLogin
+	69, // [69:69] is the sub-list for method output_type
+	69, // [69:69] is the sub-list for method input_type
+	69, // [69:69] is the sub-list for extension type_name
+	69, // [69:69] is the sub-list for extension extendee
+	0,  // [0:69] is the sub-list for field type_name
 }
 
 func init() { file_annal_log_v1_outcome_proto_init() }
@@ -3277,6 +3417,8 @@ func file_annal_log_v1_outcome_proto_init() {
 		(*Accepted_SignedOut)(nil),
 		(*Accepted_Banned)(nil),
 		(*Accepted_Unbanned)(nil),
+		(*Accepted_ProfileSet)(nil),
+		(*Accepted_PrivacySet)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -3284,7 +3426,7 @@ func file_annal_log_v1_outcome_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_log_v1_outcome_proto_rawDesc), len(file_annal_log_v1_outcome_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   38,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

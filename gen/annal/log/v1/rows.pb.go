@@ -1031,6 +1031,94 @@ func (x *LoginRow) GetSinceMs() int64 {
 	return 0
 }
 
+type ProfileRow struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Profile       *Profile               `protobuf:"bytes,1,opt,name=profile,proto3" json:"profile,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProfileRow) Reset() {
+	*x = ProfileRow{}
+	mi := &file_annal_log_v1_rows_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProfileRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProfileRow) ProtoMessage() {}
+
+func (x *ProfileRow) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_rows_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProfileRow.ProtoReflect.Descriptor instead.
+func (*ProfileRow) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ProfileRow) GetProfile() *Profile {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
+type PrivacyRow struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Privacy       *Privacy               `protobuf:"bytes,1,opt,name=privacy,proto3" json:"privacy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrivacyRow) Reset() {
+	*x = PrivacyRow{}
+	mi := &file_annal_log_v1_rows_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrivacyRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrivacyRow) ProtoMessage() {}
+
+func (x *PrivacyRow) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_rows_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrivacyRow.ProtoReflect.Descriptor instead.
+func (*PrivacyRow) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *PrivacyRow) GetPrivacy() *Privacy {
+	if x != nil {
+		return x.Privacy
+	}
+	return nil
+}
+
 type ClientIdRow struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Digest []byte                 `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
@@ -1046,7 +1134,7 @@ type ClientIdRow struct {
 
 func (x *ClientIdRow) Reset() {
 	*x = ClientIdRow{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[14]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1058,7 +1146,7 @@ func (x *ClientIdRow) String() string {
 func (*ClientIdRow) ProtoMessage() {}
 
 func (x *ClientIdRow) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[14]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1071,7 +1159,7 @@ func (x *ClientIdRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientIdRow.ProtoReflect.Descriptor instead.
 func (*ClientIdRow) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{14}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ClientIdRow) GetDigest() []byte {
@@ -1126,7 +1214,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[15]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1138,7 +1226,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[15]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1151,7 +1239,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{15}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Batch) GetOutcomes() [][]byte {
@@ -1178,7 +1266,7 @@ type Quarantined struct {
 
 func (x *Quarantined) Reset() {
 	*x = Quarantined{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[16]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1190,7 +1278,7 @@ func (x *Quarantined) String() string {
 func (*Quarantined) ProtoMessage() {}
 
 func (x *Quarantined) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[16]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1203,7 +1291,7 @@ func (x *Quarantined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantined.ProtoReflect.Descriptor instead.
 func (*Quarantined) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{16}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Quarantined) GetTopic() string {
@@ -1349,7 +1437,13 @@ const file_annal_log_v1_rows_proto_rawDesc = "" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
 	"\x06client\x18\x03 \x01(\tR\x06client\x12\x10\n" +
 	"\x03seq\x18\x04 \x01(\x04R\x03seq\x12\x19\n" +
-	"\bsince_ms\x18\x05 \x01(\x03R\asinceMs\"\x8a\x01\n" +
+	"\bsince_ms\x18\x05 \x01(\x03R\asinceMs\"=\n" +
+	"\n" +
+	"ProfileRow\x12/\n" +
+	"\aprofile\x18\x01 \x01(\v2\x15.annal.log.v1.ProfileR\aprofile\"=\n" +
+	"\n" +
+	"PrivacyRow\x12/\n" +
+	"\aprivacy\x18\x01 \x01(\v2\x15.annal.log.v1.PrivacyR\aprivacy\"\x8a\x01\n" +
 	"\vClientIdRow\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\fR\x06digest\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x10\n" +
@@ -1385,7 +1479,7 @@ func file_annal_log_v1_rows_proto_rawDescGZIP() []byte {
 	return file_annal_log_v1_rows_proto_rawDescData
 }
 
-var file_annal_log_v1_rows_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_annal_log_v1_rows_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_annal_log_v1_rows_proto_goTypes = []any{
 	(*HeadRow)(nil),         // 0: annal.log.v1.HeadRow
 	(*InfoRow)(nil),         // 1: annal.log.v1.InfoRow
@@ -1401,33 +1495,39 @@ var file_annal_log_v1_rows_proto_goTypes = []any{
 	(*SettingsRow)(nil),     // 11: annal.log.v1.SettingsRow
 	(*DeviceRow)(nil),       // 12: annal.log.v1.DeviceRow
 	(*LoginRow)(nil),        // 13: annal.log.v1.LoginRow
-	(*ClientIdRow)(nil),     // 14: annal.log.v1.ClientIdRow
-	(*Batch)(nil),           // 15: annal.log.v1.Batch
-	(*Quarantined)(nil),     // 16: annal.log.v1.Quarantined
-	nil,                     // 17: annal.log.v1.Quarantined.HeadersEntry
-	(Kind)(0),               // 18: annal.log.v1.Kind
-	(*Policy)(nil),          // 19: annal.log.v1.Policy
-	(ContactState)(0),       // 20: annal.log.v1.ContactState
-	(*CustomField)(nil),     // 21: annal.log.v1.CustomField
-	(Role)(0),               // 22: annal.log.v1.Role
-	(*SessionSettings)(nil), // 23: annal.log.v1.SessionSettings
-	(*PushToken)(nil),       // 24: annal.log.v1.PushToken
+	(*ProfileRow)(nil),      // 14: annal.log.v1.ProfileRow
+	(*PrivacyRow)(nil),      // 15: annal.log.v1.PrivacyRow
+	(*ClientIdRow)(nil),     // 16: annal.log.v1.ClientIdRow
+	(*Batch)(nil),           // 17: annal.log.v1.Batch
+	(*Quarantined)(nil),     // 18: annal.log.v1.Quarantined
+	nil,                     // 19: annal.log.v1.Quarantined.HeadersEntry
+	(Kind)(0),               // 20: annal.log.v1.Kind
+	(*Policy)(nil),          // 21: annal.log.v1.Policy
+	(ContactState)(0),       // 22: annal.log.v1.ContactState
+	(*CustomField)(nil),     // 23: annal.log.v1.CustomField
+	(Role)(0),               // 24: annal.log.v1.Role
+	(*SessionSettings)(nil), // 25: annal.log.v1.SessionSettings
+	(*PushToken)(nil),       // 26: annal.log.v1.PushToken
+	(*Profile)(nil),         // 27: annal.log.v1.Profile
+	(*Privacy)(nil),         // 28: annal.log.v1.Privacy
 }
 var file_annal_log_v1_rows_proto_depIdxs = []int32{
-	18, // 0: annal.log.v1.HeadRow.kind:type_name -> annal.log.v1.Kind
-	19, // 1: annal.log.v1.HeadRow.policy:type_name -> annal.log.v1.Policy
-	20, // 2: annal.log.v1.HeadRow.contact:type_name -> annal.log.v1.ContactState
-	21, // 3: annal.log.v1.InfoRow.custom:type_name -> annal.log.v1.CustomField
-	22, // 4: annal.log.v1.MemberRow.role:type_name -> annal.log.v1.Role
+	20, // 0: annal.log.v1.HeadRow.kind:type_name -> annal.log.v1.Kind
+	21, // 1: annal.log.v1.HeadRow.policy:type_name -> annal.log.v1.Policy
+	22, // 2: annal.log.v1.HeadRow.contact:type_name -> annal.log.v1.ContactState
+	23, // 3: annal.log.v1.InfoRow.custom:type_name -> annal.log.v1.CustomField
+	24, // 4: annal.log.v1.MemberRow.role:type_name -> annal.log.v1.Role
 	2,  // 5: annal.log.v1.MemberRow.stays:type_name -> annal.log.v1.Stay
-	23, // 6: annal.log.v1.SettingsRow.settings:type_name -> annal.log.v1.SessionSettings
-	24, // 7: annal.log.v1.DeviceRow.push:type_name -> annal.log.v1.PushToken
-	17, // 8: annal.log.v1.Quarantined.headers:type_name -> annal.log.v1.Quarantined.HeadersEntry
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	25, // 6: annal.log.v1.SettingsRow.settings:type_name -> annal.log.v1.SessionSettings
+	26, // 7: annal.log.v1.DeviceRow.push:type_name -> annal.log.v1.PushToken
+	27, // 8: annal.log.v1.ProfileRow.profile:type_name -> annal.log.v1.Profile
+	28, // 9: annal.log.v1.PrivacyRow.privacy:type_name -> annal.log.v1.Privacy
+	19, // 10: annal.log.v1.Quarantined.headers:type_name -> annal.log.v1.Quarantined.HeadersEntry
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_annal_log_v1_rows_proto_init() }
@@ -1442,7 +1542,7 @@ func file_annal_log_v1_rows_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_log_v1_rows_proto_rawDesc), len(file_annal_log_v1_rows_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

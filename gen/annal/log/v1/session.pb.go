@@ -401,6 +401,60 @@ func (ContactState) EnumDescriptor() ([]byte, []int) {
 	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{6}
 }
 
+// Audience is whom a user lets see or do something.
+type Audience int32
+
+const (
+	Audience_AUDIENCE_UNSPECIFIED Audience = 0
+	Audience_AUDIENCE_EVERYONE    Audience = 1
+	// Those who are contacts of the user in a direct session, and neither blocks the other.
+	Audience_AUDIENCE_CONTACTS Audience = 2
+	Audience_AUDIENCE_NOBODY   Audience = 3
+)
+
+// Enum value maps for Audience.
+var (
+	Audience_name = map[int32]string{
+		0: "AUDIENCE_UNSPECIFIED",
+		1: "AUDIENCE_EVERYONE",
+		2: "AUDIENCE_CONTACTS",
+		3: "AUDIENCE_NOBODY",
+	}
+	Audience_value = map[string]int32{
+		"AUDIENCE_UNSPECIFIED": 0,
+		"AUDIENCE_EVERYONE":    1,
+		"AUDIENCE_CONTACTS":    2,
+		"AUDIENCE_NOBODY":      3,
+	}
+)
+
+func (x Audience) Enum() *Audience {
+	p := new(Audience)
+	*p = x
+	return p
+}
+
+func (x Audience) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Audience) Descriptor() protoreflect.EnumDescriptor {
+	return file_annal_log_v1_session_proto_enumTypes[7].Descriptor()
+}
+
+func (Audience) Type() protoreflect.EnumType {
+	return &file_annal_log_v1_session_proto_enumTypes[7]
+}
+
+func (x Audience) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Audience.Descriptor instead.
+func (Audience) EnumDescriptor() ([]byte, []int) {
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{7}
+}
+
 // Policy is what a session's rules are decided by. The create event keeps it, so
 // a later change of a deployment's defaults changes no session.
 type Policy struct {
@@ -1006,6 +1060,277 @@ func (x *SessionSettings) GetUnread() bool {
 	return false
 }
 
+// ProfileChange is a part of what a user says of themselves: what is unset stays, what is empty is
+// removed.
+type ProfileChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 128 bytes at most.
+	Name *string `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	// A reference that clients know how to fetch; 2 KiB at most.
+	Avatar *string `protobuf:"bytes,2,opt,name=avatar,proto3,oneof" json:"avatar,omitempty"`
+	// 256 bytes at most.
+	Status *string `protobuf:"bytes,3,opt,name=status,proto3,oneof" json:"status,omitempty"`
+	// Fields of the applications: 50 at most in all. One of empty value is removed.
+	Custom        []*CustomField `protobuf:"bytes,4,rep,name=custom,proto3" json:"custom,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProfileChange) Reset() {
+	*x = ProfileChange{}
+	mi := &file_annal_log_v1_session_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProfileChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProfileChange) ProtoMessage() {}
+
+func (x *ProfileChange) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_session_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProfileChange.ProtoReflect.Descriptor instead.
+func (*ProfileChange) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ProfileChange) GetName() string {
+	if x != nil && x.Name != nil {
+		return *x.Name
+	}
+	return ""
+}
+
+func (x *ProfileChange) GetAvatar() string {
+	if x != nil && x.Avatar != nil {
+		return *x.Avatar
+	}
+	return ""
+}
+
+func (x *ProfileChange) GetStatus() string {
+	if x != nil && x.Status != nil {
+		return *x.Status
+	}
+	return ""
+}
+
+func (x *ProfileChange) GetCustom() []*CustomField {
+	if x != nil {
+		return x.Custom
+	}
+	return nil
+}
+
+// Profile is what a user says of themselves.
+type Profile struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Name   string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Avatar string                 `protobuf:"bytes,2,opt,name=avatar,proto3" json:"avatar,omitempty"`
+	Status string                 `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	// Ascending by name.
+	Custom        []*CustomField `protobuf:"bytes,4,rep,name=custom,proto3" json:"custom,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Profile) Reset() {
+	*x = Profile{}
+	mi := &file_annal_log_v1_session_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Profile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Profile) ProtoMessage() {}
+
+func (x *Profile) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_session_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Profile.ProtoReflect.Descriptor instead.
+func (*Profile) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Profile) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Profile) GetAvatar() string {
+	if x != nil {
+		return x.Avatar
+	}
+	return ""
+}
+
+func (x *Profile) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *Profile) GetCustom() []*CustomField {
+	if x != nil {
+		return x.Custom
+	}
+	return nil
+}
+
+// Privacy is what a user lets others see and do. In a change, what is unset stays.
+type Privacy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who sees when the user was last there.
+	LastSeen Audience `protobuf:"varint,1,opt,name=last_seen,json=lastSeen,proto3,enum=annal.log.v1.Audience" json:"last_seen,omitempty"`
+	// Who may add the user to groups and channels.
+	AddMe Audience `protobuf:"varint,2,opt,name=add_me,json=addMe,proto3,enum=annal.log.v1.Audience" json:"add_me,omitempty"`
+	// Who may write to the user first. Others than contacts ask, where contacts may.
+	WriteFirst    Audience `protobuf:"varint,3,opt,name=write_first,json=writeFirst,proto3,enum=annal.log.v1.Audience" json:"write_first,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Privacy) Reset() {
+	*x = Privacy{}
+	mi := &file_annal_log_v1_session_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Privacy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Privacy) ProtoMessage() {}
+
+func (x *Privacy) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_session_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Privacy.ProtoReflect.Descriptor instead.
+func (*Privacy) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Privacy) GetLastSeen() Audience {
+	if x != nil {
+		return x.LastSeen
+	}
+	return Audience_AUDIENCE_UNSPECIFIED
+}
+
+func (x *Privacy) GetAddMe() Audience {
+	if x != nil {
+		return x.AddMe
+	}
+	return Audience_AUDIENCE_UNSPECIFIED
+}
+
+func (x *Privacy) GetWriteFirst() Audience {
+	if x != nil {
+		return x.WriteFirst
+	}
+	return Audience_AUDIENCE_UNSPECIFIED
+}
+
+// Wish is what a person that a command is about lets others do, as it was when the command was taken.
+type Wish struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	User  string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// Whom the person lets do what the command does.
+	Lets Audience `protobuf:"varint,2,opt,name=lets,proto3,enum=annal.log.v1.Audience" json:"lets,omitempty"`
+	// The one who asks is a contact of theirs.
+	Contact       bool `protobuf:"varint,3,opt,name=contact,proto3" json:"contact,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Wish) Reset() {
+	*x = Wish{}
+	mi := &file_annal_log_v1_session_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Wish) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Wish) ProtoMessage() {}
+
+func (x *Wish) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_session_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Wish.ProtoReflect.Descriptor instead.
+func (*Wish) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Wish) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Wish) GetLets() Audience {
+	if x != nil {
+		return x.Lets
+	}
+	return Audience_AUDIENCE_UNSPECIFIED
+}
+
+func (x *Wish) GetContact() bool {
+	if x != nil {
+		return x.Contact
+	}
+	return false
+}
+
 // PushToken is where notifications for a device go.
 type PushToken struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1024,7 +1349,7 @@ type PushToken struct {
 
 func (x *PushToken) Reset() {
 	*x = PushToken{}
-	mi := &file_annal_log_v1_session_proto_msgTypes[7]
+	mi := &file_annal_log_v1_session_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1036,7 +1361,7 @@ func (x *PushToken) String() string {
 func (*PushToken) ProtoMessage() {}
 
 func (x *PushToken) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_session_proto_msgTypes[7]
+	mi := &file_annal_log_v1_session_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1049,7 +1374,7 @@ func (x *PushToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushToken.ProtoReflect.Descriptor instead.
 func (*PushToken) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{7}
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PushToken) GetService() string {
@@ -1098,7 +1423,7 @@ type Skipped struct {
 
 func (x *Skipped) Reset() {
 	*x = Skipped{}
-	mi := &file_annal_log_v1_session_proto_msgTypes[8]
+	mi := &file_annal_log_v1_session_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1110,7 +1435,7 @@ func (x *Skipped) String() string {
 func (*Skipped) ProtoMessage() {}
 
 func (x *Skipped) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_session_proto_msgTypes[8]
+	mi := &file_annal_log_v1_session_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1123,7 +1448,7 @@ func (x *Skipped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Skipped.ProtoReflect.Descriptor instead.
 func (*Skipped) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{8}
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Skipped) GetUser() string {
@@ -1151,7 +1476,7 @@ type EndedLogin struct {
 
 func (x *EndedLogin) Reset() {
 	*x = EndedLogin{}
-	mi := &file_annal_log_v1_session_proto_msgTypes[9]
+	mi := &file_annal_log_v1_session_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1163,7 +1488,7 @@ func (x *EndedLogin) String() string {
 func (*EndedLogin) ProtoMessage() {}
 
 func (x *EndedLogin) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_session_proto_msgTypes[9]
+	mi := &file_annal_log_v1_session_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1176,7 +1501,7 @@ func (x *EndedLogin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndedLogin.ProtoReflect.Descriptor instead.
 func (*EndedLogin) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{9}
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *EndedLogin) GetLogin() string {
@@ -1263,7 +1588,29 @@ const file_annal_log_v1_session_proto_rawDesc = "" +
 	"\a_pinnedB\t\n" +
 	"\a_hiddenB\b\n" +
 	"\x06_draftB\t\n" +
-	"\a_unread\"\x8e\x01\n" +
+	"\a_unread\"\xb4\x01\n" +
+	"\rProfileChange\x12\x17\n" +
+	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x1b\n" +
+	"\x06avatar\x18\x02 \x01(\tH\x01R\x06avatar\x88\x01\x01\x12\x1b\n" +
+	"\x06status\x18\x03 \x01(\tH\x02R\x06status\x88\x01\x01\x121\n" +
+	"\x06custom\x18\x04 \x03(\v2\x19.annal.log.v1.CustomFieldR\x06customB\a\n" +
+	"\x05_nameB\t\n" +
+	"\a_avatarB\t\n" +
+	"\a_status\"\x80\x01\n" +
+	"\aProfile\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06avatar\x18\x02 \x01(\tR\x06avatar\x12\x16\n" +
+	"\x06status\x18\x03 \x01(\tR\x06status\x121\n" +
+	"\x06custom\x18\x04 \x03(\v2\x19.annal.log.v1.CustomFieldR\x06custom\"\xa6\x01\n" +
+	"\aPrivacy\x123\n" +
+	"\tlast_seen\x18\x01 \x01(\x0e2\x16.annal.log.v1.AudienceR\blastSeen\x12-\n" +
+	"\x06add_me\x18\x02 \x01(\x0e2\x16.annal.log.v1.AudienceR\x05addMe\x127\n" +
+	"\vwrite_first\x18\x03 \x01(\x0e2\x16.annal.log.v1.AudienceR\n" +
+	"writeFirst\"`\n" +
+	"\x04Wish\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12*\n" +
+	"\x04lets\x18\x02 \x01(\x0e2\x16.annal.log.v1.AudienceR\x04lets\x12\x18\n" +
+	"\acontact\x18\x03 \x01(\bR\acontact\"\x8e\x01\n" +
 	"\tPushToken\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x18\n" +
 	"\apackage\x18\x02 \x01(\tR\apackage\x12\x14\n" +
@@ -1316,7 +1663,12 @@ const file_annal_log_v1_session_proto_rawDesc = "" +
 	"\fContactState\x12\x1d\n" +
 	"\x19CONTACT_STATE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13CONTACT_STATE_ASKED\x10\x01\x12\x16\n" +
-	"\x12CONTACT_STATE_NONE\x10\x02B\x90\x01\n" +
+	"\x12CONTACT_STATE_NONE\x10\x02*g\n" +
+	"\bAudience\x12\x18\n" +
+	"\x14AUDIENCE_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11AUDIENCE_EVERYONE\x10\x01\x12\x15\n" +
+	"\x11AUDIENCE_CONTACTS\x10\x02\x12\x13\n" +
+	"\x0fAUDIENCE_NOBODY\x10\x03B\x90\x01\n" +
 	"\x10com.annal.log.v1B\fSessionProtoP\x01Z\x1cannal/gen/annal/log/v1;logv1\xa2\x02\x03ALX\xaa\x02\fAnnal.Log.V1\xca\x02\fAnnal\\Log\\V1\xe2\x02\x18Annal\\Log\\V1\\GPBMetadata\xea\x02\x0eAnnal::Log::V1b\x06proto3"
 
 var (
@@ -1331,8 +1683,8 @@ func file_annal_log_v1_session_proto_rawDescGZIP() []byte {
 	return file_annal_log_v1_session_proto_rawDescData
 }
 
-var file_annal_log_v1_session_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_annal_log_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_annal_log_v1_session_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
+var file_annal_log_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_annal_log_v1_session_proto_goTypes = []any{
 	(Kind)(0),               // 0: annal.log.v1.Kind
 	(Role)(0),               // 1: annal.log.v1.Role
@@ -1341,16 +1693,21 @@ var file_annal_log_v1_session_proto_goTypes = []any{
 	(Priority)(0),           // 4: annal.log.v1.Priority
 	(ContactStep)(0),        // 5: annal.log.v1.ContactStep
 	(ContactState)(0),       // 6: annal.log.v1.ContactState
-	(*Policy)(nil),          // 7: annal.log.v1.Policy
-	(*NewMember)(nil),       // 8: annal.log.v1.NewMember
-	(*PolicyChange)(nil),    // 9: annal.log.v1.PolicyChange
-	(*InfoChange)(nil),      // 10: annal.log.v1.InfoChange
-	(*CustomField)(nil),     // 11: annal.log.v1.CustomField
-	(*Refs)(nil),            // 12: annal.log.v1.Refs
-	(*SessionSettings)(nil), // 13: annal.log.v1.SessionSettings
-	(*PushToken)(nil),       // 14: annal.log.v1.PushToken
-	(*Skipped)(nil),         // 15: annal.log.v1.Skipped
-	(*EndedLogin)(nil),      // 16: annal.log.v1.EndedLogin
+	(Audience)(0),           // 7: annal.log.v1.Audience
+	(*Policy)(nil),          // 8: annal.log.v1.Policy
+	(*NewMember)(nil),       // 9: annal.log.v1.NewMember
+	(*PolicyChange)(nil),    // 10: annal.log.v1.PolicyChange
+	(*InfoChange)(nil),      // 11: annal.log.v1.InfoChange
+	(*CustomField)(nil),     // 12: annal.log.v1.CustomField
+	(*Refs)(nil),            // 13: annal.log.v1.Refs
+	(*SessionSettings)(nil), // 14: annal.log.v1.SessionSettings
+	(*ProfileChange)(nil),   // 15: annal.log.v1.ProfileChange
+	(*Profile)(nil),         // 16: annal.log.v1.Profile
+	(*Privacy)(nil),         // 17: annal.log.v1.Privacy
+	(*Wish)(nil),            // 18: annal.log.v1.Wish
+	(*PushToken)(nil),       // 19: annal.log.v1.PushToken
+	(*Skipped)(nil),         // 20: annal.log.v1.Skipped
+	(*EndedLogin)(nil),      // 21: annal.log.v1.EndedLogin
 }
 var file_annal_log_v1_session_proto_depIdxs = []int32{
 	2,  // 0: annal.log.v1.Policy.history:type_name -> annal.log.v1.History
@@ -1368,13 +1725,19 @@ var file_annal_log_v1_session_proto_depIdxs = []int32{
 	1,  // 12: annal.log.v1.PolicyChange.info_role:type_name -> annal.log.v1.Role
 	1,  // 13: annal.log.v1.PolicyChange.pin_role:type_name -> annal.log.v1.Role
 	1,  // 14: annal.log.v1.PolicyChange.mention_all_role:type_name -> annal.log.v1.Role
-	11, // 15: annal.log.v1.InfoChange.custom:type_name -> annal.log.v1.CustomField
+	12, // 15: annal.log.v1.InfoChange.custom:type_name -> annal.log.v1.CustomField
 	4,  // 16: annal.log.v1.Refs.priority:type_name -> annal.log.v1.Priority
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	12, // 17: annal.log.v1.ProfileChange.custom:type_name -> annal.log.v1.CustomField
+	12, // 18: annal.log.v1.Profile.custom:type_name -> annal.log.v1.CustomField
+	7,  // 19: annal.log.v1.Privacy.last_seen:type_name -> annal.log.v1.Audience
+	7,  // 20: annal.log.v1.Privacy.add_me:type_name -> annal.log.v1.Audience
+	7,  // 21: annal.log.v1.Privacy.write_first:type_name -> annal.log.v1.Audience
+	7,  // 22: annal.log.v1.Wish.lets:type_name -> annal.log.v1.Audience
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_annal_log_v1_session_proto_init() }
@@ -1385,13 +1748,14 @@ func file_annal_log_v1_session_proto_init() {
 	file_annal_log_v1_session_proto_msgTypes[2].OneofWrappers = []any{}
 	file_annal_log_v1_session_proto_msgTypes[3].OneofWrappers = []any{}
 	file_annal_log_v1_session_proto_msgTypes[6].OneofWrappers = []any{}
+	file_annal_log_v1_session_proto_msgTypes[7].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_log_v1_session_proto_rawDesc), len(file_annal_log_v1_session_proto_rawDesc)),
-			NumEnums:      7,
-			NumMessages:   10,
+			NumEnums:      8,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -18,8 +18,8 @@ func (c *crowd) other(rt *rapid.T, r *room, actor events.UserID) Said {
 	off := rapid.Bool().Draw(rt, "off")
 	code := events.Hash{byte(rapid.IntRange(1, 3).Draw(rt, "code"))}
 	until := events.Millis(rapid.IntRange(0, 2).Draw(rt, "until"))
-	switch rapid.IntRange(0, 13).Draw(rt, "other") {
-	case 12, 13:
+	switch rapid.IntRange(0, 14).Draw(rt, "other") {
+	case 13, 14:
 		return c.signs(rt, r, actor)
 	case 0:
 		return c.b.Accept(r.id, actor, events.InfoSet{Info: events.InfoChange{
@@ -60,6 +60,11 @@ func (c *crowd) other(rt *rapid.T, r *room, actor events.UserID) Said {
 		if m := r.shown(rt); m != nil {
 			return c.b.Accept(r.id, actor, events.Pinned{Target: m.seq, TargetIndex: m.index, Off: off})
 		}
+	case 11:
+		if off {
+			return c.b.Accept(r.id, actor, events.PrivacySet{Privacy: events.Privacy{AddMe: events.AudienceNobody, WriteFirst: events.AudienceContacts}})
+		}
+		return c.b.Accept(r.id, actor, events.ProfileSet{Profile: events.Profile{Name: text, Status: text}})
 	case 10:
 		if len(r.messages) > 0 {
 			m := rapid.SampledFrom(r.messages).Draw(rt, "got up to")

@@ -73,6 +73,8 @@ func Run(t *testing.T, open func(t testing.TB) Fixture) {
 		{"a session is built beside itself", testSessionBeside},
 		{"heads are read together", testHeads},
 		{"facts of a pair", testFacts},
+		{"what users say of themselves is read together", testOwn},
+		{"who are contacts is read together", testContacts},
 		{"reactions stand at their message", testReactions},
 		{"reactions leave with their message", testManyReactions},
 		{"what was told is noted", testChanged},
