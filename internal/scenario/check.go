@@ -19,6 +19,8 @@ func (r *run) check(ctx context.Context, s *Step) error {
 	switch s.Verb {
 	case "unread", "preview", "state":
 		return r.sessionState(ctx, s, who)
+	case "profile":
+		return r.profile(ctx, s, who)
 	case "totals":
 		return r.totals(ctx, s, who)
 	case "history", "pages", "around":

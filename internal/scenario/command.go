@@ -66,7 +66,7 @@ func (n *Names) op(s *Step) (client.Op, []client.CommandOption, error) {
 	case "contact":
 		step, err := enum(s.Args[1], contactSteps)
 		return client.Contact{Session: n.session(s.Args[0]), Step: step, Text: s.argument(2)}, nil, err
-	case "hide", "set_session", "set_device", "close_account":
+	case "hide", "set_session", "set_device", "set_profile", "set_privacy", "close_account":
 		op, err := n.selfOp(s)
 		return op, nil, err
 	case "sign_up", "sign_in", "sign_out", "ban", "unban":
@@ -155,7 +155,7 @@ func (n *Names) selfOp(s *Step) (client.Op, error) {
 		}
 		return op, nil
 	}
-	return client.CloseAccount{}, nil
+	return profileOp(s)
 }
 
 // loginOp makes an operation about where the person is signed in.

@@ -64,7 +64,7 @@ func (w *Rules) Wait(_ context.Context, d time.Duration) error {
 func (w *Rules) Settled() (settle, patience time.Duration) { return 0, 0 }
 
 // Do implements Way.
-func (w *Rules) Do(_ context.Context, who Who, m *clientv1.ClientFrame, how How) (*clientv1.ServerFrame, error) {
+func (w *Rules) Do(ctx context.Context, who Who, m *clientv1.ClientFrame, how How) (*clientv1.ServerFrame, error) {
 	// Only then does the next one begin: commands that come together are decided as they stand.
 	defer how.Started()
 	if m.GetCloseAccount() != nil {
@@ -85,6 +85,9 @@ func (w *Rules) Do(_ context.Context, who Who, m *clientv1.ClientFrame, how How)
 		return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Error{Error: &clientv1.Error{
 			Code: string(refusal.Code), Message: refusal.Detail, Seq: uint64(refusal.Seq),
 		}}}, nil
+	}
+	if err := gateway.AddWishes(ctx, w, &c); err != nil {
+		return nil, err
 	}
 	o, err := w.decide(c)
 	return gateway.AnswerOf("", &o), err

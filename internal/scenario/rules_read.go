@@ -19,7 +19,7 @@ import (
 
 // Ask implements Way: what a gateway answers, by the plainest reading of the folded log. All but
 // history is on one page.
-func (w *Rules) Ask(_ context.Context, who Who, m *clientv1.ClientFrame) (*clientv1.ServerFrame, error) {
+func (w *Rules) Ask(ctx context.Context, who Who, m *clientv1.ClientFrame) (*clientv1.ServerFrame, error) {
 	if err := w.hello(who.Person); err != nil {
 		return nil, err
 	}
@@ -29,6 +29,8 @@ func (w *Rules) Ask(_ context.Context, who Who, m *clientv1.ClientFrame) (*clien
 		return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Sync{Sync: w.sync(u)}}, nil
 	case m.GetSearch() != nil:
 		return nil, notHere("the rules look for nothing")
+	case m.GetProfiles() != nil:
+		return w.profiles(ctx, m.GetProfiles())
 	case m.GetTotals() != nil:
 		return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Totals{Totals: w.totals(u)}}, nil
 	}

@@ -175,6 +175,8 @@ var verbs = map[string]verb{
 	"hide":           {isCommand, 2, -1, nil},
 	"set_session":    {isCommand, 1, 1, []string{"mute", "pinned", "hidden", "draft", "unread"}},
 	"set_device":     {isCommand, 1, 2, []string{"token"}},
+	"set_profile":    {isCommand, 0, 0, []string{"name", "avatar", "status", "field"}},
+	"set_privacy":    {isCommand, 0, 0, []string{"last_seen", "add_me", "write_first"}},
 	"close_account":  {isCommand, 0, 0, nil},
 	"sign_up":        {isCommand, 1, 1, nil},
 	"sign_in":        {isCommand, 3, 3, []string{"client", "most"}},
@@ -203,6 +205,7 @@ var verbs = map[string]verb{
 	"shows":     {isCheck, 1, -1, nil},
 	"heard":     {isCheck, 1, -1, nil},
 	"members":   {isCheck, 1, -1, nil},
+	"profile":   {isCheck, 1, 1, []string{"name", "avatar", "status", "field"}},
 	"owner":     {isCheck, 1, -1, nil},
 	"reactions": {isCheck, 2, 52, nil},
 	"receipts":  {isCheck, 2, 2, []string{"read", "delivered"}},
@@ -260,7 +263,7 @@ func (s *Step) check() error {
 		allowed = slices.Concat(allowed, commandOptions)
 	}
 	for name := range s.Options {
-		if !slices.Contains(allowed, name) && !(s.Verb == "set_info" && strings.HasPrefix(name, "field.")) {
+		if !slices.Contains(allowed, name) && !(slices.Contains(allowed, "field") && strings.HasPrefix(name, "field.")) {
 			return fmt.Errorf("%s has no option %s", s.Verb, name)
 		}
 	}

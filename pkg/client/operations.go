@@ -109,6 +109,10 @@ type (
 		Push   *logv1.PushToken
 		Off    bool
 	}
+	// SetProfile changes what the user says of themselves: what is unset stays, what is empty is removed.
+	SetProfile struct{ Profile *logv1.ProfileChange }
+	// SetPrivacy changes whom the user lets see and do what: what is unset stays.
+	SetPrivacy struct{ Privacy *logv1.Privacy }
 	// CloseAccount ends the user's own session, and then, one by one, the user's part in all others.
 	CloseAccount struct{}
 )
@@ -181,6 +185,14 @@ func (o SetDevice) frame(m *clientv1.ClientFrame) {
 	m.Op = &clientv1.ClientFrame_SetDevice{SetDevice: &clientv1.SetDevice{Device: o.Device, Push: o.Push, Off: o.Off}}
 }
 
+func (o SetProfile) frame(m *clientv1.ClientFrame) {
+	m.Op = &clientv1.ClientFrame_SetProfile{SetProfile: &clientv1.SetProfile{Profile: o.Profile}}
+}
+
+func (o SetPrivacy) frame(m *clientv1.ClientFrame) {
+	m.Op = &clientv1.ClientFrame_SetPrivacy{SetPrivacy: &clientv1.SetPrivacy{Privacy: o.Privacy}}
+}
+
 func (CloseAccount) frame(m *clientv1.ClientFrame) {
 	m.Op = &clientv1.ClientFrame_CloseAccount{CloseAccount: &clientv1.CloseAccount{}}
 }
@@ -213,4 +225,6 @@ func (o Report) lane() string        { return o.Session }
 func (Hide) lane() string            { return selfLane }
 func (SetSession) lane() string      { return selfLane }
 func (SetDevice) lane() string       { return selfLane }
+func (SetProfile) lane() string      { return selfLane }
+func (SetPrivacy) lane() string      { return selfLane }
 func (CloseAccount) lane() string    { return selfLane }

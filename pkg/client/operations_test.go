@@ -174,6 +174,18 @@ var methods = map[string]struct {
 			Device: "phone", Push: &logv1.PushToken{Service: "fcm", Token: "t"},
 		}}},
 	},
+	"set_profile": {
+		func(ctx context.Context, c *Client, o CommandOption) (Ack, error) {
+			return c.SetProfile(ctx, &logv1.ProfileChange{Name: proto.String("Ann")}, o)
+		},
+		&clientv1.ClientFrame{Op: &clientv1.ClientFrame_SetProfile{SetProfile: &clientv1.SetProfile{Profile: &logv1.ProfileChange{Name: proto.String("Ann")}}}},
+	},
+	"set_privacy": {
+		func(ctx context.Context, c *Client, o CommandOption) (Ack, error) {
+			return c.SetPrivacy(ctx, &logv1.Privacy{AddMe: logv1.Audience_AUDIENCE_NOBODY}, o)
+		},
+		&clientv1.ClientFrame{Op: &clientv1.ClientFrame_SetPrivacy{SetPrivacy: &clientv1.SetPrivacy{Privacy: &logv1.Privacy{AddMe: logv1.Audience_AUDIENCE_NOBODY}}}},
+	},
 	"close_account": {
 		func(ctx context.Context, c *Client, o CommandOption) (Ack, error) { return c.CloseAccount(ctx, o) },
 		&clientv1.ClientFrame{Op: &clientv1.ClientFrame_CloseAccount{CloseAccount: &clientv1.CloseAccount{}}},
@@ -240,7 +252,7 @@ func TestEveryOperation(t *testing.T) {
 func TestNoOperationIsLeftOut(t *testing.T) {
 	reading := map[protoreflect.Name]bool{
 		"hello": true, "ping": true, "subscribe": true, "unsubscribe": true, "sync": true, "history": true, "members": true,
-		"sessions": true, "typing": true, "info": true, "receipts": true, "totals": true, "changes": true, "search": true, "logins": true,
+		"sessions": true, "typing": true, "info": true, "receipts": true, "totals": true, "changes": true, "search": true, "logins": true, "profiles": true,
 		"presence": true, "watch_presence": true, "set_away": true,
 	}
 	ops := (&clientv1.ClientFrame{}).ProtoReflect().Descriptor().Oneofs().ByName("op").Fields()

@@ -39,7 +39,7 @@ func scopesOf(frame *clientv1.ClientFrame) []auth.Scope {
 		return nil
 	case *clientv1.ClientFrame_Subscribe, *clientv1.ClientFrame_Sync, *clientv1.ClientFrame_History, *clientv1.ClientFrame_Search, *clientv1.ClientFrame_Changes,
 		*clientv1.ClientFrame_Info, *clientv1.ClientFrame_Totals, *clientv1.ClientFrame_Receipts, *clientv1.ClientFrame_Members, *clientv1.ClientFrame_Sessions,
-		*clientv1.ClientFrame_Logins, *clientv1.ClientFrame_Presence, *clientv1.ClientFrame_WatchPresence:
+		*clientv1.ClientFrame_Logins, *clientv1.ClientFrame_Presence, *clientv1.ClientFrame_WatchPresence, *clientv1.ClientFrame_Profiles:
 		return []auth.Scope{auth.ScopeRead}
 	case *clientv1.ClientFrame_SignUp, *clientv1.ClientFrame_SignIn, *clientv1.ClientFrame_SignOut, *clientv1.ClientFrame_Ban, *clientv1.ClientFrame_Unban,
 		*clientv1.ClientFrame_CloseAccount:
