@@ -106,6 +106,8 @@ var alterations = []alteration{
 	{"session_rows", "last_time", "1", "last_time + 1", "session.last_at", false},
 	{"session_rows", "last_message_time", "1", "last_message_time + 1", "session.last_message_at", false},
 	{"session_rows", "facts", "1", "map('policy', (99, '{\"history\":\"all\"}'))", "session.policy", false},
+	{"session_rows", "facts", "1", "map('profile', (99, '{\"name\":\"zed\"}'))", "session.profile", true},
+	{"session_rows", "facts", "1", "map('privacy', (99, '{\"add_me\":\"nobody\"}'))", "session.privacy", true},
 
 	{"contact_rows", "a", "1", "'zzz'", "contact.a", true},
 	{"contact_rows", "b", "1", "'zzz'", "contact.b", true},

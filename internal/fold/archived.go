@@ -120,6 +120,14 @@ func compareArchivedSession(ctx context.Context, view archive.View, s *Session, 
 		if got.Policy, err = canonical(got.Policy); err != nil {
 			report.problem(s.ID, "session.policy", "no JSON: %v", err)
 		}
+		for _, text := range []*string{&got.Profile, &got.Privacy} {
+			if *text == "" {
+				continue
+			}
+			if *text, err = canonical(*text); err != nil {
+				report.problem(s.ID, "session.own", "no JSON: %v", err)
+			}
+		}
 		is = append(is, got)
 	}
 	if s.Head.Seq > 0 {

@@ -200,6 +200,7 @@ func (s *Session) wantSession() archive.SessionNow {
 	for _, f := range s.Facts.Info.Custom {
 		w.Custom[f.Name] = f.Value
 	}
+	w.Profile, w.Privacy = profileText(s.Facts.Own.Profile), privacyText(s.Facts.Own.Privacy)
 	return w
 }
 
@@ -219,6 +220,35 @@ func roleName(r events.Role) string {
 		return "unknown"
 	}
 	return name
+}
+
+// profileText is a profile as JSON, as canonical gives it; empty for one that says nothing.
+func profileText(p events.Profile) string {
+	custom := map[string]string{}
+	for _, f := range p.Custom {
+		custom[f.Name] = f.Value
+	}
+	if p.Name == "" && p.Avatar == "" && p.Status == "" && len(custom) == 0 {
+		return ""
+	}
+	return jsonText(map[string]any{"name": p.Name, "avatar": p.Avatar, "status": p.Status, "custom": custom})
+}
+
+// privacyText is a privacy as JSON, as canonical gives it; empty for one that was never set.
+func privacyText(p events.Privacy) string {
+	if p == (events.Privacy{}) {
+		return ""
+	}
+	names := map[events.Audience]string{events.AudienceEveryone: "everyone", events.AudienceContacts: "contacts", events.AudienceNobody: "nobody"}
+	return jsonText(map[string]any{"last_seen": names[p.LastSeen], "add_me": names[p.AddMe], "write_first": names[p.WriteFirst]})
+}
+
+func jsonText(fields map[string]any) string {
+	text, err := json.Marshal(fields)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }
 
 // policyText is a policy as JSON, as canonical gives it. A role that is not set is admin's.

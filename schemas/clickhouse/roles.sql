@@ -24,6 +24,7 @@ GRANT{{.OnCluster}} SELECT ON {{.Database}}_v1.read_latency_per_day TO {{.Databa
 GRANT{{.OnCluster}} SELECT ON {{.Database}}_v1.changes_per_day TO {{.Database}}_analyst;
 GRANT{{.OnCluster}} SELECT ON {{.Database}}_v1.growth_per_day TO {{.Database}}_analyst;
 GRANT{{.OnCluster}} SELECT ON {{.Database}}_v1.rejections_per_day TO {{.Database}}_analyst;
+GRANT{{.OnCluster}} SELECT ON {{.Database}}_v1.profiles TO {{.Database}}_analyst;
 GRANT{{.OnCluster}} SELECT ON {{.Database}}_v1.messages_with_texts TO {{.Database}}_texts;
 CREATE SETTINGS PROFILE IF NOT EXISTS {{.Database}}_analyst{{.OnCluster}} SETTINGS
     readonly = 2 CONST, max_execution_time = 60 MIN 1 MAX 60, max_memory_usage = 4000000000 MIN 1 MAX 4000000000, max_result_rows = 10000000 MIN 1 MAX 10000000

@@ -188,13 +188,13 @@ func (c *ClickHouse) Session(ctx context.Context, s events.SessionID) (archive.S
 func (c *ClickHouse) sessions(ctx context.Context, which string, args ...any) ([]archive.SessionNow, error) {
 	var all []archive.SessionNow
 	err := c.query(ctx, "list sessions", `SELECT session, title, notice, policy, created_by, closed, base, head, messages, custom, avatar, description, created_at, closed_at,
-		last_at, last_message_at FROM %s.sessions WHERE `+which, func(r conn.Rows) error {
+		last_at, last_message_at, profile, privacy FROM %s.sessions WHERE `+which, func(r conn.Rows) error {
 		var s archive.SessionNow
 		var id, creator string
 		var base, head, messages uint64
 		var created, last time.Time
 		var closed, lastMessage *time.Time
-		err := r.Scan(&id, &s.Title, &s.Notice, &s.Policy, &creator, &s.Closed, &base, &head, &messages, &s.Custom, &s.Avatar, &s.Description, &created, &closed, &last, &lastMessage)
+		err := r.Scan(&id, &s.Title, &s.Notice, &s.Policy, &creator, &s.Closed, &base, &head, &messages, &s.Custom, &s.Avatar, &s.Description, &created, &closed, &last, &lastMessage, &s.Profile, &s.Privacy)
 		s.Session, s.Creator, s.Base, s.Head, s.Messages = events.SessionID(id), events.UserID(creator), events.Seq(base), events.Seq(head), events.Index(messages)
 		s.CreatedAt, s.ClosedAt, s.LastAt, s.LastMessageAt = millis(created), orNever(closed), millis(last), orNever(lastMessage)
 		all = append(all, s)

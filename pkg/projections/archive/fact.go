@@ -42,6 +42,10 @@ func (f *fact) tell(e events.Event) {
 		f.mark(MarkerDelivered, e.Marker, f.outcome.Actor.User)
 	case events.InfoSet, events.PolicySet, events.Dismissed, events.AccountClosed:
 		f.aboutSession(e)
+	case events.ProfileSet:
+		f.say(FactProfile, ProfileText(e.Profile))
+	case events.PrivacySet:
+		f.say(FactPrivacy, PrivacyText(e.Privacy))
 	case events.RoleSet:
 		f.roles(e)
 	case events.ContactChanged:
@@ -60,7 +64,7 @@ func (f *fact) tell(e events.Event) {
 		f.row.Detail = e.Reason
 	case events.Banned:
 		f.row.Detail = e.Reason
-	case events.Asked, events.Invited, events.Uninvited, events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.Unbanned:
+	case events.Asked, events.Invited, events.Uninvited, events.Hidden, events.SessionSet, events.DeviceSet, events.Unbanned:
 		// The event's own row has all there is.
 	}
 }

@@ -145,6 +145,7 @@ func (s *Session) now() SessionNow {
 	now := SessionNow{
 		Session: s.Session, Title: s.Facts["title"].Value, Notice: s.Facts["notice"].Value, Policy: s.Facts["policy"].Value, Creator: s.Created.By,
 		Closed: s.Closed.Seq > 0, Base: s.Base, Head: s.Head, Messages: s.Messages, Custom: map[string]string{}, Avatar: s.Facts["avatar"].Value,
+		Profile: s.Facts[FactProfile].Value, Privacy: s.Facts[FactPrivacy].Value,
 		Description: s.Facts["description"].Value, CreatedAt: s.Created.Time, ClosedAt: s.Closed.Time, LastAt: s.LastTime, LastMessageAt: s.LastMessageTime,
 	}
 	for name, f := range s.Facts {

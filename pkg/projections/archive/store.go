@@ -165,6 +165,8 @@ type SessionNow struct {
 	Custom      map[string]string
 	Avatar      string
 	Description string
+	// Profile and Privacy are of a self session's user, as JSON; empty where nothing is said.
+	Profile, Privacy string
 	// The times are log times, 0 for never: of the first event, of closing, of the last event with a seq, and of the last message.
 	CreatedAt     events.Millis
 	ClosedAt      events.Millis

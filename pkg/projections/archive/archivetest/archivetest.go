@@ -40,6 +40,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Archive) {
 		"unknown fate":               testUnknownFate,
 		"search":                     testSearch,
 		"the past":                   testPast,
+		"profiles":                   testProfiles,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, fresh(t)) })
 	}
