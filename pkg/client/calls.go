@@ -84,6 +84,12 @@ func (c *Client) Sync(ctx context.Context, cursor string, limit uint32) (*client
 	return query(ctx, c, m, (*clientv1.ServerFrame).GetSync)
 }
 
+// NamedSync is Sync with names: of the others of direct sessions, and of who sent previews.
+func (c *Client) NamedSync(ctx context.Context, cursor string, limit uint32) (*clientv1.SyncPage, error) {
+	m := &clientv1.ClientFrame{Op: &clientv1.ClientFrame_Sync{Sync: &clientv1.Sync{Cursor: cursor, Limit: limit, Names: true}}}
+	return query(ctx, c, m, (*clientv1.ServerFrame).GetSync)
+}
+
 // Walk is a direction through a session's timeline.
 //
 //sumtype:decl

@@ -273,3 +273,24 @@ func TestEveryEventIsToldAsInTheLog(t *testing.T) {
 		}
 	}
 }
+
+// TestNoClientSpeaksOfWishes: what others let them do is the gateway's to say, so a client has no field for it.
+func TestNoClientSpeaksOfWishes(t *testing.T) {
+	seen := map[protoreflect.FullName]bool{}
+	var look func(d protoreflect.MessageDescriptor)
+	look = func(d protoreflect.MessageDescriptor) {
+		if seen[d.FullName()] {
+			return
+		}
+		seen[d.FullName()] = true
+		for i := range d.Fields().Len() {
+			if m := d.Fields().Get(i).Message(); m != nil {
+				look(m)
+			}
+		}
+	}
+	look((&clientv1.ClientFrame{}).ProtoReflect().Descriptor())
+	if wish := (&logv1.Wish{}).ProtoReflect().Descriptor().FullName(); seen[wish] || !seen["annal.client.v1.Add"] {
+		t.Errorf("clients can send %s: %v", wish, seen)
+	}
+}

@@ -2,12 +2,14 @@ package gateway_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	logv1 "annal/gen/annal/log/v1"
 	"annal/pkg/events"
+	"annal/pkg/gateway"
 	"annal/pkg/gateway/auth"
 )
 
@@ -118,6 +120,22 @@ func TestProfiles(t *testing.T) {
 		want(b, "members", fmt.Sprint(members[0].GetName(), "|", members[1].GetName(), "|", members[2].GetName()), "|Two|Tres")
 		members = c.ask(`{"id":"m","members":{"session":"` + string(s) + `"}}`).GetMembers().GetMembers()
 		want(b, "members without names", fmt.Sprint(members[1].GetName()), "")
+		b.world.Must("u1", "d", events.NewDirectID("u1", "u3"), events.Create{
+			Kind: events.KindDirect, Policy: gateway.DefaultPolicies()[events.KindDirect], Members: []events.NewMember{{User: "u3", Role: events.RoleMember}},
+		})
+		b.does("u2", s, events.Send{Body: events.TextBody("hello")})
+		listed := func(frame string) string {
+			var out []string
+			for _, state := range c.ask(frame).GetSync().GetSessions() {
+				if state.GetKind() != logv1.Kind_KIND_SELF {
+					out = append(out, fmt.Sprintf("%s,%s,%s", state.GetPeer(), state.GetPeerName(), state.GetPreviewName()))
+				}
+			}
+			slices.Sort(out)
+			return strings.Join(out, "; ")
+		}
+		want(b, "sync", listed(`{"id":"y","sync":{"names":true}}`), ",,Two; u3,Tres,")
+		want(b, "sync without names", listed(`{"id":"y","sync":{}}`), ",,; ,,")
 		for _, users := range []string{`[]`, `["a b"]`, `["u1"` + strings.Repeat(`,"u1"`, 100) + `]`} {
 			want(b, users, c.ask(`{"id":"n","profiles":{"users":`+users+`}}`).GetError().GetCode(), "INVALID_FIELD")
 		}

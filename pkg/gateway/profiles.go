@@ -3,8 +3,11 @@ package gateway
 import (
 	"container/list"
 	"context"
+	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	clientv1 "annal/gen/annal/client/v1"
 	logv1 "annal/gen/annal/log/v1"
@@ -23,6 +26,8 @@ const (
 	keptFor = 3 * time.Second
 	// mostProfileBytes bounds a reply; one profile has far less.
 	mostProfileBytes = 256 << 10
+	// namesAtOnce is of how many sessions the names are looked up together: two each.
+	namesAtOnce = 500
 )
 
 // owns keeps what users say of themselves and let others do, as it was read from the view a moment ago. Who was asked
@@ -186,6 +191,46 @@ func (g *Gateway) addNames(ctx context.Context, page *clientv1.MembersPage) *eve
 	}
 	for _, m := range page.GetMembers() {
 		m.Name = owns[events.UserID(m.GetUser())].Profile.Name
+	}
+	return nil
+}
+
+// addPeers tells who the others of direct sessions are, and names.
+func (g *Gateway) addPeers(ctx context.Context, u events.UserID, page *clientv1.SyncPage) error {
+	group, reading := errgroup.WithContext(ctx)
+	group.SetLimit(syncAtOnce)
+	for _, s := range page.GetSessions() {
+		if s.GetKind() != logv1.Kind_KIND_DIRECT {
+			continue
+		}
+		group.Go(func() error {
+			others, err := otherOf(reading, g.ports.View, events.SessionID(s.GetSession()), u)
+			if len(others) > 0 {
+				s.Peer = string(others[0])
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for sessions := range slices.Chunk(page.GetSessions(), namesAtOnce) {
+		var users []events.UserID
+		for _, s := range sessions {
+			for _, name := range []string{s.GetPeer(), s.GetPreview().GetUser()} {
+				if name != "" {
+					users = append(users, events.UserID(name))
+				}
+			}
+		}
+		owns, err := g.owns.of(ctx, users)
+		if err != nil {
+			return err
+		}
+		for _, s := range sessions {
+			s.PeerName = owns[events.UserID(s.GetPeer())].Profile.Name
+			s.PreviewName = owns[events.UserID(s.GetPreview().GetUser())].Profile.Name
+		}
 	}
 	return nil
 }

@@ -39,6 +39,9 @@ func (c *Conn) sync(ctx context.Context, u events.UserID, op *clientv1.Sync) (*c
 	}
 	page := &clientv1.SyncPage{}
 	given, err := c.fillSync(ctx, u, page, o.rest[:min(limit, len(o.rest))], &settings)
+	if err == nil && op.GetNames() {
+		err = c.gw.addPeers(ctx, u, page)
+	}
 	if err != nil {
 		if op.GetCursor() != "" {
 			c.keep(o, 0) // the same cursor goes on

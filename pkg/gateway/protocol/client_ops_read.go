@@ -73,6 +73,10 @@ func sessionField(r *reader, session *string, key []byte) fieldSet {
 }
 
 func syncField(r *reader, m *clientv1.Sync, key []byte) fieldSet {
+	if string(key) == "names" {
+		m.Names = r.boolean()
+		return knownField
+	}
 	return pageField(r, &m.Cursor, &m.Limit, key)
 }
 

@@ -47,6 +47,7 @@ func writeReading(w *writer, m *clientv1.ClientFrame) {
 		w.close()
 	case *clientv1.ClientFrame_Sync:
 		w.open("sync")
+		w.boolean("names", op.Sync.GetNames())
 		w.page(op.Sync.GetCursor(), op.Sync.GetLimit())
 	case *clientv1.ClientFrame_History:
 		w.openSession("history", op.History.GetSession())

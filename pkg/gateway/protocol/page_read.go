@@ -53,6 +53,12 @@ func sessionStateField(r *reader, m *clientv1.SessionState, key []byte) fieldSet
 		m.MutedUntilMs = r.int64()
 	case "last_time_ms":
 		m.LastTimeMs = r.int64()
+	case "peer":
+		m.Peer = r.str()
+	case "peer_name":
+		m.PeerName = r.str()
+	case "preview_name":
+		m.PreviewName = r.str()
 	case "preview":
 		if !r.null() {
 			m.Preview = message(r, eventField)

@@ -157,6 +157,9 @@ func writeSessionState(w *writer, m *clientv1.SessionState) {
 	w.int64("muted_until_ms", m.GetMutedUntilMs())
 	w.uint64("mentions", m.GetMentions())
 	w.int64("last_time_ms", m.GetLastTimeMs())
+	w.str("peer", m.GetPeer())
+	w.str("peer_name", m.GetPeerName())
+	w.str("preview_name", m.GetPreviewName())
 	w.close()
 }
 

@@ -1261,7 +1261,9 @@ type Sync struct {
 	// sync was begun anew four times.
 	Cursor string `protobuf:"bytes,1,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	// 100 when 0; 1000 at most.
-	Limit         uint32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	Limit uint32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Tell names too: of the other one of a direct session, and of who sent a preview.
+	Names         bool `protobuf:"varint,3,opt,name=names,proto3" json:"names,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1308,6 +1310,13 @@ func (x *Sync) GetLimit() uint32 {
 		return x.Limit
 	}
 	return 0
+}
+
+func (x *Sync) GetNames() bool {
+	if x != nil {
+		return x.Names
+	}
+	return false
 }
 
 // History gives a page of a session's timeline: before walks back, after walks
@@ -5206,7 +5215,11 @@ type SessionState struct {
 	// How many of the unread messages mention the user, or all.
 	Mentions uint64 `protobuf:"varint,17,opt,name=mentions,proto3" json:"mentions,omitempty"`
 	// When something last happened; 0 for who is out.
-	LastTimeMs    int64 `protobuf:"varint,18,opt,name=last_time_ms,json=lastTimeMs,proto3" json:"last_time_ms,omitempty"`
+	LastTimeMs int64 `protobuf:"varint,18,opt,name=last_time_ms,json=lastTimeMs,proto3" json:"last_time_ms,omitempty"`
+	// Where names were asked for: the other one of a direct session, their name, and that of who sent the preview.
+	Peer          string `protobuf:"bytes,20,opt,name=peer,proto3" json:"peer,omitempty"`
+	PeerName      string `protobuf:"bytes,21,opt,name=peer_name,json=peerName,proto3" json:"peer_name,omitempty"`
+	PreviewName   string `protobuf:"bytes,22,opt,name=preview_name,json=previewName,proto3" json:"preview_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5365,6 +5378,27 @@ func (x *SessionState) GetLastTimeMs() int64 {
 		return x.LastTimeMs
 	}
 	return 0
+}
+
+func (x *SessionState) GetPeer() string {
+	if x != nil {
+		return x.Peer
+	}
+	return ""
+}
+
+func (x *SessionState) GetPeerName() string {
+	if x != nil {
+		return x.PeerName
+	}
+	return ""
+}
+
+func (x *SessionState) GetPreviewName() string {
+	if x != nil {
+		return x.PreviewName
+	}
+	return ""
 }
 
 // SessionInfo is what a session says and keeps besides its timeline.
@@ -9885,10 +9919,11 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x05after\x18\x02 \x01(\x04H\x00R\x05after\x88\x01\x01B\b\n" +
 	"\x06_after\"'\n" +
 	"\vUnsubscribe\x12\x18\n" +
-	"\asession\x18\x01 \x01(\tR\asession\"4\n" +
+	"\asession\x18\x01 \x01(\tR\asession\"J\n" +
 	"\x04Sync\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\tR\x06cursor\x12\x14\n" +
-	"\x05limit\x18\x02 \x01(\rR\x05limit\"\xde\x01\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x14\n" +
+	"\x05names\x18\x03 \x01(\bR\x05names\"\xde\x01\n" +
 	"\aHistory\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x16\n" +
 	"\x06before\x18\x02 \x01(\x04R\x06before\x12\x19\n" +
@@ -10138,7 +10173,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x04head\x18\x02 \x01(\x04R\x04head\x12\x12\n" +
 	"\x04from\x18\x03 \x01(\x04R\x04from\"(\n" +
 	"\fUnsubscribed\x12\x18\n" +
-	"\asession\x18\x01 \x01(\tR\asession\"\xd4\x04\n" +
+	"\asession\x18\x01 \x01(\tR\asession\"\xa8\x05\n" +
 	"\fSessionState\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12&\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x12\x12\n" +
@@ -10160,7 +10195,10 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x0emuted_until_ms\x18\x10 \x01(\x03R\fmutedUntilMs\x12\x1a\n" +
 	"\bmentions\x18\x11 \x01(\x04R\bmentions\x12 \n" +
 	"\flast_time_ms\x18\x12 \x01(\x03R\n" +
-	"lastTimeMs\"\x97\x05\n" +
+	"lastTimeMs\x12\x12\n" +
+	"\x04peer\x18\x14 \x01(\tR\x04peer\x12\x1b\n" +
+	"\tpeer_name\x18\x15 \x01(\tR\bpeerName\x12!\n" +
+	"\fpreview_name\x18\x16 \x01(\tR\vpreviewName\"\x97\x05\n" +
 	"\vSessionInfo\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12&\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x12\x12\n" +
