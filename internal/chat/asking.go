@@ -66,6 +66,12 @@ var askings = map[string]asking{
 	"/name": {"/name TEXT", func(c *Chat, rest string) client.Op {
 		return info(c.session, &logv1.InfoChange{Name: &rest})
 	}},
+	"/iam":    {"/iam NAME", profile(func(text *string) *logv1.ProfileChange { return &logv1.ProfileChange{Name: text} })},
+	"/status": {"/status TEXT", profile(func(text *string) *logv1.ProfileChange { return &logv1.ProfileChange{Status: text} })},
+	"/privacy": {privacyUsage, func(_ *Chat, rest string) client.Op {
+		what, whom, _ := strings.Cut(rest, " ")
+		return privacy(what, strings.TrimSpace(whom))
+	}},
 	"/notice": {"/notice TEXT", func(c *Chat, rest string) client.Op {
 		return info(c.session, &logv1.InfoChange{Notice: &rest})
 	}},

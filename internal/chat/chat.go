@@ -13,6 +13,7 @@ import (
 	"time"
 
 	clientv1 "annal/gen/annal/client/v1"
+	logv1 "annal/gen/annal/log/v1"
 	"annal/pkg/client"
 	"annal/pkg/events"
 )
@@ -27,6 +28,7 @@ type Conn interface {
 	Members(ctx context.Context, session, cursor string, limit uint32) (*clientv1.MembersPage, error)
 	Info(ctx context.Context, session string) (*clientv1.SessionInfo, error)
 	Subscribe(ctx context.Context, session string, after uint64) (Stream, error)
+	Profiles(ctx context.Context, users ...string) (map[string]*logv1.Profile, error)
 	Typing(session string)
 	WatchPresence(users []string, sessions ...string) Presences
 }
@@ -97,6 +99,8 @@ type Chat struct {
 	marked  uint64
 	marking bool
 	lost    bool
+	// names are what people call themselves, as of a moment ago. The map is never changed, but replaced.
+	names map[string]named
 
 	// typing is when the others were last told that the person types; it belongs to
 	// whoever reads the screen.
@@ -154,7 +158,7 @@ func (c *Chat) begin(ctx context.Context) (Stream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("chat: history: %w", err)
 	}
-	c.showPage(page)
+	c.showPage(ctx, page)
 	c.showMarks(ctx)
 	for _, e := range slices.Backward(page.GetEvents()) {
 		if e.GetUser() != c.me {
@@ -199,20 +203,20 @@ func (c *Chat) show(ctx context.Context, stream Stream) error {
 		case client.Event:
 			c.event(ctx, item.Event)
 		case client.Typing:
-			c.showTyping(item.User)
+			c.showTyping(ctx, item.User)
 		}
 	}
 }
 
 func (c *Chat) event(ctx context.Context, e *clientv1.Event) {
 	if r := e.GetRead(); r != nil {
-		c.mark(e.GetUser(), r.GetMarker())
+		c.mark(ctx, e.GetUser(), r.GetMarker())
 		return
 	}
 	if e.GetDelivered() != nil {
 		return
 	}
-	c.screen.Print(line(e, c.me, c.zone))
+	c.screen.Print(line(e, c.know(ctx, peopleOf(e)...), c.zone))
 	if e.GetSeq() == 0 {
 		return
 	}

@@ -39,6 +39,8 @@ const help = `  text              say it
                     keep somebody from writing, until /unmute USER|all
   /contact ask|accept|refuse|remove|block|unblock
                     with one person: be contacts, or not
+  /iam NAME         call yourself so, for everybody; /status TEXT says how you are
+  /privacy WHAT WHO whom you let see last-seen, add-me and write-first: everyone, contacts or nobody
   /leave            leave the conversation; its owner may /dismiss it
   /typing           tell the others that you are typing
   /quit             leave the chat (not the conversation)`
@@ -178,7 +180,7 @@ func (c *Chat) history(ctx context.Context, rest string) {
 		c.screen.Print(fmt.Sprintf("! no history: %v", err))
 		return
 	}
-	c.showPage(page)
+	c.showPage(ctx, page)
 	if len(page.GetEvents()) == 0 {
 		c.screen.Print("* there is nothing before")
 	}
@@ -198,23 +200,24 @@ func (c *Chat) around(ctx context.Context, rest string) {
 		c.screen.Print(fmt.Sprintf("! no history: %v", err))
 		return
 	}
-	c.printPage(page)
+	c.printPage(ctx, page)
 }
 
 // printPage prints a page as things stand now: messages with their present text.
-func (c *Chat) printPage(page *clientv1.HistoryPage) {
+func (c *Chat) printPage(ctx context.Context, page *clientv1.HistoryPage) {
+	k := c.know(ctx, peopleOf(page.GetEvents()...)...)
 	for _, e := range page.GetEvents() {
 		switch e.GetEvent().(type) {
 		case *clientv1.Event_Revoked, *clientv1.Event_Overridden, *clientv1.Event_Deleted, *clientv1.Event_Read:
 			continue // the messages show it
 		}
-		c.screen.Print(line(e, c.me, c.zone))
+		c.screen.Print(line(e, k, c.zone))
 	}
 }
 
 // showPage shows a page, and takes it for part of what is on the screen.
-func (c *Chat) showPage(page *clientv1.HistoryPage) {
-	c.printPage(page)
+func (c *Chat) showPage(ctx context.Context, page *clientv1.HistoryPage) {
+	c.printPage(ctx, page)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, e := range page.GetEvents() {

@@ -11,7 +11,7 @@ import (
 )
 
 // more says what happened that is not about who is here or what is said.
-func more(e *clientv1.Event, who, me string) string {
+func more(e *clientv1.Event, who string, k knowing) string {
 	switch kind := e.GetEvent().(type) {
 	case *clientv1.Event_InfoSet:
 		return fmt.Sprintf("* %s changed what this says of itself%s", who, changes(kind.InfoSet.GetInfo()))
@@ -20,15 +20,15 @@ func more(e *clientv1.Event, who, me string) string {
 	case *clientv1.Event_RoleSet:
 		m := kind.RoleSet
 		role := word(m.GetRole().String(), "ROLE_")
-		return fmt.Sprintf("* %s made %s %s", who, name(m.GetUser(), me), role)
+		return fmt.Sprintf("* %s made %s %s", who, name(m.GetUser(), k), role)
 	case *clientv1.Event_Muted:
-		return muted(who, me, kind.Muted)
+		return muted(who, k, kind.Muted)
 	case *clientv1.Event_Dismissed:
 		return fmt.Sprintf("* %s closed this for all", who)
 	case *clientv1.Event_Asked:
 		return fmt.Sprintf("* %s asked to be let in%s (/accept or /refuse)", who, because(kind.Asked.GetText()))
 	case *clientv1.Event_Refused:
-		return fmt.Sprintf("* %s refused %s", who, names(kind.Refused.GetUsers(), me))
+		return fmt.Sprintf("* %s refused %s", who, names(kind.Refused.GetUsers(), k))
 	case *clientv1.Event_Invited:
 		return fmt.Sprintf("* %s made an invite", who)
 	case *clientv1.Event_Uninvited:
@@ -58,10 +58,10 @@ func because(text string) string {
 	return ": " + clean(text)
 }
 
-func names(users []string, me string) string {
+func names(users []string, k knowing) string {
 	var all []string
 	for _, u := range users {
-		all = append(all, name(u, me))
+		all = append(all, name(u, k))
 	}
 	return strings.Join(all, ", ")
 }
@@ -82,10 +82,10 @@ func changes(c *logv1.InfoChange) string {
 	return ": " + strings.Join(all, ", ")
 }
 
-func muted(who, me string, m *clientv1.Muted) string {
+func muted(who string, k knowing, m *clientv1.Muted) string {
 	whom := "all"
 	if len(m.GetUsers()) > 0 {
-		whom = names(m.GetUsers(), me)
+		whom = names(m.GetUsers(), k)
 	}
 	if m.GetUntilMs() == 0 {
 		return fmt.Sprintf("* %s let %s write again", who, whom)
@@ -121,7 +121,7 @@ func said(text string, content *logv1.Content) string {
 }
 
 // refers says what a message refers to, and that it calls the reader.
-func refers(r *logv1.Refs, me string) string {
+func refers(r *logv1.Refs, k knowing) string {
 	var all []string
 	switch {
 	case r.GetReplyTo() > 0:
@@ -130,7 +130,7 @@ func refers(r *logv1.Refs, me string) string {
 		all = append(all, fmt.Sprintf("in thread #%d", r.GetThread()))
 	}
 	switch {
-	case slices.Contains(r.GetMentions(), me):
+	case slices.Contains(r.GetMentions(), k.me):
 		all = append(all, "calls you")
 	case r.GetMentionAll():
 		all = append(all, "calls all")

@@ -31,7 +31,7 @@ func TestLines(t *testing.T) {
 		{"* bob did something this program does not know", &clientv1.Event{}},
 	} {
 		x.e.User, x.e.Seq, x.e.TimeMs = "bob", 7, 1_000_000_000_000
-		if got, want := line(x.e, "me", time.UTC), "01:46:40 #7 "+x.want; got != want {
+		if got, want := line(x.e, knowing{me: "me"}, time.UTC), "01:46:40 #7 "+x.want; got != want {
 			t.Errorf("got  %q\nwant %q", got, want)
 		}
 	}

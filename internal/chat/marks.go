@@ -13,7 +13,7 @@ import (
 const peopleShown = 100
 
 // mark shows how far somebody else has read.
-func (c *Chat) mark(user string, seq uint64) {
+func (c *Chat) mark(ctx context.Context, user string, seq uint64) {
 	if user == c.me {
 		return
 	}
@@ -24,7 +24,7 @@ func (c *Chat) mark(user string, seq uint64) {
 	}
 	c.mu.Unlock()
 	if further {
-		c.screen.Print(fmt.Sprintf("  ✓ read by %s up to #%d", clean(user), seq))
+		c.screen.Print(fmt.Sprintf("  ✓ read by %s up to #%d", name(user, c.know(ctx, user)), seq))
 	}
 }
 
@@ -73,8 +73,10 @@ func (c *Chat) readAll(ctx context.Context) {
 	c.mu.Lock()
 	marks := maps.Clone(c.marks)
 	c.mu.Unlock()
-	for _, user := range slices.Sorted(maps.Keys(marks)) {
-		c.screen.Print(fmt.Sprintf("  %s has read up to #%d", clean(user), marks[user]))
+	users := slices.Sorted(maps.Keys(marks))
+	k := c.know(ctx, users...)
+	for _, user := range users {
+		c.screen.Print(fmt.Sprintf("  %s has read up to #%d", name(user, k), marks[user]))
 	}
 }
 
@@ -87,7 +89,7 @@ func (c *Chat) showMarks(ctx context.Context) {
 	}
 	for _, m := range page.GetMembers() {
 		if m.GetMarker() > 0 {
-			c.mark(m.GetUser(), m.GetMarker())
+			c.mark(ctx, m.GetUser(), m.GetMarker())
 		}
 	}
 }
@@ -99,9 +101,14 @@ func (c *Chat) who(ctx context.Context) {
 		c.screen.Print(fmt.Sprintf("! who is here is not known: %v", err))
 		return
 	}
+	users := make([]string, len(page.GetMembers()))
+	for i, m := range page.GetMembers() {
+		users[i] = m.GetUser()
+	}
+	k := c.know(ctx, users...)
 	for _, m := range page.GetMembers() {
 		role := word(m.GetRole().String(), "ROLE_")
-		c.screen.Print(fmt.Sprintf("  %s, %s since #%d", name(m.GetUser(), c.me), role, m.GetJoined()))
+		c.screen.Print(fmt.Sprintf("  %s, %s since #%d", whole(m.GetUser(), k), role, m.GetJoined()))
 	}
 	if more := int(page.GetTotal()) - len(page.GetMembers()); more > 0 {
 		c.screen.Print(fmt.Sprintf("  and %d more", more))

@@ -32,15 +32,20 @@ func (c *Chat) search(ctx context.Context, text string) {
 	case page.GetNext() != "":
 		c.screen.Print(fmt.Sprintf("* the newest %d; there may be more", len(hits)))
 	}
+	users := make([]string, len(hits))
+	for i, h := range hits {
+		users[i] = h.GetUser()
+	}
+	k := c.know(ctx, users...)
 	for i := len(hits) - 1; i >= 0; i-- {
-		c.screen.Print(c.hitLine(hits[i]))
+		c.screen.Print(c.hitLine(hits[i], k))
 	}
 }
 
 // hitLine shows where a message says it.
-func (c *Chat) hitLine(h *clientv1.SearchHit) string {
+func (c *Chat) hitLine(h *clientv1.SearchHit, k knowing) string {
 	at := time.UnixMilli(h.GetTimeMs()).In(c.zone).Format("2006-01-02 15:04")
-	return fmt.Sprintf("%s #%d %s: %s", at, h.GetSeq(), name(h.GetUser(), c.me), marked(h))
+	return fmt.Sprintf("%s #%d %s: %s", at, h.GetSeq(), name(h.GetUser(), k), marked(h))
 }
 
 // marked is a snippet in one line, with what was looked for in brackets.

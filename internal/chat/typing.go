@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -20,8 +21,8 @@ func (c *Chat) typed(line string) {
 }
 
 // showTyping shows that somebody types, but not that the person does, on another device.
-func (c *Chat) showTyping(user string) {
+func (c *Chat) showTyping(ctx context.Context, user string) {
 	if user != c.me {
-		c.screen.Print(fmt.Sprintf("  … %s is typing", clean(user)))
+		c.screen.Print(fmt.Sprintf("  … %s is typing", name(user, c.know(ctx, user))))
 	}
 }
