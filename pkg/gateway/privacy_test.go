@@ -145,3 +145,29 @@ func TestProfiles(t *testing.T) {
 		elsewhere.stop()
 	})
 }
+
+// TestProfilesThatDoNotFit: a reply is bounded; who did not fit is named, and told of when asked for again.
+func TestProfilesThatDoNotFit(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		c := b.hello("u1")
+		var change events.ProfileChange
+		for i := range events.MaxCustomFields {
+			change.Custom = append(change.Custom, events.CustomField{Name: fmt.Sprint(i), Value: strings.Repeat("x", events.MaxReasonBytes)})
+		}
+		users := make([]string, 12)
+		for i := range users {
+			users[i] = fmt.Sprint("big", i)
+			u := events.UserID(users[i])
+			b.world.Must(u, "self", events.NewSelfID(u), events.Create{Kind: events.KindSelf, Policy: gateway.DefaultPolicies()[events.KindSelf]})
+			b.world.Must(u, "p", events.NewSelfID(u), events.SetProfile{Profile: change})
+		}
+		for left := users; len(left) > 0; {
+			page := c.ask(`{"id":"n","profiles":{"users":["` + strings.Join(left, `","`) + `"]}}`).GetProfiles()
+			told := len(page.GetProfiles())
+			if told == 0 || told > 5 || page.GetProfiles()[0].GetUser() != left[0] || !slices.Equal(page.GetLeft(), left[told:]) {
+				b.t.Fatalf("of %v %d are told, and %v are left", left, told, page.GetLeft())
+			}
+			left = page.GetLeft()
+		}
+	})
+}
