@@ -100,12 +100,22 @@ func aboutAt(at, as string) string {
 	return about
 }
 
+// privacyText is empty for one that was never set.
+func privacyText(p events.Privacy) string {
+	if p == (events.Privacy{}) {
+		return ""
+	}
+	return archive.PrivacyText(p)
+}
+
 func printState(w io.Writer, s *audit.State, as string) {
 	fmt.Fprintf(w, "%s at seq %d, %s: %q, policy %s\n", s.Session, s.Seq, s.Time, s.Title, archive.PolicyText(s.Policy))
 	if s.Closed {
 		fmt.Fprintln(w, "closed")
 	}
-	for _, f := range []struct{ name, value string }{{"avatar", s.Avatar}, {"notice", s.Notice}, {"description", s.Description}} {
+	for _, f := range []struct{ name, value string }{{"avatar", s.Avatar}, {"notice", s.Notice}, {"description", s.Description},
+		{"profile", archive.ProfileText(s.Profile)}, {"privacy", privacyText(s.Privacy)},
+	} {
 		if f.value != "" {
 			fmt.Fprintf(w, "%s: %q\n", f.name, f.value)
 		}

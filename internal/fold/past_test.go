@@ -79,6 +79,7 @@ func samePast(rt *rapid.T, got *audit.State, want *fold.Session) {
 		"contact": {got.Contact, h.Contact}, "asked by": {got.ContactBy, h.ContactBy}, "avatar": {got.Avatar, i.Avatar}, "notice": {got.Notice, i.Notice},
 		"description": {got.Description, i.Description}, "custom": {got.Custom, custom}, "pins": {slices.Clone(got.Pins), append([]events.Seq(nil), want.Facts.Pins...)},
 		"members": {len(got.Members), len(want.Members)}, "texts": {len(got.Texts), len(want.Messages)}, "asks": {len(got.Asks), len(want.Facts.Asks)},
+		"profile": {got.Profile, want.Facts.Own.Profile}, "privacy": {got.Privacy, want.Facts.Own.Privacy},
 	} {
 		if name != "pins" && !reflect.DeepEqual(pair[0], pair[1]) || name == "pins" && !slices.Equal(got.Pins, want.Facts.Pins) {
 			rt.Fatalf("%s: got %v, want %v", name, pair[0], pair[1])

@@ -17,7 +17,7 @@ var (
 		events.Overridden{}.Name(), events.Revoked{}.Name(), events.Deleted{}.Name(), events.Reacted{}.Name(),
 	}
 	toSession = []string{
-		events.Created{}.Name(), events.Added{}.Name(), events.Removed{}.Name(), events.Joined{}.Name(), events.Left{}.Name(), events.InfoSet{}.Name(),
+		events.Created{}.Name(), events.Added{}.Name(), events.Removed{}.Name(), events.Joined{}.Name(), events.Left{}.Name(), events.InfoSet{}.Name(), events.ProfileSet{}.Name(), events.PrivacySet{}.Name(),
 		events.PolicySet{}.Name(), events.RoleSet{}.Name(), events.Muted{}.Name(), events.Dismissed{}.Name(), events.Asked{}.Name(), events.Refused{}.Name(),
 		events.Pinned{}.Name(), events.ContactChanged{}.Name(), events.AccountClosed{}.Name(),
 	}

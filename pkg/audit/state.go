@@ -41,6 +41,9 @@ type State struct {
 	Texts       map[events.Seq]*Text      `json:"texts"`
 	Pins        []events.Seq              `json:"pins,omitempty"`
 	Asks        map[events.UserID]string  `json:"asks,omitempty"`
+	// Profile and Privacy are of a self session's user.
+	Profile events.Profile `json:"profile,omitzero"`
+	Privacy events.Privacy `json:"privacy,omitzero"`
 }
 
 // Member is somebody who is or was in.
@@ -379,11 +382,15 @@ func (s *State) facts(o *events.Outcome, e events.Event) {
 		for _, u := range e.Users {
 			delete(s.Asks, u)
 		}
+	case events.ProfileSet:
+		s.Profile = e.Profile
+	case events.PrivacySet:
+		s.Privacy = e.Privacy
 	case events.ContactChanged:
 		s.contact(o.Actor.User, e)
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Revoked, events.Overridden, events.Deleted,
 		events.Read, events.RoleSet, events.Muted, events.Invited, events.Uninvited, events.Reacted, events.Pinned, events.Delivered, events.Reported,
-		events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.Audited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
+		events.Hidden, events.SessionSet, events.DeviceSet, events.Audited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 }
 
