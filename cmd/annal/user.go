@@ -163,7 +163,7 @@ func userImportCommand() *cobra.Command {
 		Use:   "import FILE.csv",
 		Short: "Make accounts of a CSV",
 		Long: "Make accounts of a CSV (- is the standard input). The first line names the columns: " + strings.Join(people.Columns(), ", ") + ";\n" +
-			"user is required. Who has an account is left as they are, so it may be run again. It ends with 1 when a line was refused.",
+			"user is required, and a hash, which has commas, is quoted. Who has an account is left as they are, so it may be run again. It ends with 1 when a line was refused.",
 		Example: "  annal user import people.csv",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"annal/pkg/events"
 	"annal/pkg/login"
 )
 
@@ -103,5 +104,5 @@ func (a *Admin) importOne(ctx context.Context, row Row) error {
 	if row.Name == "" && row.Status == "" {
 		return nil
 	}
-	return nil
+	return failed(a.Self.SetProfile(ctx, events.UserID(row.User), row.Name, row.Status))
 }

@@ -64,12 +64,12 @@ func (g *Gateway) presenceError(err error) *events.Error {
 }
 
 // states are what the viewer is told of users.
-func (g *Gateway) states(ctx context.Context, v viewer, users []events.UserID, sights []sight) ([]*clientv1.PresenceState, error) {
+func (g *Gateway) states(ctx context.Context, v viewer, users []events.UserID, sights []bool) ([]*clientv1.PresenceState, error) {
 	told := make([]*clientv1.PresenceState, len(users))
 	var known []events.UserID
 	for i, u := range users {
-		told[i] = stateOf(v, u, presence.State{}, sight{})
-		if sights[i].online && g.online != nil {
+		told[i] = stateOf(v, u, presence.State{}, false)
+		if sights[i] && g.online != nil {
 			known = append(known, u)
 		}
 	}
@@ -89,14 +89,12 @@ func (g *Gateway) states(ctx context.Context, v viewer, users []events.UserID, s
 }
 
 // stateOf is what a viewer is told of a user; the same of whom they may know nothing of and of whom there is nothing to know.
-func stateOf(v viewer, u events.UserID, s presence.State, may sight) *clientv1.PresenceState {
+func stateOf(v viewer, u events.UserID, s presence.State, may bool) *clientv1.PresenceState {
 	m := &clientv1.PresenceState{User: string(u)}
-	if !may.online {
+	if !may {
 		return m
 	}
-	if may.seen {
-		m.LastSeenMs = int64(s.Seen)
-	}
+	m.LastSeenMs = int64(s.Seen)
 	m.Online, m.Away = s.Online(), s.Online() && !s.Active()
 	for _, c := range s.Connections {
 		if c.Kind != "" {

@@ -184,6 +184,13 @@ func TestWhoMayKnowWhoIsOnline(t *testing.T) {
 		me.wantPresence("of a contact", "u6 on", "", "u6")
 		g2.world.Must("u6", "block", s, events.Contact{Step: events.ContactBlock})
 		me.wantPresence("of one who blocks", "u6 ?", "", "u6")
+		own := g3.hello("u3")
+		me.wantPresence("of another of the group", "u3 on", quoted(string(group)), "u3")
+		g2.world.Must("u3", "hides", events.NewSelfID("u3"), events.SetPrivacy{Privacy: events.Privacy{LastSeen: events.AudienceNobody}})
+		pass(4 * time.Second) // what was kept of it is old
+		me.wantPresence("of one who lets nobody see it", "u3 ?", quoted(string(group)), "u3")
+		own.wantPresence("of oneself", "u3 on", "", "u3")
+		bot.wantPresence("of one who lets nobody see it, by a service", "u3 on", "", "u3")
 		bot.ask(`{"id":"a","set_away":{"away":true}}`)
 		bot.wantPresence("a service makes nobody present", "bot ?", "", "bot")
 		for name, op := range map[string]string{

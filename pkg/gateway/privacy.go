@@ -123,16 +123,12 @@ func otherOf(ctx context.Context, people People, s events.SessionID, actor event
 	return nil, nil
 }
 
-// lastSeenVisible says whether the user lets the viewer see when they were last there. What cannot be read is not let.
-func (g *Gateway) lastSeenVisible(ctx context.Context, viewer, user events.UserID) bool {
-	return viewer == user || g.lastSeenOf(ctx, viewer, []events.UserID{user})[user]
-}
-
-// lastSeenOf says of many users, 1,000 at most, whether they let the viewer see when they were last there.
-func (g *Gateway) lastSeenOf(ctx context.Context, viewer events.UserID, users []events.UserID) map[events.UserID]bool {
+// lastSeenOf says of many users, 1,000 at most, whether they let the viewer see when they were last there, and so whether they are. Errors
+// are the view's.
+func (g *Gateway) lastSeenOf(ctx context.Context, viewer events.UserID, users []events.UserID) (map[events.UserID]bool, error) {
 	owns, err := g.owns.of(ctx, users)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	visible := make(map[events.UserID]bool, len(users))
 	var byContact []events.UserID
@@ -146,14 +142,14 @@ func (g *Gateway) lastSeenOf(ctx context.Context, viewer events.UserID, users []
 		}
 	}
 	if len(byContact) == 0 {
-		return visible
+		return visible, nil
 	}
 	contacts, err := g.ports.View.Contacts(ctx, viewer, byContact)
 	if err != nil {
-		return visible
+		return nil, err
 	}
 	for _, u := range byContact {
 		visible[u] = contacts[u]
 	}
-	return visible
+	return visible, nil
 }

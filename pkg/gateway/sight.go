@@ -12,9 +12,6 @@ import (
 	"annal/pkg/projections/hot"
 )
 
-// sight is what somebody may know of a user's presence.
-type sight struct{ online, seen bool }
-
 // viewer is who asks for the presence of others, and by which sessions besides direct ones.
 type viewer struct {
 	user     events.UserID
@@ -32,51 +29,62 @@ func (c *Conn) viewer(u events.UserID, sessions []events.SessionID) viewer {
 // maxSights bounds the reads for one frame at once.
 const maxSights = 8
 
-// sights says of each of the users what the viewer may know. Errors are the view's, but for ErrNoSession.
-func (g *Gateway) sights(ctx context.Context, v viewer, users []events.UserID) ([]sight, error) {
-	all := make([]sight, len(users))
+// sights says of each of the users whether the viewer may know of their presence: the two have to do with each other, and the user lets the
+// viewer see when they were last there. Whoever sees that somebody is online sees when they were last: so one setting is for both. Errors are
+// the view's, but for ErrNoSession.
+func (g *Gateway) sights(ctx context.Context, v viewer, users []events.UserID) ([]bool, error) {
+	all := make([]bool, len(users))
 	shared := &shared{g: g, v: v}
-	group, ctx := errgroup.WithContext(ctx)
+	group, reading := errgroup.WithContext(ctx)
 	group.SetLimit(maxSights)
 	for i, u := range users {
 		group.Go(func() (err error) {
-			all[i], err = g.sight(ctx, v, u, shared)
+			all[i], err = g.sight(reading, v, u, shared)
 			return err
 		})
 	}
-	return all, group.Wait()
+	if err := group.Wait(); err != nil || v.all {
+		return all, err
+	}
+	let, err := g.lastSeenOf(ctx, v.user, users)
+	if err != nil {
+		return nil, err
+	}
+	for i, u := range users {
+		all[i] = all[i] && (let[u] || u == v.user)
+	}
+	return all, nil
 }
 
-// sight says what the viewer may know of a user. Whether they may know when the user was last seen can be less than whether they are online:
-// what users say of that belongs here.
-func (g *Gateway) sight(ctx context.Context, v viewer, u events.UserID, shared *shared) (sight, error) {
+// sight says whether the viewer and a user have to do with each other.
+func (g *Gateway) sight(ctx context.Context, v viewer, u events.UserID, shared *shared) (bool, error) {
 	if v.all || v.user == u {
-		return sight{true, true}, nil
+		return true, nil
 	}
 	p, err := g.ports.View.Person(ctx, events.NewDirectID(v.user, u), v.user)
 	switch {
 	case errors.Is(err, hot.ErrNoSession):
 	case err != nil:
-		return sight{}, err
+		return false, err
 	case p.Head.Blocks > 0:
-		return sight{}, nil // whatever else they share
+		return false, nil // whatever else they share
 	case p.Member.In() && !p.Head.Closed && p.Head.Members > 1 && p.Head.Contact == events.Contacts:
-		return sight{true, true}, nil
+		return true, nil
 	}
 	sessions, err := shared.sessions(ctx)
 	if err != nil {
-		return sight{}, err
+		return false, err
 	}
 	for _, s := range sessions {
 		p, err := g.ports.View.Person(ctx, s, u)
 		if err != nil && !errors.Is(err, hot.ErrNoSession) {
-			return sight{}, err
+			return false, err
 		}
 		if err == nil && p.Member.In() {
-			return sight{true, true}, nil
+			return true, nil
 		}
 	}
-	return sight{}, nil
+	return false, nil
 }
 
 // shared are those of the sessions that a viewer names in which they may know who else is online. They are read when they are first asked for.

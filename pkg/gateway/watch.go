@@ -80,7 +80,7 @@ func (c *Conn) watchPresence(ctx context.Context, u events.UserID, op *clientv1.
 	}
 	var seen []events.UserID
 	for i, u := range users {
-		if sights[i].online {
+		if sights[i] {
 			seen = append(seen, u)
 		}
 	}
@@ -298,7 +298,7 @@ func (w *watching) changed(u events.UserID, s presence.State) map[*Conn]*watch {
 	}
 	tell := maps.Clone(is.by)
 	maps.DeleteFunc(tell, func(_ *Conn, one *watch) bool {
-		if one.told == nil || proto.Equal(one.told, stateOf(one.viewer, u, s, sight{true, true})) {
+		if one.told == nil || proto.Equal(one.told, stateOf(one.viewer, u, s, true)) {
 			return true
 		}
 		if one.told.GetOnline() && !s.Online() && now.Sub(is.away) < grace {
@@ -328,7 +328,7 @@ func (w *watching) tell(ctx context.Context, c *Conn, one *watch, u events.UserI
 		c.send(&clientv1.ServerFrame{Kind: &clientv1.ServerFrame_PresenceChanged{PresenceChanged: state}})
 		one.told = state
 	}
-	if !sights[0].online {
+	if !sights[0] {
 		w.conns[c] = slices.DeleteFunc(w.conns[c], func(had events.UserID) bool { return had == u })
 		w.leave(c, u)
 	}

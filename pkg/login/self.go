@@ -121,3 +121,16 @@ func (s Selves) LoggedIn(ctx context.Context, user events.UserID, device, login 
 	}
 	return err == nil, err
 }
+
+// SetProfile sets what a user is called and says of themselves, for who brings them here; empty: it stays.
+func (s Selves) SetProfile(ctx context.Context, user events.UserID, name, status string) *events.Error {
+	change := events.ProfileChange{}
+	if name != "" {
+		change.Name = &name
+	}
+	if status != "" {
+		change.Status = &status
+	}
+	_, err := s.do(ctx, user, "profile:"+rand.Text(), events.ClientContext{}, events.SetProfile{Profile: change})
+	return err
+}
