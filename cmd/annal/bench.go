@@ -13,7 +13,7 @@ import (
 
 func benchCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure Annal on this machine"}
-	cmd.AddCommand(benchCoreCommand(), benchScaleCommand(), benchIdleCommand())
+	cmd.AddCommand(benchCoreCommand(), benchScaleCommand(), benchIdleCommand(), benchLoginCommand())
 	return cmd
 }
 
@@ -145,5 +145,36 @@ func benchIdleCommand() *cobra.Command {
 	f.IntVar(&connections, "connections", 10_000, "how many are open at once")
 	f.IntVar(&intervals, "intervals", 3, "how many heartbeats CPU time is measured over, of each kind")
 	f.StringVar(&out, "out", "", "write the report to this file (JSON)")
+	return cmd
+}
+
+func benchLoginCommand() *cobra.Command {
+	var users, seconds int
+	cmd := &cobra.Command{
+		Use:   "login",
+		Short: "Measure signing in",
+		Long: "Start a real Kafka and Redis, a process that decides and projects, and a login server in one of its own, make --users accounts,\n" +
+			"and tell the rates and latencies of sign-ins with passwords, at the default cost of argon2id, and of renewals; beside them what\n" +
+			"hashing alone takes here, and checking a token. It takes about five times --seconds and a minute.",
+		Example: "  annal bench login --seconds 10",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if users < 1 || users > 1_000_000 || seconds < 1 || seconds > 600 {
+				return fmt.Errorf("--users is 1 to 1000000, --seconds 1 to 600")
+			}
+			executable, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			return bench.Login(cmd.Context(), bench.LoginOptions{
+				Executable: executable, Users: users, Span: time.Duration(seconds) * time.Second,
+				Progress: func(r bench.LoginResult) {
+					fmt.Fprintf(cmd.OutOrStdout(), "%10.1f %-4s %s\n", r.Value, r.Unit, r.Name)
+				},
+			})
+		},
+	}
+	cmd.Flags().IntVar(&users, "users", 1000, "how many accounts there are")
+	cmd.Flags().IntVar(&seconds, "seconds", 10, "how long each measurement takes")
 	return cmd
 }
