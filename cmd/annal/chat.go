@@ -19,6 +19,9 @@ type chatFlags struct {
 	as      string
 	device  string
 	place   chat.Place
+	// signIn: with the user's password, at the login server; login is where that is.
+	signIn bool
+	login  string
 }
 
 func chatCommand() *cobra.Command {
@@ -29,7 +32,7 @@ func chatCommand() *cobra.Command {
 		Long: "Chat with one person (--with), in a group (--group, opened with all of --with when there is none)\n" +
 			"or in any session (--session). Lines go out, events come in; /help names the rest. It works on\n" +
 			"pipes too. With the development token it acts for the user of --as; with a user's own token\n" +
-			"(--token) --as is not needed.",
+			"(--token) --as is not needed; with --sign-in it asks for the password of the user of --as, and signs out at the end.",
 		Example: "  annal chat --as alice --with bob\n  annal chat --as alice --group tea --with bob --with carol",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -39,6 +42,8 @@ func chatCommand() *cobra.Command {
 	f := cmd.Flags()
 	fl.gateway.bind(f)
 	f.StringVar(&fl.as, "as", "", "who you are")
+	f.BoolVar(&fl.signIn, "sign-in", false, "sign in as --as with a password: asked for, or a line of the standard input where that is no terminal")
+	f.StringVar(&fl.login, "login", "", "with --sign-in: the login server's URL (default: from the endpoints file)")
 	f.StringVar(&fl.device, "device", "terminal", "what to call this device")
 	f.StringVar(&fl.place.Session, "session", "", "the session to chat in")
 	f.StringVar(&fl.place.Invite, "invite", "", "an invite's code, to come into --session by")
@@ -54,6 +59,9 @@ func (fl *chatFlags) run(ctx context.Context, in io.Reader, out io.Writer) error
 	if fl.place.Group == "" && len(fl.place.With) > 1 {
 		return errors.New("several of --with need a --group")
 	}
+	if fl.signIn {
+		return fl.signedIn(ctx, in, out)
+	}
 	opts, err := fl.gateway.options(fl.as)
 	if err != nil {
 		return err
@@ -61,6 +69,11 @@ func (fl *chatFlags) run(ctx context.Context, in io.Reader, out io.Writer) error
 	if opts.AsUser == "" && fl.as == "" && fl.gateway.token == "" {
 		return errors.New("say who you are: --as NAME")
 	}
+	return fl.connect(ctx, opts, in, out)
+}
+
+// connect chats over a connection with these options.
+func (fl *chatFlags) connect(ctx context.Context, opts client.Options, in io.Reader, out io.Writer) error {
 	opts.Device = fl.device
 	states := make(chan client.State, 64)
 	opts.OnState = func(s client.State) {

@@ -24,8 +24,8 @@ type serverFlags struct {
 }
 
 // newServerFlags have what dev and serve have in common.
-func newServerFlags() *serverFlags {
-	s := &serverFlags{settings: pflag.NewFlagSet("settings", pflag.ContinueOnError), config: app.Defaults(), engines: app.DefaultEngines()}
+func newServerFlags(defaults app.Config) *serverFlags {
+	s := &serverFlags{settings: pflag.NewFlagSet("settings", pflag.ContinueOnError), config: defaults, engines: app.DefaultEngines()}
 	f := s.settings
 	f.SortFlags = false
 	f.StringVar(&s.config.HTTP, "http", s.config.HTTP, "address for WebSocket, health and metrics (port 0: any free one)")
@@ -49,7 +49,7 @@ func newServerFlags() *serverFlags {
 }
 
 func newServeFlags() *serverFlags {
-	s := newServerFlags()
+	s := newServerFlags(app.Defaults())
 	f := s.settings
 	f.StringSliceVar(&s.config.Roles, "roles", s.config.Roles, "the roles to run")
 	f.StringSliceVar(&s.config.Kafka, "kafka", nil, "Kafka's bootstrap addresses, host:port")
@@ -65,7 +65,7 @@ func newServeFlags() *serverFlags {
 }
 
 func newDevFlags() *serverFlags {
-	s := newServerFlags()
+	s := newServerFlags(app.DevDefaults())
 	f := s.settings
 	f.StringVar(&s.engines.Kind, "engines", s.engines.Kind, "embedded or real")
 	f.BoolVar(&s.engines.SyncWrites, "sync-writes", false, "embedded log: wait for the disk on every write (slow; survives a power cut)")

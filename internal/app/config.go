@@ -15,6 +15,7 @@ import (
 	"annal/internal/web"
 	"annal/pkg/gateway"
 	"annal/pkg/limits"
+	"annal/pkg/login"
 	"annal/pkg/nodes"
 	"annal/pkg/sequencer"
 )
@@ -104,6 +105,13 @@ func Defaults() Config {
 		CheckpointEvery: rows.CheckpointEvery, CheckpointEvents: rows.CheckpointEvents,
 		Heartbeat: gw.Heartbeat, HeartbeatTimeout: gw.HeartbeatTimeout, MaxConnections: gw.MaxConnections, VerifyEvery: time.Minute,
 	}
+}
+
+// DevDefaults are those of a process for development: whoever reaches it may sign up.
+func DevDefaults() Config {
+	c := Defaults()
+	c.Login.SignUp = string(login.SignUpOpen)
+	return c
 }
 
 // Errors of Validate and ValidateDev.

@@ -107,6 +107,9 @@ Annal is up on %s, on %s engines. Endpoints and a token: %s
 Chat, in two more terminals:
     %[5]s chat%[4]s --as alice --with bob
     %[5]s chat%[4]s --as bob --with alice
+Sign up, and chat as who you are there (docs/login.md):
+    curl -d '{"user":"carol","password":"correct horse"}' %[1]s/v1/signup
+    %[5]s chat%[4]s --sign-in --as carol --with alice
 See the log:
     %[5]s log tail%[4]s -f
 Bring in real chat, and hold the view against the log:
