@@ -86,6 +86,10 @@ func (a *Admin) Import(ctx context.Context, r io.Reader, refused func(line int, 
 			t.Created++
 		case errors.Is(err, login.ErrExists):
 			t.There++
+			// The run before may have ended between the two.
+			if err := login.TellSignUp(ctx, a.Table, a.Self, row.User); err != nil {
+				return t, err
+			}
 		default:
 			t.Refused++
 			refused(row.Line, err)

@@ -32,6 +32,7 @@ type Admin struct {
 var (
 	ErrUser      = fmt.Errorf("people: a user's name has 1 to %d bytes without control characters", events.MaxNameBytes)
 	ErrNoUser    = errors.New("people: there is no such user")
+	ErrTaken     = errors.New("people: a user and a service cannot have one name: the service acts as the user")
 	ErrNoClient  = errors.New("people: there is no such client")
 	ErrInvite    = errors.New("people: an invitation is for 1 to 1000000 and lasts for a year at most")
 	ErrOwnClient = errors.New("people: the client app is always there")
@@ -64,11 +65,13 @@ func (a *Admin) Create(ctx context.Context, user, password, hash string) error {
 			return err
 		}
 	}
-	now := a.Now().UnixMilli()
-	if err := login.Create(ctx, a.Table, user, &accountsv1.Account{Password: hash, CreatedMs: now, PasswordMs: now}); err != nil {
+	if _, client := a.Table.Get(accounts.KindClient, user); client || user == login.AppClient {
+		return ErrTaken
+	}
+	if err := login.Create(ctx, a.Table, user, a.Now(), hash, login.ByAdmin); err != nil {
 		return err
 	}
-	return failed(a.Self.SignedUp(ctx, events.UserID(user), login.ByAdmin))
+	return login.TellSignUp(ctx, a.Table, a.Self, user)
 }
 
 // ResetPassword sets a password and ends all logins of the user.
@@ -80,14 +83,7 @@ func (a *Admin) ResetPassword(ctx context.Context, user, password string) error 
 	if err != nil {
 		return err
 	}
-	err = a.Table.Change(ctx, accounts.KindAccount, user, func(e *accounts.Entry) error {
-		if e.GetRemoved() || e.GetAccount().GetClosed() {
-			return ErrNoUser
-		}
-		e.GetAccount().Password, e.GetAccount().PasswordMs = hash, a.Now().UnixMilli()
-		return nil
-	})
-	if err != nil {
+	if err := login.SetPassword(ctx, a.Table, user, a.Now(), hash, ""); err != nil {
 		return err
 	}
 	if err := a.Self.SignOutOthers(ctx, events.UserID(user), "", login.ByPassword); err != nil {
@@ -247,6 +243,9 @@ func (a *Admin) AddClient(ctx context.Context, n login.NewClient, public bool) (
 	c, err := n.Entry(secret)
 	if err != nil {
 		return "", err
+	}
+	if _, taken := a.Table.Get(accounts.KindAccount, n.ID); taken {
+		return "", ErrTaken
 	}
 	return secret, a.Table.Change(ctx, accounts.KindClient, n.ID, func(e *accounts.Entry) error {
 		e.Removed, e.Kind = false, &accountsv1.Entry_Client{Client: c}

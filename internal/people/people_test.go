@@ -36,6 +36,8 @@ func (c commands) BeginSelf(_ context.Context, actor events.Actor) *events.Error
 	return nil
 }
 
+func (commands) Begun(context.Context, events.UserID) (bool, *events.Error) { return true, nil }
+
 func (commands) GoesOn(context.Context, *auth.Identity) *events.Error { return nil }
 
 func newAdmin(t *testing.T) (*Admin, *gatewaytest.World) {
@@ -99,7 +101,7 @@ func TestAccounts(t *testing.T) {
 	if u, err := a.Show(ctx, "ann"); err != nil || len(u.Logins) != 0 || before.GetAccount().GetPassword() == after.GetAccount().GetPassword() {
 		t.Errorf("reset: %+v, %v", u, err)
 	}
-	want("reset of nobody", a.ResetPassword(ctx, "nobody", "another horse"), ErrNoUser)
+	want("reset of nobody", a.ResetPassword(ctx, "nobody", "another horse"), login.ErrNoAccount)
 	want("close", a.Close(ctx, "ann"), nil)
 	want("close again", a.Close(ctx, "ann"), nil)
 	if e, _ := a.Table.Get(accounts.KindAccount, "ann"); e.GetAccount().GetPassword() != "" {
@@ -108,7 +110,7 @@ func TestAccounts(t *testing.T) {
 	if u, err := a.Show(ctx, "ann"); err != nil || !u.Closed || u.PasswordSet != nil {
 		t.Errorf("closed: %+v, %v", u, err)
 	}
-	want("reset of a closed one", a.ResetPassword(ctx, "ann", "another horse"), ErrNoUser)
+	want("reset of a closed one", a.ResetPassword(ctx, "ann", "another horse"), login.ErrNoAccount)
 	want("the name again", a.Create(ctx, "ann", "correct horse", ""), login.ErrExists)
 	// Who comes from another issuer has no account here, and is banned all the same.
 	w.Must("corp:zoe", "self", events.NewSelfID("corp:zoe"), events.Create{Kind: events.KindSelf, Policy: gateway.DefaultPolicies()[events.KindSelf]})

@@ -29,8 +29,10 @@ func DefaultCost() Cost { return Cost{MemoryKiB: 19 << 10, Passes: 2, Lanes: 1} 
 
 // Bounds of costs: those of hashes from elsewhere too, which anybody who imports accounts may bring.
 const (
-	leastMemoryKiB, mostMemoryKiB = 8, 1 << 20
-	mostPasses, mostLanes         = 64, 16
+	leastMemoryKiB, mostMemoryKiB = 8, 256 << 10
+	mostPasses, mostLanes         = 16, 8
+	// mostWork bounds memory times passes, in KiB: about a second of one processor.
+	mostWork = 1 << 20
 	saltBytes, hashBytes          = 16, 32
 	leastSalt, mostSalt           = 8, 64
 	leastHash, mostHash           = 16, 64
@@ -81,8 +83,8 @@ func NewPasswords(cost Cost, atOnce int, r prometheus.Registerer) (*Passwords, e
 const waitingEach = 100
 
 func (c Cost) check() error {
-	if c.MemoryKiB < leastMemoryKiB*uint32(max(1, c.Lanes)) || c.MemoryKiB > mostMemoryKiB || c.Passes < 1 || c.Passes > mostPasses || c.Lanes < 1 || c.Lanes > mostLanes {
-		return fmt.Errorf("accounts: argon2id takes %d KiB a lane to %d KiB, 1 to %d passes, 1 to %d lanes", leastMemoryKiB, mostMemoryKiB, mostPasses, mostLanes)
+	if c.MemoryKiB < leastMemoryKiB*uint32(max(1, c.Lanes)) || c.MemoryKiB > mostMemoryKiB || c.Passes < 1 || c.Passes > mostPasses || c.MemoryKiB*c.Passes > mostWork || c.Lanes < 1 || c.Lanes > mostLanes {
+		return fmt.Errorf("accounts: argon2id takes %d KiB a lane to %d KiB, 1 to %d passes, %d KiB for all passes together, 1 to %d lanes", leastMemoryKiB, mostMemoryKiB, mostPasses, mostWork, mostLanes)
 	}
 	return nil
 }

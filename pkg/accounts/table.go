@@ -98,6 +98,8 @@ type Table struct {
 	awaited map[string]chan<- bool
 	loaded  bool
 	ready   chan struct{}
+	// newest is the time of the last record that was read.
+	newest events.Millis
 }
 
 // slot is what counts of one thing.
@@ -157,7 +159,7 @@ func (t *Table) Run(ctx context.Context) error {
 		}
 		if now := t.now(); now.Sub(swept) >= sweepEvery {
 			swept = now
-			t.sweep(ctx, now)
+			t.sweep(ctx)
 		}
 	}
 }
@@ -198,6 +200,7 @@ func (t *Table) apply(r *eventlog.Record) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.metrics.read.Inc()
+	t.newest = max(t.newest, r.Time)
 	counts := false
 	if r.Value == nil {
 		t.taken(key)
@@ -274,6 +277,20 @@ func name(k Kind, id string) string { return string(k) + ":" + escape(id) }
 func escape(id string) string { return strings.NewReplacer("%", "%25", "#", "%23").Replace(id) }
 
 func newKey(of string) string { return of + "#" + rand.Text() }
+
+// Sync waits until everything is read that is in the topic by now: what another process changed before is known then. Errors are ErrUnknown when
+// it can't be read in ctx's time.
+func (t *Table) Sync(ctx context.Context) error {
+	mark := t.await(newKey("mark"))
+	defer mark.forget()
+	t.append(ctx, events.Record{Key: []byte(mark.key)})
+	select {
+	case <-mark.read:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrUnknown, ctx.Err())
+	}
+}
 
 // Get gives something as it is now, the caller's own; false when it is not there.
 func (t *Table) Get(k Kind, id string) (*Entry, bool) {
@@ -372,22 +389,40 @@ func (t *Table) put(ctx context.Context, k Kind, e *Entry) error {
 	})
 	select {
 	case counts := <-w.read:
-		if !counts {
-			t.append(ctx, events.Record{Key: []byte(w.key)})
-			return ErrConflict
-		}
-		if was != "" {
-			t.append(ctx, events.Record{Key: []byte(was)})
-		}
-		return nil
+		return t.written(ctx, counts, w.key, was)
 	case err := <-failed:
 		if errors.Is(err, eventlog.ErrRefused) {
 			return fmt.Errorf("%w: %w", ErrEntry, err)
 		}
-		return fmt.Errorf("%w: %w", ErrUnknown, err)
 	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", ErrUnknown, ctx.Err())
 	}
+	// What is not known by now may be there all the same, before a mark that is written now, or never.
+	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	if err := t.Sync(asking); err != nil {
+		return err
+	}
+	select {
+	case counts := <-w.read:
+		return t.written(ctx, counts, w.key, was)
+	default:
+		return ErrUnknown
+	}
+}
+
+// settleTime is for how long it is found out whether a change that is not known to be made was.
+const settleTime = 5 * time.Second
+
+// written ends a change that was read: what no longer counts is taken away.
+func (t *Table) written(ctx context.Context, counts bool, key, was string) error {
+	if !counts {
+		t.append(ctx, events.Record{Key: []byte(key)})
+		return ErrConflict
+	}
+	if was != "" {
+		t.append(ctx, events.Record{Key: []byte(was)})
+	}
+	return nil
 }
 
 // append writes what nobody waits for. What fails is swept later.
@@ -418,11 +453,12 @@ func (w waiter) forget() {
 }
 
 // sweep takes away what no longer counts and its writer left, and what says of something long gone that it is no more: that last, so
-// that nothing which was written beside it is left without it.
-func (t *Table) sweep(ctx context.Context, now time.Time) {
-	old := func(at events.Millis, age time.Duration) bool { return now.Sub(time.UnixMilli(int64(at))) >= age }
+// that nothing which was written beside it is left without it. How old something is goes by the log's time, and by nobody's clock.
+func (t *Table) sweep(ctx context.Context) {
 	var keys []string
 	t.mu.Lock()
+	newest := t.newest
+	old := func(at events.Millis, age time.Duration) bool { return time.Duration(newest-at)*time.Millisecond >= age }
 	kept := map[string]bool{}
 	for key, g := range t.garbage {
 		kept[g.of] = true
@@ -439,6 +475,8 @@ func (t *Table) sweep(ctx context.Context, now time.Time) {
 	for _, key := range keys {
 		t.append(ctx, events.Record{Key: []byte(key)})
 	}
+	// Where nobody writes, the log's time goes on all the same.
+	t.append(ctx, events.Record{Key: []byte(newKey("mark"))})
 	if len(keys) > 0 {
 		t.metrics.swept.Add(float64(len(keys)))
 		t.logger.Debug("swept the accounts", "records", len(keys))

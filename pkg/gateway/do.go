@@ -65,3 +65,12 @@ func (g *Gateway) GoesOn(ctx context.Context, identity *auth.Identity) *events.E
 	}
 	return nil
 }
+
+// Begun says whether a user has a self session. Errors are TRY_AGAIN.
+func (g *Gateway) Begun(ctx context.Context, user events.UserID) (bool, *events.Error) {
+	a, err := g.account(ctx, user, false)
+	if err != nil {
+		return false, g.readError(err)
+	}
+	return a.begun, nil
+}

@@ -68,8 +68,9 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	user := r.PostForm.Get("username")
 	shown.User = user
 	refused := s.mayTry(ctx, user, rest.RemoteAddress(r))
+	passwords := uint64(0)
 	if refused == nil {
-		refused = s.authenticate(ctx, user, r.PostForm.Get("password"))
+		passwords, refused = s.authenticate(ctx, user, r.PostForm.Get("password"))
 	}
 	if refused != nil {
 		s.failed(grantCode, nil, r, string(refused.Code))
@@ -84,7 +85,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	}
 	of := newSession()
 	of.User, of.Device, of.Kind, of.Authenticated, of.Requested = user, device, kind, s.ports.Now(), ar.GetRequestedAt()
-	of.Login = rand.Text()
+	of.Login, of.Passwords = rand.Text(), passwords
 	ar.SetID(of.Login)
 	for _, scope := range ar.GetRequestedScopes() {
 		ar.GrantScope(scope)

@@ -163,7 +163,7 @@ func TestPageOfOthers(t *testing.T) {
 	verifier := oauth2.GenerateVerifier()
 	at := client.AuthCodeURL("a state of some length", oauth2.S256ChallengeOption(verifier))
 	before := h.self.last()
-	for name, headers := range map[string][]string{"a foreign origin": {"Origin", "https://evil.example"}, "a cross-site form": {"Sec-Fetch-Site", "cross-site"}} {
+	for name, headers := range map[string][]string{"a foreign origin": {"Origin", "https://evil.example", "Sec-Fetch-Site", ""}, "a cross-site form": {"Sec-Fetch-Site", "cross-site"}} {
 		if a := h.page(at, headers, "username", "ann", "password", secret); a.status != http.StatusForbidden || a.header.Get("Location") != "" {
 			t.Errorf("%s: %+v", name, a)
 		}
@@ -285,4 +285,9 @@ func TestIntrospectAndRevoke(t *testing.T) {
 	if got := look(d.text("access_token")); got.status != http.StatusServiceUnavailable || got.text("code") != string(events.CodeTryAgain) {
 		t.Errorf("while the view is away: %+v", got)
 	}
+}
+
+// challenge are the parameters of a code for who knows a verifier.
+func challenge(verifier string) []oauth2.AuthCodeOption {
+	return []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(verifier)}
 }

@@ -101,7 +101,7 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// Who asks with a token might hold it from anybody: a secret is wanted.
-	if _, _, ok := r.BasicAuth(); !ok {
+	if _, _, ok := r.BasicAuth(); !ok || r.FormValue("access_token") != "" {
 		s.refuseOAuth(w, fosite.ErrInvalidClient)
 		return
 	}

@@ -11,25 +11,34 @@ import (
 	"annal/pkg/limits"
 )
 
-// authenticate says whether a password is the user's. Errors are BAD_CREDENTIALS, which does not tell whether there is such a user, and
-// BUSY and TRY_AGAIN.
-func (s *Server) authenticate(ctx context.Context, user, password string) *events.Error {
+// authenticate says whether a password is the user's, and which of theirs it is. Errors are BAD_CREDENTIALS, which does not tell whether there is
+// such a user, BUSY and TRY_AGAIN.
+func (s *Server) authenticate(ctx context.Context, user, password string) (passwords uint64, refused *events.Error) {
+	// Another server may have changed it just now.
+	if err := s.ports.Table.Sync(ctx); err != nil {
+		return 0, s.unable("the accounts cannot be read", err)
+	}
 	e, known := s.ports.Table.Get(accounts.KindAccount, user)
 	a := e.GetAccount()
 	ok, renew, err := s.ports.Passwords.Check(ctx, a.GetPassword(), password)
 	switch {
-	case errors.Is(err, accounts.ErrBusy):
-		return &events.Error{Code: events.CodeBusy}
 	case err != nil:
-		s.log.Warn("a password cannot be checked", "user", user, "error", err)
-		return &events.Error{Code: events.CodeTryAgain}
+		return 0, s.unable("a password cannot be checked", err)
 	case !ok || !known:
-		return &events.Error{Code: events.CodeBadCredentials}
+		return 0, &events.Error{Code: events.CodeBadCredentials}
 	}
 	if renew {
 		s.rehash(ctx, user, a.GetPassword(), password)
 	}
-	return nil
+	return a.GetPasswords(), nil
+}
+
+// stands says whether a login that was begun with one of a user's passwords goes on: until they have another one, unless it was the login that
+// set that.
+func (s *Server) stands(user, login string, passwords uint64) bool {
+	e, known := s.ports.Table.Get(accounts.KindAccount, user)
+	a := e.GetAccount()
+	return !known || a.GetPasswords() == passwords || a.GetKeptLogin() == login
 }
 
 // rehash keeps a password at today's cost. Who signs in need not know if that fails: the next time does it.
@@ -66,18 +75,16 @@ func (s *Server) may(ctx context.Context, c limits.Class, w limits.Who) *events.
 	return nil
 }
 
-// endLogin ends a login: there it is as over as it is for who follows the self session.
-func (s *Server) endLogin(ctx context.Context, login, why string) *events.Error {
-	e, ok := s.ports.Table.Get(accounts.KindGrant, login)
-	if !ok {
+// endLogin ends a user's login: there it is as over as it is for who follows the self session, whether it could be renewed or not.
+func (s *Server) endLogin(ctx context.Context, user events.UserID, login, why string) *events.Error {
+	if user == "" {
 		return nil
 	}
-	g := e.GetGrant()
-	if err := s.ports.Self.SignOut(ctx, events.UserID(g.GetUser()), g.GetDevice(), login, why); err != nil {
+	if err := s.ports.Self.SignOut(ctx, user, login, why); err != nil {
 		return err
 	}
 	s.ports.Metrics.ended.WithLabelValues(why).Inc()
-	s.log.Info("a login has ended", "user", g.GetUser(), "device", g.GetDevice(), "why", why)
+	s.log.Info("a login has ended", "user", user, "why", why)
 	return s.forget(ctx, login)
 }
 
@@ -109,6 +116,9 @@ func Forget(ctx context.Context, t *accounts.Table, login string) error {
 // signIn has the log know that somebody signed in.
 func (s *Server) signIn(ctx context.Context, grant string, in SignIn) *events.Error {
 	in.Most = s.config.Devices[in.Kind]
+	if err := s.tellSignUp(ctx, string(in.User)); err != nil {
+		return err
+	}
 	ended, err := s.ports.Self.SignIn(ctx, in)
 	if err != nil && err.Code == events.CodeAccountClosed {
 		s.close(ctx, string(in.User))
@@ -139,11 +149,54 @@ func Close(ctx context.Context, t *accounts.Table, user string) error {
 		if e.GetRemoved() || e.GetAccount().GetClosed() {
 			return errNone
 		}
-		e.GetAccount().Password, e.GetAccount().Closed = "", true
+		e.GetAccount().Password, e.GetAccount().Closed, e.GetAccount().UntoldSignUp = "", true, ""
 		return nil
 	})
 	if errors.Is(err, errNone) {
 		return nil
 	}
 	return err
+}
+
+// tellSignUp tells the self session of a user that they signed up, if that was not done yet.
+func (s *Server) tellSignUp(ctx context.Context, user string) *events.Error {
+	if err := TellSignUp(ctx, s.ports.Table, s.ports.Self, user); err != nil {
+		return asRefusal(s, "it is not told that a user signed up", err)
+	}
+	return nil
+}
+
+// TellSignUp tells the self session of a user that they signed up, if that was not done yet: an account may have been made, and its maker have ended
+// before. Errors are the commands' outcomes and the table's.
+func TellSignUp(ctx context.Context, t *accounts.Table, self interface {
+	SignedUp(ctx context.Context, user events.UserID, how string) *events.Error
+}, user string,
+) error {
+	e, known := t.Get(accounts.KindAccount, user)
+	how := e.GetAccount().GetUntoldSignUp()
+	if !known || how == "" {
+		return nil
+	}
+	if err := self.SignedUp(ctx, events.UserID(user), how); err != nil && err.Code != events.CodeAccountClosed {
+		return err
+	}
+	err := t.Change(ctx, accounts.KindAccount, user, func(e *accounts.Entry) error {
+		if e.GetAccount().GetUntoldSignUp() == "" {
+			return errNone
+		}
+		e.GetAccount().UntoldSignUp = ""
+		return nil
+	})
+	if errors.Is(err, errNone) {
+		return nil
+	}
+	return err
+}
+
+// asRefusal makes of an error what is answered.
+func asRefusal(s *Server, what string, err error) *events.Error {
+	if refused := (*events.Error)(nil); errors.As(err, &refused) {
+		return refused
+	}
+	return s.unable(what, err)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/ory/fosite"
 
 	"annal/pkg/accounts"
+	"annal/pkg/events"
 	"annal/pkg/gateway/rest"
 	"annal/pkg/limits"
 )
@@ -47,7 +48,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 		}
 		id, err := rest.Bearer(r, s.ports.Tokens)
 		if err == nil && id.Login != "" {
-			err = s.endLogin(ctx, id.Login, ByLogout)
+			err = s.endLogin(ctx, id.User, id.Login, ByLogout)
 		}
 		if err != nil {
 			rest.Refuse(w, err)
@@ -66,12 +67,13 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	login, _ := claims["sid"].(string)
+	user, _ := claims["sub"].(string)
 	client := ""
 	if aud, err := claims.GetAudience(); err == nil && len(aud) > 0 {
 		client = aud[0]
 	}
 	if login != "" {
-		if err := s.endLogin(ctx, login, ByLogout); err != nil {
+		if err := s.endLogin(ctx, events.UserID(user), login, ByLogout); err != nil {
 			rest.Refuse(w, err)
 			return
 		}

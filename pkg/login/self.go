@@ -13,6 +13,7 @@ type Commands interface {
 	Do(ctx context.Context, cmd events.Command) (*events.Outcome, *events.Error)
 	BeginSelf(ctx context.Context, actor events.Actor) *events.Error
 	GoesOn(ctx context.Context, identity *auth.Identity) *events.Error
+	Begun(ctx context.Context, user events.UserID) (bool, *events.Error)
 }
 
 // Service is the name under which the login server acts for users.
@@ -23,12 +24,12 @@ type Selves struct{ Commands Commands }
 
 func actorOf(user events.UserID) events.Actor { return events.Actor{User: user, Service: Service} }
 
-// do passes a command of a user's self session on. What is asked again under one client id is done once.
-func (s Selves) do(ctx context.Context, user events.UserID, clientID string, client events.ClientContext, op events.Op) (*events.Outcome, *events.Error) {
+// do passes a command of a user's self session on. Its client id is one that nobody can foresee: the user shares them, and could have used it up.
+func (s Selves) do(ctx context.Context, user events.UserID, client events.ClientContext, op events.Op) (*events.Outcome, *events.Error) {
 	if err := s.Commands.BeginSelf(ctx, actorOf(user)); err != nil {
 		return nil, err
 	}
-	o, err := s.Commands.Do(ctx, events.Command{Session: events.NewSelfID(user), Actor: actorOf(user), ClientID: clientID, Client: client, Op: op})
+	o, err := s.Commands.Do(ctx, events.Command{Session: events.NewSelfID(user), Actor: actorOf(user), ClientID: "login:" + rand.Text(), Client: client, Op: op})
 	if err != nil {
 		if err.Code == events.CodeOutcomeUnknown {
 			err = &events.Error{Code: events.CodeTryAgain, Detail: err.Detail}
@@ -56,13 +57,13 @@ func (s Selves) do(ctx context.Context, user events.UserID, clientID string, cli
 
 // SignedUp implements SelfSessions.
 func (s Selves) SignedUp(ctx context.Context, user events.UserID, how string) *events.Error {
-	_, err := s.do(ctx, user, "sign-up", events.ClientContext{}, events.SignUp{Method: how})
+	_, err := s.do(ctx, user, events.ClientContext{}, events.SignUp{Method: how})
 	return err
 }
 
 // SignIn implements SelfSessions.
 func (s Selves) SignIn(ctx context.Context, in SignIn) (ended []string, err *events.Error) {
-	o, err := s.do(ctx, in.User, "sign-in:"+in.Login, events.ClientContext{Device: in.Device, Address: events.Address{Plain: in.Address}},
+	o, err := s.do(ctx, in.User, events.ClientContext{Device: in.Device, Address: events.Address{Plain: in.Address}},
 		events.SignIn{Login: in.Login, Device: in.Device, Kind: in.Kind, Client: in.Client, Most: in.Most})
 	if err != nil {
 		return nil, err
@@ -76,14 +77,14 @@ func (s Selves) SignIn(ctx context.Context, in SignIn) (ended []string, err *eve
 }
 
 // SignOut implements SelfSessions.
-func (s Selves) SignOut(ctx context.Context, user events.UserID, _, login, why string) *events.Error {
-	_, err := s.do(ctx, user, "sign-out:"+login+":"+why, events.ClientContext{}, events.SignOut{Logins: []string{login}, Reason: why})
+func (s Selves) SignOut(ctx context.Context, user events.UserID, login, why string) *events.Error {
+	_, err := s.do(ctx, user, events.ClientContext{}, events.SignOut{Logins: []string{login}, Reason: why})
 	return ofGone(err)
 }
 
 // SignOutOthers implements SelfSessions.
 func (s Selves) SignOutOthers(ctx context.Context, user events.UserID, except, why string) *events.Error {
-	_, err := s.do(ctx, user, "sign-out:"+rand.Text(), events.ClientContext{}, events.SignOut{All: true, Except: except, Reason: why})
+	_, err := s.do(ctx, user, events.ClientContext{}, events.SignOut{All: true, Except: except, Reason: why})
 	return ofGone(err)
 }
 
@@ -97,20 +98,25 @@ func ofGone(err *events.Error) *events.Error {
 
 // Ban keeps a user out, and Unban lets them in again.
 func (s Selves) Ban(ctx context.Context, user events.UserID, reason string) *events.Error {
-	_, err := s.do(ctx, user, "ban:"+rand.Text(), events.ClientContext{}, events.Ban{Reason: reason})
+	_, err := s.do(ctx, user, events.ClientContext{}, events.Ban{Reason: reason})
 	return err
 }
 
 // Unban lets a user in again.
 func (s Selves) Unban(ctx context.Context, user events.UserID) *events.Error {
-	_, err := s.do(ctx, user, "unban:"+rand.Text(), events.ClientContext{}, events.Unban{})
+	_, err := s.do(ctx, user, events.ClientContext{}, events.Unban{})
 	return err
 }
 
 // Close closes a user's account; the steward ends their part in all sessions.
 func (s Selves) Close(ctx context.Context, user events.UserID) *events.Error {
-	_, err := s.do(ctx, user, "close", events.ClientContext{}, events.CloseAccount{})
+	_, err := s.do(ctx, user, events.ClientContext{}, events.CloseAccount{})
 	return ofGone(err)
+}
+
+// Known implements SelfSessions.
+func (s Selves) Known(ctx context.Context, user events.UserID) (bool, *events.Error) {
+	return s.Commands.Begun(ctx, user)
 }
 
 // LoggedIn implements SelfSessions.
@@ -131,6 +137,6 @@ func (s Selves) SetProfile(ctx context.Context, user events.UserID, name, status
 	if status != "" {
 		change.Status = &status
 	}
-	_, err := s.do(ctx, user, "profile:"+rand.Text(), events.ClientContext{}, events.SetProfile{Profile: change})
+	_, err := s.do(ctx, user, events.ClientContext{}, events.SetProfile{Profile: change})
 	return err
 }

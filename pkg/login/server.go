@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"annal/pkg/accounts"
 	"annal/pkg/events"
 	"annal/pkg/gateway/auth"
+	"annal/pkg/gateway/rest"
 	"annal/pkg/limits"
 	"annal/pkg/nodes"
 )
@@ -86,8 +88,10 @@ type SelfSessions interface {
 	SignedUp(ctx context.Context, user events.UserID, how string) *events.Error
 	// SignIn returns once the sign-in is in the log and in the view; ended are the logins that made room for it.
 	SignIn(ctx context.Context, s SignIn) (ended []string, err *events.Error)
-	// SignOut ends the login of a device; one that has another login by now is left.
-	SignOut(ctx context.Context, user events.UserID, device, login, why string) *events.Error
+	// SignOut ends a login; one that has ended is no error.
+	SignOut(ctx context.Context, user events.UserID, login, why string) *events.Error
+	// Known says whether somebody acts here under that name already, whoever issues their tokens.
+	Known(ctx context.Context, user events.UserID) (bool, *events.Error)
 	// SignOutOthers ends all logins of a user but one; it may be empty.
 	SignOutOthers(ctx context.Context, user events.UserID, except, why string) *events.Error
 	// LoggedIn says whether a device's login goes on.
@@ -140,7 +144,7 @@ const (
 // Errors of a Config.
 var (
 	// ErrIssuer says what an issuer's URL looks like.
-	ErrIssuer = errors.New("login: an issuer is https://host, or http for a loopback address, with a port and a path if there are such, and no slash at its end")
+	ErrIssuer = errors.New("login: an issuer is https://host, or http for a loopback address, with a port if it is not the usual one and a path if there is one, in lower case, and no slash at its end")
 	// ErrTTL says for how long tokens may be good.
 	ErrTTL = fmt.Errorf("login: access tokens are good for %s to %s, refresh tokens for longer and %s at most", LeastAccessTTL, MostAccessTTL, MostRefreshTTL)
 	// ErrSignUp says which modes there are.
@@ -165,7 +169,8 @@ func (c Config) Validate() error {
 
 func checkIssuer(issuer string) error {
 	u, err := url.Parse(issuer)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(issuer, "/") ||
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(issuer, "/") || u.Host != strings.ToLower(u.Host) ||
+		u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80" ||
 		u.Scheme != "https" && (u.Scheme != "http" || !fosite.IsLocalhost(u)) {
 		return fmt.Errorf("%w, not %q", ErrIssuer, issuer)
 	}
@@ -248,17 +253,34 @@ func (s *Server) bounded(path string, h http.HandlerFunc) http.Handler {
 		defer cancel()
 		r.Body = http.MaxBytesReader(w, r.Body, mostBody)
 		counted := &status{ResponseWriter: w, code: http.StatusOK}
-		if s.share(counted, r) {
+		switch {
+		case !s.share(counted, r):
+		case s.ports.Table.Ready() != nil && path != PathDiscovery && path != PathMetadata && path != PathKeys:
+			// What is not read yet would be taken for what is not there.
+			rest.Refuse(counted, &events.Error{Code: events.CodeTryAgain})
+		case r.Method == http.MethodPost && !bodyOf(path, r):
+			http.Error(counted, "the body is application/x-www-form-urlencoded, or JSON below /v1", http.StatusUnsupportedMediaType)
+		default:
 			h(counted, r.WithContext(ctx))
 		}
 		s.ports.Metrics.requests.WithLabelValues(path, fmt.Sprint(counted.code)).Observe(s.ports.Now().Sub(began).Seconds())
 	})
 }
 
+// bodyOf says whether a body is of the one kind that a path takes, if there is one: what is read in two ways may be read as two things.
+func bodyOf(path string, r *http.Request) bool {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if strings.HasPrefix(path, "/v1/") || r.ContentLength == 0 {
+		return true
+	}
+	return err == nil && kind == "application/x-www-form-urlencoded"
+}
+
 // share lets pages of the origins ask from a browser; false when it is answered.
 func (s *Server) share(w http.ResponseWriter, r *http.Request) bool {
 	origin := r.Header.Get("Origin")
-	if origin == "" || origin == s.origin() {
+	// What a form of a stranger's page posts to the page that asks for a password is refused there.
+	if origin == "" || origin == s.origin() || r.URL.Path == PathAuthorize {
 		return true
 	}
 	w.Header().Add("Vary", "Origin")
@@ -266,11 +288,7 @@ func (s *Server) share(w http.ResponseWriter, r *http.Request) bool {
 	for _, o := range s.config.Origins {
 		allowed = allowed || o == origin
 	}
-	// What a form of a stranger's page posts to the page that asks for a password is refused there.
-	if !allowed || r.URL.Path == PathAuthorize {
-		if r.URL.Path == PathAuthorize && r.Method == http.MethodGet {
-			return true
-		}
+	if !allowed {
 		http.Error(w, "this page's origin may not ask here", http.StatusForbidden)
 		return false
 	}

@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -78,14 +80,23 @@ func (s *selves) SignIn(_ context.Context, in login.SignIn) (ended []string, err
 	return ended, nil
 }
 
-func (s *selves) SignOut(_ context.Context, user events.UserID, device, of, why string) *events.Error {
+func (s *selves) SignOut(_ context.Context, user events.UserID, of, why string) *events.Error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.logins[string(user)][device].Login == of {
-		delete(s.logins[string(user)], device)
-		s.tell("out", string(user), device, why)
+	if s.away {
+		return &events.Error{Code: events.CodeTryAgain}
+	}
+	for device, in := range s.logins[string(user)] {
+		if in.Login == of {
+			delete(s.logins[string(user)], device)
+			s.tell("out", string(user), device, why)
+		}
 	}
 	return nil
+}
+
+func (s *selves) Known(_ context.Context, user events.UserID) (bool, *events.Error) {
+	return strings.HasPrefix(string(user), "corp"), nil
 }
 
 func (s *selves) SignOutOthers(_ context.Context, user events.UserID, except, why string) *events.Error {
@@ -107,6 +118,19 @@ func (s *selves) LoggedIn(_ context.Context, user events.UserID, device, of stri
 		return false, &events.Error{Code: events.CodeTryAgain}
 	}
 	return of != "" && s.logins[string(user)][device].Login == of, nil
+}
+
+func (s *selves) all() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.told)
+}
+
+// devices are those that a user is signed in on, in order.
+func (s *selves) devices(user string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.logins[user]))
 }
 
 func (s *selves) last() string {
@@ -150,6 +174,9 @@ type ringSource struct{ *keyring }
 
 func (s ringSource) Find(kid string) (ed25519.PublicKey, bool) { return s.Ring().Find(kid, time.Now()) }
 
+// quiet logs nothing.
+var quiet = slog.New(slog.DiscardHandler)
+
 // house is a login server with all that it needs.
 type house struct {
 	*httptest.Server
@@ -168,8 +195,7 @@ func (open) Allow(context.Context, limits.Class, limits.Who) (time.Duration, boo
 func serve(t testing.TB, change func(*login.Config, *login.Ports)) *house {
 	t.Helper()
 	log := eventlog.NewMemory(eventlog.MemoryOptions{})
-	logger := slog.New(slog.DiscardHandler)
-	h := &house{t: t, self: newSelves(), keys: &keyring{}, table: accounts.NewTable(log, time.Now, logger, accounts.NewMetrics(prometheus.NewRegistry()))}
+	h := &house{t: t, self: newSelves(), keys: &keyring{}, table: accounts.NewTable(log, time.Now, quiet, accounts.NewMetrics(prometheus.NewRegistry()))}
 	h.keys.rotate(t, 0, time.Hour)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -190,11 +216,12 @@ func serve(t testing.TB, change func(*login.Config, *login.Ports)) *house {
 	t.Cleanup(h.Close)
 	c := login.Config{Issuer: h.URL, SignUp: login.SignUpOpen, AccessTTL: login.DefaultAccessTTL, RefreshTTL: login.DefaultRefreshTTL}
 	p := login.Ports{
-		Table: h.table, Passwords: passwords, Keys: h.keys, Self: h.self, Limits: open{}, Now: time.Now, Logger: logger, Metrics: login.NewMetrics(prometheus.NewRegistry()),
+		Table: h.table, Passwords: passwords, Keys: h.keys, Self: h.self, Limits: open{}, Now: time.Now, Logger: quiet, Metrics: login.NewMetrics(prometheus.NewRegistry()),
 	}
 	if change != nil {
 		change(&c, &p)
 	}
+	h.table, h.self, h.keys = p.Table, p.Self.(*selves), p.Keys.(*keyring)
 	h.tokens = auth.NewVerifier(ringSource{h.keys}, p.Now).WithIssuers(c.Issuer, nil)
 	p.Tokens = h.tokens
 	s, err := login.New(c, p)
@@ -406,7 +433,7 @@ func TestRefreshOfAnEndedLogin(t *testing.T) {
 	h := serve(t, nil)
 	h.user("ann")
 	a := h.signIn("ann", "pixel")
-	if err := h.self.SignOut(t.Context(), "ann", "pixel", a.text("login"), "elsewhere"); err != nil {
+	if err := h.self.SignOut(t.Context(), "ann", a.text("login"), "elsewhere"); err != nil {
 		t.Fatal(err)
 	}
 	h.refused("ended elsewhere", h.refresh(a.text("refresh_token")), http.StatusBadRequest, "invalid_grant", "")

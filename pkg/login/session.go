@@ -16,6 +16,8 @@ type session struct {
 	Login  string
 	Device string
 	Kind   string
+	// Passwords says which of their passwords the user gave.
+	Passwords uint64
 	// Service is set when it is no person that signs in.
 	Service       string
 	Authenticated time.Time
@@ -88,9 +90,13 @@ type call struct {
 	presented refreshToken
 	// code is the authorization code that was made, under its hash.
 	code string
+	// user is who a login that the request may end is of.
+	user events.UserID
+	// passwords says which of their passwords a user gave.
+	passwords uint64
 	// why is why a login ends that the request ends.
 	why string
-	// banned: the password was right, and the account is banned or closed.
+	// refused is why, where it is no error of the protocol.
 	refused *events.Error
 	// used: a code or refresh token was used by another request at the same time.
 	used bool

@@ -10,6 +10,7 @@ import (
 	accountsv1 "annal/gen/annal/accounts/v1"
 	"annal/pkg/accounts"
 	"annal/pkg/events"
+	"annal/pkg/gateway/auth"
 	"annal/pkg/gateway/rest"
 	"annal/pkg/limits"
 )
@@ -75,33 +76,53 @@ func (s *Server) signUpAs(ctx context.Context, user, password, invite string) *e
 	case s.config.SignUp == SignUpInvite:
 		return events.Errorf(events.CodeNoSuchInvite, "signing up needs an invitation")
 	}
-	if _, taken := s.ports.Table.Get(accounts.KindAccount, user); taken {
-		return &events.Error{Code: events.CodeUserExists}
-	}
-	hash, err := s.ports.Passwords.Hash(ctx, password)
-	if err != nil {
-		return s.unable("a password cannot be hashed", err)
+	if err := s.free(ctx, user); err != nil {
+		return err
 	}
 	if how == ByInvitation {
 		if err := s.useInvitation(ctx, invite); err != nil {
 			return err
 		}
 	}
-	err = Create(ctx, s.ports.Table, user, &accountsv1.Account{Password: hash, CreatedMs: s.ports.Now().UnixMilli(), PasswordMs: s.ports.Now().UnixMilli()})
-	if errors.Is(err, ErrExists) {
-		return &events.Error{Code: events.CodeUserExists}
+	hash, err := s.ports.Passwords.Hash(ctx, password)
+	if err == nil {
+		err = Create(ctx, s.ports.Table, user, s.ports.Now(), hash, how)
 	}
 	if err != nil {
+		if how == ByInvitation {
+			s.giveBack(ctx, invite)
+		}
+		if errors.Is(err, ErrExists) {
+			return &events.Error{Code: events.CodeUserExists}
+		}
 		return s.unable("an account cannot be made", err)
 	}
-	return s.ports.Self.SignedUp(ctx, events.UserID(user), how)
+	// What is not told now is told at the first sign-in.
+	return s.tellSignUp(ctx, user)
+}
+
+// free says whether a name is nobody's: no account's, no service's, and nobody's whose tokens another issuer makes.
+func (s *Server) free(ctx context.Context, user string) *events.Error {
+	if err := s.ports.Table.Sync(ctx); err != nil {
+		return s.unable("the accounts cannot be read", err)
+	}
+	_, account := s.ports.Table.Get(accounts.KindAccount, user)
+	if _, client := s.client(user); account || client || user == auth.Audience {
+		return &events.Error{Code: events.CodeUserExists}
+	}
+	known, err := s.ports.Self.Known(ctx, events.UserID(user))
+	if err == nil && known {
+		err = &events.Error{Code: events.CodeUserExists}
+	}
+	return err
 }
 
 // ErrExists says that there is an account of that name.
 var ErrExists = errors.New("login: there is an account of that name")
 
-// Create makes an account. Errors are ErrExists and the table's.
-func Create(ctx context.Context, t *accounts.Table, user string, a *accountsv1.Account) error {
+// Create makes an account with a password's hash; its self session is to be told how (TellSignUp). Errors are ErrExists and the table's.
+func Create(ctx context.Context, t *accounts.Table, user string, now time.Time, hash, how string) error {
+	a := &accountsv1.Account{Password: hash, CreatedMs: now.UnixMilli(), PasswordMs: now.UnixMilli(), Passwords: 1, UntoldSignUp: how}
 	return t.Change(ctx, accounts.KindAccount, user, func(e *accounts.Entry) error {
 		if !e.GetRemoved() {
 			return ErrExists
@@ -150,6 +171,20 @@ func (s *Server) useInvitation(ctx context.Context, secret string) *events.Error
 	return s.unable("an invitation cannot be used", err)
 }
 
+// giveBack gives back what was taken of an invitation for an account that was not made.
+func (s *Server) giveBack(ctx context.Context, secret string) {
+	err := s.ports.Table.Change(ctx, accounts.KindInvitation, idOf(secret), func(e *accounts.Entry) error {
+		if e.GetRemoved() {
+			return errNone
+		}
+		e.GetInvitation().Left++
+		return nil
+	})
+	if err != nil && !errors.Is(err, errNone) {
+		s.log.Warn("an invitation is good for one less than it was for", "error", err)
+	}
+}
+
 // Invite makes an invitation good for so many, until then, and gives what they sign up with.
 func Invite(ctx context.Context, t *accounts.Table, secret string, left uint32, until time.Time) error {
 	return t.Change(ctx, accounts.KindInvitation, idOf(secret), func(e *accounts.Entry) error {
@@ -180,7 +215,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) {
 		err = s.mayTry(ctx, string(id.User), rest.RemoteAddress(r))
 	}
 	if err == nil {
-		err = s.authenticate(ctx, string(id.User), asked.Old)
+		_, err = s.authenticate(ctx, string(id.User), asked.Old)
 	}
 	if err == nil && accounts.CheckPassword(string(id.User), asked.New) != nil {
 		err = &events.Error{Code: events.CodeBadPassword}
@@ -196,17 +231,28 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// ErrNoAccount says that there is no such account, or that it is closed.
+var ErrNoAccount = errors.New("login: there is no such account")
+
+// SetPassword sets the hash of an account's password. No login that was begun with another one is renewed again, but for one, which may be empty.
+// Errors are ErrNoAccount and the table's.
+func SetPassword(ctx context.Context, t *accounts.Table, user string, now time.Time, hash, except string) error {
+	return t.Change(ctx, accounts.KindAccount, user, func(e *accounts.Entry) error {
+		a := e.GetAccount()
+		if e.GetRemoved() || a.GetClosed() {
+			return ErrNoAccount
+		}
+		a.Password, a.PasswordMs, a.KeptLogin = hash, now.UnixMilli(), except
+		a.Passwords++
+		return nil
+	})
+}
+
 // setPassword sets a user's password and ends all logins but one.
 func (s *Server) setPassword(ctx context.Context, user, password, except string) *events.Error {
 	hash, err := s.ports.Passwords.Hash(ctx, password)
 	if err == nil {
-		err = s.ports.Table.Change(ctx, accounts.KindAccount, user, func(e *accounts.Entry) error {
-			if e.GetRemoved() || e.GetAccount().GetClosed() {
-				return errNone
-			}
-			e.GetAccount().Password, e.GetAccount().PasswordMs = hash, s.ports.Now().UnixMilli()
-			return nil
-		})
+		err = SetPassword(ctx, s.ports.Table, user, s.ports.Now(), hash, except)
 	}
 	if err != nil {
 		return s.unable("a password cannot be changed", err)

@@ -45,13 +45,16 @@ func (st *store) SetClientAssertionJWT(context.Context, string, time.Time) error
 
 // Authenticate implements oauth2.ResourceOwnerPasswordCredentialsGrantStorage.
 func (st *store) Authenticate(ctx context.Context, name, secret string) (string, error) {
-	if err := st.s.authenticate(ctx, name, secret); err != nil {
+	c := callOf(ctx)
+	passwords, err := st.s.authenticate(ctx, name, secret)
+	if err != nil {
 		if err.Code == events.CodeBadCredentials {
 			return "", fosite.ErrNotFound
 		}
-		callOf(ctx).refused = err
+		c.refused = err
 		return "", err
 	}
+	c.passwords = passwords
 	return name, nil
 }
 
@@ -75,15 +78,24 @@ func (st *store) saveCode(ctx context.Context, r fosite.Requester) error {
 		e.Kind = &accountsv1.Entry_Code{Code: &accountsv1.Code{
 			User: of.User, Client: r.GetClient().GetID(), Scopes: r.GetGrantedScopes(), Parameters: parameters, Login: r.GetID(),
 			Device: of.Device, DeviceKind: of.Kind, RequestedMs: of.Requested.UnixMilli(), AuthenticatedMs: of.Authenticated.UnixMilli(),
-			ExpiresMs: st.s.ports.Now().Add(codeTTL).UnixMilli(),
+			ExpiresMs: st.s.ports.Now().Add(codeTTL).UnixMilli(), Passwords: of.Passwords,
 		}}
 		return nil
 	})
 }
 
 // GetAuthorizeCodeSession implements oauth2.AuthorizeCodeStorage.
-func (st *store) GetAuthorizeCodeSession(_ context.Context, id string, _ fosite.Session) (fosite.Requester, error) {
+func (st *store) GetAuthorizeCodeSession(ctx context.Context, id string, _ fosite.Session) (fosite.Requester, error) {
+	if _, known := st.s.ports.Table.Get(accounts.KindCode, id); !known {
+		// Another server may have given it just now.
+		if err := st.s.ports.Table.Sync(ctx); err != nil {
+			return nil, err
+		}
+	}
 	r, used, err := st.codeOf(id)
+	if err == nil {
+		callOf(ctx).user = events.UserID(r.GetSession().GetSubject())
+	}
 	if err == nil && used {
 		err = fosite.ErrInvalidatedAuthorizeCode
 	}
@@ -101,7 +113,7 @@ func (st *store) codeOf(id string) (r fosite.Requester, used bool, err error) {
 		return nil, false, fosite.ErrNotFound
 	}
 	of := newSession()
-	of.User, of.Device, of.Kind = c.GetUser(), c.GetDevice(), c.GetDeviceKind()
+	of.User, of.Device, of.Kind, of.Passwords = c.GetUser(), c.GetDevice(), c.GetDeviceKind(), c.GetPasswords()
 	of.Requested, of.Authenticated = time.UnixMilli(c.GetRequestedMs()), time.UnixMilli(c.GetAuthenticatedMs())
 	form := url.Values{}
 	for k, v := range maps.All(c.GetParameters()) {
@@ -178,7 +190,7 @@ func (st *store) CreateAccessTokenSession(context.Context, string, fosite.Reques
 func (st *store) DeleteAccessTokenSession(context.Context, string) error { return nil }
 
 // GetAccessTokenSession implements oauth2.AccessTokenStorage, for a revocation: a token of a login ends that.
-func (st *store) GetAccessTokenSession(_ context.Context, token string, _ fosite.Session) (fosite.Requester, error) {
+func (st *store) GetAccessTokenSession(ctx context.Context, token string, _ fosite.Session) (fosite.Requester, error) {
 	id, bad := st.s.ports.Tokens.Verify(token)
 	if bad != nil || id.Login == "" {
 		return nil, fosite.ErrNotFound
@@ -189,6 +201,7 @@ func (st *store) GetAccessTokenSession(_ context.Context, token string, _ fosite
 	}
 	of := newSession()
 	of.User, of.Device = string(id.User), id.Device
+	callOf(ctx).user = id.User
 	return request(client, id.Login, nil, url.Values{}, of), nil
 }
 
@@ -212,7 +225,7 @@ func (st *store) CreateRefreshTokenSession(ctx context.Context, token, _ string,
 			e.Removed = false
 			g = &accountsv1.Grant{
 				User: of.User, Device: of.Device, Client: r.GetClient().GetID(), Scopes: slices.Clone(r.GetGrantedScopes()), Family: hashOf(next.family),
-				CreatedMs: st.s.ports.Now().UnixMilli(), AuthenticatedMs: of.Authenticated.UnixMilli(),
+				CreatedMs: st.s.ports.Now().UnixMilli(), AuthenticatedMs: of.Authenticated.UnixMilli(), Passwords: of.Passwords,
 			}
 			e.Kind = &accountsv1.Entry_Grant{Grant: g}
 		}
@@ -232,11 +245,17 @@ func (st *store) GetRefreshTokenSession(ctx context.Context, token string, _ fos
 	if !ok {
 		return nil, fosite.ErrNotFound
 	}
-	e, ok := st.s.ports.Table.Get(accounts.KindGrant, t.login)
-	g := e.GetGrant()
-	if !ok || !same(g.GetFamily(), hashOf(t.family)) {
-		return nil, fosite.ErrNotFound
+	g := st.grantOf(t)
+	if g == nil || !same(g.GetSecret(), hashOf(t.secret)) {
+		// Another server may have made it just now, and this one would take the newest for one that was replaced.
+		if err := st.s.ports.Table.Sync(ctx); err != nil {
+			return nil, err
+		}
+		if g = st.grantOf(t); g == nil {
+			return nil, fosite.ErrNotFound
+		}
 	}
+	callOf(ctx).user = events.UserID(g.GetUser())
 	client, ok := st.s.client(g.GetClient())
 	if !ok {
 		return nil, fosite.ErrNotFound
@@ -253,6 +272,13 @@ func (st *store) GetRefreshTokenSession(ctx context.Context, token string, _ fos
 		callOf(ctx).refused = err
 		return nil, err
 	}
+	if on && !st.s.stands(g.GetUser(), t.login, g.GetPasswords()) {
+		// The password was changed, and ending this login failed then.
+		if err := st.s.endLogin(ctx, events.UserID(g.GetUser()), t.login, ByPassword); err != nil {
+			return nil, err
+		}
+		on = false
+	}
 	if !on {
 		if err := st.s.forget(ctx, t.login); err != nil {
 			return nil, err
@@ -263,6 +289,15 @@ func (st *store) GetRefreshTokenSession(ctx context.Context, token string, _ fos
 	return r, nil
 }
 
+// grantOf gives the grant of a token's login, if the token was once of it.
+func (st *store) grantOf(t refreshToken) *accountsv1.Grant {
+	e, ok := st.s.ports.Table.Get(accounts.KindGrant, t.login)
+	if g := e.GetGrant(); ok && same(g.GetFamily(), hashOf(t.family)) {
+		return g
+	}
+	return nil
+}
+
 // RotateRefreshToken implements oauth2.RefreshTokenStorage: the next token takes the old one's place.
 func (st *store) RotateRefreshToken(context.Context, string, string) error { return nil }
 
@@ -271,11 +306,12 @@ func (st *store) DeleteRefreshTokenSession(context.Context, string) error { retu
 
 // RevokeRefreshToken implements oauth2.TokenRevocationStorage: it ends the login.
 func (st *store) RevokeRefreshToken(ctx context.Context, login string) error {
-	why := callOf(ctx).why
+	c := callOf(ctx)
+	why := c.why
 	if why == "" {
 		why = ByReuse
 	}
-	if err := st.s.endLogin(ctx, login, why); err != nil {
+	if err := st.s.endLogin(ctx, c.user, login, why); err != nil {
 		return err
 	}
 	return nil

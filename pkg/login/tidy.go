@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"annal/pkg/accounts"
+	"annal/pkg/events"
 )
 
 // tidyEvery is how often what is over is looked for, and tidyMost how much of it is ended at once.
@@ -16,6 +17,11 @@ const (
 
 // Run ends what is over until ctx ends: logins that nobody renewed in time, codes that nobody redeemed, and invitations.
 func (s *Server) Run(ctx context.Context) error {
+	select {
+	case <-s.ports.Table.Loaded(): // before, what was replaced long ago looks like what is
+	case <-ctx.Done():
+		return nil
+	}
 	ticker := time.NewTicker(tidyEvery)
 	defer ticker.Stop()
 	for {
@@ -31,17 +37,16 @@ func (s *Server) Run(ctx context.Context) error {
 // tidy ends what is over now. Another server may do the same at the same time: one of them finds it gone.
 func (s *Server) tidy(ctx context.Context) {
 	now := s.ports.Now().UnixMilli()
-	var logins []string
+	logins := map[string]events.UserID{}
 	s.ports.Table.Each(accounts.KindGrant, func(e *accounts.Entry) bool {
 		if e.GetGrant().GetExpiresMs() <= now {
-			logins = append(logins, e.GetId())
+			logins[e.GetId()] = events.UserID(e.GetGrant().GetUser())
 		}
 		return len(logins) < tidyMost
 	})
-	for _, login := range logins {
-		if err := s.endLogin(ctx, login, ByExpiry); err != nil {
-			s.log.Warn("a login whose time is over is not ended yet", "error", err)
-			return
+	for login, user := range logins {
+		if err := s.endLogin(ctx, user, login, ByExpiry); err != nil {
+			s.log.Warn("a login whose time is over is not ended yet", "user", user, "error", err)
 		}
 	}
 	s.remove(ctx, accounts.KindCode, func(e *accounts.Entry) bool { return e.GetCode().GetExpiresMs() <= now })
@@ -71,7 +76,6 @@ func (s *Server) remove(ctx context.Context, k accounts.Kind, over func(*account
 		})
 		if err != nil && !errors.Is(err, errNone) {
 			s.log.Warn("what is over is not removed yet", "kind", k, "error", err)
-			return
 		}
 	}
 }

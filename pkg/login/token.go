@@ -39,6 +39,15 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	grant, of, c := r.PostForm.Get("grant_type"), newSession(), &call{}
 	ctx := withCall(r.Context(), c)
 	r = r.WithContext(ctx)
+	// The library takes several, and spaces around them: what is counted here and what is done there must be the same.
+	if len(r.PostForm["grant_type"]) != 1 {
+		s.refuseOAuth(w, fosite.ErrInvalidRequest.WithHint("Give one grant_type."))
+		return
+	}
+	if !slices.Contains([]string{grantPassword, grantCode, grantRefresh, grantClient}, grant) {
+		s.refuseOAuth(w, fosite.ErrUnsupportedGrantType)
+		return
+	}
 	if err := s.mayAskToken(ctx, grant, r); err != nil {
 		s.refuse(w, err)
 		return
@@ -49,7 +58,12 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	}
 	var answer fosite.AccessResponder
 	if err == nil {
-		answer, err = s.oauth.NewAccessResponse(ctx, ar)
+		if answer, err = s.oauth.NewAccessResponse(ctx, ar); err == nil {
+			err = s.confirm(ctx, grant, ar)
+		}
+		if err != nil && !c.used && grant != grantRefresh {
+			s.undo(ctx, ar)
+		}
 	}
 	switch {
 	case c.refused != nil:
@@ -93,7 +107,7 @@ func (s *Server) complete(ctx context.Context, grant string, ar fosite.AccessReq
 		if err != nil {
 			return err
 		}
-		of.Device, of.Kind, of.Authenticated, of.Requested = device, kind, s.ports.Now(), s.ports.Now()
+		of.Device, of.Kind, of.Authenticated, of.Requested, of.Passwords = device, kind, s.ports.Now(), s.ports.Now(), c.passwords
 		of.Login = rand.Text()
 		ar.SetID(of.Login)
 		for _, scope := range ar.GetRequestedScopes() {
@@ -141,10 +155,50 @@ func deviceOf(r *http.Request) (device, kind string, err error) {
 	return device, kind, nil
 }
 
+// errEnded says that a login was ended while it was begun.
+var errEnded = fosite.ErrInvalidGrant.WithHint("The login was ended at the same time.")
+
+// confirm says whether a login that was just begun goes on: whoever ended it before it could be renewed must have ended it for good, and so
+// whoever changed the password that it was begun with.
+func (s *Server) confirm(ctx context.Context, grant string, ar fosite.AccessRequester) error {
+	if grant != grantPassword && grant != grantCode {
+		return nil
+	}
+	of, c := ar.GetSession().(*session), callOf(ctx)
+	if err := s.ports.Table.Sync(ctx); err != nil {
+		return err
+	}
+	on, err := s.ports.Self.LoggedIn(ctx, events.UserID(of.User), of.Device, ar.GetID())
+	switch {
+	case err != nil:
+		c.refused = err
+		return err
+	case !on, !s.stands(of.User, ar.GetID(), of.Passwords):
+		return errEnded
+	}
+	return nil
+}
+
+// endTime bounds ending a login whose request is over.
+const endTime = 10 * time.Second
+
+// undo ends a login that was begun and cannot be given to whoever asked.
+func (s *Server) undo(ctx context.Context, ar fosite.AccessRequester) {
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+	defer cancel()
+	of := ar.GetSession().(*session)
+	if of.Service != "" {
+		return
+	}
+	if err := s.endLogin(ending, events.UserID(of.User), ar.GetID(), ByLogout); err != nil {
+		s.log.Warn("a login that was given to nobody goes on", "user", of.User, "error", err)
+	}
+}
+
 // usedAtOnce ends the login of a code that two redeem at once: one of them has it from somebody it was not given to.
 func (s *Server) usedAtOnce(ctx context.Context, grant string, ar fosite.AccessRequester) {
 	if grant == grantCode {
-		if err := s.endLogin(ctx, ar.GetID(), ByReuse); err != nil {
+		if err := s.endLogin(ctx, events.UserID(ar.GetSession().GetSubject()), ar.GetID(), ByReuse); err != nil {
 			s.log.Warn("a login whose code was used twice goes on", "error", err)
 		}
 	}
@@ -152,9 +206,6 @@ func (s *Server) usedAtOnce(ctx context.Context, grant string, ar fosite.AccessR
 
 // failed notes an attempt that failed; it says nothing of what was tried.
 func (s *Server) failed(grant string, ar fosite.AccessRequester, r *http.Request, outcome string) {
-	if !slices.Contains([]string{grantPassword, grantCode, grantRefresh, grantClient}, grant) {
-		grant = "none"
-	}
 	s.ports.Metrics.signIns.WithLabelValues(grant, outcome).Inc()
 	user := r.PostForm.Get("username")
 	if ar != nil && user == "" && ar.GetSession() != nil {

@@ -190,7 +190,12 @@ type Account struct {
 	PasswordMs int64 `protobuf:"varint,3,opt,name=password_ms,json=passwordMs,proto3" json:"password_ms,omitempty"`
 	// A closed account never signs in again, and its name is nobody else's. Whether it is closed or banned its user's self session tells: this
 	// is what is left of it here.
-	Closed        bool `protobuf:"varint,4,opt,name=closed,proto3" json:"closed,omitempty"`
+	Closed bool `protobuf:"varint,4,opt,name=closed,proto3" json:"closed,omitempty"`
+	// Which password it is, the first being 1: a login that was begun with another ends, but for kept_login, which set this one.
+	Passwords uint64 `protobuf:"varint,5,opt,name=passwords,proto3" json:"passwords,omitempty"`
+	KeptLogin string `protobuf:"bytes,6,opt,name=kept_login,json=keptLogin,proto3" json:"kept_login,omitempty"`
+	// By what the user signed up, while their self session has not been told; empty: it has.
+	UntoldSignUp  string `protobuf:"bytes,7,opt,name=untold_sign_up,json=untoldSignUp,proto3" json:"untold_sign_up,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -253,6 +258,27 @@ func (x *Account) GetClosed() bool {
 	return false
 }
 
+func (x *Account) GetPasswords() uint64 {
+	if x != nil {
+		return x.Passwords
+	}
+	return 0
+}
+
+func (x *Account) GetKeptLogin() string {
+	if x != nil {
+		return x.KeptLogin
+	}
+	return ""
+}
+
+func (x *Account) GetUntoldSignUp() string {
+	if x != nil {
+		return x.UntoldSignUp
+	}
+	return ""
+}
+
 // Grant is what a login may be renewed with. Its id is the login's.
 type Grant struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -268,8 +294,9 @@ type Grant struct {
 	CreatedMs int64  `protobuf:"varint,7,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
 	// When the refresh token is no longer good.
 	ExpiresMs int64 `protobuf:"varint,8,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
-	// When the user gave their password.
-	AuthenticatedMs int64 `protobuf:"varint,9,opt,name=authenticated_ms,json=authenticatedMs,proto3" json:"authenticated_ms,omitempty"`
+	// When the user gave their password, and which one that was (Account.passwords).
+	AuthenticatedMs int64  `protobuf:"varint,9,opt,name=authenticated_ms,json=authenticatedMs,proto3" json:"authenticated_ms,omitempty"`
+	Passwords       uint64 `protobuf:"varint,10,opt,name=passwords,proto3" json:"passwords,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -363,6 +390,13 @@ func (x *Grant) GetExpiresMs() int64 {
 func (x *Grant) GetAuthenticatedMs() int64 {
 	if x != nil {
 		return x.AuthenticatedMs
+	}
+	return 0
+}
+
+func (x *Grant) GetPasswords() uint64 {
+	if x != nil {
+		return x.Passwords
 	}
 	return 0
 }
@@ -464,8 +498,10 @@ type Code struct {
 	AuthenticatedMs int64             `protobuf:"varint,9,opt,name=authenticated_ms,json=authenticatedMs,proto3" json:"authenticated_ms,omitempty"`
 	ExpiresMs       int64             `protobuf:"varint,10,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
 	Used            bool              `protobuf:"varint,11,opt,name=used,proto3" json:"used,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Which password the user gave (Account.passwords).
+	Passwords     uint64 `protobuf:"varint,12,opt,name=passwords,proto3" json:"passwords,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Code) Reset() {
@@ -575,6 +611,13 @@ func (x *Code) GetUsed() bool {
 	return false
 }
 
+func (x *Code) GetPasswords() uint64 {
+	if x != nil {
+		return x.Passwords
+	}
+	return 0
+}
+
 // Invitation lets somebody sign up. Its id is the hash of what they are given.
 type Invitation struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -645,14 +688,18 @@ const file_annal_accounts_v1_accounts_proto_rawDesc = "" +
 	"invitation\x18\a \x01(\v2\x1d.annal.accounts.v1.InvitationH\x00R\n" +
 	"invitation\x12\x18\n" +
 	"\aremoved\x18\b \x01(\bR\aremovedB\x06\n" +
-	"\x04kind\"}\n" +
+	"\x04kind\"\xe0\x01\n" +
 	"\aAccount\x12\x1a\n" +
 	"\bpassword\x18\x01 \x01(\tR\bpassword\x12\x1d\n" +
 	"\n" +
 	"created_ms\x18\x02 \x01(\x03R\tcreatedMs\x12\x1f\n" +
 	"\vpassword_ms\x18\x03 \x01(\x03R\n" +
 	"passwordMs\x12\x16\n" +
-	"\x06closed\x18\x04 \x01(\bR\x06closed\"\xfc\x01\n" +
+	"\x06closed\x18\x04 \x01(\bR\x06closed\x12\x1c\n" +
+	"\tpasswords\x18\x05 \x01(\x04R\tpasswords\x12\x1d\n" +
+	"\n" +
+	"kept_login\x18\x06 \x01(\tR\tkeptLogin\x12$\n" +
+	"\x0euntold_sign_up\x18\a \x01(\tR\funtoldSignUp\"\x9a\x02\n" +
 	"\x05Grant\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x16\n" +
 	"\x06device\x18\x02 \x01(\tR\x06device\x12\x16\n" +
@@ -664,13 +711,15 @@ const file_annal_accounts_v1_accounts_proto_rawDesc = "" +
 	"created_ms\x18\a \x01(\x03R\tcreatedMs\x12\x1d\n" +
 	"\n" +
 	"expires_ms\x18\b \x01(\x03R\texpiresMs\x12)\n" +
-	"\x10authenticated_ms\x18\t \x01(\x03R\x0fauthenticatedMs\"\x82\x01\n" +
+	"\x10authenticated_ms\x18\t \x01(\x03R\x0fauthenticatedMs\x12\x1c\n" +
+	"\tpasswords\x18\n" +
+	" \x01(\x04R\tpasswords\"\x82\x01\n" +
 	"\x06Client\x12\x16\n" +
 	"\x06secret\x18\x01 \x01(\fR\x06secret\x12\x16\n" +
 	"\x06grants\x18\x02 \x03(\tR\x06grants\x12\x1c\n" +
 	"\tredirects\x18\x03 \x03(\tR\tredirects\x12\x16\n" +
 	"\x06scopes\x18\x04 \x03(\tR\x06scopes\x12\x12\n" +
-	"\x04name\x18\x05 \x01(\tR\x04name\"\xa2\x03\n" +
+	"\x04name\x18\x05 \x01(\tR\x04name\"\xc0\x03\n" +
 	"\x04Code\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x16\n" +
 	"\x06client\x18\x02 \x01(\tR\x06client\x12\x16\n" +
@@ -687,7 +736,8 @@ const file_annal_accounts_v1_accounts_proto_rawDesc = "" +
 	"\n" +
 	"expires_ms\x18\n" +
 	" \x01(\x03R\texpiresMs\x12\x12\n" +
-	"\x04used\x18\v \x01(\bR\x04used\x1a=\n" +
+	"\x04used\x18\v \x01(\bR\x04used\x12\x1c\n" +
+	"\tpasswords\x18\f \x01(\x04R\tpasswords\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"?\n" +
