@@ -39,6 +39,7 @@ func newServerFlags(defaults app.Config) *serverFlags {
 	f.StringVar(&s.config.TLSCert, "tls-cert", "", "file of the certificate chain (PEM) to serve with TLS alone; read again when it is replaced")
 	f.StringVar(&s.config.TLSKey, "tls-key", "", "file of its key (PEM)")
 	f.StringVar(&s.config.PublicURL, "public-url", "", "where clients reach this gateway, ws:// or wss:// (role gateway; default: where it listens)")
+	f.StringSliceVar(&s.config.TrustedProxies, "trusted-proxies", nil, "addresses or prefixes of proxies in front, 10.0.0.0/8, that are believed where a request comes from (X-Forwarded-For)")
 	f.StringSliceVar(&s.config.Limits, "limits", nil, "how often who may do what, over all gateways, as user.write=50/s:1000 or user.write=off (role gateway; docs/operations.md has the defaults)")
 	f.StringSliceVar(&s.config.Origins, "origins", nil, "web pages' origins that may connect, https://chat.example (role gateway); empty: all, since a token is needed anyway")
 	s.config.Login.Bind(f)

@@ -80,6 +80,8 @@ type Config struct {
 	PublicURL string
 	// Origins are the web pages' that may connect to a gateway; empty: all.
 	Origins []string
+	// TrustedProxies are the addresses or prefixes of proxies that are believed where requests come from (X-Forwarded-For).
+	TrustedProxies []string
 	// Limits are changes of how often who may do what (limits.Table.With).
 	Limits []string
 	// A hot projector and an archiver hold a session against the log every VerifyEvery; 0: never.
@@ -230,6 +232,9 @@ func (c Config) validateOwn() error {
 	}
 	if _, err := limits.Defaults().With(c.Limits...); err != nil {
 		return fmt.Errorf("app: --limits: %w", err)
+	}
+	if _, err := web.ParseProxies(c.TrustedProxies); err != nil {
+		return fmt.Errorf("app: --trusted-proxies: %w", err)
 	}
 	for _, o := range c.Origins {
 		if err := web.CheckOrigin(o); err != nil {

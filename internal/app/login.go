@@ -18,6 +18,7 @@ import (
 	"annal/pkg/gateway/auth"
 	"annal/pkg/login"
 	"annal/pkg/nodes"
+	"annal/pkg/projections/follow"
 )
 
 // Login is what the role login is told.
@@ -161,9 +162,20 @@ func (p *process) openLogin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	member, err := p.member(RoleLogin)
+	if err != nil {
+		return err
+	}
+	follower, err := follow.New(ctx, follow.Options{
+		Log: p.log, Group: login.Group, Role: RoleLogin, Instance: member, CommitEvery: time.Second, Handler: login.Follower{Table: table},
+		Logger: p.config.Log, Metrics: follow.NewMetrics(p.metrics, RoleLogin),
+	})
+	if err != nil {
+		return err
+	}
 	server.Mount(p.mux)
 	p.ready.Add(RoleLogin, table.Ready)
-	work := []func(context.Context) error{table.Run, server.Run}
+	work := []func(context.Context) error{table.Run, server.Run, follower.Run}
 	if !p.config.has(RoleGateway) {
 		work = append(work, served.gateway.Run)
 	}

@@ -54,8 +54,11 @@ func Serve(ctx context.Context, c Config) error {
 	// A file over the process's limit is a write that fails, as on a full disk: not an end without a word.
 	signal.Ignore(syscall.SIGXFSZ)
 	p := &process{config: c, metrics: obs.NewRegistry(c.Version), ready: &obs.Readiness{}, instance: randomID(), mux: http.NewServeMux()}
+	var err error
+	if p.proxies, err = web.ParseProxies(c.TrustedProxies); err != nil {
+		return fmt.Errorf("app: --trusted-proxies: %w", err)
+	}
 	if c.TLSCert != "" {
-		var err error
 		if p.certificates, err = web.NewCertificates(c.TLSCert, c.TLSKey, time.Now, c.Log); err != nil {
 			return fmt.Errorf("app: --tls-cert: %w", err)
 		}
@@ -90,6 +93,8 @@ type process struct {
 	address net.Addr
 	// certificates are nil without TLS.
 	certificates *web.Certificates
+	// proxies are believed where requests come from.
+	proxies web.Proxies
 	// serving is made by the first role that serves clients.
 	serving *serving
 	// looks are the metrics of what holds views against the log; nil before the first does.
@@ -340,7 +345,7 @@ const viewDigits = 10
 // so that what one has taken the next still carries on.
 func (p *process) run(ctx context.Context, listener net.Listener) error {
 	obs.Mount(p.mux, p.ready, p.metrics)
-	server := web.NewServer(p.mux, p.certificates, p.config.Log)
+	server := web.NewServer(p.mux, p.certificates, p.proxies, p.config.Log)
 	group, groupCtx := errgroup.WithContext(context.WithoutCancel(ctx))
 	group.Go(func() error { return server.Serve(listener) })
 	stopping := ctx

@@ -28,10 +28,10 @@ type Server struct {
 	certificates *Certificates
 }
 
-// NewServer makes one; with certificates it speaks TLS alone.
-func NewServer(h http.Handler, c *Certificates, logger *slog.Logger) *Server {
+// NewServer makes one; with certificates it speaks TLS alone. What comes by one of the proxies comes from where that says.
+func NewServer(h http.Handler, c *Certificates, proxies Proxies, logger *slog.Logger) *Server {
 	s := &Server{certificates: c, http: &http.Server{
-		Handler: secured(h, c != nil), ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeaders,
+		Handler: proxies.through(secured(h, c != nil)), ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeaders,
 		// What strangers send is no error of ours.
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}}

@@ -94,7 +94,7 @@ func serve(t *testing.T, c *web.Certificates) (s *web.Server, at net.Addr) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = web.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) }), c, quiet)
+	s = web.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) }), c, nil, quiet)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(listener) }()
 	t.Cleanup(func() {

@@ -32,10 +32,10 @@ const (
 	leastMemoryKiB, mostMemoryKiB = 8, 256 << 10
 	mostPasses, mostLanes         = 16, 8
 	// mostWork bounds memory times passes, in KiB: about a second of one processor.
-	mostWork = 1 << 20
-	saltBytes, hashBytes          = 16, 32
-	leastSalt, mostSalt           = 8, 64
-	leastHash, mostHash           = 16, 64
+	mostWork             = 1 << 20
+	saltBytes, hashBytes = 16, 32
+	leastSalt, mostSalt  = 8, 64
+	leastHash, mostHash  = 16, 64
 )
 
 // Bounds of passwords, in bytes. Longer than MinPassword is better than rules about signs (NIST SP 800-63B).

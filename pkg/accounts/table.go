@@ -458,7 +458,9 @@ func (t *Table) sweep(ctx context.Context) {
 	var keys []string
 	t.mu.Lock()
 	newest := t.newest
-	old := func(at events.Millis, age time.Duration) bool { return time.Duration(newest-at)*time.Millisecond >= age }
+	old := func(at events.Millis, age time.Duration) bool {
+		return time.Duration(newest-at)*time.Millisecond >= age
+	}
 	kept := map[string]bool{}
 	for key, g := range t.garbage {
 		kept[g.of] = true

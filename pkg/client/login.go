@@ -82,6 +82,8 @@ func (in LoginServer) Service() *Tokens { return &Tokens{in: in, now: time.Now, 
 const (
 	// renewBefore is how long before its end a token is renewed, or when a third of its time is left if that is shorter.
 	renewBefore = time.Minute
+	// askTokenTime bounds one answer.
+	askTokenTime = 30 * time.Second
 	// maxTokenAnswer bounds what is read of an answer.
 	maxTokenAnswer = 64 << 10
 )
@@ -117,7 +119,10 @@ func (t *Tokens) Token(ctx context.Context) (string, error) {
 	default:
 		return "", ErrSignedOut
 	}
-	got, err := t.in.ask(ctx, form)
+	// Whoever gives up waiting must not lose the answer: the token that was presented is good no more.
+	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTokenTime)
+	defer cancel()
+	got, err := t.in.ask(asking, form)
 	var refused *OAuthError
 	if errors.As(err, &refused) && refused.Name == "invalid_grant" && form.Get("grant_type") == "refresh_token" {
 		t.refresh, t.access = "", ""

@@ -97,7 +97,7 @@ var codeInfo = map[Code]CodeInfo{
 	CodeHelloTimeout:         {Kind: KindClose, Retry: RetryChanged, Close: 4003, Text: "no hello came in time"},
 	CodeServiceTokenRequired: {Kind: KindRefused, Retry: RetryNever, Close: 0, Text: "only a service token may do this"},
 	CodeWrongUser:            {Kind: KindRefused, Retry: RetryChanged, Close: 0, Text: "a renewed token must be for the same user"},
-	CodeScopeRequired:        {Kind: KindRefused, Retry: RetryNever, Close: 0, Text: "the service's token has not the scope that this needs"},
+	CodeScopeRequired:        {Kind: KindRefused, Retry: RetryNever, Close: 0, Text: "the token has not the scope that this needs"},
 	CodeWrongLogin:           {Kind: KindRefused, Retry: RetryChanged, Close: 0, Text: "the device, or a renewed token, must be that of the login"},
 	CodeLoginEnded:           {Kind: KindClose, Retry: RetryChanged, Close: 4007, Text: "this device is signed out"},
 	CodeLoginReplaced:        {Kind: KindClose, Retry: RetryChanged, Close: 4008, Text: "another sign-in has taken the place of this one"},

@@ -78,7 +78,7 @@ func (c *Conn) enter(identity auth.Identity, user events.UserID, h *clientv1.Hel
 	var login events.LoginRow
 	var err *events.Error
 	// Notices are reads too: a service that may not read has none.
-	if first && (identity.Service == "" || identity.May(auth.ScopeRead)) {
+	if first && (identity.Lets(auth.ScopeRead)) {
 		home, err = c.hearUser(user)
 	}
 	if err == nil {

@@ -393,6 +393,15 @@ func TestScopes(t *testing.T) {
 		if got := len(b.world.Commands()); got != commands {
 			t.Error("a user's command for services came into the log")
 		}
+		// Nor is a program that a user signed in with, and lets read alone.
+		reader := b.connect()
+		b.helloAs(reader, auth.Identity{User: "u1", Client: "web", Scopes: []auth.Scope{auth.ScopeRead}}, "")
+		for _, frame := range frames[auth.ScopeWrite] {
+			wantError(t, frame, reader.ask(frame), events.CodeScopeRequired)
+		}
+		if code := reader.ask(`{"id":"1","sync":{}}`).GetError().GetCode(); code != "" {
+			t.Errorf("a program that may read is refused to: %s", code)
+		}
 		// A service that may not read hears no notices either.
 		deaf := b.connect()
 		b.helloAs(deaf, auth.Identity{User: "u1", Service: "svc", Scopes: []auth.Scope{auth.ScopeWrite}}, "")

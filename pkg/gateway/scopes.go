@@ -6,14 +6,12 @@ import (
 	"annal/pkg/gateway/auth"
 )
 
-// permitted says whether the token is one for the frame: the rules decide what users may, but not what a service was given its token for.
+// permitted says whether the token is one for the frame: the rules decide what users may, but not what a service, or a program that a user signed
+// in with, was given its token for.
 // Nothing of a frame that is refused here gets into the log.
 func permitted(frame *clientv1.ClientFrame, identity *auth.Identity) *events.Error {
-	if identity.Service == "" {
-		return nil
-	}
 	for _, scope := range scopesOf(frame) {
-		if !identity.May(scope) {
+		if !identity.Lets(scope) {
 			return events.Errorf(events.CodeScopeRequired, "%s needs the scope %s", opName(frame), scope)
 		}
 	}

@@ -3,6 +3,7 @@ package limits
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -94,6 +95,7 @@ func (l *Limiter) Allow(ctx context.Context, c Class, w Who) (wait time.Duration
 		scope Scope
 		name  string
 	}
+	w.Address = Network(w.Address)
 	scopes := []by{{Device, w.User + " " + w.Device}, {User, w.User}, {Address, w.Address}}
 	switch {
 	case w.Service != "":
@@ -120,6 +122,19 @@ func (l *Limiter) Allow(ctx context.Context, c Class, w Who) (wait time.Duration
 		taken = append(taken, of)
 	}
 	return 0, true
+}
+
+// Network is what an address is counted as: with IPv6 the 64 bits that one customer has, who may come from as many addresses as they like.
+func Network(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil || a.Unmap().Is4() {
+		return address
+	}
+	prefix, err := a.WithZone("").Prefix(64)
+	if err != nil {
+		return address
+	}
+	return prefix.String()
 }
 
 // giveBack gives back what was taken for what was not done.

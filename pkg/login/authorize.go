@@ -5,11 +5,13 @@ import (
 	_ "embed"
 	"html/template"
 	"net/http"
+	"slices"
 
 	"github.com/ory/fosite"
 
 	"annal/pkg/accounts"
 	"annal/pkg/events"
+	"annal/pkg/gateway/auth"
 	"annal/pkg/gateway/rest"
 	"annal/pkg/limits"
 )
@@ -26,6 +28,8 @@ type view struct {
 	Query   template.URL
 	User    string
 	Problem string
+	// Asks is what the client is to be let do.
+	Asks []string
 }
 
 // guard refuses what a page of another origin posts: nobody is signed in by somebody else's form.
@@ -61,6 +65,12 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	shown := view{Client: s.clientName(ar.GetClient().GetID()), Query: template.URL(r.URL.RawQuery), User: ar.GetRequestForm().Get("login_hint")} //nolint:gosec // the request's own query, in an attribute
+	for scope, says := range map[auth.Scope]string{auth.ScopeRead: "read your conversations", auth.ScopeWrite: "write in your name"} {
+		if ar.GetRequestedScopes().Has(string(scope)) {
+			shown.Asks = append(shown.Asks, says)
+		}
+	}
+	slices.Sort(shown.Asks)
 	if r.Method == http.MethodGet {
 		s.show(w, shown, http.StatusOK)
 		return

@@ -74,13 +74,15 @@ func (n NewClient) Entry(secret string) (*accountsv1.Client, error) {
 	}
 	if len(c.Redirects) > 0 {
 		c.Grants = append(c.Grants, grantCode, grantRefresh)
-		c.Scopes = append(c.Scopes, userScopes()...)
+		c.Scopes = append(c.Scopes, append(userScopes(), string(auth.ScopeRead), string(auth.ScopeWrite))...)
 	}
 	for _, scope := range n.Scopes {
 		if !slices.Contains(auth.Scopes(), scope) || secret == "" {
 			return nil, fmt.Errorf("%w (a service has a secret, and some of the scopes %v)", ErrClient, auth.Scopes())
 		}
-		c.Scopes = append(c.Scopes, string(scope))
+		if !slices.Contains(c.Scopes, string(scope)) {
+			c.Scopes = append(c.Scopes, string(scope))
+		}
 	}
 	if len(n.Scopes) > 0 {
 		c.Grants = append(c.Grants, grantClient)

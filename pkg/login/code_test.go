@@ -26,7 +26,7 @@ func (h *house) webClient(clientSecret string) (*oauth2.Config, *oidc.Provider) 
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return &oauth2.Config{ClientID: "web", ClientSecret: clientSecret, RedirectURL: callback, Endpoint: provider.Endpoint(), Scopes: []string{"openid", "offline_access"}}, provider
+	return &oauth2.Config{ClientID: "web", ClientSecret: clientSecret, RedirectURL: callback, Endpoint: provider.Endpoint(), Scopes: []string{"openid", "offline_access", "read"}}, provider
 }
 
 // page posts the page's form as a browser does that was sent to a URL.
@@ -55,7 +55,7 @@ func TestCodeGrant(t *testing.T) {
 			verifier := oauth2.GenerateVerifier()
 			at := client.AuthCodeURL("a state of some length", oauth2.S256ChallengeOption(verifier), oidc.Nonce("a nonce of some length"))
 			shown := h.ask("GET", strings.TrimPrefix(at, h.URL), nil)
-			if shown.status != http.StatusOK || !strings.Contains(shown.text("text"), "Web chat") || shown.header.Get("X-Frame-Options") != "DENY" {
+			if shown.status != http.StatusOK || !strings.Contains(shown.text("text"), "Web chat</b> asks you to sign in. It asks to read your conversations.") || shown.header.Get("X-Frame-Options") != "DENY" {
 				t.Errorf("the page: %+v", shown)
 			}
 			wrong := h.page(at, nil, "username", "ann", "password", "wrong horse")
@@ -75,7 +75,7 @@ func TestCodeGrant(t *testing.T) {
 				t.Error(err)
 			}
 			id, bad := h.tokens.Verify(token.AccessToken)
-			if bad != nil || id.User != "ann" || id.Client != "web" || id.Login == "" {
+			if bad != nil || id.User != "ann" || id.Client != "web" || id.Login == "" || !id.Lets(auth.ScopeRead) || id.Lets(auth.ScopeWrite) {
 				t.Errorf("the access token: %+v, %v", id, bad)
 			}
 			if _, bad := h.tokens.Verify(text); bad == nil {

@@ -64,7 +64,7 @@ func (s *Server) mayTry(ctx context.Context, user, address string) *events.Error
 		return &events.Error{Code: events.CodeBadCredentials}
 	}
 	// What stands for the device is where the try comes from: there is no other way to tell who tries.
-	return s.may(ctx, limits.Login, limits.Who{User: user, Device: address, Address: address})
+	return s.may(ctx, limits.Login, limits.Who{User: user, Device: limits.Network(address), Address: address})
 }
 
 // may counts something against the limits.

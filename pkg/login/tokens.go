@@ -37,8 +37,13 @@ func (t *tokens) GenerateAccessToken(_ context.Context, r fosite.Requester) (tok
 		for _, scope := range r.GetGrantedScopes() {
 			id.Scopes = append(id.Scopes, auth.Scope(scope))
 		}
-	} else {
-		id.Login = r.GetID()
+	} else if id.Login = r.GetID(); r.GetClient().GetID() != AppClient {
+		id.Scopes = []auth.Scope{}
+		for _, scope := range auth.Scopes() {
+			if r.GetGrantedScopes().Has(string(scope)) {
+				id.Scopes = append(id.Scopes, scope)
+			}
+		}
 	}
 	token, err = auth.Issue(key, id, t.s.ports.Now())
 	return token, token, err

@@ -43,12 +43,13 @@ type Issuer struct {
 	client  *http.Client
 	checks  *oidc.Config
 
-	// mu is held while keys are asked for: one asks for all who wait.
 	mu      sync.Mutex
 	keysURL string
 	keys    []jose.JSONWebKey
 	asked   time.Time
 	got     time.Time
+	// asking is closed when the issuer has answered that is being asked; nil when none is.
+	asking chan struct{}
 }
 
 // Metrics are what operators watch.
@@ -182,37 +183,68 @@ func (k *keySet) VerifySignature(ctx context.Context, token string) ([]byte, err
 	return nil, errBad
 }
 
-// keysOf gives the issuer's keys of a kid, asking it when it is not known, or when what is known is old.
+// keysOf gives the issuer's keys of a kid. Those that are known are given at once, and renewed behind when they are old: an issuer that does not
+// answer holds nobody up, and shuts nobody out. For a kid that is not known the issuer is asked, by one for all who wait.
 func (i *Issuer) keysOf(ctx context.Context, kid string) ([]jose.JSONWebKey, error) {
 	i.mu.Lock()
-	defer i.mu.Unlock()
-	now := i.now()
-	found := i.known(kid)
-	fresh := !i.got.IsZero() && now.Sub(i.got) < keepKeys
-	if len(found) > 0 && fresh {
+	found, fresh := i.known(kid), i.fresh()
+	var asking <-chan struct{}
+	if len(found) == 0 || !fresh {
+		asking = i.begin()
+	}
+	i.mu.Unlock()
+	if len(found) > 0 {
 		return found, nil
 	}
-	if i.asked.IsZero() || now.Sub(i.asked) >= askEvery {
-		i.asked = now
-		err := i.ask(ctx)
-		outcome := "ok"
-		if err != nil {
-			outcome = "failed"
-			i.log.Warn("an issuer's keys cannot be had", "error", err)
-		} else {
-			i.got = now
+	if asking != nil {
+		select {
+		case <-asking:
+		case <-ctx.Done():
+			return nil, errAway
 		}
-		i.metrics.asked.WithLabelValues(i.mapping.Issuer, outcome).Inc()
-		found, fresh = i.known(kid), fresh || err == nil
 	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	found, fresh = i.known(kid), i.fresh()
 	switch {
 	case len(found) > 0:
-		// While the issuer is away its old keys go on: nobody is shut out by that.
 		return found, nil
 	case !fresh:
 		return nil, errAway
 	}
 	return nil, errUnknown
+}
+
+// fresh says whether what is known of the issuer is new. The lock is held.
+func (i *Issuer) fresh() bool { return !i.got.IsZero() && i.now().Sub(i.got) < keepKeys }
+
+// begin asks the issuer for its keys, unless that is under way, or was done too lately: then there is nothing to wait for. The lock is held.
+func (i *Issuer) begin() <-chan struct{} {
+	now := i.now()
+	if i.asking != nil || !i.asked.IsZero() && now.Sub(i.asked) < askEvery {
+		return i.asking
+	}
+	done := make(chan struct{})
+	i.asked, i.asking = now, done
+	url := i.keysURL
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), askTime)
+		defer cancel()
+		found, keys, err := i.ask(ctx, url)
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		outcome := "ok"
+		if err != nil {
+			outcome = "failed"
+			i.log.Warn("an issuer's keys cannot be had", "error", err)
+		} else {
+			i.keysURL, i.keys, i.got = found, keys, now
+		}
+		i.metrics.asked.WithLabelValues(i.mapping.Issuer, outcome).Inc()
+		i.asking = nil
+		close(done)
+	}()
+	return done
 }
 
 func (i *Issuer) known(kid string) []jose.JSONWebKey {
@@ -225,39 +257,37 @@ func (i *Issuer) known(kid string) []jose.JSONWebKey {
 	return found
 }
 
-// ask fetches the keys. The lock is held.
-func (i *Issuer) ask(ctx context.Context) error {
-	if i.keysURL == "" {
+// ask fetches the keys, from where they are known to be, or are found to be by discovery.
+func (i *Issuer) ask(ctx context.Context, url string) (found string, keys []jose.JSONWebKey, err error) {
+	if url == "" {
 		var said struct {
 			Issuer  string `json:"issuer"`
 			KeysURL string `json:"jwks_uri"`
 		}
 		if err := i.get(ctx, i.mapping.Issuer+"/.well-known/openid-configuration", &said); err != nil {
-			return err
+			return "", nil, err
 		}
 		if said.Issuer != i.mapping.Issuer {
-			return fmt.Errorf("oidc: it calls itself %q", said.Issuer)
+			return "", nil, fmt.Errorf("oidc: it calls itself %q", said.Issuer)
 		}
 		if err := checkURL(said.KeysURL); err != nil {
-			return err
+			return "", nil, err
 		}
-		i.keysURL = said.KeysURL
+		url = said.KeysURL
 	}
 	var set jose.JSONWebKeySet
-	if err := i.get(ctx, i.keysURL, &set); err != nil {
-		return err
+	if err := i.get(ctx, url, &set); err != nil {
+		return "", nil, err
 	}
-	var keys []jose.JSONWebKey
 	for _, k := range set.Keys {
 		if k.Valid() && k.IsPublic() && (k.Use == "" || k.Use == "sig") && len(keys) < maxKeys {
 			keys = append(keys, k)
 		}
 	}
 	if len(keys) == 0 {
-		return errors.New("oidc: it publishes no keys to check with")
+		return "", nil, errors.New("oidc: it publishes no keys to check with")
 	}
-	i.keys = keys
-	return nil
+	return url, keys, nil
 }
 
 func (i *Issuer) get(ctx context.Context, url string, into any) error {

@@ -31,14 +31,30 @@ type provider struct {
 	asked atomic.Int64
 	away  atomic.Bool
 	named string
+	// slow: it answers when answer is closed.
+	slow   atomic.Bool
+	answer chan struct{}
+}
+
+// settle waits until the issuer was asked that is being asked.
+func (i *Issuer) settle() {
+	i.mu.Lock()
+	asking := i.asking
+	i.mu.Unlock()
+	if asking != nil {
+		<-asking
+	}
 }
 
 func newProvider(t *testing.T) *provider {
 	t.Helper()
-	p := &provider{}
+	p := &provider{answer: make(chan struct{})}
 	mux := http.NewServeMux()
 	reply := func(f func() any) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
+			if p.slow.Load() {
+				<-p.answer
+			}
 			if p.away.Load() {
 				http.Error(w, "away", http.StatusServiceUnavailable)
 				return
@@ -69,7 +85,9 @@ func (p *provider) publish(kid string, public any) {
 
 func TestIssuer(t *testing.T) {
 	p := newProvider(t)
-	now := time.Now()
+	began := time.Now()
+	var clock atomic.Int64 // what was added
+	current := func() time.Time { return began.Add(time.Duration(clock.Load())) }
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -81,12 +99,12 @@ func TestIssuer(t *testing.T) {
 	p.publish("r1", private.Public())
 	prefix := "corp:"
 	mapping := Mapping{Issuer: p.URL, Audience: "chat", User: "preferred_username", Prefix: &prefix, Device: "device", Require: map[string]string{"groups": "staff"}}
-	i := NewIssuer(mapping, func() time.Time { return now }, slog.New(slog.DiscardHandler), NewMetrics(prometheus.NewRegistry()))
+	i := NewIssuer(mapping, current, slog.New(slog.DiscardHandler), NewMetrics(prometheus.NewRegistry()))
 	token := func(kid string, method jwt.SigningMethod, key any, change func(jwt.MapClaims)) string {
 		t.Helper()
 		c := jwt.MapClaims{
 			"iss": p.URL, "aud": []string{"chat", "other"}, "sub": "4711", "preferred_username": "ann", "groups": []string{"all", "staff"}, "device": "pixel",
-			"iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
+			"iat": current().Unix(), "exp": current().Add(time.Hour).Unix(),
 		}
 		if change != nil {
 			change(c)
@@ -113,10 +131,10 @@ func TestIssuer(t *testing.T) {
 	p.away.Store(true)
 	want("while the issuer was never reached", good, events.CodeTryAgain)
 	p.away.Store(false)
-	now = now.Add(askEvery)
+	clock.Add(int64(askEvery))
 	want("good", good, "")
-	want("expired", token("r1", jwt.SigningMethodRS256, private, func(c jwt.MapClaims) { c["exp"] = now.Unix() }), events.CodeTokenExpired)
-	want("not yet", token("r1", jwt.SigningMethodRS256, private, func(c jwt.MapClaims) { c["nbf"] = now.Add(time.Minute).Unix() }), events.CodeBadToken)
+	want("expired", token("r1", jwt.SigningMethodRS256, private, func(c jwt.MapClaims) { c["exp"] = current().Unix() }), events.CodeTokenExpired)
+	want("not yet", token("r1", jwt.SigningMethodRS256, private, func(c jwt.MapClaims) { c["nbf"] = current().Add(time.Minute).Unix() }), events.CodeBadToken)
 	want("another audience", token("r1", jwt.SigningMethodRS256, private, func(c jwt.MapClaims) { c["aud"] = "other" }), events.CodeBadToken)
 	want("another issuer", token("r1", jwt.SigningMethodRS256, private, func(c jwt.MapClaims) { c["iss"] = "https://evil.example" }), events.CodeBadToken)
 	want("not of the group", token("r1", jwt.SigningMethodRS256, private, func(c jwt.MapClaims) { c["groups"] = []string{"all"} }), events.CodeBadToken)
@@ -136,18 +154,32 @@ func TestIssuer(t *testing.T) {
 	}
 	// A new key is found by its first token.
 	p.publish("e1", curve.Public())
-	now = now.Add(askEvery)
+	clock.Add(int64(askEvery))
 	want("a new key", token("e1", jwt.SigningMethodES256, curve, nil), "")
 	want("the old key", good, "")
 	p.away.Store(true)
-	now = now.Add(keepKeys)
+	clock.Add(int64(keepKeys))
 	want("while the issuer is away", token("r1", jwt.SigningMethodRS256, private, nil), "")
+	i.settle()
 	p.away.Store(false)
 	p.mu.Lock()
 	p.keys = p.keys[1:]
 	p.mu.Unlock()
-	now = now.Add(keepKeys)
+	clock.Add(int64(keepKeys))
+	want("the old key, withdrawn since nobody knows when", token("r1", jwt.SigningMethodRS256, private, nil), "")
+	i.settle()
 	want("the old key, withdrawn", token("r1", jwt.SigningMethodRS256, private, nil), events.CodeBadToken)
+	// One that does not answer holds nobody up whose key is known.
+	p.slow.Store(true)
+	clock.Add(int64(keepKeys))
+	asking := time.Now()
+	want("while the issuer is silent", token("e1", jwt.SigningMethodES256, curve, nil), "")
+	if took := time.Since(asking); took > askTime/2 {
+		t.Errorf("it took %v", took)
+	}
+	p.slow.Store(false)
+	close(p.answer)
+	i.settle()
 }
 
 func TestIssuerOfAnotherName(t *testing.T) {

@@ -34,7 +34,7 @@ type Identity struct {
 	Login, Device string
 	// Client is the OAuth client that the token was given to; empty: none.
 	Client string
-	// Scopes are what a service may do; nil: all of them.
+	// Scopes are what a service may do, or a program that a user signed in with and did not write all for; nil: all of them.
 	Scopes []Scope
 	// Issuer signed the token; empty: whoever holds the keys, and gave no name.
 	Issuer string
@@ -60,9 +60,12 @@ const (
 // Scopes are all scopes.
 func Scopes() []Scope { return []Scope{ScopeRead, ScopeWrite, ScopeImport, ScopeAccounts} }
 
-// May says whether a service may do something. A user's own token has no scopes: what users may do is the rules'.
+// Lets says whether a token is good for something: it has that scope, or no bounds of its own.
+func (i Identity) Lets(s Scope) bool { return i.Scopes == nil || slices.Contains(i.Scopes, s) }
+
+// May says whether a service may do something that users may not.
 func (i Identity) May(s Scope) bool {
-	return i.Service != "" && (i.Scopes == nil || slices.Contains(i.Scopes, s))
+	return i.Service != "" && i.Lets(s)
 }
 
 type claims struct {
@@ -72,15 +75,20 @@ type claims struct {
 	Device  string  `json:"dev,omitempty"`
 	Client  string  `json:"client_id,omitempty"`
 	Scope   *string `json:"scope,omitempty"`
+	May     *string `json:"may,omitempty"`
 }
 
 // scopes gives what a scope claim says (RFC 8693: names with spaces between); what is no scope of ours, such as openid, says nothing here.
 func (c *claims) scopes() []Scope {
-	if c.Scope == nil {
+	said := c.May // of a user's token scope may say anything: who signs their own tokens has their own scopes
+	if c.Service != "" {
+		said = c.Scope
+	}
+	if said == nil {
 		return nil
 	}
 	scopes := []Scope{}
-	for name := range strings.FieldsSeq(*c.Scope) {
+	for name := range strings.FieldsSeq(*said) {
 		if slices.Contains(Scopes(), Scope(name)) {
 			scopes = append(scopes, Scope(name))
 		}
@@ -194,14 +202,16 @@ func Issue(k Key, id Identity, now time.Time) (string, error) {
 	if !events.ValidName(string(id.User)) {
 		return "", fmt.Errorf("auth: user %q is not a user id", id.User)
 	}
-	var scope *string
+	var scope, may *string
 	if id.Scopes != nil {
 		names := make([]string, len(id.Scopes))
 		for i, s := range id.Scopes {
 			names[i] = string(s)
 		}
 		text := strings.Join(names, " ")
-		scope = &text
+		if scope = &text; id.Service == "" {
+			may = &text
+		}
 	}
 	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
@@ -212,7 +222,7 @@ func Issue(k Key, id Identity, now time.Time) (string, error) {
 			IssuedAt:  jwt.NewNumericDate(now),
 			ExpiresAt: jwt.NewNumericDate(id.Expires),
 		},
-		Service: id.Service, Login: id.Login, Device: id.Device, Client: id.Client, Scope: scope,
+		Service: id.Service, Login: id.Login, Device: id.Device, Client: id.Client, Scope: scope, May: may,
 	})
 	t.Header["kid"], t.Header["typ"] = k.ID, typeAccess
 	s, err := t.SignedString(k.Private)

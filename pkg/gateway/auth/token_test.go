@@ -132,6 +132,8 @@ func TestLoginAndScopes(t *testing.T) {
 	v := NewVerifier(k.Public(), func() time.Time { return noon })
 	for _, id := range []Identity{
 		{User: "ann", Login: "l1", Device: "phone", Expires: noon.Add(time.Hour)},
+		{User: "ann", Login: "l2", Device: "phone", Client: "web", Scopes: []Scope{ScopeRead}, Expires: noon.Add(time.Hour)},
+		{User: "ann", Login: "l3", Device: "phone", Client: "web", Scopes: []Scope{}, Expires: noon.Add(time.Hour)},
 		{User: "bot", Service: "bridge", Scopes: []Scope{ScopeRead, ScopeImport}, Expires: noon.Add(time.Hour)},
 		{User: "bot", Service: "none", Scopes: []Scope{}, Expires: noon.Add(time.Hour)},
 		{User: "bot", Service: "all", Expires: noon.Add(time.Hour)},
@@ -149,6 +151,9 @@ func TestLoginAndScopes(t *testing.T) {
 			want := id.Service == "all" || id.Service == "bridge" && (s == ScopeRead || s == ScopeImport)
 			if got.May(s) != want {
 				t.Errorf("%+v may %s: %v", id, s, !want)
+			}
+			if lets := want || id.Login == "l1" || id.Login == "l2" && s == ScopeRead; got.Lets(s) != lets {
+				t.Errorf("%+v lets %s: %v", id, s, !lets)
 			}
 		}
 	}
