@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"sync"
 	"testing"
 	"time"
@@ -37,7 +38,8 @@ func newLoginServer(t *testing.T) *loginServer {
 		if grant == "refresh_token" && r.PostFormValue("refresh_token") != s.last {
 			refuse = "invalid_grant"
 		}
-		if id, secret, is := r.BasicAuth(); grant == "client_credentials" && (!is || id != "bridge" || secret != "s e:cret") {
+		id, escaped, is := r.BasicAuth()
+		if secret, err := url.QueryUnescape(escaped); grant == "client_credentials" && (err != nil || !is || id != "bridge" || secret != "s e:cret") { // RFC 6749, 2.3.1
 			refuse = "invalid_client"
 		}
 		if refuse != "" {
