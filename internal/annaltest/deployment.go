@@ -43,16 +43,25 @@ func NewDeployment(t *testing.T) *Deployment {
 // NewDeploymentOn is NewDeployment with a Redis of the test's own, which it may empty.
 func NewDeploymentOn(t *testing.T, redis string) *Deployment {
 	t.Helper()
-	d := &Deployment{Kafka: devstack.KafkaForTest(t).Addrs(), Redis: redis, Prefix: devstack.UniqueName(t) + ".", Roles: map[string]*Server{}}
+	return newDeployment(t, devstack.KafkaForTest(t).Addrs(), redis)
+}
+
+// NewDeploymentAt is NewDeployment with a Kafka of the test's own, whose files it may look into.
+func NewDeploymentAt(t *testing.T, kafka *devstack.Kafka) *Deployment {
+	t.Helper()
+	return newDeployment(t, kafka.Addrs(), devstack.RedisForTest(t).Addr())
+}
+
+func newDeployment(t *testing.T, kafka []string, redis string) *Deployment {
+	t.Helper()
+	d := &Deployment{Kafka: kafka, Redis: redis, Prefix: devstack.UniqueName(t) + ".", Roles: map[string]*Server{}}
 	Run(t, "topics", "create", "--kafka", strings.Join(d.Kafka, ","), "--prefix", d.Prefix,
 		"--partitions", strconv.Itoa(Partitions), "--replication", "1", "--min-insync-replicas", "1")
 	d.KeyFile = filepath.Join(t.TempDir(), "key.json")
 	Run(t, "token", "--new-key", d.KeyFile)
 	// As in production: gateways hold public keys only.
 	d.public = filepath.Join(t.TempDir(), "keys.json")
-	if err := os.WriteFile(d.public, []byte(Run(t, "token", "--key", d.KeyFile, "--public")), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	d.Publish(t)
 	content, err := os.ReadFile(d.KeyFile)
 	if err != nil {
 		t.Fatal(err)
@@ -61,6 +70,18 @@ func NewDeploymentOn(t *testing.T, redis string) *Deployment {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// Publish writes what gateways check tokens with anew, of the signer's keys as they are now. The file is whole at each moment.
+func (d *Deployment) Publish(t *testing.T) {
+	t.Helper()
+	next := d.public + ".new"
+	if err := os.WriteFile(next, []byte(Run(t, "token", "--key", d.KeyFile, "--public")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(next, d.public); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Archive gives it a database in the ClickHouse engine that tests share, with its tables, until the test ends.
@@ -111,11 +132,19 @@ func (d *Deployment) Launch(t *testing.T, name string, settings ...string) *Serv
 	if d.Vault.URL != "" {
 		settings = append(d.vaultFlags(), settings...)
 	}
+	if role == app.RoleLogin {
+		settings = append(d.loginFlags(), settings...)
+	}
 	d.Roles[name] = Launch(t, name, append([]string{
 		"serve", "--roles", role, "--kafka", strings.Join(d.Kafka, ","), "--redis", d.Redis, "--prefix", d.Prefix,
 		"--auth-keys", d.public, "--data", filepath.Join(t.TempDir(), name),
 	}, settings...)...)
 	return d.Roles[name]
+}
+
+// loginFlags give login its keys, and passwords' hashes that cost a test nothing.
+func (d *Deployment) loginFlags() []string {
+	return []string{"--signing-keys", d.KeyFile, "--password-memory", "64", "--password-passes", "1"}
 }
 
 // File is the endpoints file of the process named "gateway", by which tools and clients find the deployment.

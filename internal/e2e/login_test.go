@@ -20,6 +20,7 @@ import (
 	"annal/internal/devstack"
 	"annal/internal/endpoints"
 	"annal/pkg/events"
+	"annal/pkg/login"
 )
 
 const (
@@ -36,12 +37,19 @@ type signing struct {
 // deploySigning serves every role, and login with its keys, in processes of their own.
 func deploySigning(t *testing.T, settings ...string) *signing {
 	t.Helper()
-	d := annaltest.NewDeployment(t)
+	return signingOn(t, annaltest.NewDeployment(t), []string{"gateway", "login"}, settings...)
+}
+
+// signingOn is deploySigning on a deployment that no role serves yet, with these gateways and login servers.
+func signingOn(t *testing.T, d *annaltest.Deployment, servers []string, settings ...string) *signing {
+	t.Helper()
 	d.Serve(t, "sequencer", "hot", "steward")
-	d.Launch(t, "gateway", settings...)
-	d.Launch(t, "login", append([]string{"--signing-keys", d.KeyFile, "--sign-up", "open", "--password-memory", "64", "--password-passes", "1"}, settings...)...)
-	d.Roles["gateway"].AwaitReady(t)
-	d.Roles["login"].AwaitReady(t)
+	for _, name := range servers {
+		d.Launch(t, name, append([]string{"--sign-up", "open"}, settings...)...)
+	}
+	for _, name := range servers {
+		d.Roles[name].AwaitReady(t)
+	}
 	at, err := endpoints.Read(d.Roles["login"].File)
 	if err != nil {
 		t.Fatal(err)
@@ -87,6 +95,23 @@ func (s *signing) password(t *testing.T, user, device string) map[string]any {
 		t.Fatalf("%s signs in: %d, %v", user, status, body)
 	}
 	return body
+}
+
+// signUp has somebody sign up.
+func (s *signing) signUp(t *testing.T, user string) {
+	t.Helper()
+	content := fmt.Sprintf(`{"user":%q,"password":%q}`, user, testPassword)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.issuer+login.PathSignUp, strings.NewReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.Body.Close(); w.StatusCode != http.StatusCreated {
+		t.Fatalf("%s signs up: %s", user, w.Status)
+	}
 }
 
 func text(body map[string]any, name string) string {
