@@ -55,6 +55,10 @@ type Options struct {
 	Instance string
 	Handler  Handler
 	Gather   Gather
+	// Begin says where to begin in a partition that the group never committed; nil: at the log's start. What it says is committed at once.
+	Begin Begin
+	// BeginAgain has it begin so too where what the last commit names was trimmed; else that ends Run.
+	BeginAgain bool
 	// CommitEvery is how often progress is committed.
 	CommitEvery time.Duration
 	// TellTrouble: commits say what last went wrong, for whoever looks on from outside.
@@ -90,8 +94,18 @@ func New(ctx context.Context, opts Options) (*Follower, error) {
 // is waited out.
 func (f *Follower) Run(ctx context.Context) error { return f.crew.Run(ctx, f.membership) }
 
-// Ready is nil once the group gave partitions, if only none.
-func (f *Follower) Ready() error { return f.crew.Ready(nil) }
+// Ready is nil once the group gave partitions, if only none. With a Begin each of them must have begun.
+func (f *Follower) Ready() error {
+	if f.opts.Begin == nil {
+		return f.crew.Ready(nil)
+	}
+	return f.crew.Ready(func(partition int32, w *worker) error {
+		if !w.begun.Load() {
+			return fmt.Errorf("partition %d has not begun", partition)
+		}
+		return nil
+	})
+}
 
 // Partitions are those that the group gives it now, ascending.
 func (f *Follower) Partitions() []int32 { return f.crew.Partitions() }

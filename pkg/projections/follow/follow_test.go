@@ -37,6 +37,9 @@ type world struct {
 	fail func([]int64) error
 	// gather is how its followers gather.
 	gather Gather
+	// begin and again are where its followers begin.
+	begin Begin
+	again bool
 	// work is what each call takes, unless nil.
 	work func(context.Context) error
 }
@@ -128,7 +131,7 @@ func (w *world) followAs(instance string, log eventlog.Log) (stop func() error) 
 	w.Helper()
 	w.metrics = NewMetrics(prometheus.NewRegistry(), "test")
 	f, err := New(w.Context(), Options{
-		Log: log, Group: "test", Instance: instance, Role: "test", Handler: w, CommitEvery: time.Second, Gather: w.gather, TellTrouble: true, Logger: slog.New(slog.DiscardHandler), Metrics: w.metrics,
+		Log: log, Group: "test", Instance: instance, Role: "test", Handler: w, CommitEvery: time.Second, Gather: w.gather, Begin: w.begin, BeginAgain: w.again, TellTrouble: true, Logger: slog.New(slog.DiscardHandler), Metrics: w.metrics,
 	})
 	if err != nil {
 		w.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"annal/pkg/eventlog"
@@ -28,6 +29,8 @@ type worker struct {
 	noMore  context.CancelFunc
 	done    chan struct{}
 
+	// begun is set once it knows where it reads on.
+	begun  atomic.Bool
 	reader events.Reader
 	// committed is the last progress that was, and commits when the last commit was tried.
 	committed events.Progress
@@ -74,12 +77,9 @@ func (w *worker) Run() {
 }
 
 func (w *worker) work() error {
-	last := Commit{Progress: events.Start()}
-	if w.claim.Offset >= 0 {
-		var err error
-		if last, err = ParseCommit(w.claim.Metadata); err != nil {
-			return fmt.Errorf("follow: the last commit: %w", err)
-		}
+	last, drained, err := w.beginning()
+	if err != nil || drained {
+		return err
 	}
 	w.reader, w.committed, w.trouble, w.told = events.NewReader(last.Progress), last.Progress, last.Trouble, true
 	cursor, err := w.open(last.Progress.Offset)
@@ -87,6 +87,7 @@ func (w *worker) work() error {
 		return err
 	}
 	defer cursor.Close()
+	w.begun.Store(true)
 	for {
 		records, drained, err := w.gather(cursor)
 		if err != nil {
