@@ -34,10 +34,11 @@ run: build ## Build, then run all of Annal in one process; ClickHouse's engine i
 	./bin/annal dev
 
 .PHONY: build
-build: ## Build bin/annal, bin/chdbd and bin/s3d
+build: ## Build bin/annal, bin/chdbd, bin/s3d and the example bin/welcome
 	go build -p $(P) -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/annal ./cmd/annal
 	CGO_ENABLED=0 go build -p $(P) -trimpath -o bin/chdbd ./cmd/chdbd
 	CGO_ENABLED=0 go build -p $(P) -trimpath -o bin/s3d ./cmd/s3d
+	CGO_ENABLED=0 go build -p $(P) -trimpath -o bin/welcome ./examples/welcome
 
 ##@ Change
 

@@ -52,6 +52,9 @@ var planted = []struct {
 	{"a connector has one driver", map[string]string{"pkg/connectors/redis/a.go": "package redis\nimport (\n_ \"github.com/redis/go-redis/v9\"\n_ \"github.com/twmb/franz-go/pkg/kgo\"\n)\n"}},
 	{"only wiring imports connectors", map[string]string{"pkg/gateway/ws/a.go": "package ws\nimport _ \"annal/pkg/connectors/kafka\"\n", "pkg/connectors/kafka/a.go": "package kafka\n"}},
 	{"the public packages don't need the private ones", map[string]string{"pkg/client/a.go": "package client\nimport _ \"annal/internal/app\"\n", "internal/app/a.go": "package app\n"}},
+	{"examples have what others have", map[string]string{"examples/a/a.go": "package main\nimport _ \"annal/internal/app\"\n", "internal/app/a.go": "package app\n"}},
+	{"examples have what others have", map[string]string{"examples/a/a.go": "package main\nimport _ \"annal/pkg/connectors/redis\"\n", "pkg/connectors/redis/a.go": "package redis\n"}},
+	{"examples have what others have", map[string]string{"examples/a/a.go": "package main\nimport _ \"annal/pkg/login\"\n", "pkg/login/a.go": "package login\n"}},
 	{"the checker of chaos stands apart", map[string]string{"internal/chaos/check/a.go": "package check\n\nimport _ \"annal/pkg/events\"\n", "pkg/events/b.go": "package events\n"}},
 	{"the load of chaos stands apart", map[string]string{"internal/chaos/load/a.go": "package load\n\nimport _ \"annal/pkg/client\"\n", "pkg/client/b.go": "package client\n"}},
 	{"packages are named after things", map[string]string{"pkg/helpers/a.go": "package helpers\n"}},
@@ -70,6 +73,8 @@ var allowed = map[string]string{
 	"pkg/projections/projections.go": "package projections\n",
 	"pkg/connectors/kafka/a.go":      "package kafka\nimport (\n_ \"github.com/twmb/franz-go/pkg/kgo\"\n_ \"github.com/twmb/franz-go/pkg/kadm\"\n)\n",
 	"pkg/gateway/ws/a_test.go":       "package ws\nimport _ \"annal/pkg/connectors/kafka\"\n",
+	"examples/a/a.go":                "package main\nimport (\n_ \"annal/pkg/connectors/kafka\"\n_ \"annal/pkg/projections/follow\"\n)\n",
+	"pkg/projections/follow/a.go":    "package follow\n",
 	"internal/app/a.go":              "package app\nimport _ \"annal/pkg/connectors/kafka\"\n",
 }
 

@@ -102,7 +102,8 @@ func rules() []rule {
 			name:   "only wiring imports connectors",
 			reason: "everything else takes a port, so that memory, embedded and real engines are interchangeable",
 			check: func(p pkg) []string {
-				if under(p.path, "pkg/connectors") || under(p.path, "internal/app") || under(p.path, "cmd") || under(p.path, "internal/devstack") {
+				// An example is a whole program: what it may wire is said below.
+				if under(p.path, "pkg/connectors") || under(p.path, "internal/app") || under(p.path, "cmd") || under(p.path, "internal/devstack") || under(p.path, "examples") {
 					return nil
 				}
 				return matching(p.imports, "imports", func(imported string) bool { return under(imported, "./pkg/connectors") })
@@ -113,6 +114,14 @@ func rules() []rule {
 			reason: "pkg/ is what others build on; internal/ wires it up",
 			check: within("pkg", importsNone(func(_ pkg, imported string) bool {
 				return under(imported, "./internal/app") || under(imported, "./internal/devstack") || under(imported, "./cmd")
+			})),
+		},
+		{
+			name:   "examples have what others have",
+			reason: "a service that others write has the log and a token, and nothing of ours beside the public packages; what signs people in is not its business",
+			check: within("examples", importsNone(func(_ pkg, imported string) bool {
+				return under(imported, "./internal") || under(imported, "./cmd") || under(imported, "./pkg/login") || under(imported, "./pkg/accounts") ||
+					under(imported, "./pkg/connectors") && !under(imported, "./pkg/connectors/kafka")
 			})),
 		},
 		{
