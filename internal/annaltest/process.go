@@ -26,7 +26,7 @@ const (
 	lookEvery = 10 * time.Millisecond
 )
 
-// Process is a running annal.
+// Process is a running annal, or another program of ours.
 type Process struct {
 	t    *testing.T
 	name string
@@ -43,8 +43,14 @@ var processes atomic.Int64
 // test at the latest.
 func Start(t *testing.T, name string, in io.Reader, args ...string) *Process {
 	t.Helper()
+	return StartProgram(t, binary, name, in, args...)
+}
+
+// StartProgram is Start for another program than annal.
+func StartProgram(t *testing.T, program, name string, in io.Reader, args ...string) *Process {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), fmt.Sprintf("%s-%d", name, processes.Add(1)))
-	p := &Process{t: t, name: name, cmd: exec.Command(binary, args...), out: path + ".out", log: path + ".log", done: make(chan struct{})}
+	p := &Process{t: t, name: name, cmd: exec.Command(program, args...), out: path + ".out", log: path + ".log", done: make(chan struct{})}
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = in, create(t, p.out), create(t, p.log)
 	if err := devstack.Start(p.cmd); err != nil {
 		t.Fatalf("start %s: %v", name, err)

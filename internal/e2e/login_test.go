@@ -98,20 +98,20 @@ func (s *signing) password(t *testing.T, user, device string) map[string]any {
 }
 
 // signUp has somebody sign up.
-func (s *signing) signUp(t *testing.T, user string) {
-	t.Helper()
+func (s *signing) signUp(ctx context.Context, user string) error {
 	content := fmt.Sprintf(`{"user":%q,"password":%q}`, user, testPassword)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.issuer+login.PathSignUp, strings.NewReader(content))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.issuer+login.PathSignUp, strings.NewReader(content))
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	w, err := http.DefaultClient.Do(r)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	if w.Body.Close(); w.StatusCode != http.StatusCreated {
-		t.Fatalf("%s signs up: %s", user, w.Status)
+		return fmt.Errorf("%s signs up: %s", user, w.Status)
 	}
+	return nil
 }
 
 func text(body map[string]any, name string) string {
