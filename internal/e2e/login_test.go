@@ -20,7 +20,6 @@ import (
 	"annal/internal/devstack"
 	"annal/internal/endpoints"
 	"annal/pkg/events"
-	"annal/pkg/login"
 )
 
 const (

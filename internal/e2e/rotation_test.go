@@ -127,7 +127,7 @@ func TestRotation(t *testing.T) {
 	t.Parallel()
 	// Tries of passwords are what this is about: they are as many as come.
 	s := signingOn(t, annaltest.NewDeployment(t), []string{"gateway", "login", "login-2"},
-		"--issuer", "https://id.example", "--limits", "device.login=off", "--limits", "user.login=off")
+		"--issuer", "https://id.example", "--limits", "device.login=off,user.login=off")
 	r := &rotation{s: s, logins: []string{s.issuer, s.Roles["login-2"].At.HTTP}, taken: map[string]int{}}
 	for i := range rotationPeople {
 		s.signUp(t, fmt.Sprint("user-", i))
