@@ -77,8 +77,8 @@ func (c *Conn) enter(identity auth.Identity, user events.UserID, h *clientv1.Hel
 	var home *audience
 	var login events.LoginRow
 	var err *events.Error
-	// Notices are reads too: a service that may not read has none.
-	if first && (identity.Lets(auth.ScopeRead)) {
+	// Whose login may end hears of that here, whatever the token is good for: see audience.tell.
+	if first && (identity.Service == "" || identity.Lets(auth.ScopeRead)) {
 		home, err = c.hearUser(user)
 	}
 	if err == nil {

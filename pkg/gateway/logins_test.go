@@ -108,6 +108,27 @@ func TestASignOutEndsItsConnections(t *testing.T) {
 	})
 }
 
+// A program that a user let do less hears no less of its login's end.
+func TestALoginEndsWhateverItsScopes(t *testing.T) {
+	for _, scopes := range [][]auth.Scope{{}, {auth.ScopeRead}, {auth.ScopeWrite}} {
+		run(t, nil, func(b *bench) {
+			b.self("u1", "u2")
+			b.signs("u1", events.SignIn{Login: "l", Device: "d", Kind: "phone"})
+			c := b.connect()
+			b.helloAs(c, auth.Identity{User: "u1", Login: "l", Device: "d", Client: "web", Scopes: scopes}, "")
+			c.take()
+			b.hello("u2").ask(`{"id":"g","client_id":"g","create":{"kind":"KIND_GROUP","members":[{"user":"u1","role":"ROLE_MEMBER"}]}}`)
+			if told := len(c.take()) > 0; told != slices.Contains(scopes, auth.ScopeRead) {
+				b.t.Errorf("with %q it was told of a group: %v", scopes, told)
+			}
+			b.signs("u1", events.SignOut{All: true, Reason: events.SignOutLogout})
+			if code := c.code(); code != events.CodeLoginEnded {
+				b.t.Errorf("with %q it was closed with %q", scopes, code)
+			}
+		})
+	}
+}
+
 // Who signs themselves out hears that it is done, and then goes; what others say meanwhile is not theirs any more.
 func TestSigningOneselfOut(t *testing.T) {
 	run(t, nil, func(b *bench) {

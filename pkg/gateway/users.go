@@ -40,13 +40,15 @@ func (a *audience) remove(c *Conn) {
 	}
 }
 
-// tell sends all connections a notice.
+// tell sends all connections a notice that may read: notices are reads too.
 func (a *audience) tell(n *clientv1.Notice) {
 	e := encoded{frame: &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Notice{Notice: n}}}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, c := range a.conns {
-		c.sendEncoded(kindNotice, &e)
+		if c.token().Lets(auth.ScopeRead) {
+			c.sendEncoded(kindNotice, &e)
+		}
 	}
 }
 
