@@ -96,6 +96,9 @@ type Table struct {
 	garbage map[string]stale
 	// awaited are told once the record of their key was read: whether it counts.
 	awaited map[string]chan<- bool
+	// next is the offset after the last that was read; further is closed when that has grown.
+	next    int64
+	further chan struct{}
 	loaded  bool
 	ready   chan struct{}
 	// newest is the time of the last record that was read.
@@ -122,7 +125,7 @@ type stale struct {
 func NewTable(log eventlog.Log, now func() time.Time, logger *slog.Logger, m *Metrics) *Table {
 	return &Table{
 		log: log, now: now, logger: logger, metrics: m, slots: map[string]*slot{}, logins: map[string]map[string]struct{}{},
-		garbage: map[string]stale{}, awaited: map[string]chan<- bool{}, ready: make(chan struct{}),
+		garbage: map[string]stale{}, awaited: map[string]chan<- bool{}, further: make(chan struct{}), ready: make(chan struct{}),
 	}
 }
 
@@ -137,7 +140,7 @@ func (t *Table) Run(ctx context.Context) error {
 		return ended(ctx, err)
 	}
 	defer cursor.Close()
-	// Where a compacted topic ends can't be told by its last offset, which may be of a record that is gone: what is written now is read last.
+	// What is written now is read last: then all that was there before is read.
 	mark := t.await(newKey("mark"))
 	defer mark.forget()
 	t.append(ctx, events.Record{Key: []byte(mark.key)})
@@ -151,6 +154,9 @@ func (t *Table) Run(ctx context.Context) error {
 		}
 		for i := range records {
 			t.apply(&records[i])
+		}
+		if len(records) > 0 {
+			t.passed(records[len(records)-1].Offset + 1)
 		}
 		select {
 		case <-mark.read:
@@ -278,20 +284,6 @@ func escape(id string) string { return strings.NewReplacer("%", "%25", "#", "%23
 
 func newKey(of string) string { return of + "#" + rand.Text() }
 
-// Sync waits until everything is read that is in the topic by now: what another process changed before is known then. Errors are ErrUnknown when
-// it can't be read in ctx's time.
-func (t *Table) Sync(ctx context.Context) error {
-	mark := t.await(newKey("mark"))
-	defer mark.forget()
-	t.append(ctx, events.Record{Key: []byte(mark.key)})
-	select {
-	case <-mark.read:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", ErrUnknown, ctx.Err())
-	}
-}
-
 // Get gives something as it is now, the caller's own; false when it is not there.
 func (t *Table) Get(k Kind, id string) (*Entry, bool) {
 	e := t.current(k, id)
@@ -399,7 +391,7 @@ func (t *Table) put(ctx context.Context, k Kind, e *Entry) error {
 	// What is not known by now may be there all the same, before a mark that is written now, or never.
 	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
-	if err := t.Sync(asking); err != nil {
+	if err := t.flush(asking); err != nil {
 		return err
 	}
 	select {

@@ -262,7 +262,7 @@ func TestCompaction(t *testing.T) {
 				now = now.Add(2 * removedAge)
 				mu.Unlock()
 				// The log's time goes on by what is written.
-				if err := tables[0].Sync(context.Background()); err != nil {
+				if err := tables[0].flush(context.Background()); err != nil {
 					rt.Errorf("sync: %v", err)
 				}
 				tables[0].sweep(context.Background())
