@@ -88,7 +88,7 @@ func (g *siege) splitLines(t *testing.T) {
 		g.wantOAuth(t, "a name", "invalid_grant", "grant_type", "password", "client_id", "app", "username", name, "password", name)
 		g.wantOAuth(t, "a client", "invalid_client", "grant_type", "password", "client_id", name, "username", name, "password", name)
 		g.wantOAuth(t, "a device", "invalid_request", "grant_type", "password", "client_id", "app", "username", "mallory", "password", testPassword, "device", name)
-		g.wantOAuth(t, "a grant", "invalid_request", "grant_type", name, "client_id", "app")
+		g.wantOAuth(t, "a grant", "unsupported_grant_type", "grant_type", name, "client_id", "app")
 	})
 	r := rawSocket(t, g.Roles["gateway"])
 	r.says(websocket.TextMessage, fmt.Sprintf(`{"id":"h","hello":{"token":%q,"device":%q,"client_version":%q}}`, g.mallory, "phone", "x\r\n"+injected))

@@ -3,6 +3,8 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,11 +12,31 @@ import (
 	"annal/pkg/client"
 )
 
-// phone is the device of somebody who signed in, and what it was given: its own client's goroutine notes that.
+// phone is the device of somebody who signed in, and the gateways and tokens that it was given.
 type phone struct {
 	*client.Client
+
+	mu     sync.Mutex
 	told   []string
 	tokens map[string]bool
+}
+
+func (p *phone) given(gateway, token string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if gateway != "" {
+		p.told = append(p.told, gateway)
+	}
+	if token != "" {
+		p.tokens[token] = true
+	}
+}
+
+// has are the gateways that it was told, in order, and how many tokens it was given.
+func (p *phone) has() (told []string, tokens int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.told), len(p.tokens)
 }
 
 // connectPhone signs somebody in and connects to the gateway that these servers tell.
@@ -36,16 +58,12 @@ func (s *signing) connectPhone(t *testing.T, user string, servers map[string]*an
 		Reached: l.Reached, Device: tokens.Device(), InFlight: 32,
 		Locate: func(ctx context.Context) (string, error) {
 			url, err := l.Locate(ctx)
-			if err == nil {
-				p.told = append(p.told, url)
-			}
+			p.given(url, "")
 			return url, err
 		},
 		Token: func(ctx context.Context) (string, error) {
 			token, err := tokens.Token(ctx)
-			if err == nil {
-				p.tokens[token] = true
-			}
+			p.given("", token)
 			return token, err
 		},
 	})
@@ -88,7 +106,8 @@ func TestNodesSignedIn(t *testing.T) {
 		}
 	}
 	converse()
-	killed := alice.told[0]
+	told, _ := alice.has()
+	killed := told[0]
 	began := time.Now()
 	gateways[killed].Kill()
 	converse()
@@ -102,13 +121,12 @@ func TestNodesSignedIn(t *testing.T) {
 		return nil
 	})
 	for _, p := range []*phone{alice, bob} {
-		p.Close()
-		if len(p.tokens) < 2 {
-			t.Errorf("%s had %d tokens, which were to be renewed", p.User(), len(p.tokens))
+		if _, n := p.has(); n < 2 {
+			t.Errorf("%s had %d tokens, which were to be renewed", p.User(), n)
 		}
 	}
-	if last := alice.told[len(alice.told)-1]; last == killed || gateways[last] == nil {
-		t.Errorf("alice was told %q, of which the first was killed", alice.told)
+	if told, _ = alice.has(); told[len(told)-1] == killed || gateways[told[len(told)-1]] == nil {
+		t.Errorf("alice was told %q, of which the first was killed", told)
 	}
 	for _, g := range gateways {
 		if ended, _ := g.HasEnded(); !ended {
