@@ -111,6 +111,7 @@ func TestF16HugeGroupWithSlowReaders(t *testing.T) {
 	}
 	c.checkHealthy(t)
 	c.checkSlow(t)
+	c.checkLimits(t)
 	slices.Sort(acks)
 	t.Logf("acks: p50 %v, p99 %v, longest %v", acks[crowdTexts/2], acks[crowdTexts*99/100], acks[crowdTexts-1])
 	if longest := acks[crowdTexts-1]; longest > crowdPatience {
@@ -127,8 +128,8 @@ func gather(t *testing.T) *crowd {
 		names = append(names, fmt.Sprint("gateway-", i+2))
 	}
 	c.d.Serve(t, names...)
-	service := c.d.ServiceToken(t)
-	owner := annaltest.Connect(t, c.d.File(), service, "member-0")
+	// All are people with tokens of their own, on whom the default limits of annal serve hold.
+	owner := annaltest.Connect(t, c.d.File(), c.d.Token(t, "member-0"), "")
 	ack, err := owner.Create(t.Context(), client.Create{Kind: logv1.Kind_KIND_GROUP})
 	if err != nil {
 		t.Fatal(err)
@@ -156,7 +157,7 @@ func gather(t *testing.T) *crowd {
 		default:
 			l.socket = dial(t, l.gateway.At.WS)
 		}
-		l.helloAs(service, l.user, "phone")
+		l.hello(c.d.Token(t, l.user), "phone")
 		l.subscribe(c.session, c.first)
 		c.listeners = append(c.listeners, l)
 	}
@@ -245,7 +246,7 @@ func fields(b []byte, wanted protowire.Number, each func(protowire.Number, []byt
 // speak sends the texts at their pace; acked waits and gives how long each ack took.
 func (c *crowd) speak(t *testing.T) (acked func() []time.Duration) {
 	t.Helper()
-	speaker := annaltest.Connect(t, c.d.File(), c.d.ServiceToken(t), "member-0")
+	speaker := annaltest.Connect(t, c.d.File(), c.d.Token(t, "member-0"), "")
 	ctx, cancel := context.WithTimeout(t.Context(), 2*annaltest.Patience)
 	acks := make([]time.Duration, crowdTexts)
 	errs := make([]error, crowdTexts)
@@ -343,6 +344,18 @@ func (c *crowd) checkHealthy(t *testing.T) {
 	}
 }
 
+// checkLimits: the limits are on, and keep nobody of these from anything.
+func (c *crowd) checkLimits(t *testing.T) {
+	t.Helper()
+	for i := range crowdGateways {
+		g := c.listeners[i].gateway
+		refused, err := g.Metric(t.Context(), "annal_limited_total")
+		if err != nil || refused != 0 {
+			t.Errorf("%s refused %v for a limit, %v", g.Name(), refused, err)
+		}
+	}
+}
+
 // checkSlow looks at how the slow ended, and brings them back.
 func (c *crowd) checkSlow(t *testing.T) {
 	t.Helper()
@@ -361,7 +374,7 @@ func (c *crowd) checkSlow(t *testing.T) {
 			t.Errorf("%s: ended with %v, want %s", l.user, l.err, events.CodeTooSlow)
 		}
 		most = max(most, l.bytes)
-		back := dial(t, l.gateway.At.WS).helloAs(c.d.ServiceToken(t), l.user, "phone")
+		back := dial(t, l.gateway.At.WS).hello(c.d.Token(t, l.user), "phone")
 		back.subscribe(c.session, l.last)
 		for i, text := range back.texts(l.last, int(c.first+crowdTexts-l.last)) {
 			if want := fmt.Sprint(int(l.last-c.first)+i, " "); !strings.HasPrefix(text, want) {
