@@ -198,7 +198,7 @@ func at(p *annaltest.Process) string {
 	return url
 }
 
-func get(ctx context.Context, url string) (status int, body string, err error) {
+func fetched(ctx context.Context, url string) (status int, body string, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, "", err
@@ -214,7 +214,7 @@ func get(ctx context.Context, url string) (status int, body string, err error) {
 
 func ready(t *testing.T, p *annaltest.Process) error {
 	t.Helper()
-	status, body, err := get(t.Context(), at(p)+"/readyz")
+	status, body, err := fetched(t.Context(), at(p)+"/readyz")
 	if err == nil && status != http.StatusOK {
 		err = fmt.Errorf("%d: %s", status, body)
 	}
@@ -223,7 +223,7 @@ func ready(t *testing.T, p *annaltest.Process) error {
 
 func metricsOf(t *testing.T, p *annaltest.Process) string {
 	t.Helper()
-	_, body, err := get(t.Context(), at(p)+"/metrics")
+	_, body, err := fetched(t.Context(), at(p)+"/metrics")
 	if err != nil {
 		return err.Error()
 	}
