@@ -43,7 +43,7 @@ func TestAttacks(t *testing.T) {
 	g := &siege{signing: deploySigning(t, "--issuer", attackIssuer, "--origins", attackOrigin, "--log-level", "debug")}
 	g.log = g.Open(t).Log
 	for _, user := range []string{"ann", "bob", "mallory"} {
-		g.signUp(t, user)
+		g.mustSignUp(t, user)
 	}
 	g.mallory = text(g.password(t, "mallory", "phone"), "access_token")
 	g.ann = rawSocket(t, g.Roles["gateway"])

@@ -20,6 +20,7 @@ import (
 	"annal/internal/devstack"
 	"annal/internal/endpoints"
 	"annal/pkg/events"
+	"annal/pkg/login"
 )
 
 const (
@@ -111,6 +112,13 @@ func (s *signing) signUp(ctx context.Context, user string) error {
 		return fmt.Errorf("%s signs up: %s", user, w.Status)
 	}
 	return nil
+}
+
+func (s *signing) mustSignUp(t *testing.T, user string) {
+	t.Helper()
+	if err := s.signUp(t.Context(), user); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func text(body map[string]any, name string) string {

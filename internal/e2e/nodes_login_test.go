@@ -44,7 +44,7 @@ func (s *signing) connectPhone(t *testing.T, user string, servers map[string]*an
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), annaltest.Patience)
 	defer cancel()
-	s.signUp(t, user)
+	s.mustSignUp(t, user)
 	tokens, err := client.LoginServer{URL: s.issuer, Device: "phone", Kind: "phone"}.Password(ctx, user, testPassword)
 	if err != nil {
 		t.Fatal(err)

@@ -44,7 +44,7 @@ func TestOldHash(t *testing.T) {
 	d := annaltest.NewDeploymentAt(t, kafka)
 	hasten(t, d)
 	s := signingOn(t, d, []string{"gateway", "login"}, "--limits", "device.login=off,user.login=off")
-	s.signUp(t, "ann")
+	s.mustSignUp(t, "ann")
 	was := s.hashOf(t, "ann")
 	if found := filesWith(t, dir, was); len(found) == 0 {
 		t.Fatal("the hash of the password stands in no file: this test would not find it afterwards")

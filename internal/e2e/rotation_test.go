@@ -130,9 +130,9 @@ func TestRotation(t *testing.T) {
 		"--issuer", "https://id.example", "--limits", "device.login=off,user.login=off")
 	r := &rotation{s: s, logins: []string{s.issuer, s.Roles["login-2"].At.HTTP}, taken: map[string]int{}}
 	for i := range rotationPeople {
-		s.signUp(t, fmt.Sprint("user-", i))
+		s.mustSignUp(t, fmt.Sprint("user-", i))
 	}
-	s.signUp(t, "holder")
+	s.mustSignUp(t, "holder")
 	held := text(s.password(t, "holder", "desk"), "access_token")
 	first := keyOf(held)
 	ctx, cancel := context.WithCancel(t.Context())

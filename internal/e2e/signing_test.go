@@ -12,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"annal/pkg/accounts"
-	"annal/pkg/login"
 )
 
 // asJSON posts JSON to a path of login, with a token if one is given.
@@ -40,14 +39,6 @@ func (s *signing) asJSON(t *testing.T, path, token string, content any) (status 
 		}
 	}
 	return w.StatusCode, body
-}
-
-// signUp has somebody sign up.
-func (s *signing) signUp(t *testing.T, user string) {
-	t.Helper()
-	if status, body := s.asJSON(t, login.PathSignUp, "", map[string]string{"user": user, "password": testPassword}); status != http.StatusCreated {
-		t.Fatalf("%s signs up: %d, %v", user, status, body)
-	}
 }
 
 // accounts reads the topic from its start.
