@@ -62,7 +62,11 @@ func (p Proxies) through(h http.Handler) http.Handler {
 func (p Proxies) client(headers []string) (netip.Addr, bool) {
 	hops := strings.Split(strings.Join(headers, ","), ",")
 	for _, hop := range slices.Backward(hops) {
-		a, err := netip.ParseAddr(strings.TrimSpace(hop))
+		hop = strings.TrimSpace(hop)
+		a, err := netip.ParseAddr(hop)
+		if withPort, ported := netip.ParseAddrPort(hop); ported == nil { // as some write it
+			a, err = withPort.Addr(), nil
+		}
 		if err != nil {
 			return netip.Addr{}, false // what stands before it was not said by a proxy of ours
 		}

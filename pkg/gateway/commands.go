@@ -249,6 +249,9 @@ func buildCreate(cmd events.Command, m *clientv1.Create, policies map[events.Kin
 		Text: m.GetText(),
 	}
 	op.Policy = complete(policyOf(m.GetPolicy()), policies[op.Kind])
+	if op.Kind == events.KindDirect && policies[op.Kind].Joining == events.JoiningApproval {
+		op.Policy.Joining = events.JoiningApproval // where people are asked before they are contacts, nobody goes round that
+	}
 	cmd.Session, cmd.Op = events.NewSessionID(op, cmd.Actor.User, cmd.ClientID), op
 	if cmd.Session == "" {
 		return events.Command{}, events.Errorf(events.CodeInvalidArgument, "kind and members make no session")

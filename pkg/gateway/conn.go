@@ -254,10 +254,14 @@ const (
 	kindEvent  = "event"
 	kindNotice = "notice"
 	kindTyping = "typing"
+	// kindPresence is the frame's own name: it is sent to one connection at a time.
+	kindPresence = "presence_changed"
 )
 
 // isNews says whether a frame is no reply.
-func isNews(kind string) bool { return kind == kindEvent || kind == kindNotice || kind == kindTyping }
+func isNews(kind string) bool {
+	return kind == kindEvent || kind == kindNotice || kind == kindTyping || kind == kindPresence
+}
 
 func (c *Conn) send(f *clientv1.ServerFrame) {
 	kind := "none"

@@ -46,6 +46,10 @@ func (c *Conn) hello(frame *clientv1.ClientFrame, h *clientv1.Hello) {
 	case !first && had.Login != "" && identity.Login != "" && (had.Login != identity.Login || had.Device != identity.Device):
 		c.refuse(frame.GetId(), events.Errorf(events.CodeWrongLogin, "a renewed token must be of the same login"))
 		return
+	case !first && !renews(&had, &identity):
+		// What the connection hears, and to whom it is told that it ends, was settled when it began.
+		c.refuse(frame.GetId(), events.Errorf(events.CodeWrongLogin, "a renewed token must be of the same service, or none, and good for all that the one before was good for: connect anew"))
+		return
 	case identity.Device != "" && h.GetDevice() != "" && h.GetDevice() != identity.Device:
 		c.refuse(frame.GetId(), events.Errorf(events.CodeWrongLogin, "the token is for the device %q", identity.Device))
 		return
@@ -85,24 +89,39 @@ func (c *Conn) enter(identity auth.Identity, user events.UserID, h *clientv1.Hel
 		login, err = c.admit(&identity, user, first)
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if err == nil {
 		c.user, c.kind = user, presence.Kind(cmp.Or(h.GetKind(), login.Kind))
 		if first {
 			c.home = home
 		}
+		c.mu.Unlock()
 		return nil
 	}
 	c.identity, c.device, c.version = had, device, version
+	c.mu.Unlock()
 	c.expires.Store(0)
 	if !first {
 		c.expires.Store(had.Expires.UnixNano())
 	}
+	// Not under the connection's lock: who tells an audience takes the audience's first.
 	if home != nil {
 		home.remove(c)
 		c.gw.users.release(user)
 	}
 	return err
+}
+
+// renews says whether a token can take another one's place on a connection.
+func renews(had, is *auth.Identity) bool {
+	if had.Service != is.Service {
+		return false
+	}
+	for _, scope := range auth.Scopes() {
+		if had.Lets(scope) && !is.Lets(scope) {
+			return false
+		}
+	}
+	return true
 }
 
 // actingFor is the user a frame acts for: with a service token the one it names.

@@ -169,7 +169,11 @@ func (c *Conn) admit(identity *auth.Identity, user events.UserID, first bool) (e
 		// A login that cannot be looked at may have ended.
 		return events.LoginRow{}, c.gw.readError(err)
 	case err != nil:
-		return events.LoginRow{}, nil // a view being built says nothing; the next hello asks
+		// A view being built says nothing; it is asked again until it does.
+		if identity.Service == "" {
+			c.gw.rechecks.add(user)
+		}
+		return events.LoginRow{}, nil
 	}
 	if code := a.ends(identity); code != "" {
 		return events.LoginRow{}, &events.Error{Code: code}

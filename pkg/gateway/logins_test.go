@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"annal/pkg/events"
+	"annal/pkg/gateway"
 	"annal/pkg/gateway/auth"
 )
 
@@ -71,6 +73,53 @@ func (b *bench) helloAs(c *client, id auth.Identity, device string) greeting {
 	b.t.Helper()
 	reply := c.ask(`{"id":"h","hello":{"token":"` + b.token(id) + `","device":"` + device + `"}}`)
 	return greeting{events.Code(reply.GetError().GetCode()), c.code()}
+}
+
+// What a connection hears was settled when it began: a token that is good for less, or of somebody else, takes no other's place.
+func TestRenewalsAreForNoLess(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		b.self("u1")
+		whole := auth.Identity{User: "u1"}
+		reads := auth.Identity{User: "u1", Client: "web", Scopes: []auth.Scope{auth.ScopeRead}}
+		service := auth.Identity{User: "u1", Service: "bridge"}
+		for _, c := range []struct {
+			what    string
+			had, is auth.Identity
+			code    events.Code
+		}{
+			{"the same", whole, whole, ""}, {"more", reads, whole, ""}, {"less", whole, reads, events.CodeWrongLogin},
+			{"a user's for a service's", service, whole, events.CodeWrongLogin}, {"a service's for a user's", whole, service, events.CodeWrongLogin},
+		} {
+			conn := b.connect()
+			if got := b.helloAs(conn, c.had, ""); got.code != "" {
+				t.Fatalf("%s: %+v", c.what, got)
+			}
+			if got := b.helloAs(conn, c.is, ""); got.code != c.code || got.closed != "" {
+				t.Errorf("%s: %+v, want %q", c.what, got, c.code)
+			}
+		}
+	})
+}
+
+// A hello that is refused while its user is told something holds nobody up.
+func TestARefusedHelloWhileOthersAreTold(t *testing.T) {
+	run(t, nil, func(b *bench) {
+		b.self("u1")
+		b.hello("u1")
+		ended := auth.Identity{User: "u1", Login: "gone", Device: "d"}
+		var telling sync.WaitGroup
+		for i := range 200 {
+			c := b.connect()
+			telling.Go(func() {
+				b.world.Must("u2", fmt.Sprint("group-", i), events.NewSessionID(events.Create{Kind: events.KindGroup}, "u2", fmt.Sprint("group-", i)),
+					events.Create{Kind: events.KindGroup, Policy: gateway.DefaultPolicies()[events.KindGroup], Members: []events.NewMember{{User: "u1", Role: events.RoleMember}}})
+			})
+			if got := b.helloAs(c, ended, ""); got.code != events.CodeLoginEnded {
+				t.Fatalf("%+v", got)
+			}
+		}
+		telling.Wait()
+	})
 }
 
 // F18 c.

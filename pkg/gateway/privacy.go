@@ -67,6 +67,13 @@ func AddWishes(ctx context.Context, people People, cmd *events.Command) error {
 func askerOf(ctx context.Context, people People, cmd *events.Command) (asker, error) {
 	addMe := func(p events.Privacy) events.Audience { return p.AddMe }
 	writeFirst := func(p events.Privacy) events.Audience { return p.WriteFirst }
+	// Whoever opens a direct session is a contact from then on, unless the other one is asked: so they are where contacts may do more than others.
+	meet := func(p events.Privacy) events.Audience {
+		if p.WriteFirst <= events.AudienceEveryone && (p.AddMe > events.AudienceEveryone || p.LastSeen > events.AudienceEveryone) {
+			return events.AudienceContacts
+		}
+		return p.WriteFirst
+	}
 	switch op := cmd.Op.(type) {
 	case events.Add:
 		if cmd.Origin == 0 {
@@ -76,7 +83,7 @@ func askerOf(ctx context.Context, people People, cmd *events.Command) (asker, er
 		switch {
 		case cmd.Origin != 0, op.Base != 0:
 		case op.Kind == events.KindDirect:
-			return asker{others(cmd.Actor.User, op.Members), writeFirst, false}, nil
+			return asker{others(cmd.Actor.User, op.Members), meet, false}, nil
 		default:
 			return asker{others(cmd.Actor.User, op.Members), addMe, true}, nil
 		}

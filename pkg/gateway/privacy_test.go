@@ -62,6 +62,15 @@ func TestPrivacyGoesWithTheCommand(t *testing.T) {
 		want(b, "asking who lets nobody", came(ask), "PRIVACY_REFUSED")
 		want(b, "again", came(ask), "PRIVACY_REFUSED")
 
+		// Nobody makes themselves a contact of who lets contacts do more than others.
+		u5 := b.hello("u5")
+		u5.ask(`{"id":"p","client_id":"p","set_privacy":{"privacy":{"last_seen":"AUDIENCE_CONTACTS"}}}`)
+		want(b, "a pair with who lets contacts see more", direct("11", "u5"), "")
+		send = `{"id":"s","client_id":"12","send":{"session":"` + string(events.NewDirectID("u1", "u5")) + `","text":"hello"}}`
+		want(b, "writing before they are contacts", came(send), "NOT_A_CONTACT")
+		b.does("u5", events.NewDirectID("u1", "u5"), events.Contact{Step: events.ContactAccept})
+		want(b, "writing to a contact", came(send), "NOT_A_CONTACT")
+
 		b.world.Rebuild(true)
 		want(b, "while it can't be read", add("10", "u2"), "TRY_AGAIN")
 		b.world.Rebuild(false)

@@ -192,6 +192,7 @@ func (i *Issuer) keysOf(ctx context.Context, kid string) ([]jose.JSONWebKey, err
 	if len(found) == 0 || !fresh {
 		asking = i.begin()
 	}
+	skipped := asking == nil && len(found) == 0
 	i.mu.Unlock()
 	if len(found) > 0 {
 		return found, nil
@@ -209,7 +210,8 @@ func (i *Issuer) keysOf(ctx context.Context, kid string) ([]jose.JSONWebKey, err
 	switch {
 	case len(found) > 0:
 		return found, nil
-	case !fresh:
+	case !fresh, skipped:
+		// The issuer may have made the key since it was last asked, a moment ago.
 		return nil, errAway
 	}
 	return nil, errUnknown
@@ -236,6 +238,7 @@ func (i *Issuer) begin() <-chan struct{} {
 		outcome := "ok"
 		if err != nil {
 			outcome = "failed"
+			i.keysURL = i.mapping.KeysURL // they may have moved
 			i.log.Warn("an issuer's keys cannot be had", "error", err)
 		} else {
 			i.keysURL, i.keys, i.got = found, keys, now

@@ -146,8 +146,10 @@ func TestIssuer(t *testing.T) {
 	want("another's key", token("r1", jwt.SigningMethodES256, curve, nil), events.CodeBadToken)
 	want("nonsense", "x.y.z", events.CodeBadToken)
 	asked := p.asked.Load()
+	clock.Add(int64(askEvery))
+	want("a made up kid", token("made up", jwt.SigningMethodES256, curve, nil), events.CodeBadToken)
 	for range 100 {
-		want("a made up kid", token("made up", jwt.SigningMethodES256, curve, nil), events.CodeBadToken)
+		want("one more, before it is asked again", token("made up", jwt.SigningMethodES256, curve, nil), events.CodeTryAgain)
 	}
 	if n := p.asked.Load() - asked; n > 1 {
 		t.Errorf("made up tokens had the issuer asked %d times", n)
@@ -168,6 +170,7 @@ func TestIssuer(t *testing.T) {
 	clock.Add(int64(keepKeys))
 	want("the old key, withdrawn since nobody knows when", token("r1", jwt.SigningMethodRS256, private, nil), "")
 	i.settle()
+	clock.Add(int64(askEvery))
 	want("the old key, withdrawn", token("r1", jwt.SigningMethodRS256, private, nil), events.CodeBadToken)
 	// One that does not answer holds nobody up whose key is known.
 	p.slow.Store(true)

@@ -29,7 +29,7 @@ func At(from events.Millis) Begin {
 		}
 		known := events.Start()
 		if start > 0 {
-			if known, err = newestCheckpoint(ctx, log, partition, start, end); err != nil {
+			if known, err = newestCheckpoint(ctx, log, partition, start, end, from); err != nil {
 				return known, err
 			}
 		}
@@ -46,13 +46,14 @@ func At(from events.Millis) Begin {
 }
 
 // errNoCheckpoint: the log's start is gone, and nothing says who decided what is left of it.
-var errNoCheckpoint = errors.New("follow: the log's start was trimmed, and there is no checkpoint of what is left")
+var errNoCheckpoint = errors.New("follow: the log's start was trimmed, and there is no checkpoint of what is left from before the time to begin at")
 
 // snapshotsWait is how long the next snapshot may take: what was compacted away at the end of the topic never comes.
 const snapshotsWait = 5 * time.Second
 
-// newestCheckpoint gives the reader's state of the newest checkpoint within what is left of a partition.
-func newestCheckpoint(ctx context.Context, log eventlog.Log, partition int32, start, end int64) (newest events.Progress, err error) {
+// newestCheckpoint gives the reader's state of the newest checkpoint within what is left of a partition, and before a log time: one beyond it would
+// pass by what came between.
+func newestCheckpoint(ctx context.Context, log eventlog.Log, partition int32, start, end int64, before events.Millis) (newest events.Progress, err error) {
 	first, last, err := log.Bounds(ctx, eventlog.Snapshots, partition)
 	if err != nil {
 		return newest, fmt.Errorf("follow: snapshots of partition %d: %w", partition, err)
@@ -68,6 +69,13 @@ func newestCheckpoint(ctx context.Context, log eventlog.Log, partition int32, st
 		records, err := cursor.Next(reading)
 		cancel()
 		if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+			// A log that answers has said all that it has.
+			asking, cancel := context.WithTimeout(ctx, snapshotsWait)
+			_, _, err := log.Bounds(asking, eventlog.Snapshots, partition)
+			cancel()
+			if err != nil {
+				return newest, fmt.Errorf("follow: snapshots of partition %d: %w", partition, err)
+			}
 			break
 		}
 		if err != nil {
@@ -75,7 +83,7 @@ func newestCheckpoint(ctx context.Context, log eventlog.Log, partition int32, st
 		}
 		for i := range records {
 			c, err := events.DecodeCheckpoint(records[i].Record)
-			if at := c.Progress.Offset; err == nil && at >= start && at <= end && (!found || at > newest.Offset) {
+			if at := c.Progress.Offset; err == nil && at >= start && at <= end && c.Progress.Time < before && (!found || at > newest.Offset) {
 				newest, found = c.Progress, true
 			}
 		}
