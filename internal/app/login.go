@@ -15,6 +15,7 @@ import (
 
 	"annal/pkg/accounts"
 	"annal/pkg/connectors/oidc"
+	"annal/pkg/events"
 	"annal/pkg/gateway/auth"
 	"annal/pkg/login"
 	"annal/pkg/nodes"
@@ -71,7 +72,7 @@ func (l Login) devices() (map[string]uint32, error) {
 	for _, text := range l.Devices {
 		kind, count, _ := strings.Cut(text, "=")
 		n, err := strconv.ParseUint(count, 10, 16)
-		if _, twice := all[kind]; err != nil || n == 0 || twice || !slices.Contains(login.Kinds(), kind) {
+		if _, twice := all[kind]; err != nil || n == 0 || twice || !slices.Contains(events.DeviceKinds(), kind) {
 			return nil, fmt.Errorf("%w, not %q", login.ErrDevices, text)
 		}
 		all[kind] = uint32(n)
@@ -100,9 +101,9 @@ func (l Login) config(at string, origins []string) (login.Config, error) {
 // ErrNoSigningKeys says that the role login has nothing to sign with.
 var ErrNoSigningKeys = errors.New("app: --signing-keys is missing: role login signs tokens with it (annal token --new-key makes one)")
 
-// validate refuses what can't work, whatever the roles.
+// validate refuses what can't work, whatever the roles, and wherever the process is going to listen.
 func (l Login) validate() error {
-	if _, err := l.config("https://placeholder.example", nil); err != nil {
+	if _, err := l.config("https://id.example", nil); err != nil {
 		return err
 	}
 	if _, err := accounts.NewPasswords(l.cost(), 1, prometheus.NewRegistry()); err != nil {

@@ -86,7 +86,7 @@ func (a *Admin) ResetPassword(ctx context.Context, user, password string) error 
 	if err := login.SetPassword(ctx, a.Table, user, a.Now(), hash, ""); err != nil {
 		return err
 	}
-	if err := a.Self.SignOutOthers(ctx, events.UserID(user), "", login.ByPassword); err != nil {
+	if err := a.Self.SignOutOthers(ctx, events.UserID(user), "", events.SignOutPassword); err != nil {
 		return err
 	}
 	return a.forgetLogins(ctx, user)

@@ -3,14 +3,12 @@ package people
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"annal/pkg/accounts"
+	"annal/pkg/accounts/accountstest"
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
 	"annal/pkg/gateway"
@@ -43,22 +41,7 @@ func (commands) GoesOn(context.Context, *auth.Identity) *events.Error { return n
 func newAdmin(t *testing.T) (*Admin, *gatewaytest.World) {
 	t.Helper()
 	w := gatewaytest.New()
-	table := accounts.NewTable(eventlog.NewMemory(eventlog.MemoryOptions{}), time.Now, slog.New(slog.DiscardHandler), accounts.NewMetrics(prometheus.NewRegistry()))
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- table.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	<-table.Loaded()
-	passwords, err := accounts.NewPasswords(accounts.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}, 2, prometheus.NewRegistry())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &Admin{Table: table, Passwords: passwords, Self: login.Selves{Commands: commands{w}}, View: w, Now: time.Now}, w
+	return &Admin{Table: accountstest.Follow(t, eventlog.NewMemory(eventlog.MemoryOptions{})), Passwords: accountstest.NewPasswords(t), Self: login.Selves{Commands: commands{w}}, View: w, Now: time.Now}, w
 }
 
 func TestAccounts(t *testing.T) {

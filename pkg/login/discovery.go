@@ -22,7 +22,7 @@ func (s *Server) discovery(w http.ResponseWriter, r *http.Request) {
 		scopes = append(scopes, string(scope))
 	}
 	at := func(path string) string { return s.config.Issuer + path }
-	answer(w, http.StatusOK, map[string]any{
+	rest.Answer(w, http.StatusOK, map[string]any{
 		"issuer": s.config.Issuer, "authorization_endpoint": at(PathAuthorize), "token_endpoint": at(PathToken), "jwks_uri": at(PathKeys),
 		"introspection_endpoint": at(PathIntrospect), "revocation_endpoint": at(PathRevoke), "userinfo_endpoint": at(PathUserinfo),
 		"end_session_endpoint": at(PathLogout), "scopes_supported": scopes, "response_types_supported": []string{"code"}, "response_modes_supported": []string{"query"},
@@ -74,7 +74,7 @@ func (s *Server) userinfo(w http.ResponseWriter, r *http.Request) {
 		rest.Refuse(w, err)
 		return
 	}
-	answer(w, http.StatusOK, map[string]any{"sub": id.User, "preferred_username": id.User})
+	rest.Answer(w, http.StatusOK, map[string]any{"sub": id.User, "preferred_username": id.User})
 }
 
 // goesOn says whether the login of a token goes on. Errors are LOGIN_ENDED and TRY_AGAIN.

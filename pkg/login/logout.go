@@ -19,7 +19,7 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) {
 	if !post(w, r) {
 		return
 	}
-	c := &call{why: ByLogout}
+	c := &call{why: events.SignOutLogout}
 	ctx := withCall(r.Context(), c)
 	r = r.WithContext(ctx)
 	if err := s.may(ctx, limits.Connect, limits.Who{Address: rest.RemoteAddress(r)}); err != nil {
@@ -48,7 +48,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 		}
 		id, err := rest.Bearer(r, s.ports.Tokens)
 		if err == nil && id.Login != "" {
-			err = s.endLogin(ctx, id.User, id.Login, ByLogout)
+			err = s.endLogin(ctx, id.User, id.Login, events.SignOutLogout)
 		}
 		if err != nil {
 			rest.Refuse(w, err)
@@ -73,7 +73,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 		client = aud[0]
 	}
 	if login != "" {
-		if err := s.endLogin(ctx, events.UserID(user), login, ByLogout); err != nil {
+		if err := s.endLogin(ctx, events.UserID(user), login, events.SignOutLogout); err != nil {
 			rest.Refuse(w, err)
 			return
 		}

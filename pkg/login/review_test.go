@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"annal/pkg/accounts"
+	"annal/pkg/accounts/accountstest"
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
 	"annal/pkg/gateway/auth"
@@ -84,7 +85,7 @@ func TestTwoServers(t *testing.T) {
 	share := func(log eventlog.Log) func(*login.Config, *login.Ports) {
 		return func(c *login.Config, p *login.Ports) {
 			c.Issuer = "https://id.example"
-			p.Table, p.Self, p.Keys = followed(t, log), self, keys
+			p.Table, p.Self, p.Keys = accountstest.Follow(t, log), self, keys
 		}
 	}
 	a, b := serve(t, share(log)), serve(t, share(behind{log.Client(), &held}))
@@ -102,22 +103,6 @@ func TestTwoServers(t *testing.T) {
 	if three := slowly(func() answer { return b.refresh(two.text("refresh_token")) }); three.status != http.StatusOK {
 		t.Errorf("the newest token at a server that is behind: %+v, told %q", three, self.last())
 	}
-}
-
-func followed(t *testing.T, log eventlog.Log) *accounts.Table {
-	t.Helper()
-	table := accounts.NewTable(log, time.Now, quiet, accounts.NewMetrics(prometheus.NewRegistry()))
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- table.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	<-table.Loaded()
-	return table
 }
 
 func TestBeforeTheAccountsAreRead(t *testing.T) {

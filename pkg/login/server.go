@@ -22,7 +22,6 @@ import (
 	"annal/pkg/events"
 	"annal/pkg/gateway/auth"
 	"annal/pkg/gateway/rest"
-	"annal/pkg/limits"
 	"annal/pkg/nodes"
 )
 
@@ -41,24 +40,12 @@ const (
 	PathPassword   = "/v1/password"
 )
 
-// Kinds of devices.
-const (
-	Phone   = "phone"
-	Tablet  = "tablet"
-	Desktop = "desktop"
-	Web     = "web"
-	Other   = "other"
-)
-
-// Kinds are all kinds of devices.
-func Kinds() []string { return []string{Phone, Tablet, Desktop, Web, Other} }
-
 // SignIn is somebody's signing in.
 type SignIn struct {
 	User   events.UserID
 	Login  string
 	Device string
-	// Kind is one of Kinds.
+	// Kind is one of events.DeviceKinds.
 	Kind string
 	// Client is the OAuth client they signed in with.
 	Client string
@@ -68,19 +55,11 @@ type SignIn struct {
 	Address string
 }
 
-// How a user came to be.
+// How a user came to be; some of events.SignUpMethods.
 const (
 	ByOpenSignUp = "open"
 	ByInvitation = "invite"
 	ByAdmin      = "admin"
-)
-
-// Why a login ends.
-const (
-	ByLogout   = "logout"
-	ByPassword = "password"
-	ByReuse    = "reuse"
-	ByExpiry   = "expired"
 )
 
 // SelfSessions keep in users' self sessions that they signed up, in and out. Errors are those of the commands' outcomes, and TRY_AGAIN.
@@ -150,7 +129,7 @@ var (
 	// ErrSignUp says which modes there are.
 	ErrSignUp = errors.New("login: signing up is off, invite or open")
 	// ErrDevices says how many devices may be signed in.
-	ErrDevices = fmt.Errorf("login: devices are counted as KIND=N, N from 1, kinds %s", strings.Join(Kinds(), ", "))
+	ErrDevices = fmt.Errorf("login: devices are counted as KIND=N, N from 1, kinds %s", strings.Join(events.DeviceKinds(), ", "))
 )
 
 // Validate refuses what can't work.
@@ -187,15 +166,10 @@ type Ports struct {
 	Self   SelfSessions
 	// Nodes tells which gateway a login is to connect to; nil: it is not told.
 	Nodes   *nodes.Directory
-	Limits  Limits
+	Limits  rest.Limits
 	Now     func() time.Time
 	Logger  *slog.Logger
 	Metrics *Metrics
-}
-
-// Limits is [limits.Limiter]'s.
-type Limits interface {
-	Allow(ctx context.Context, c limits.Class, w limits.Who) (wait time.Duration, ok bool)
 }
 
 // Server answers login's requests.

@@ -21,6 +21,7 @@ import (
 
 	accountsv1 "annal/gen/annal/accounts/v1"
 	"annal/pkg/accounts"
+	"annal/pkg/accounts/accountstest"
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
 	"annal/pkg/gateway/auth"
@@ -195,22 +196,9 @@ func (open) Allow(context.Context, limits.Class, limits.Who) (time.Duration, boo
 func serve(t testing.TB, change func(*login.Config, *login.Ports)) *house {
 	t.Helper()
 	log := eventlog.NewMemory(eventlog.MemoryOptions{})
-	h := &house{t: t, self: newSelves(), keys: &keyring{}, table: accounts.NewTable(log, time.Now, quiet, accounts.NewMetrics(prometheus.NewRegistry()))}
+	h := &house{t: t, self: newSelves(), keys: &keyring{}, table: accountstest.Follow(t, log)}
 	h.keys.rotate(t, 0, time.Hour)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- h.table.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	<-h.table.Loaded()
-	passwords, err := accounts.NewPasswords(accounts.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}, 2, prometheus.NewRegistry())
-	if err != nil {
-		t.Fatal(err)
-	}
+	passwords := accountstest.NewPasswords(t)
 	mux := http.NewServeMux()
 	h.Server = httptest.NewServer(mux)
 	t.Cleanup(h.Close)

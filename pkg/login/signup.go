@@ -38,7 +38,7 @@ func (s *Server) signUp(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.log.Info("a user signed up", "user", asked.User)
-	answer(w, http.StatusCreated, map[string]string{"user": asked.User})
+	rest.Answer(w, http.StatusCreated, map[string]string{"user": asked.User})
 }
 
 // body reads a JSON body.
@@ -257,7 +257,7 @@ func (s *Server) setPassword(ctx context.Context, user, password, except string)
 	if err != nil {
 		return s.unable("a password cannot be changed", err)
 	}
-	if err := s.ports.Self.SignOutOthers(ctx, events.UserID(user), except, ByPassword); err != nil {
+	if err := s.ports.Self.SignOutOthers(ctx, events.UserID(user), except, events.SignOutPassword); err != nil {
 		return err
 	}
 	for _, login := range s.ports.Table.Logins(user) {
@@ -265,7 +265,7 @@ func (s *Server) setPassword(ctx context.Context, user, password, except string)
 			if err := s.forget(ctx, login); err != nil {
 				continue // a renewal finds that it ended
 			}
-			s.ports.Metrics.ended.WithLabelValues(ByPassword).Inc()
+			s.ports.Metrics.ended.WithLabelValues(events.SignOutPassword).Inc()
 		}
 	}
 	return nil

@@ -274,7 +274,7 @@ func (st *store) GetRefreshTokenSession(ctx context.Context, token string, _ fos
 	}
 	if on && !st.s.stands(g.GetUser(), t.login, g.GetPasswords()) {
 		// The password was changed, and ending this login failed then.
-		if err := st.s.endLogin(ctx, events.UserID(g.GetUser()), t.login, ByPassword); err != nil {
+		if err := st.s.endLogin(ctx, events.UserID(g.GetUser()), t.login, events.SignOutPassword); err != nil {
 			return nil, err
 		}
 		on = false
@@ -309,7 +309,7 @@ func (st *store) RevokeRefreshToken(ctx context.Context, login string) error {
 	c := callOf(ctx)
 	why := c.why
 	if why == "" {
-		why = ByReuse
+		why = events.SignOutReuse
 	}
 	if err := st.s.endLogin(ctx, c.user, login, why); err != nil {
 		return err

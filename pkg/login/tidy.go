@@ -45,7 +45,7 @@ func (s *Server) tidy(ctx context.Context) {
 		return len(logins) < tidyMost
 	})
 	for login, user := range logins {
-		if err := s.endLogin(ctx, user, login, ByExpiry); err != nil {
+		if err := s.endLogin(ctx, user, login, events.SignOutExpired); err != nil {
 			s.log.Warn("a login whose time is over is not ended yet", "user", user, "error", err)
 		}
 	}

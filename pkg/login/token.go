@@ -3,7 +3,6 @@ package login
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -147,10 +146,10 @@ func deviceOf(r *http.Request) (device, kind string, err error) {
 		device = "d-" + rand.Text()[:16]
 	}
 	if kind == "" {
-		kind = Other
+		kind = "other"
 	}
-	if !events.ValidName(device) || !slices.Contains(Kinds(), kind) {
-		return "", "", fosite.ErrInvalidRequest.WithHintf("A device has 1 to %d bytes without control characters; its kind is one of %v.", events.MaxNameBytes, Kinds())
+	if !events.ValidName(device) || !slices.Contains(events.DeviceKinds(), kind) {
+		return "", "", fosite.ErrInvalidRequest.WithHintf("A device has 1 to %d bytes without control characters; its kind is one of %v.", events.MaxNameBytes, events.DeviceKinds())
 	}
 	return device, kind, nil
 }
@@ -190,7 +189,7 @@ func (s *Server) undo(ctx context.Context, ar fosite.AccessRequester) {
 	if of.Service != "" {
 		return
 	}
-	if err := s.endLogin(ending, events.UserID(of.User), ar.GetID(), ByLogout); err != nil {
+	if err := s.endLogin(ending, events.UserID(of.User), ar.GetID(), events.SignOutLogout); err != nil {
 		s.log.Warn("a login that was given to nobody goes on", "user", of.User, "error", err)
 	}
 }
@@ -198,7 +197,7 @@ func (s *Server) undo(ctx context.Context, ar fosite.AccessRequester) {
 // usedAtOnce ends the login of a code that two redeem at once: one of them has it from somebody it was not given to.
 func (s *Server) usedAtOnce(ctx context.Context, grant string, ar fosite.AccessRequester) {
 	if grant == grantCode {
-		if err := s.endLogin(ctx, events.UserID(ar.GetSession().GetSubject()), ar.GetID(), ByReuse); err != nil {
+		if err := s.endLogin(ctx, events.UserID(ar.GetSession().GetSubject()), ar.GetID(), events.SignOutReuse); err != nil {
 			s.log.Warn("a login whose code was used twice goes on", "error", err)
 		}
 	}
@@ -227,7 +226,8 @@ func (s *Server) answerToken(ctx context.Context, w http.ResponseWriter, ar fosi
 			body["node"], body["url"] = n.ID, n.URL
 		}
 	}
-	answer(w, http.StatusOK, body)
+	w.Header().Set("Cache-Control", "no-store") // RFC 6749, 5.1
+	rest.Answer(w, http.StatusOK, body)
 }
 
 // nodeOf is the gateway that a login is to connect to. Who is not told one asks for it later.
@@ -246,13 +246,6 @@ func (s *Server) nodeOf(ctx context.Context, of *session) (nodes.Node, bool) {
 
 const nodeTime = time.Second
 
-func answer(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // whoever asked is gone if that fails
-}
-
 // oauthError is an error as RFC 6749, 5.2 has it, with Annal's code where there is one.
 type oauthError struct {
 	Error       string      `json:"error"`
@@ -266,13 +259,13 @@ func (s *Server) refuseOAuth(w http.ResponseWriter, err error) {
 	status := e.CodeField
 	if status >= http.StatusInternalServerError {
 		s.log.Warn("a sign-in failed", "error", err)
-		answer(w, http.StatusServiceUnavailable, oauthError{Error: "temporarily_unavailable", Description: "It cannot be done now. Try again.", Code: events.CodeTryAgain})
+		rest.Answer(w, http.StatusServiceUnavailable, oauthError{Error: "temporarily_unavailable", Description: "It cannot be done now. Try again.", Code: events.CodeTryAgain})
 		return
 	}
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Basic realm="annal"`)
 	}
-	answer(w, status, oauthError{Error: e.ErrorField, Description: e.GetDescription()})
+	rest.Answer(w, status, oauthError{Error: e.ErrorField, Description: e.GetDescription()})
 }
 
 // refuse answers an OAuth request with an error of Annal's.
@@ -291,5 +284,5 @@ func (s *Server) refuse(w http.ResponseWriter, e *events.Error) {
 	if status != http.StatusBadRequest {
 		w.Header().Set("Retry-After", strconv.Itoa(max(1, int((e.After+time.Second-1)/time.Second))))
 	}
-	answer(w, status, body)
+	rest.Answer(w, status, body)
 }

@@ -51,7 +51,7 @@ func (o *orders) connect(t *rapid.T) {
 func (o *orders) some(t *rapid.T) (id string) {
 	all := slices.Sorted(maps.Keys(o.is))
 	if len(all) == 0 {
-		t.Skip("nobody is there")
+		t.Skip("nobody is there") // rapid's: it draws another step
 	}
 	return rapid.SampledFrom(all).Draw(t, "connection")
 }
