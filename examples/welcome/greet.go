@@ -79,7 +79,7 @@ func comes(o *follow.Outcome) (newcomer, bool) {
 // greet opens the session with somebody and says the greeting, both under ids that follow from the event: whoever does it again is told what came
 // of it the first time. It returns nil once that is known; else it is to be done again.
 func (g *greeter) greet(ctx context.Context, who newcomer) error {
-	// The deployment's policy says whether the two may talk at once; asking for another would go round it.
+	// The deployment's policy says whether the two may talk at once; where it says no, asking for another is not heeded.
 	_, err := g.client.Create(ctx, client.Create{Kind: logv1.Kind_KIND_DIRECT, Members: []*logv1.NewMember{{User: string(who.user)}}},
 		client.ClientID(fmt.Sprintf("welcome-open-%s", who.event)))
 	if code, err := g.verdict(who, err); err != nil || code != "" {
