@@ -84,7 +84,11 @@ func closeError(err error) error {
 	if !ok {
 		return err
 	}
-	return &Error{Code: code, Message: ce.Text, Retry: code.Info().Retry}
+	e := &Error{Code: code, Message: ce.Text, Retry: code.Info().Retry}
+	if ce.Text == string(code) { // as gateways say it
+		e.Message = code.Info().Text
+	}
+	return e
 }
 
 // fatal says whether connecting again will fare the same.
