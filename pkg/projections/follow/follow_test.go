@@ -42,6 +42,15 @@ type world struct {
 	again bool
 	// work is what each call takes, unless nil.
 	work func(context.Context) error
+	// handler is the followers'; nil: the world itself.
+	handler Handler
+}
+
+func (w *world) handlerOf() Handler {
+	if w.handler != nil {
+		return w.handler
+	}
+	return w
 }
 
 const instance = "a"
@@ -131,7 +140,7 @@ func (w *world) followAs(instance string, log eventlog.Log) (stop func() error) 
 	w.Helper()
 	w.metrics = NewMetrics(prometheus.NewRegistry(), "test")
 	f, err := New(w.Context(), Options{
-		Log: log, Group: "test", Instance: instance, Role: "test", Handler: w, CommitEvery: time.Second, Gather: w.gather, Begin: w.begin, BeginAgain: w.again, TellTrouble: true, Logger: slog.New(slog.DiscardHandler), Metrics: w.metrics,
+		Log: log, Group: "test", Instance: instance, Role: "test", Handler: w.handlerOf(), CommitEvery: time.Second, Gather: w.gather, Begin: w.begin, BeginAgain: w.again, TellTrouble: true, Logger: slog.New(slog.DiscardHandler), Metrics: w.metrics,
 	})
 	if err != nil {
 		w.Fatal(err)

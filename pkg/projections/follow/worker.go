@@ -32,6 +32,9 @@ type worker struct {
 	// begun is set once it knows where it reads on.
 	begun  atomic.Bool
 	reader events.Reader
+	// keeper is the handler if it is one, and marks the progress before each batch that it may not have finished, ascending.
+	keeper Keeper
+	marks  []events.Progress
 	// committed is the last progress that was, and commits when the last commit was tried.
 	committed events.Progress
 	commits   time.Time
@@ -43,7 +46,9 @@ type worker struct {
 func newWorker(f *Follower, c eventlog.Claim) *worker {
 	ctx, cancel := context.WithCancel(context.Background())
 	reading, noMore := context.WithCancel(ctx)
+	keeper, _ := f.opts.Handler.(Keeper)
 	return &worker{
+		keeper:   keeper,
 		follower: f, opts: f.opts, partition: c.Partition, label: strconv.Itoa(int(c.Partition)), claim: c,
 		log: f.opts.Logger.With("role", f.opts.Role, "partition", c.Partition),
 		ctx: ctx, cancel: cancel, reading: reading, noMore: noMore, done: make(chan struct{}),
@@ -69,6 +74,10 @@ func (w *worker) Run() {
 	defer close(w.done)
 	defer w.opts.Metrics.behind.DeleteLabelValues(w.label)
 	defer w.opts.Metrics.seconds.DeleteLabelValues(w.label)
+	if w.keeper != nil {
+		// Behind the cancelling, so it waits for nothing where the worker failed or was stopped.
+		defer w.keeper.Finish(w.ctx, w.partition)
+	}
 	defer w.cancel()
 	if err := w.work(); err != nil && w.ctx.Err() == nil {
 		w.log.Error("stopped", "error", err)
@@ -95,6 +104,9 @@ func (w *worker) work() error {
 		}
 		if err := w.handle(records); err != nil {
 			return err
+		}
+		if drained && w.keeper != nil {
+			w.keeper.Finish(w.ctx, w.partition)
 		}
 		if drained || time.Since(w.commits) >= w.opts.CommitEvery {
 			w.commit()
@@ -167,6 +179,7 @@ func (w *worker) next(cursor eventlog.Cursor, wait time.Duration) (records []eve
 // handle hands the outcomes over that count.
 func (w *worker) handle(records []eventlog.Record) error {
 	var outcomes []Outcome
+	before := w.reader.Progress()
 	for i := range records {
 		rec := &records[i]
 		verdict, stamp, err := w.reader.Read(rec.Offset, rec.Record)
@@ -188,6 +201,9 @@ func (w *worker) handle(records []eventlog.Record) error {
 	if len(outcomes) == 0 {
 		return nil
 	}
+	if w.keeper != nil {
+		w.mark(before)
+	}
 	return w.patiently("do what outcomes ask for", func() error { return w.opts.Handler.Handle(w.ctx, w.partition, outcomes) })
 }
 
@@ -195,7 +211,7 @@ func (w *worker) handle(records []eventlog.Record) error {
 // is soon.
 func (w *worker) commit() {
 	w.commits = time.Now()
-	p := w.reader.Progress()
+	p := w.finished()
 	w.measure(p)
 	if p.Offset == w.committed.Offset && w.told {
 		return
