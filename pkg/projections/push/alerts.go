@@ -1,0 +1,399 @@
+package push
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"annal/pkg/events"
+	"annal/pkg/presence"
+)
+
+// decision decides on what is due of a session.
+type decision struct {
+	line      *line
+	desk      *desk
+	projector *Projector
+	// after is how far it has come through the members: what failed is asked again from there.
+	after events.UserID
+}
+
+// on decides on a batch, all alerts or one other matter. It says false while the view has not come so far.
+func (w *decision) on(ctx context.Context, batch []*item) (bool, error) {
+	session, err := w.projector.opts.View.Session(ctx, w.line.session)
+	if err != nil {
+		return false, err
+	}
+	for _, it := range batch {
+		if it.Session == w.line.session && session.Seq < it.Seq {
+			return false, nil
+		}
+	}
+	switch first := batch[0]; {
+	case first.touch != nil:
+		return w.touch(ctx, first)
+	case first.hides != 0:
+		return w.hide(ctx, first)
+	}
+	return w.alerts(ctx, session, batch)
+}
+
+// asked is a member who is to be told of an alert, if nothing speaks against it.
+type asked struct {
+	*about
+	item *item
+	Member
+}
+
+// toDevices is the reason of a user's entry where it is the devices' to say.
+const toDevices Reason = "devices"
+
+func (w *decision) alerts(ctx context.Context, session Session, batch []*item) (bool, error) {
+	view := w.projector.opts.View
+	var seqs []events.Seq
+	for _, it := range batch {
+		seqs = append(seqs, it.Seq)
+	}
+	became, err := view.Messages(ctx, w.line.session, seqs)
+	if err != nil {
+		return false, err
+	}
+	abouts := make([]*about, len(batch))
+	for i, it := range batch {
+		abouts[i] = &about{it.matter, session, became[it.Seq]}
+	}
+	for {
+		members, err := view.Members(ctx, w.line.session, w.after, MaxUsers)
+		if err != nil {
+			return false, err
+		}
+		var all []asked
+		for i := range members {
+			for j, a := range abouts {
+				if a.concerns(&members[i]) {
+					all = append(all, asked{a, batch[j], members[i]})
+				}
+			}
+		}
+		if err := w.page(ctx, all); err != nil {
+			return false, err
+		}
+		if len(members) < MaxUsers {
+			break
+		}
+		w.after = members[len(members)-1].User
+	}
+	for _, it := range batch {
+		w.desk.decided(it, nil)
+	}
+	return true, nil
+}
+
+// told is what a user is told on a device, once decided.
+type told struct {
+	*asked
+	entry   Entry
+	device  Device
+	content Content
+}
+
+// page decides on some people, and sends.
+func (w *decision) page(ctx context.Context, all []asked) error {
+	if len(all) == 0 {
+		return nil
+	}
+	now := time.Now()
+	facts, err := w.facts(ctx, all)
+	if err != nil {
+		return err
+	}
+	var users []Entry
+	var devices [][]told
+	for i := range all {
+		a := &all[i]
+		why, on := facts.judge(a, now)
+		if why == NoDevice {
+			w.projector.metrics.count(a.alert.kind, NoDevice, 1)
+			continue
+		}
+		e := a.entry("", why, now)
+		users, devices = append(users, e), append(devices, on)
+	}
+	unread, names, err := w.words(ctx, devices)
+	if err != nil {
+		return err
+	}
+	var open []told
+	err = w.decide(ctx, users, func(i int, e Entry) {
+		if e.Reason == toDevices {
+			open = append(open, devices[i]...)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	entries := make([]Entry, len(open))
+	for i := range open {
+		entries[i] = open[i].entry
+	}
+	var letters []*letter
+	err = w.decide(ctx, entries, func(i int, e Entry) {
+		if e.Open() {
+			letters = append(letters, w.letter(&open[i], e, unread[e.User], names[open[i].Actor], now))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	w.send(letters)
+	return nil
+}
+
+// decide claims entries. What each stands as is given to use: as it was decided now, or before.
+func (w *decision) decide(ctx context.Context, entries []Entry, use func(i int, e Entry)) error {
+	for from := 0; from < len(entries); from += MaxEntries {
+		part := entries[from:min(len(entries), from+MaxEntries)]
+		before, err := w.projector.opts.Store.Decide(ctx, part)
+		if err != nil {
+			return err
+		}
+		for i := range part {
+			e := part[i]
+			switch {
+			case before[i] != nil:
+				stands := *before[i]
+				stands.ID, stands.User = e.ID, e.User
+				e = stands
+			case !e.Open() && e.Reason != toDevices:
+				w.projector.metrics.decided(&e)
+			}
+			use(from+i, e)
+		}
+	}
+	return nil
+}
+
+func (w *decision) send(letters []*letter) {
+	w.desk.mu.Lock()
+	for _, x := range letters {
+		w.desk.fly(x)
+	}
+	w.desk.mu.Unlock()
+	w.projector.office.send(letters)
+}
+
+func (a *asked) entry(device string, why Reason, now time.Time) Entry {
+	if why == "" {
+		why = toDevices
+	}
+	return Entry{
+		ID:   noteID(a.alert.kind, string(a.Session), fmt.Sprint(a.Seq), string(a.User), device),
+		User: a.User, At: a.At, Device: device, Session: a.Session, Seq: a.Seq, Kind: a.alert.kind, Reason: why, Decided: millis(now),
+	}
+}
+
+func (w *decision) letter(t *told, e Entry, unread int, sender string, now time.Time) *letter {
+	if sender == "" {
+		sender = string(t.Actor)
+	}
+	p := person{user: t.User, device: t.entry.Device, push: t.device.Push, content: t.content, badge: unread}
+	deadline := time.UnixMilli(int64(t.At)).Add(MaxAge)
+	if t.alert.kind == Call {
+		deadline = t.until(0)
+	}
+	return &letter{
+		entry: e, about: t.about, person: p, since: t.device.Since, session: t.Session, deadline: deadline, looked: now,
+		note: w.projector.opts.Style.note(t.about, e.ID, &p, sender), unsure: e.Attempts > 0, desk: w.desk, item: t.item,
+	}
+}
+
+// facts are what is known of people when it is decided.
+type facts struct {
+	projector *Projector
+	reach     map[events.UserID]Reach
+	presence  map[events.UserID]*presence.State
+	holders   map[string]events.UserID
+	hidden    map[*asked]bool
+}
+
+// facts reads what is needed, and of people no more than that.
+func (w *decision) facts(ctx context.Context, all []asked) (*facts, error) {
+	f := &facts{projector: w.projector, presence: map[events.UserID]*presence.State{}, holders: map[string]events.UserID{}, hidden: map[*asked]bool{}}
+	var users []events.UserID
+	for i := range all {
+		if len(users) == 0 || users[len(users)-1] != all[i].User {
+			users = append(users, all[i].User)
+		}
+	}
+	view, now := w.projector.opts.View, time.Now()
+	var err error
+	if f.reach, err = view.Reach(ctx, w.line.session, users); err != nil {
+		return nil, err
+	}
+	users = users[:0]
+	var tokens []events.PushToken
+	var rest []*asked
+	for i := range all {
+		a := &all[i]
+		if f.early(a, now) != "" {
+			continue
+		}
+		rest = append(rest, a)
+		if len(users) > 0 && users[len(users)-1] == a.User {
+			continue
+		}
+		users = append(users, a.User)
+		for _, d := range f.reach[a.User].Devices {
+			if d.Push.Token != "" {
+				tokens = append(tokens, d.Push)
+			}
+		}
+	}
+	if len(users) == 0 {
+		return f, nil
+	}
+	states, err := w.projector.opts.Presence.Of(ctx, users...)
+	if err != nil {
+		return nil, err
+	}
+	for i, u := range users {
+		f.presence[u] = &states[i]
+	}
+	holders, err := view.Holders(ctx, tokens)
+	if err != nil {
+		return nil, err
+	}
+	for i := range tokens {
+		f.holders[tokenKey(&tokens[i])] = holders[i]
+	}
+	return f, f.hide(ctx, view, rest)
+}
+
+// hide finds who hid the message from themselves.
+func (f *facts) hide(ctx context.Context, view View, rest []*asked) error {
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for _, a := range rest {
+		if a.alert.kind == Contact || f.active(a) {
+			continue
+		}
+		group.Go(func() error {
+			is, err := view.Hidden(ctx, a.User, a.Session, a.alert.index)
+			mu.Lock()
+			defer mu.Unlock()
+			f.hidden[a] = is
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// early is why a user gets none, as far as that can be said without knowing where they are.
+func (f *facts) early(a *asked, now time.Time) Reason {
+	r := f.reach[a.User]
+	if len(r.Devices) == 0 {
+		return NoDevice
+	}
+	if why := a.seen(&a.Member); why != "" {
+		return why
+	}
+	return a.ofUser(a.User, r, now, &f.projector.zones)
+}
+
+func (f *facts) active(a *asked) bool {
+	r := f.reach[a.User]
+	return a.ofPresence(&r.Notifications, f.presence[a.User]) != ""
+}
+
+// judge says why a user gets none, or else what becomes of it on each device.
+func (f *facts) judge(a *asked, now time.Time) (Reason, []told) {
+	why := f.early(a, now)
+	switch {
+	case why != "":
+		return why, nil
+	case f.hidden[a]:
+		return WasHidden, nil
+	case f.active(a):
+		return UserActive, nil
+	}
+	var on []told
+	for id, d := range f.reach[a.User].Devices {
+		why := f.ofDevice(a, id, &d)
+		if why == "" {
+			why = Sending
+		}
+		e := a.entry(id, why, now)
+		e.Service, e.Package = d.Push.Service, d.Push.Package
+		on = append(on, told{a, e, d, f.reach[a.User].Notifications.Content})
+	}
+	return "", on
+}
+
+func (f *facts) ofDevice(a *asked, id string, d *Device) Reason {
+	_, configured := f.projector.opts.Services.Of(App{d.Push.Service, d.Push.Package})
+	holder := f.holders[tokenKey(&d.Push)]
+	switch {
+	case d.Push.Token == "":
+		return NoToken
+	case activeOn(f.presence[a.User], id):
+		return DeviceActive
+	case !configured:
+		return NotConfigured
+	case holder != "" && holder != a.User:
+		return TokenMoved
+	case f.projector.office.died(d):
+		return TokenGone
+	}
+	return ""
+}
+
+// words reads what notes say besides: of those who are to be told, what is unread, and of senders their names.
+func (w *decision) words(ctx context.Context, devices [][]told) (unread map[events.UserID]int, names map[events.UserID]string, err error) {
+	unread = map[events.UserID]int{}
+	senders := map[events.UserID]bool{}
+	for _, on := range devices {
+		for i := range on {
+			if on[i].entry.Open() {
+				unread[on[i].User] = 0
+				senders[on[i].Actor] = true
+			}
+		}
+	}
+	if len(unread) == 0 {
+		return unread, nil, nil
+	}
+	if err := w.unread(ctx, unread); err != nil {
+		return nil, nil, err
+	}
+	var who []events.UserID
+	for u := range senders {
+		who = append(who, u)
+	}
+	names, err = w.projector.opts.View.Names(ctx, who)
+	return unread, names, err
+}
+
+// unread fills in what is unread for users.
+func (w *decision) unread(ctx context.Context, of map[events.UserID]int) error {
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	users := make([]events.UserID, 0, len(of))
+	for u := range of {
+		users = append(users, u)
+	}
+	for _, u := range users {
+		group.Go(func() error {
+			n, err := w.projector.opts.View.Unread(ctx, u)
+			mu.Lock()
+			defer mu.Unlock()
+			of[u] = n
+			return err
+		})
+	}
+	return group.Wait()
+}

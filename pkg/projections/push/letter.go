@@ -1,0 +1,72 @@
+package push
+
+import (
+	"strings"
+	"time"
+
+	"annal/pkg/events"
+)
+
+// App names an app at a vendor, as devices register it.
+type App struct{ Service, Package string }
+
+// Services are those that are configured, now.
+type Services interface {
+	Of(a App) (Service, bool)
+}
+
+// letter is a note on its way.
+type letter struct {
+	// entry is what the store knows of it.
+	entry Entry
+	// about is nil for what shows nothing.
+	about   *about
+	person  person
+	since   events.Millis
+	note    Note
+	session events.SessionID
+	// clears: the phone shows nothing of the session after it.
+	clears bool
+	// deadline is when it is given up.
+	deadline time.Time
+	// due is when it may be tried, and looked when it was last known that it is to be brought.
+	due, looked time.Time
+	// unsure: nobody knows what came of its last call.
+	unsure bool
+	// code is what the service last said, and wrong that it did not accept us.
+	code  string
+	wrong bool
+	desk  *desk
+	item  *item
+}
+
+func (l *letter) app() App { return App{l.person.push.Service, l.person.push.Package} }
+
+// place is what letters have in common that take each other's place on a phone.
+func (l *letter) place() string { return l.person.push.Token + "\x00" + l.note.Collapse }
+
+func (l *letter) send() Letter {
+	p := &l.person.push
+	return Letter{Token: p.Token, Package: p.Package, AppVersion: p.AppVersion, Note: l.note}
+}
+
+// settled is the letter's entry with what came of it.
+func (l *letter) settled(r Reason, now time.Time) Settled {
+	l.entry.Reason, l.entry.Settled, l.entry.Code = r, millis(now), l.code
+	s := Settled{Entry: l.entry, Badge: -1}
+	if r != Brought {
+		return s
+	}
+	s.Badge, s.Clear = l.note.Badge, l.clears
+	if l.note.Kind.Shown() {
+		s.Shown = &Shown{ID: l.entry.ID, Seq: l.entry.Seq, At: l.entry.At, Kind: l.note.Kind, VendorID: l.entry.VendorID}
+	}
+	return s
+}
+
+func millis(t time.Time) events.Millis { return events.Millis(t.UnixMilli()) }
+
+// tokenKey tells a token from all others.
+func tokenKey(p *events.PushToken) string {
+	return strings.Join([]string{p.Service, p.Package, p.Token}, "\x00")
+}

@@ -1,0 +1,156 @@
+package push
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"annal/pkg/events"
+)
+
+// line decides on what waits of one session, in order; it ends when nothing does.
+type line struct {
+	desk    *desk
+	session events.SessionID
+	wake    chan struct{}
+	// waiting is under the desk's mu.
+	waiting []*item
+}
+
+// maxTogether is how many matters of a session are decided on together.
+const maxTogether = 50
+
+// merge lets a touch that waits do for another one of the same user, with the desk's mu held.
+func (l *line) merge(it *item) bool {
+	t := it.touch
+	if t == nil || len(t.users) != 1 || len(t.seqs) > 0 {
+		return false
+	}
+	for _, w := range l.waiting {
+		if w.touch != nil && len(w.touch.users) == 1 && w.touch.users[0] == t.users[0] && len(w.touch.seqs) == 0 {
+			w.touch.upTo, w.touch.all = max(w.touch.upTo, t.upTo), w.touch.all || t.all
+			return true
+		}
+	}
+	return false
+}
+
+func (l *line) run() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		batch, nap, empty := l.next(time.Now())
+		switch {
+		case empty:
+			return
+		case len(batch) > 0:
+			l.decide(batch)
+			continue
+		}
+		timer.Reset(nap)
+		select {
+		case <-timer.C:
+		case <-l.wake:
+		case <-l.desk.ctx.Done():
+			return
+		}
+	}
+}
+
+// next gives what is due, of one sort: alerts, or one of the others.
+func (l *line) next(now time.Time) (batch []*item, nap time.Duration, empty bool) {
+	d := l.desk
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(l.waiting) == 0 || d.ended() {
+		delete(d.lines, l.session)
+		return nil, 0, true
+	}
+	nap = time.Hour
+	l.waiting = slices.DeleteFunc(l.waiting, func(it *item) bool {
+		if wait := it.due.Sub(now); wait > 0 {
+			nap = min(nap, wait)
+			return false
+		}
+		if len(batch) > 0 && (it.alert == nil || batch[0].alert == nil || len(batch) == maxTogether) {
+			nap = 0
+			return false
+		}
+		batch = append(batch, it)
+		return true
+	})
+	return batch, nap, false
+}
+
+// later puts an item back.
+func (l *line) later(it *item, wait time.Duration) {
+	it.due = time.Now().Add(wait)
+	l.desk.mu.Lock()
+	defer l.desk.mu.Unlock()
+	l.waiting = append(l.waiting, it)
+}
+
+// decide decides on a batch, waiting out what fails.
+func (l *line) decide(batch []*item) {
+	p := l.desk.projector
+	select {
+	case p.deciding <- struct{}{}:
+	case <-l.desk.ctx.Done():
+		return
+	}
+	held := true
+	give := func() {
+		if held {
+			<-p.deciding
+			held = false
+		}
+	}
+	defer give()
+	work := &decision{line: l, projector: p, desk: l.desk}
+	for wait := leastWait; ; wait = min(2*wait, mostWait) {
+		ready, err := work.on(l.desk.ctx, batch)
+		switch {
+		case err == nil && ready:
+			return
+		case l.desk.ctx.Err() != nil:
+			return
+		case time.Since(time.UnixMilli(int64(batch[0].At))) > MaxAge:
+			p.metrics.old.Add(float64(len(batch)))
+			for _, it := range batch {
+				l.desk.decided(it, nil)
+			}
+			return
+		}
+		nap := viewNap
+		if err != nil {
+			p.metrics.outages.Inc()
+			p.opts.Logger.Warn("push: cannot decide; trying again", "session", l.session, "retry_in", wait, "error", err)
+			nap = wait
+		}
+		give() // others may go on meanwhile
+		if !sleep(l.desk.ctx, nap) {
+			return
+		}
+		select {
+		case p.deciding <- struct{}{}:
+			held = true
+		case <-l.desk.ctx.Done():
+			return
+		}
+	}
+}
+
+// viewNap is how often it is looked whether the view has come so far.
+const viewNap = 10 * time.Millisecond
+
+// sleep says false when ctx ends before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,113 @@
+package push
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+
+	"annal/pkg/events"
+)
+
+// Memory is a Store in memory, for tests and simulations. It keeps all that it is given.
+type Memory struct {
+	mu      sync.Mutex
+	entries map[events.UserID]map[string]Entry
+	shown   map[Query]Shown
+	badges  map[Query]int
+}
+
+// NewMemory makes an empty one.
+func NewMemory() *Memory {
+	return &Memory{entries: map[events.UserID]map[string]Entry{}, shown: map[Query]Shown{}, badges: map[Query]int{}}
+}
+
+// Decide implements Store.
+func (m *Memory) Decide(_ context.Context, entries []Entry) ([]*Entry, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before := make([]*Entry, len(entries))
+	for i, e := range entries {
+		if had, there := m.entries[e.User][e.ID]; there {
+			before[i] = &had
+			continue
+		}
+		m.put(e)
+	}
+	return before, nil
+}
+
+func (m *Memory) put(e Entry) {
+	if m.entries[e.User] == nil {
+		m.entries[e.User] = map[string]Entry{}
+	}
+	m.entries[e.User][e.ID] = e
+}
+
+// Put implements Store.
+func (m *Memory) Put(_ context.Context, entries []Entry) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range entries {
+		m.put(e)
+	}
+	return nil
+}
+
+// Settle implements Store.
+func (m *Memory) Settle(_ context.Context, settled []Settled) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range settled {
+		m.put(s.Entry)
+		at := Query{s.User, s.Device, s.Session}
+		if s.Clear {
+			delete(m.shown, at)
+		}
+		if s.Shown != nil {
+			m.shown[at] = *s.Shown
+		}
+		if s.Badge >= 0 {
+			m.badges[Query{User: s.User, Device: s.Device}] = s.Badge
+		}
+	}
+	return nil
+}
+
+// Phones implements Store.
+func (m *Memory) Phones(_ context.Context, queries []Query) ([]Phone, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	phones := make([]Phone, len(queries))
+	for i, q := range queries {
+		phones[i].Badge = -1
+		if s, there := m.shown[q]; there {
+			phones[i].Shown = &s
+		}
+		if n, there := m.badges[Query{User: q.User, Device: q.Device}]; there {
+			phones[i].Badge = n
+		}
+	}
+	return phones, nil
+}
+
+// Log implements Store.
+func (m *Memory) Log(_ context.Context, u events.UserID, since events.Millis, limit int) ([]Entry, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []Entry
+	for _, e := range m.entries[u] {
+		if e.At >= since && e.Logged() {
+			all = append(all, e)
+		}
+	}
+	return Newest(all, limit), nil
+}
+
+// Newest sorts entries as Log gives them.
+func Newest(all []Entry, limit int) []Entry {
+	slices.SortFunc(all, func(a, b Entry) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Decided, b.Decided), cmp.Compare(a.Device, b.Device), cmp.Compare(a.ID, b.ID))
+	})
+	return all[max(0, len(all)-limit):]
+}

@@ -1,0 +1,182 @@
+package push
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"annal/pkg/events"
+)
+
+// maxBodyRunes is how much of a text a notification shows; connectors cut further to what their vendor takes.
+const maxBodyRunes = 500
+
+// Style is what notes have of the deployment.
+type Style struct {
+	// Name is the title of what may not say whom it is from.
+	Name string
+	// Link is where a note leads, with {session}, {seq} and {kind} replaced; empty: nowhere.
+	Link string
+	// Keep is for how long a message is worth showing on a phone that was off.
+	Keep  time.Duration
+	Texts *Texts
+}
+
+// noteID names the note of what is said to a device: a UUID (RFC 9562, version 8) of SHA-256, so that whoever decides again gives the same.
+func noteID(kind Kind, parts ...string) string {
+	h := sha256.New()
+	for _, p := range append([]string{string(kind)}, parts...) {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(p))))
+		h.Write([]byte(p))
+	}
+	id := h.Sum(nil)[:16]
+	id[6] = id[6]&0x0f | 0x80
+	id[8] = id[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
+}
+
+// collapseOf is what notes of a session have in common.
+func collapseOf(s events.SessionID) string {
+	sum := sha256.Sum256([]byte(s))
+	return base64.RawURLEncoding.EncodeToString(sum[:24])
+}
+
+// person is whom a note is for, and on what.
+type person struct {
+	user    events.UserID
+	device  string
+	push    events.PushToken
+	content Content
+	badge   int
+}
+
+// note writes what a device is told.
+func (s *Style) note(a *about, id string, p *person, sender string) Note {
+	n := Note{
+		ID: id, Kind: a.alert.kind, Badge: p.badge, Collapse: collapseOf(a.Session), Thread: string(a.Session),
+		Urgent:  a.alert.kind != Message || a.alert.refs.Priority != events.PriorityLow,
+		Expires: a.until(s.Keep), Data: map[string]string{
+			"kind": string(a.alert.kind), "session": string(a.Session), "seq": fmt.Sprint(a.Seq), "event": a.ID.String(), "from": string(a.Actor),
+		},
+	}
+	if s.Link != "" {
+		n.Link = strings.NewReplacer("{session}", string(a.Session), "{seq}", fmt.Sprint(a.Seq), "{kind}", string(a.alert.kind)).Replace(s.Link)
+	}
+	n.Title, n.Body = s.words(a, p, sender)
+	return n
+}
+
+// quiet writes what shows nothing: a badge, or a withdrawal.
+func (s *Style) quiet(kind Kind, id string, session events.SessionID, badge int, brought string, until time.Time) Note {
+	n := Note{ID: id, Kind: kind, Badge: badge, Expires: until, Data: map[string]string{"kind": string(kind)}}
+	if kind == Withdraw {
+		n.Collapse, n.Thread, n.Brought = collapseOf(session), string(session), brought
+		n.Data["session"] = string(session)
+	}
+	return n
+}
+
+// until is when it is no longer worth showing.
+func (m *matter) until(keep time.Duration) time.Time {
+	if m.alert.kind == Call {
+		keep = RingFor
+	}
+	return time.UnixMilli(int64(m.At)).Add(keep)
+}
+
+// words are what is shown.
+func (s *Style) words(a *about, p *person, sender string) (title, body string) {
+	say := func(key, text string) string {
+		return s.Texts.say(p.push.Locale, key, said{Sender: sender, Session: a.session.Title, Text: text})
+	}
+	if p.content == ShowNothing {
+		return s.Name, say("new_message", "")
+	}
+	direct := a.session.Kind == events.KindDirect
+	title = sender
+	if !direct {
+		if title = a.session.Title; title == "" {
+			title = say("group", "")
+		}
+	}
+	if a.alert.kind == Contact {
+		return title, cut(say(a.contactText(p.content), oneLine(a.alert.text)))
+	}
+	text := say("new_message", "")
+	if p.content == ShowAll {
+		text = preview(a.body(), say)
+	}
+	key := "message"
+	switch {
+	case a.mentions(p.user) && p.content == ShowAll:
+		key = "mention"
+	case !direct:
+		key = "group_message"
+	}
+	return title, cut(say(key, text))
+}
+
+func (a *about) contactText(c Content) string {
+	switch {
+	case a.alert.accepted:
+		return "contact_accepted"
+	case a.alert.text != "" && c == ShowAll:
+		return "contact_asked_with"
+	}
+	return "contact_asked"
+}
+
+// body is the newest that the message has.
+func (a *about) body() events.Body {
+	if a.became.Body != nil {
+		return *a.became.Body
+	}
+	return a.alert.body
+}
+
+// preview is what a body is in few words.
+func preview(b events.Body, say func(key, text string) string) string {
+	switch c := b.Plain.(type) {
+	case events.Text:
+		return string(c)
+	case events.Media:
+		kind := map[events.MediaKind]string{events.MediaImage: "image", events.MediaVideo: "video", events.MediaAudio: "audio"}[c.Kind]
+		if kind == "" {
+			kind = "file"
+		}
+		text := say(kind, c.Name)
+		if c.Caption != "" {
+			text += " " + c.Caption
+		}
+		return text
+	case events.Location:
+		return strings.TrimSpace(say("location", "") + " " + c.Name)
+	case events.Card:
+		return say("card", c.Name)
+	case events.Forward:
+		return say("forward", c.Title)
+	case events.Custom:
+		switch {
+		case c.Type == CallType && isVideo(c):
+			return say("video_call", "")
+		case c.Type == CallType:
+			return say("call", "")
+		}
+		return say("custom", "")
+	case nil: // sealed: nobody here can read it
+	}
+	return say("new_message", "")
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func cut(s string) string {
+	if utf8.RuneCountInString(s) <= maxBodyRunes {
+		return s
+	}
+	return string([]rune(s)[:maxBodyRunes-1]) + "…"
+}

@@ -1,0 +1,143 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+)
+
+// Bounds of sending.
+const (
+	// MaxAttempts is how many calls are made for a note at most, over all restarts.
+	MaxAttempts = 5
+	// CallTimeout is how long a call may take.
+	CallTimeout = 10 * time.Second
+	// MaxQueued is how many letters may wait for a service.
+	MaxQueued = 100_000
+	// maxLanes is how many calls go to a service at once.
+	maxLanes = 32
+	// backoff is the wait after the first attempt; each further one is backoffTimes longer: 2, 8, 32 and 128 s, each by a quarter more or less.
+	backoff      = 2 * time.Second
+	backoffTimes = 4
+	// wrongPause is how long a service that does not accept us is left alone.
+	wrongPause = 30 * time.Second
+	// trips is how many calls in a row fail before a service is left alone for breakFor, and then asked with one.
+	trips    = 5
+	breakFor = 10 * time.Second
+	// lookAgain is after how long it is asked again whether a letter is still to be brought.
+	lookAgain = time.Second
+	// longestNap is how long a lane waits at most before it looks for what has expired.
+	longestNap = time.Second
+)
+
+// outbox has the letters to one app at one vendor: nothing that happens to them holds up another's.
+type outbox struct {
+	app     App
+	office  *office
+	lanes   []*lane
+	queued  atomic.Int64
+	breaker *gobreaker.CircuitBreaker[[]Answer]
+	batch   int
+
+	mu     sync.Mutex
+	paused time.Time
+	// refuses says that the service does not accept us.
+	refuses bool
+}
+
+var seed = maphash.MakeSeed()
+
+var errFailing = errors.New("push: the service fails")
+
+func newOutbox(o *office, app App, can Abilities) *outbox {
+	b := &outbox{app: app, office: o, batch: max(1, can.Batch)}
+	b.lanes = make([]*lane, max(1, min(can.AtOnce, maxLanes)))
+	for i := range b.lanes {
+		b.lanes[i] = &lane{box: b, wake: make(chan struct{}, 1), newest: map[string]placed{}}
+	}
+	state := o.metrics.broken.WithLabelValues(app.Service, app.Package)
+	state.Set(0)
+	b.breaker = gobreaker.NewCircuitBreaker[[]Answer](gobreaker.Settings{
+		Timeout: breakFor, ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= trips },
+		OnStateChange: func(_ string, from, to gobreaker.State) {
+			state.Set(float64(map[bool]int{true: 1}[to == gobreaker.StateOpen]))
+			o.logger.Warn("push: a service", "service", app.Service, "package", app.Package, "was", from, "is", to)
+		},
+	})
+	return b
+}
+
+// add queues a letter. It says false when too many wait.
+func (b *outbox) add(l *letter) bool {
+	if b.queued.Add(1) > MaxQueued {
+		b.queued.Add(-1)
+		return false
+	}
+	b.office.metrics.queued.WithLabelValues(b.app.Service).Inc()
+	b.lanes[maphash.String(seed, l.person.push.Token)%uint64(len(b.lanes))].add(l)
+	return true
+}
+
+func (b *outbox) took(l *letter) {
+	b.queued.Add(-1)
+	b.office.metrics.queued.WithLabelValues(b.app.Service).Dec()
+}
+
+// pause leaves the service alone until then.
+func (b *outbox) pause(until time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if until.After(b.paused) {
+		b.paused = until
+	}
+}
+
+// wrong notes whether the service accepts us.
+func (b *outbox) wrong(is bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.refuses != is {
+		b.refuses = is
+		b.office.metrics.wrong.WithLabelValues(b.app.Service, b.app.Package).Set(float64(map[bool]int{true: 1}[is]))
+	}
+}
+
+func (b *outbox) pausedFor(now time.Time) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.paused.Sub(now)
+}
+
+// call makes a call unless the service is left alone: then it gives nil.
+func (b *outbox) call(ctx context.Context, s Service, letters []Letter) []Answer {
+	answers, err := b.breaker.Execute(func() ([]Answer, error) {
+		ctx, cancel := context.WithTimeout(ctx, CallTimeout)
+		defer cancel()
+		answers := s.Send(ctx, letters)
+		for _, a := range answers {
+			if a.Result != Retry || !a.All && !a.Unsure {
+				return answers, nil
+			}
+		}
+		return answers, errFailing
+	})
+	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
+		return nil
+	}
+	return answers
+}
+
+// waitAfter is how long a letter waits after so many attempts.
+func waitAfter(attempts int) time.Duration {
+	d := backoff
+	for range attempts - 1 {
+		d *= backoffTimes
+	}
+	return d*3/4 + rand.N(d/2)
+}

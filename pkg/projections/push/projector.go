@@ -1,0 +1,164 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"annal/pkg/projections/follow"
+)
+
+// Group is the consumer group of push on the events topic.
+const Group = "annal.push"
+
+// MaxAge is how old something may be that people are told of, by log time; RingFor how long a call rings.
+const (
+	MaxAge  = 10 * time.Minute
+	RingFor = 45 * time.Second
+)
+
+// Options say how push works.
+type Options struct {
+	View     View
+	Presence Presence
+	Store    Store
+	Services Services
+	Forget   Forget
+	// Hold is how long a message waits before people are told, so that reading it elsewhere does away with that. A call does not wait.
+	Hold   time.Duration
+	Style  Style
+	Logger *slog.Logger
+}
+
+// Validate errors.
+var (
+	ErrHold = errors.New("push: the hold must be from 0 to 1 minute")
+	ErrKeep = errors.New("push: messages must be worth showing for 1 minute to 28 days")
+	ErrName = errors.New("push: the name must be of 1 to 100 bytes")
+)
+
+// MaxHold is the longest hold.
+const MaxHold = time.Minute
+
+// Validate says what is wrong with the options: ErrHold, ErrKeep, ErrName.
+func (o *Options) Validate() error {
+	switch {
+	case o.Hold < 0 || o.Hold > MaxHold:
+		return ErrHold
+	case o.Style.Keep < time.Minute || o.Style.Keep > 28*24*time.Hour:
+		return ErrKeep
+	case o.Style.Name == "" || len(o.Style.Name) > 100:
+		return ErrName
+	}
+	return nil
+}
+
+// Projector is a follow.Keeper: it takes what outcomes are about, and is done with them once it is known what came of each note. Until then
+// the log keeps them.
+type Projector struct {
+	opts    Options
+	office  *office
+	metrics *Metrics
+	zones   zones
+	// deciding bounds how many sessions are decided on at once.
+	deciding chan struct{}
+
+	mu    sync.Mutex
+	desks map[int32]*desk
+}
+
+var _ follow.Keeper = (*Projector)(nil)
+
+// atOnce is how many sessions are decided on at once.
+const atOnce = 16
+
+// New makes a projector; Close ends it.
+func New(o Options, metrics prometheus.Registerer) (*Projector, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	m := newMetrics(metrics)
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Projector{
+		opts: o, metrics: m, desks: map[int32]*desk{}, deciding: make(chan struct{}, atOnce),
+		office: &office{
+			services: o.Services, store: o.Store, view: o.View, forget: o.Forget, metrics: m, logger: o.Logger,
+			ctx: ctx, close: cancel, boxes: map[App]*outbox{}, dead: map[string]death{},
+		},
+	}, nil
+}
+
+// Close ends all that goes on, and waits for it. What was not finished is in the log.
+func (p *Projector) Close() {
+	p.office.close()
+	p.office.running.Wait()
+}
+
+// Handle implements follow.Handler: it has them in memory once it returns.
+func (p *Projector) Handle(ctx context.Context, partition int32, outcomes []follow.Outcome) error {
+	p.mu.Lock()
+	d := p.desks[partition]
+	if d == nil {
+		d = newDesk(p, partition)
+		p.desks[partition] = d
+	}
+	p.mu.Unlock()
+	now := time.Now()
+	for i := range outcomes {
+		o := &outcomes[i]
+		if o.Err != nil {
+			continue
+		}
+		m := mattersOf(&o.Outcome)
+		if m == nil {
+			continue
+		}
+		if now.Sub(time.UnixMilli(int64(m.At))) > MaxAge {
+			p.metrics.old.Inc()
+			continue
+		}
+		if err := d.take(ctx, m, o.Offset, p.due(m)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// due is when a matter is to be decided.
+func (p *Projector) due(m *matter) time.Time {
+	if m.alert != nil && m.alert.kind == Call {
+		return time.Time{}
+	}
+	now := time.Now()
+	due := time.UnixMilli(int64(m.At)).Add(p.opts.Hold)
+	if latest := now.Add(p.opts.Hold); due.After(latest) {
+		return latest // the log's clock is ahead of ours
+	}
+	return due
+}
+
+// Open implements follow.Keeper.
+func (p *Projector) Open(partition int32) (int64, bool) {
+	p.mu.Lock()
+	d := p.desks[partition]
+	p.mu.Unlock()
+	if d == nil {
+		return 0, false
+	}
+	return d.open()
+}
+
+// Finish implements follow.Keeper: nothing more is decided or sent for the partition, and what goes on is waited for.
+func (p *Projector) Finish(ctx context.Context, partition int32) {
+	p.mu.Lock()
+	d := p.desks[partition]
+	delete(p.desks, partition)
+	p.mu.Unlock()
+	if d != nil {
+		d.finish(ctx)
+	}
+}

@@ -1,0 +1,104 @@
+package push
+
+import (
+	"context"
+	"time"
+
+	"annal/pkg/events"
+)
+
+// Entry is what was decided of one message (or other note) for one device, and what came of it. Entries are kept by user: they make
+// that each is decided once, and are what `annal push log` shows.
+type Entry struct {
+	// ID is the note's: it follows from what it is about and from the device, so whoever decides again finds it.
+	ID string `json:"-"`
+	// User and At (the log time of what it is about) say where it is kept.
+	User events.UserID `json:"-"`
+	At   events.Millis `json:"t"`
+	// Device is empty where a reason is of the user, not of a device.
+	Device  string           `json:"d,omitempty"`
+	Session events.SessionID `json:"s,omitempty"`
+	Seq     events.Seq       `json:"n,omitempty"`
+	Kind    Kind             `json:"k"`
+	Reason  Reason           `json:"r"`
+	// Decided is when, by the projector's clock, and Settled when it was known what came of it.
+	Decided events.Millis `json:"w"`
+	Settled events.Millis `json:"x,omitempty"`
+	Service string        `json:"v,omitempty"`
+	Package string        `json:"p,omitempty"`
+	// Attempts are the calls made, as far as they are known to have begun.
+	Attempts int `json:"a,omitempty"`
+	// Repeats are those of them that came after one of which nobody knows what came.
+	Repeats int `json:"u,omitempty"`
+	// Code is what the service said last.
+	Code string `json:"c,omitempty"`
+	// VendorID is the service's id of it.
+	VendorID string `json:"i,omitempty"`
+}
+
+// Open says that it is not known yet what comes of it.
+func (e *Entry) Open() bool { return e.Reason == Sending }
+
+// Logged says that it is of those that Store.Log gives: not where it is said of the devices one by one.
+func (e *Entry) Logged() bool { return e.Reason != toDevices }
+
+// Shown is the newest notification of a session that a device shows, as far as we know.
+type Shown struct {
+	ID       string        `json:"id"`
+	Seq      events.Seq    `json:"n"`
+	At       events.Millis `json:"t"`
+	Kind     Kind          `json:"k"`
+	VendorID string        `json:"i,omitempty"`
+}
+
+// Settled is an entry of which it is known what came of it, and what the phone shows since.
+type Settled struct {
+	Entry
+	// Shown is what it shows of the session now; nil: as before.
+	Shown *Shown
+	// Clear: it shows nothing of the session any more.
+	Clear bool
+	// Badge is the number that it has now; negative: as before.
+	Badge int
+}
+
+// What is kept, and bounds of calls.
+const (
+	// KeepShown is how long it is known what a phone shows, and its badge.
+	KeepShown = 7 * 24 * time.Hour
+	// LeastKeep is how long entries are kept at least: longer than anything is decided on, or tried again.
+	LeastKeep = 30 * time.Minute
+	// MaxEntries is how many entries a call has.
+	MaxEntries = 5000
+)
+
+// Phone is what is known of a device of a user's.
+type Phone struct {
+	// Shown is of the session asked about; nil: nothing.
+	Shown *Shown
+	// Badge is negative if none is known.
+	Badge int
+}
+
+// Query asks what is known of a device, about a session.
+type Query struct {
+	User    events.UserID
+	Device  string
+	Session events.SessionID
+}
+
+// Store keeps what was decided, for a time. pushstoretest has its conformance suite. Errors are outages: then any part of a call may be
+// done, and it may be made again. A store that lost what it had lets things be decided anew; the log says how far back.
+type Store interface {
+	// Decide puts entries that are not there yet, MaxEntries at most. It gives for each the one that was there before, nil if none was:
+	// of several callers one alone gets nil.
+	Decide(ctx context.Context, entries []Entry) ([]*Entry, error)
+	// Put replaces entries.
+	Put(ctx context.Context, entries []Entry) error
+	// Settle replaces entries, and what phones show.
+	Settle(ctx context.Context, settled []Settled) error
+	// Phones says what is known of devices.
+	Phones(ctx context.Context, queries []Query) ([]Phone, error)
+	// Log gives a user's entries about what was at or after since, the oldest first, limit at most: the newest of them.
+	Log(ctx context.Context, u events.UserID, since events.Millis, limit int) ([]Entry, error)
+}

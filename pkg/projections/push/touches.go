@@ -1,0 +1,210 @@
+package push
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"annal/pkg/events"
+)
+
+// flyingNap is how often it is looked whether a letter that is on its way has arrived, before what it shows is taken back.
+const flyingNap = 100 * time.Millisecond
+
+// touch sets right what phones show after users have read, or left, or muted.
+func (w *decision) touch(ctx context.Context, it *item) (bool, error) {
+	t := it.touch
+	if through, err := w.through(ctx, t); !through || err != nil {
+		return false, err
+	}
+	mine := func(x *letter) bool { return slices.Contains(t.users, x.person.user) }
+	if w.desk.onTheWay(t.of, mine) {
+		w.line.later(it, flyingNap)
+		return true, nil
+	}
+	takesBack := func(s *Shown) bool { return t.all || s.Seq <= t.upTo || slices.Contains(t.seqs, s.Seq) }
+	for part := range slices.Chunk(t.users, MaxUsers) {
+		if err := w.setRight(ctx, it, part, takesBack); err != nil {
+			return false, err
+		}
+	}
+	w.desk.decided(it, nil)
+	return true, nil
+}
+
+// through says whether the view has what was done.
+func (w *decision) through(ctx context.Context, t *touch) (bool, error) {
+	if t.upTo == 0 {
+		return true, nil // of a self session: the hold is enough, and nothing is lost if it is not
+	}
+	m, err := w.projector.opts.View.Member(ctx, t.of, t.users[0])
+	return m.Marker >= t.upTo, err
+}
+
+// hide takes back what shows a message that is no more.
+func (w *decision) hide(ctx context.Context, it *item) (bool, error) {
+	if w.desk.onTheWay(it.Session, func(x *letter) bool { return x.entry.Seq == it.hides }) {
+		w.line.later(it, flyingNap)
+		return true, nil
+	}
+	for {
+		members, err := w.projector.opts.View.Members(ctx, it.Session, w.after, MaxUsers)
+		if err != nil {
+			return false, err
+		}
+		users := make([]events.UserID, len(members))
+		for i := range members {
+			users[i] = members[i].User
+		}
+		if err := w.setRight(ctx, it, users, func(s *Shown) bool { return s.Seq == it.hides }); err != nil {
+			return false, err
+		}
+		if len(members) < MaxUsers {
+			break
+		}
+		w.after = users[len(users)-1]
+	}
+	w.desk.decided(it, nil)
+	return true, nil
+}
+
+// spot is a device that may show what it should not.
+type spot struct {
+	Query
+	Device
+	phone Phone
+}
+
+// setRight takes back what devices of users show of a session, and sets their number where it is not what is unread any more.
+func (w *decision) setRight(ctx context.Context, it *item, users []events.UserID, takesBack func(*Shown) bool) error {
+	spots, err := w.spots(ctx, users)
+	if err != nil || len(spots) == 0 {
+		return err
+	}
+	unread := map[events.UserID]int{}
+	var there []events.UserID
+	for i := range spots {
+		if _, known := unread[spots[i].User]; !known {
+			unread[spots[i].User] = 0
+			there = append(there, spots[i].User)
+		}
+	}
+	if err := w.unread(ctx, unread); err != nil {
+		return err
+	}
+	states, err := w.projector.opts.Presence.Of(ctx, there...)
+	if err != nil {
+		return err
+	}
+	var letters []*letter
+	now := time.Now()
+	for i := range spots {
+		s := &spots[i]
+		active := activeOn(&states[slices.Index(there, s.User)], s.Query.Device)
+		if x := w.quiet(it, s, unread[s.User], s.phone.Shown != nil && takesBack(s.phone.Shown), active, now); x != nil {
+			letters = append(letters, x)
+		}
+	}
+	return w.claim(ctx, letters)
+}
+
+// spots are the devices of users of which it is known what they show.
+func (w *decision) spots(ctx context.Context, users []events.UserID) ([]spot, error) {
+	reach, err := w.projector.opts.View.Reach(ctx, w.line.session, users)
+	if err != nil {
+		return nil, err
+	}
+	var queries []Query
+	var devices []Device
+	for _, u := range users {
+		for id, d := range reach[u].Devices {
+			if d.Push.Token != "" && w.projector.office.box(App{d.Push.Service, d.Push.Package}) != nil {
+				queries, devices = append(queries, Query{u, id, w.line.session}), append(devices, d)
+			}
+		}
+	}
+	if len(queries) == 0 {
+		return nil, nil
+	}
+	phones, err := w.projector.opts.Store.Phones(ctx, queries)
+	if err != nil {
+		return nil, err
+	}
+	var spots []spot
+	for i, p := range phones {
+		if p.Shown != nil || p.Badge >= 0 {
+			spots = append(spots, spot{queries[i], devices[i], p})
+		}
+	}
+	return spots, nil
+}
+
+// quiet is what sets a device right; nil if there is nothing to be done.
+func (w *decision) quiet(it *item, s *spot, unread int, clears, active bool, now time.Time) *letter {
+	if !clears && unread == s.phone.Badge {
+		w.projector.metrics.count(Badge, Unchanged, 1)
+		return nil
+	}
+	if s.phone.Badge < 0 && !clears {
+		return nil // nothing was ever set there
+	}
+	service, ok := w.projector.opts.Services.Of(App{s.Push.Service, s.Push.Package})
+	if !ok {
+		return nil
+	}
+	can, kind := service.Abilities(), Badge
+	if clears && can.Withdraw {
+		kind = Withdraw
+	}
+	why := Sending
+	switch {
+	case active:
+		why = DeviceActive
+	case kind == Badge && (!can.Badge || unread == s.phone.Badge):
+		why = Unable
+	}
+	user := s.User
+	id := noteID(kind, string(w.line.session), fmt.Sprint(w.desk.partition), fmt.Sprint(it.offset), string(user), s.Query.Device)
+	brought := ""
+	if s.phone.Shown != nil {
+		brought = s.phone.Shown.VendorID
+	}
+	deadline := time.UnixMilli(int64(it.At)).Add(MaxAge)
+	return &letter{
+		entry: Entry{
+			ID: id, User: user, At: it.At, Device: s.Query.Device, Session: w.line.session, Kind: kind, Reason: why, Decided: millis(now),
+			Service: s.Push.Service, Package: s.Push.Package,
+		},
+		person: person{user: user, device: s.Query.Device, push: s.Push}, since: s.Since, session: w.line.session,
+		note: w.projector.opts.Style.quiet(kind, id, w.line.session, unread, brought, deadline), clears: clears,
+		deadline: deadline, looked: now, desk: w.desk, item: it,
+	}
+}
+
+// claim decides on letters, and sends those that are to be sent. A device that is active sets itself right: that is noted.
+func (w *decision) claim(ctx context.Context, letters []*letter) error {
+	entries := make([]Entry, len(letters))
+	for i, x := range letters {
+		entries[i] = x.entry
+	}
+	var going []*letter
+	var right []Settled
+	err := w.decide(ctx, entries, func(i int, e Entry) {
+		x := letters[i]
+		switch {
+		case e.Open():
+			x.entry, x.unsure = e, e.Attempts > 0
+			going = append(going, x)
+		case e.Reason == DeviceActive:
+			right = append(right, Settled{Entry: e, Clear: x.clears, Badge: x.note.Badge})
+		}
+	})
+	if err == nil && len(right) > 0 {
+		err = w.projector.opts.Store.Settle(ctx, right)
+	}
+	if err == nil {
+		w.send(going)
+	}
+	return err
+}
