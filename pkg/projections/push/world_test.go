@@ -163,9 +163,7 @@ func (w *world) happen(s events.SessionID, by events.UserID, e events.Event) eve
 	w.mu.Lock()
 	session := w.sessions[s]
 	seq := events.Seq(0)
-	switch e.(type) {
-	case events.Read, events.SessionSet, events.Hidden:
-	default:
+	if _, marker := e.(events.Read); !marker {
 		session.Seq++
 		seq = session.Seq
 	}

@@ -1,0 +1,280 @@
+package redis
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"annal/pkg/events"
+	"annal/pkg/projections/push"
+)
+
+// Push is where it is kept what was decided of notifications.
+type Push struct {
+	r    *Redis
+	keep time.Duration
+}
+
+var _ push.Store = Push{}
+
+// ErrKeep says that entries are to be kept for too short or too long a time.
+var ErrKeep = fmt.Errorf("redis: decisions on notifications are kept from %s to %s", push.LeastKeep, maxKeepDecisions)
+
+const maxKeepDecisions = 30 * 24 * time.Hour
+
+// Push keeps decisions here, for so long: a hash a user and ten minutes of log time, with a field an entry; and a hash a user of what their phones show. All keys of
+// a user are in one slot. Errors: ErrKeep.
+func (r *Redis) Push(keep time.Duration) (Push, error) {
+	if keep < push.LeastKeep || keep > maxKeepDecisions {
+		return Push{}, ErrKeep
+	}
+	return Push{r, keep}, nil
+}
+
+// entriesSpan is the log time that one hash is of.
+const entriesSpan = 10 * time.Minute
+
+func (p Push) entriesKey(u events.UserID, at events.Millis) string {
+	return p.r.opts.Prefix + "annal:{u:" + string(u) + "}:push:" + strconv.FormatInt(int64(at)/entriesSpan.Milliseconds(), 10)
+}
+
+func (p Push) phonesKey(u events.UserID) string {
+	return p.r.opts.Prefix + "annal:{u:" + string(u) + "}:phones"
+}
+
+// shownField is what a device shows of a session; of none, which is no session, it is the number at the app's icon.
+func shownField(device string, s events.SessionID) string { return device + "\x00" + string(s) }
+
+// Decide implements push.Store.
+func (p Push) Decide(ctx context.Context, entries []push.Entry) ([]*push.Entry, error) {
+	if len(entries) == 0 {
+		return nil, nil
+	}
+	pipe := p.r.aside.Pipeline()
+	set := make([]*redis.BoolCmd, len(entries))
+	expires := map[string]bool{}
+	for i := range entries {
+		value, err := json.Marshal(&entries[i])
+		if err != nil {
+			return nil, fmt.Errorf("redis: decide: %w", err)
+		}
+		key := p.entriesKey(entries[i].User, entries[i].At)
+		set[i] = pipe.HSetNX(ctx, key, entries[i].ID, value)
+		expires[key] = true
+	}
+	for key := range expires {
+		pipe.Expire(ctx, key, p.keep+entriesSpan)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, fmt.Errorf("redis: decide: %w", err)
+	}
+	return p.before(ctx, entries, set)
+}
+
+// before reads the entries that were there.
+func (p Push) before(ctx context.Context, entries []push.Entry, set []*redis.BoolCmd) ([]*push.Entry, error) {
+	pipe := p.r.aside.Pipeline()
+	before, there := make([]*push.Entry, len(entries)), map[int]*redis.StringCmd{}
+	for i := range entries {
+		if !set[i].Val() {
+			there[i] = pipe.HGet(ctx, p.entriesKey(entries[i].User, entries[i].At), entries[i].ID)
+		}
+	}
+	if len(there) == 0 {
+		return before, nil
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		// Also when it was there a moment ago and is not: then it is decided again.
+		return nil, fmt.Errorf("redis: what was decided before: %w", err)
+	}
+	for i, c := range there {
+		e, err := entry(entries[i].User, entries[i].ID, c.Val())
+		if err != nil {
+			return nil, err
+		}
+		before[i] = &e
+	}
+	return before, nil
+}
+
+func entry(u events.UserID, id, value string) (push.Entry, error) {
+	var e push.Entry
+	if err := json.Unmarshal([]byte(value), &e); err != nil {
+		return e, fmt.Errorf("redis: the entry %s of %s: %w", id, u, err)
+	}
+	e.User, e.ID = u, id
+	return e, nil
+}
+
+// Put implements push.Store.
+func (p Push) Put(ctx context.Context, entries []push.Entry) error {
+	settled := make([]push.Settled, len(entries))
+	for i := range entries {
+		settled[i] = push.Settled{Entry: entries[i], Badge: -1}
+	}
+	return p.Settle(ctx, settled)
+}
+
+// maxShown is how many places of a user's phones are kept before the oldest go.
+const maxShown = 1000
+
+// Settle implements push.Store. What phones show is written first: an entry that is settled is not looked at again.
+func (p Push) Settle(ctx context.Context, settled []push.Settled) error {
+	if len(settled) == 0 {
+		return nil
+	}
+	pipe := p.r.aside.Pipeline()
+	counts := map[events.UserID]*redis.IntCmd{}
+	for i := range settled {
+		if err := p.phone(ctx, pipe, &settled[i], counts); err != nil {
+			return err
+		}
+	}
+	for i := range settled {
+		value, err := json.Marshal(&settled[i].Entry)
+		if err != nil {
+			return fmt.Errorf("redis: settle: %w", err)
+		}
+		key := p.entriesKey(settled[i].User, settled[i].At)
+		pipe.HSet(ctx, key, settled[i].ID, value)
+		pipe.Expire(ctx, key, p.keep+entriesSpan)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return fmt.Errorf("redis: settle: %w", err)
+	}
+	for u, n := range counts {
+		if n.Val() > maxShown {
+			if err := p.prune(ctx, u); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (p Push) phone(ctx context.Context, pipe redis.Pipeliner, s *push.Settled, counts map[events.UserID]*redis.IntCmd) error {
+	key := p.phonesKey(s.User)
+	if s.Clear {
+		pipe.HDel(ctx, key, shownField(s.Device, s.Session))
+	}
+	if s.Shown == nil && s.Badge < 0 {
+		return nil
+	}
+	if s.Shown != nil {
+		value, err := json.Marshal(s.Shown)
+		if err != nil {
+			return fmt.Errorf("redis: what a phone shows: %w", err)
+		}
+		pipe.HSet(ctx, key, shownField(s.Device, s.Session), value)
+	}
+	if s.Badge >= 0 {
+		pipe.HSet(ctx, key, shownField(s.Device, ""), s.Badge)
+	}
+	pipe.Expire(ctx, key, push.KeepShown)
+	counts[s.User] = pipe.HLen(ctx, key)
+	return nil
+}
+
+// prune forgets the older half of what a user's phones show.
+func (p Push) prune(ctx context.Context, u events.UserID) error {
+	all, err := p.r.aside.HGetAll(ctx, p.phonesKey(u)).Result()
+	if err != nil {
+		return fmt.Errorf("redis: what the phones of %s show: %w", u, err)
+	}
+	type place struct {
+		field string
+		at    events.Millis
+	}
+	var places []place
+	for field, value := range all {
+		var s push.Shown
+		if json.Unmarshal([]byte(value), &s) == nil {
+			places = append(places, place{field, s.At})
+		}
+	}
+	slices.SortFunc(places, func(a, b place) int { return cmp.Compare(a.at, b.at) })
+	var old []string
+	for _, l := range places[:len(places)/2] {
+		old = append(old, l.field)
+	}
+	if len(old) == 0 {
+		return nil
+	}
+	if err := p.r.aside.HDel(ctx, p.phonesKey(u), old...).Err(); err != nil {
+		return fmt.Errorf("redis: what the phones of %s show: %w", u, err)
+	}
+	return nil
+}
+
+// Phones implements push.Store.
+func (p Push) Phones(ctx context.Context, queries []push.Query) ([]push.Phone, error) {
+	if len(queries) == 0 {
+		return nil, nil
+	}
+	pipe := p.r.aside.Pipeline()
+	answers := make([]*redis.SliceCmd, len(queries))
+	for i, q := range queries {
+		answers[i] = pipe.HMGet(ctx, p.phonesKey(q.User), shownField(q.Device, q.Session), shownField(q.Device, ""))
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, fmt.Errorf("redis: what phones show: %w", err)
+	}
+	phones := make([]push.Phone, len(queries))
+	for i, a := range answers {
+		phones[i].Badge = -1
+		values := a.Val()
+		if shown, ok := values[0].(string); ok {
+			var s push.Shown
+			if err := json.Unmarshal([]byte(shown), &s); err != nil {
+				return nil, fmt.Errorf("redis: what a phone of %s shows: %w", queries[i].User, err)
+			}
+			phones[i].Shown = &s
+		}
+		if badge, ok := values[1].(string); ok {
+			n, err := strconv.Atoi(badge)
+			if err != nil {
+				return nil, fmt.Errorf("redis: what a phone of %s shows: %w", queries[i].User, err)
+			}
+			phones[i].Badge = n
+		}
+	}
+	return phones, nil
+}
+
+// Log implements push.Store.
+func (p Push) Log(ctx context.Context, u events.UserID, since events.Millis, limit int) ([]push.Entry, error) {
+	// What is older was forgotten; clocks may be apart by a little.
+	now := time.Now()
+	from := max(since, events.Millis(now.Add(-p.keep-2*entriesSpan).UnixMilli()))
+	pipe := p.r.aside.Pipeline()
+	var answers []*redis.MapStringStringCmd
+	for at := from; at <= events.Millis(now.Add(2*entriesSpan).UnixMilli()); at += events.Millis(entriesSpan.Milliseconds()) {
+		answers = append(answers, pipe.HGetAll(ctx, p.entriesKey(u, at)))
+	}
+	if len(answers) == 0 {
+		return nil, nil
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("redis: what was decided for %s: %w", u, err)
+	}
+	var all []push.Entry
+	for _, a := range answers {
+		for id, value := range a.Val() {
+			e, err := entry(u, id, value)
+			if err != nil {
+				return nil, err
+			}
+			if e.At >= since && e.Logged() {
+				all = append(all, e)
+			}
+		}
+	}
+	return push.Newest(all, limit), nil
+}

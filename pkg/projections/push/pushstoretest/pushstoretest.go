@@ -1,0 +1,210 @@
+// Package pushstoretest is the conformance suite of push.Store: every implementation passes all of it.
+package pushstoretest
+
+import (
+	"fmt"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"annal/pkg/events"
+	"annal/pkg/projections/push"
+)
+
+// Run runs the suite; open gives an empty store each time.
+func Run(t *testing.T, open func(t *testing.T) push.Store) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, push.Store)
+	}{
+		{"what was decided first stands", testDecide}, {"one alone decides", testRace}, {"entries are replaced", testPut},
+		{"what phones show", testPhones}, {"the log of a user", testLog}, {"many phones", testMany}, {"nothing asked", testNothing},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
+	}
+}
+
+func now() events.Millis { return events.Millis(time.Now().UnixMilli()) }
+
+func entry(u events.UserID, id string, at events.Millis) push.Entry {
+	return push.Entry{ID: id, User: u, At: at, Device: "phone", Session: "g_1", Seq: 7, Kind: push.Message, Reason: push.Sending, Decided: at + 1, Service: "fcm", Package: "app"}
+}
+
+func decide(t *testing.T, s push.Store, entries ...push.Entry) []*push.Entry {
+	t.Helper()
+	before, err := s.Decide(t.Context(), entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(before) != len(entries) {
+		t.Fatalf("%d answers to %d entries", len(before), len(entries))
+	}
+	return before
+}
+
+func settle(t *testing.T, s push.Store, settled ...push.Settled) {
+	t.Helper()
+	if err := s.Settle(t.Context(), settled); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func testDecide(t *testing.T, s push.Store) {
+	at := now()
+	a, b := entry("ann", "1", at), entry("bob", "1", at)
+	a.Attempts, a.Repeats, a.Code, a.VendorID, a.Settled = 3, 1, "429", "v\x00é", at+9
+	if got := decide(t, s, a, b); got[0] != nil || got[1] != nil {
+		t.Errorf("new ones were there: %v", got)
+	}
+	other := a
+	other.Reason = push.WasRead
+	got := decide(t, s, other, entry("ann", "2", at), b)
+	if got[0] == nil || *got[0] != a || got[1] != nil || got[2] == nil || *got[2] != b {
+		t.Errorf("got %v", got)
+	}
+}
+
+func testRace(t *testing.T, s push.Store) {
+	at := now()
+	const callers, entries = 8, 50
+	var won [entries]atomic.Int64
+	var all sync.WaitGroup
+	for range callers {
+		all.Go(func() {
+			var mine []push.Entry
+			for i := range entries {
+				mine = append(mine, entry(events.UserID(fmt.Sprint("u", i%7)), fmt.Sprint(i), at))
+			}
+			before, err := s.Decide(t.Context(), mine)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for i := range before {
+				if before[i] == nil {
+					won[i].Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	for i := range won {
+		if n := won[i].Load(); n != 1 {
+			t.Errorf("entry %d was decided by %d", i, n)
+		}
+	}
+}
+
+func testPut(t *testing.T, s push.Store) {
+	e := entry("ann", "1", now())
+	decide(t, s, e)
+	e.Attempts = 2
+	if err := s.Put(t.Context(), []push.Entry{e}); err != nil {
+		t.Fatal(err)
+	}
+	if got := decide(t, s, e); *got[0] != e {
+		t.Errorf("got %v", *got[0])
+	}
+	e.Reason, e.VendorID = push.Brought, "v"
+	settle(t, s, push.Settled{Entry: e, Badge: -1})
+	if got := decide(t, s, e); *got[0] != e {
+		t.Errorf("got %v", *got[0])
+	}
+}
+
+func phone(t *testing.T, s push.Store, q push.Query) push.Phone {
+	t.Helper()
+	phones, err := s.Phones(t.Context(), []push.Query{{User: "nobody", Device: "d", Session: "g_1"}, q})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (push.Phone{Badge: -1}); !reflect.DeepEqual(phones[0], want) {
+		t.Errorf("of nobody: %v", phones[0])
+	}
+	return phones[1]
+}
+
+func testPhones(t *testing.T, s push.Store) {
+	at := now()
+	q := push.Query{User: "ann", Device: "phone", Session: "g_1"}
+	is := func(when string, shown *push.Shown, badge int) {
+		t.Helper()
+		if got := phone(t, s, q); got.Badge != badge || !reflect.DeepEqual(got.Shown, shown) {
+			t.Errorf("%s: %+v, %+v", when, got, got.Shown)
+		}
+	}
+	is("at first", nil, -1)
+	one, two := &push.Shown{ID: "1", Seq: 7, At: at, Kind: push.Message, VendorID: "v1"}, &push.Shown{ID: "2", Seq: 9, At: at, Kind: push.Call}
+	settle(t, s, push.Settled{Entry: entry("ann", "1", at), Shown: one, Badge: 3})
+	is("shown", one, 3)
+	settle(t, s, push.Settled{Entry: entry("ann", "2", at), Shown: two, Badge: -1})
+	is("another in its place", two, 3)
+	other := entry("ann", "3", at)
+	other.Session = "g_2"
+	settle(t, s, push.Settled{Entry: other, Clear: true, Badge: 0})
+	is("another session's cleared", two, 0)
+	other.Device = "pad"
+	other.Session = "g_1"
+	settle(t, s, push.Settled{Entry: other, Clear: true, Badge: 5})
+	is("another device's cleared", two, 0)
+	settle(t, s, push.Settled{Entry: entry("ann", "4", at), Clear: true, Badge: 1})
+	is("cleared", nil, 1)
+	settle(t, s, push.Settled{Entry: entry("ann", "5", at), Clear: true, Shown: one, Badge: 2})
+	is("cleared and shown", one, 2)
+}
+
+func testLog(t *testing.T, s push.Store) {
+	at := now()
+	var want []push.Entry
+	for i := range 30 {
+		e := entry("ann", fmt.Sprintf("%02d", i), at-events.Millis(i)*60_000)
+		decide(t, s, e, entry("bob", e.ID, at))
+		want = append([]push.Entry{e}, want...)
+	}
+	get := func(since events.Millis, limit int) []push.Entry {
+		log, err := s.Log(t.Context(), "ann", since, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return log
+	}
+	if got := get(0, 1000); !reflect.DeepEqual(got, want) {
+		t.Errorf("all: %v", got)
+	}
+	if got := get(0, 5); !reflect.DeepEqual(got, want[25:]) {
+		t.Errorf("the newest: %v", got)
+	}
+	if got := get(at-5*60_000, 1000); !reflect.DeepEqual(got, want[24:]) {
+		t.Errorf("since: %v", got)
+	}
+	if got, err := s.Log(t.Context(), "nobody", 0, 10); len(got) > 0 || err != nil {
+		t.Error(got, err)
+	}
+}
+
+func testMany(t *testing.T, s push.Store) {
+	at := now()
+	var all []push.Settled
+	for i := range 1500 {
+		e := entry("ann", fmt.Sprint(i), at)
+		e.Session = events.SessionID(fmt.Sprint("g_", i))
+		all = append(all, push.Settled{Entry: e, Shown: &push.Shown{ID: e.ID, Seq: 1, At: at + events.Millis(i)}, Badge: i})
+	}
+	for part := range 15 {
+		settle(t, s, all[100*part:100*part+100]...)
+	}
+	got := phone(t, s, push.Query{User: "ann", Device: "phone", Session: "g_1499"})
+	if got.Shown == nil || got.Shown.ID != "1499" || got.Badge != 1499 {
+		t.Errorf("the newest is forgotten: %v", got)
+	}
+}
+
+func testNothing(t *testing.T, s push.Store) {
+	decide(t, s)
+	settle(t, s)
+	if phones, err := s.Phones(t.Context(), nil); len(phones) > 0 || err != nil {
+		t.Error(phones, err)
+	}
+}
