@@ -114,7 +114,7 @@ func (l *line) decide(batch []*item) {
 			return
 		case l.desk.ctx.Err() != nil:
 			return
-		case time.Since(time.UnixMilli(int64(batch[0].At))) > MaxAge:
+		case old(batch[0].At, time.Now()):
 			p.metrics.old.Add(float64(len(batch)))
 			for _, it := range batch {
 				l.desk.decided(it, nil)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"annal/pkg/events"
 	"annal/pkg/projections/follow"
 )
 
@@ -117,8 +118,8 @@ func (p *Projector) Handle(ctx context.Context, partition int32, outcomes []foll
 		if m == nil {
 			continue
 		}
-		if now.Sub(time.UnixMilli(int64(m.At))) > MaxAge {
-			p.metrics.old.Inc()
+		if old(o.Time, now) || o.Origin != 0 && old(o.Origin, now) {
+			p.metrics.old.Inc() // also what was brought in from elsewhere, and is new here alone
 			continue
 		}
 		if err := d.take(ctx, m, o.Offset, p.due(m)); err != nil {
@@ -127,6 +128,8 @@ func (p *Projector) Handle(ctx context.Context, partition int32, outcomes []foll
 	}
 	return nil
 }
+
+func old(at events.Millis, now time.Time) bool { return now.Sub(time.UnixMilli(int64(at))) > MaxAge }
 
 // due is when a matter is to be decided.
 func (p *Projector) due(m *matter) time.Time {

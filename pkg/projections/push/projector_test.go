@@ -55,6 +55,8 @@ func TestNothingOld(t *testing.T) {
 		for i := range int64(100) {
 			o := events.Outcome{Session: "g", Actor: events.Actor{User: "ann"}, Time: at, Result: events.Accepted{Seq: events.Seq(i + 1), Event: events.Sent{Index: events.Index(i + 1), Body: events.TextBody("x")}}}
 			w.hand(follow.Outcome{Outcome: o, Offset: i})
+			o.Time, o.Origin = events.Millis(time.Now().UnixMilli()), at // an import
+			w.hand(follow.Outcome{Outcome: o, Offset: i})
 		}
 		pass(time.Minute)
 		w.took("token-bob")
