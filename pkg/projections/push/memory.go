@@ -107,7 +107,7 @@ func (m *Memory) Log(_ context.Context, u events.UserID, since events.Millis, li
 // Newest sorts entries as Log gives them.
 func Newest(all []Entry, limit int) []Entry {
 	slices.SortFunc(all, func(a, b Entry) int {
-		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Decided, b.Decided), cmp.Compare(a.Device, b.Device), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.Decided, b.Decided), cmp.Compare(a.Device, b.Device), cmp.Compare(a.ID, b.ID))
 	})
 	return all[max(0, len(all)-limit):]
 }

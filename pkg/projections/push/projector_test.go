@@ -249,3 +249,27 @@ func TestViewBehind(t *testing.T) {
 		w.finished()
 	})
 }
+
+// However often a process is killed in the middle of a call, there are five calls.
+func TestAttemptsOverCrashes(t *testing.T) {
+	test(t, func(w *world) {
+		w.group("g", events.KindGroup, "ann", "bob")
+		w.fcm().answer = func(ctx context.Context, _ Letter) Answer {
+			<-ctx.Done()
+			return Answer{Result: Retry, Unsure: true}
+		}
+		w.say("g", "ann", "hello")
+		again := w.last("g", "ann", events.Sent{Index: 1, Body: events.TextBody("hello")})
+		for range 8 {
+			pass(5 * time.Second)
+			w.crash()
+			w.hand(again)
+		}
+		pass(5 * time.Second)
+		w.finished()
+		w.want("bob", "message phone 2 too_many_attempts")
+		if n := len(w.fcm().times()); n != MaxAttempts {
+			t.Errorf("%d calls", n)
+		}
+	})
+}
