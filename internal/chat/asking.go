@@ -72,6 +72,7 @@ var askings = map[string]asking{
 		what, whom, _ := strings.Cut(rest, " ")
 		return privacy(what, strings.TrimSpace(whom))
 	}},
+	"/notify": {notifyUsage, notify},
 	"/notice": {"/notice TEXT", func(c *Chat, rest string) client.Op {
 		return info(c.session, &logv1.InfoChange{Notice: &rest})
 	}},

@@ -41,6 +41,8 @@ const help = `  text              say it
                     with one person: be contacts, or not
   /iam NAME         call yourself so, for everybody; /status TEXT says how you are
   /privacy WHAT WHO whom you let see last-seen, add-me and write-first: everyone, contacts or nobody
+  /notify WHAT [SHOWING] [WHERE]
+                    be notified of all, mentions or none, showing all, sender or nothing, while active: quiet or others
   /leave            leave the conversation; its owner may /dismiss it
   /typing           tell the others that you are typing
   /quit             leave the chat (not the conversation)`

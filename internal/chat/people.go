@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	clientv1 "annal/gen/annal/client/v1"
@@ -118,6 +119,31 @@ func profile(change func(text *string) *logv1.ProfileChange) func(*Chat, string)
 
 var audiences = map[string]logv1.Audience{
 	"everyone": logv1.Audience_AUDIENCE_EVERYONE, "contacts": logv1.Audience_AUDIENCE_CONTACTS, "nobody": logv1.Audience_AUDIENCE_NOBODY,
+}
+
+const notifyUsage = "/notify all|mentions|none [all|sender|nothing] [quiet|others]"
+
+// notify says which notifications one wants: of which messages, what they show, and on which devices while one is active.
+func notify(_ *Chat, rest string) client.Op {
+	words := strings.Fields(rest)
+	if len(words) == 0 {
+		return nil
+	}
+	unsaid := []string{"all", "all", "quiet"}
+	if words = append(words, unsaid[min(len(words), len(unsaid)):]...); len(words) > len(unsaid) {
+		return nil
+	}
+	messages, ok := map[string]logv1.NotifiedMessages{
+		"all": 0, "mentions": logv1.NotifiedMessages_NOTIFIED_MESSAGES_MENTIONS, "none": logv1.NotifiedMessages_NOTIFIED_MESSAGES_NONE,
+	}[words[0]]
+	shown, shows := map[string]logv1.ShownContent{
+		"all": 0, "sender": logv1.ShownContent_SHOWN_CONTENT_SENDER, "nothing": logv1.ShownContent_SHOWN_CONTENT_NOTHING,
+	}[words[1]]
+	active, is := map[string]logv1.WhileActive{"quiet": 0, "others": logv1.WhileActive_WHILE_ACTIVE_OTHERS}[words[2]]
+	if !ok || !shows || !is {
+		return nil
+	}
+	return client.SetNotifications{Notifications: &logv1.Notifications{Messages: messages, Content: shown, Active: active}}
 }
 
 const privacyUsage = "/privacy last-seen|add-me|write-first everyone|contacts|nobody"

@@ -13,6 +13,7 @@ func TestNames(t *testing.T) {
 	alice := open(t, s, "alice", Place{Group: "tea", With: []string{"bob"}})
 	for typed, seen := range map[string]string{
 		"/iam Alice A.": "* done", "/status on the way": "* done", "/privacy add-me": "* /privacy last-seen|add-me|write-first", "/privacy add-me contacts": "* done",
+		"/notify some": "* /notify all|mentions|none", "/notify": "* /notify all|mentions|none", "/notify mentions sender others": "* done", "/notify none all quiet more": "* /notify all|mentions|none",
 	} {
 		alice.types(typed)
 		alice.sees(seen)

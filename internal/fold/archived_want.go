@@ -99,7 +99,7 @@ func about(o *events.Outcome, e events.Event) (index events.Index, target events
 	case events.Refused:
 		users = e.Users
 	case events.Left, events.InfoSet, events.PolicySet, events.Dismissed, events.Asked, events.Invited, events.Uninvited, events.ContactChanged,
-		events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.AccountClosed, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
+		events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.AccountClosed, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 	for _, u := range users {
 		people = append(people, string(u))

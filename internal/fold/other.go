@@ -20,7 +20,7 @@ func (s *Session) apart(u events.UserID, e events.Event) {
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Revoked, events.Overridden,
 		events.Deleted, events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused,
 		events.Invited, events.Uninvited, events.Reacted, events.Pinned, events.ContactChanged, events.Reported, events.Hidden,
-		events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.AccountClosed, events.Audited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
+		events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.AccountClosed, events.Audited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 }
 
@@ -83,7 +83,7 @@ func (s *Session) other(o *events.Outcome, a events.Accepted) {
 			s.Hidden[e.Session] = append(s.Hidden[e.Session], m.Index)
 		}
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Revoked, events.Overridden,
-		events.Deleted, events.Read, events.Reacted, events.Delivered, events.Reported, events.DeviceSet, events.Audited,
+		events.Deleted, events.Read, events.Reacted, events.Delivered, events.Reported, events.DeviceSet, events.NotificationsSet, events.PushForgotten, events.Audited,
 		events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 }

@@ -65,7 +65,7 @@ func (s *Session) remember(o *events.Outcome, a events.Accepted) {
 	case events.Revoked, events.Deleted, events.Overridden, events.Reported:
 		s.befell(o, a.Event)
 	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Asked, events.Refused, events.Invited, events.Uninvited,
-		events.Reacted, events.Pinned, events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.Audited,
+		events.Reacted, events.Pinned, events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.Audited,
 		events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 }
@@ -132,7 +132,7 @@ func (s *Session) befell(o *events.Outcome, e events.Event) {
 		}
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Read, events.InfoSet, events.PolicySet,
 		events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited, events.Uninvited, events.Reacted,
-		events.Pinned, events.Delivered, events.ContactChanged, events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.AccountClosed, events.Audited,
+		events.Pinned, events.Delivered, events.ContactChanged, events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.AccountClosed, events.Audited,
 		events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 }

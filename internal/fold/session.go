@@ -141,7 +141,7 @@ func (s *Session) event(o *events.Outcome, a events.Accepted) {
 		m.overrides++
 	case events.Read:
 	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
-		events.Uninvited, events.Pinned, events.ContactChanged, events.Hidden, events.SessionSet, events.ProfileSet, events.PrivacySet, events.AccountClosed:
+		events.Uninvited, events.Pinned, events.ContactChanged, events.Hidden, events.SessionSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.AccountClosed:
 		s.other(o, a)
 	case events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 		s.signing(o, a)

@@ -21,7 +21,7 @@ type Filter struct {
 var kinds = []string{
 	"created", "added", "removed", "joined", "left", "sent", "revoked", "overridden", "deleted", "read",
 	"info_set", "policy_set", "role_set", "muted", "dismissed", "asked", "refused", "invited", "uninvited", "reacted", "pinned", "delivered",
-	"contact_changed", "reported", "hidden", "session_set", "device_set", "profile_set", "privacy_set", "account_closed", "signed_up", "signed_in", "signed_out",
+	"contact_changed", "reported", "hidden", "session_set", "device_set", "profile_set", "privacy_set", "push_forgotten", "notifications_set", "account_closed", "signed_up", "signed_in", "signed_out",
 	"banned", "unbanned", "audited", "rejected", "answered",
 }
 
@@ -83,7 +83,7 @@ func concerns(o *events.Outcome, u events.UserID) bool {
 		return slices.Contains(e.Refs.Mentions, u)
 	case events.Joined, events.Revoked, events.Overridden, events.Deleted, events.Read, events.InfoSet, events.PolicySet, events.Dismissed, events.Asked, events.Invited,
 		events.Uninvited, events.Reacted, events.Pinned, events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet,
-		events.DeviceSet, events.ProfileSet, events.PrivacySet, events.AccountClosed, events.Audited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
+		events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.AccountClosed, events.Audited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 	return false
 }

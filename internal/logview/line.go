@@ -84,7 +84,7 @@ func describe(e events.Event) string {
 		return "audited: " + e.What + whatOf(e.About) + reason(e.Reason)
 	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
 		events.Uninvited, events.ContactChanged, events.Hidden, events.SessionSet,
-		events.DeviceSet, events.ProfileSet, events.PrivacySet, events.AccountClosed, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
+		events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.AccountClosed, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 		return describeSession(e)
 	}
 	return ""
@@ -132,6 +132,10 @@ func describeSession(e events.Event) string {
 		return "registered the device " + e.Device + takenBack(e.Off)
 	case events.ProfileSet:
 		return fmt.Sprintf("says of themselves: %q, %q", e.Profile.Name, e.Profile.Status)
+	case events.PushForgotten:
+		return "forgot where notifications for the device " + e.Device + " went (" + e.Reason + ")"
+	case events.NotificationsSet:
+		return "wants notifications " + notifications(e.Notifications)
 	case events.PrivacySet:
 		return "lets others " + privacy(e.Privacy)
 	case events.AccountClosed:
@@ -166,6 +170,20 @@ func privacy(p events.Privacy) string {
 	whom := [...]string{"everyone", "everyone", "contacts", "nobody"}
 	name := func(a events.Audience) string { return whom[min(int(a), len(whom)-1)] }
 	return fmt.Sprintf("see when they were there: %s, add them: %s, write first: %s", name(p.LastSeen), name(p.AddMe), name(p.WriteFirst))
+}
+
+// notifications is which ones a user wants.
+func notifications(n events.Notifications) string {
+	pick := func(i int, words ...string) string { return words[min(i, len(words)-1)] }
+	text := pick(int(n.Messages), "of all messages", "of mentions", "of nothing") + ", showing " + pick(int(n.Content), "all", "the sender", "nothing") +
+		", while active on " + pick(int(n.Active), "no device", "the other devices")
+	if n.PauseUntil != 0 {
+		text += ", none until " + at(n.PauseUntil)
+	}
+	if r := n.Rest; r.Zone != "" {
+		text += fmt.Sprintf(", none from %02d:%02d to %02d:%02d in %s", r.From/60, r.From%60, r.To/60, r.To%60, r.Zone)
+	}
+	return text
 }
 
 // whatOf is what was looked at.

@@ -229,7 +229,7 @@ func tell(reported map[place]*Message, o *events.Outcome, e events.Event) {
 		}
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Read, events.InfoSet, events.PolicySet, events.RoleSet,
 		events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited, events.Uninvited, events.Reacted, events.Pinned, events.Delivered,
-		events.ContactChanged, events.Reported, events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.AccountClosed, events.Audited,
+		events.ContactChanged, events.Reported, events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.AccountClosed, events.Audited,
 		events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 }

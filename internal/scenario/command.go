@@ -66,7 +66,7 @@ func (n *Names) op(s *Step) (client.Op, []client.CommandOption, error) {
 	case "contact":
 		step, err := enum(s.Args[1], contactSteps)
 		return client.Contact{Session: n.session(s.Args[0]), Step: step, Text: s.argument(2)}, nil, err
-	case "hide", "set_session", "set_device", "set_profile", "set_privacy", "close_account":
+	case "hide", "set_session", "set_device", "set_profile", "set_privacy", "set_notifications", "close_account":
 		op, err := n.selfOp(s)
 		return op, nil, err
 	case "sign_up", "sign_in", "sign_out", "ban", "unban":
@@ -149,11 +149,9 @@ func (n *Names) selfOp(s *Step) (client.Op, error) {
 		settings, err := n.settings(s)
 		return client.SetSession{Session: n.session(s.Args[0]), Settings: settings}, err
 	case "set_device":
-		op := client.SetDevice{Device: s.Args[0], Off: s.argument(1) == "off"}
-		if token, ok := s.Options["token"]; ok {
-			op.Push = &logv1.PushToken{Service: "scenario", Package: "org.example", Token: token}
-		}
-		return op, nil
+		return setDevice(s), nil
+	case "set_notifications":
+		return n.setNotifications(s)
 	}
 	return profileOp(s)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	logv1 "annal/gen/annal/log/v1"
+	"annal/pkg/events"
 )
 
 // Names are what a scenario calls people and sessions, and what they are called where it
@@ -28,9 +29,12 @@ func (n *Names) user(person string) string { return n.prefix + person }
 // person is the other way round.
 func (n *Names) person(user string) string { return strings.TrimPrefix(user, n.prefix) }
 
-// session gives a label's session; what is no label stands for itself, so that a session that
+// session gives a label's session, and of self:u1 that of a person alone; what is neither stands for itself, so that a session that
 // does not exist can be named.
 func (n *Names) session(label string) string {
+	if person, ok := strings.CutPrefix(label, "self:"); ok {
+		return string(events.NewSelfID(events.UserID(n.user(person))))
+	}
 	if id, ok := n.sessions[label]; ok {
 		return id
 	}

@@ -143,7 +143,7 @@ func (f followUps) take(o *events.Outcome) string {
 		if e.Step == events.ContactAsk || e.Step == events.ContactAccept {
 			f.of(o.Session, user).occasions++
 		}
-	case events.AccountClosed, events.Audited, events.Asked, events.Deleted, events.Delivered, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.Dismissed, events.Hidden,
+	case events.AccountClosed, events.Audited, events.Asked, events.Deleted, events.Delivered, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.Dismissed, events.Hidden,
 		events.InfoSet, events.Invited, events.Left, events.Muted, events.Overridden, events.Pinned, events.PolicySet, events.Reacted,
 		events.Read, events.Refused, events.Removed, events.Reported, events.Revoked, events.RoleSet, events.Sent, events.SessionSet,
 		events.Uninvited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:

@@ -67,7 +67,7 @@ func concerns(a events.Accepted, seq events.Seq, by events.UserID, read map[even
 		return e.Seq == seq && e.What == "history"
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.InfoSet, events.PolicySet, events.RoleSet, events.Muted,
 		events.Dismissed, events.Asked, events.Refused, events.Invited, events.Uninvited, events.Delivered, events.ContactChanged, events.Hidden,
-		events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.AccountClosed, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
+		events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.AccountClosed, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 	return false
 }

@@ -238,7 +238,7 @@ func (s *State) people(o *events.Outcome, e events.Event) {
 		}
 	case events.Sent, events.Revoked, events.Overridden, events.Deleted, events.InfoSet, events.PolicySet, events.Dismissed, events.Asked,
 		events.Refused, events.Invited, events.Uninvited, events.Reacted, events.Pinned, events.ContactChanged, events.Reported, events.Hidden,
-		events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.AccountClosed, events.Audited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
+		events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.AccountClosed, events.Audited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 }
 
@@ -312,7 +312,7 @@ func (s *State) texts(o *events.Outcome, a events.Accepted) {
 		}
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Read, events.InfoSet, events.PolicySet, events.RoleSet,
 		events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited, events.Uninvited, events.Delivered, events.ContactChanged,
-		events.Reported, events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.AccountClosed, events.Audited,
+		events.Reported, events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.AccountClosed, events.Audited,
 		events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 }
@@ -390,7 +390,7 @@ func (s *State) facts(o *events.Outcome, e events.Event) {
 		s.contact(o.Actor.User, e)
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Revoked, events.Overridden, events.Deleted,
 		events.Read, events.RoleSet, events.Muted, events.Invited, events.Uninvited, events.Reacted, events.Pinned, events.Delivered, events.Reported,
-		events.Hidden, events.SessionSet, events.DeviceSet, events.Audited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
+		events.Hidden, events.SessionSet, events.DeviceSet, events.NotificationsSet, events.PushForgotten, events.Audited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 }
 

@@ -113,6 +113,8 @@ type (
 	SetProfile struct{ Profile *logv1.ProfileChange }
 	// SetPrivacy changes whom the user lets see and do what: what is unset stays.
 	SetPrivacy struct{ Privacy *logv1.Privacy }
+	// SetNotifications says which notifications the user wants, all of it.
+	SetNotifications struct{ Notifications *logv1.Notifications }
 	// CloseAccount ends the user's own session, and then, one by one, the user's part in all others.
 	CloseAccount struct{}
 )
@@ -189,6 +191,10 @@ func (o SetProfile) frame(m *clientv1.ClientFrame) {
 	m.Op = &clientv1.ClientFrame_SetProfile{SetProfile: &clientv1.SetProfile{Profile: o.Profile}}
 }
 
+func (o SetNotifications) frame(m *clientv1.ClientFrame) {
+	m.Op = &clientv1.ClientFrame_SetNotifications{SetNotifications: &clientv1.SetNotifications{Notifications: o.Notifications}}
+}
+
 func (o SetPrivacy) frame(m *clientv1.ClientFrame) {
 	m.Op = &clientv1.ClientFrame_SetPrivacy{SetPrivacy: &clientv1.SetPrivacy{Privacy: o.Privacy}}
 }
@@ -208,23 +214,24 @@ func millis(t time.Time) int64 {
 // selfLane keeps the order of commands in the user's self session.
 const selfLane = "self"
 
-func (o SetInfo) lane() string       { return o.Session }
-func (o SetPolicy) lane() string     { return o.Session }
-func (o SetRole) lane() string       { return o.Session }
-func (o Mute) lane() string          { return o.Session }
-func (o Dismiss) lane() string       { return o.Session }
-func (o Ask) lane() string           { return o.Session }
-func (o Refuse) lane() string        { return o.Session }
-func (o Invite) lane() string        { return o.Session }
-func (o Uninvite) lane() string      { return o.Session }
-func (o React) lane() string         { return o.Session }
-func (o Pin) lane() string           { return o.Session }
-func (o MarkDelivered) lane() string { return o.Session }
-func (o Contact) lane() string       { return o.Session }
-func (o Report) lane() string        { return o.Session }
-func (Hide) lane() string            { return selfLane }
-func (SetSession) lane() string      { return selfLane }
-func (SetDevice) lane() string       { return selfLane }
-func (SetProfile) lane() string      { return selfLane }
-func (SetPrivacy) lane() string      { return selfLane }
-func (CloseAccount) lane() string    { return selfLane }
+func (o SetInfo) lane() string        { return o.Session }
+func (o SetPolicy) lane() string      { return o.Session }
+func (o SetRole) lane() string        { return o.Session }
+func (o Mute) lane() string           { return o.Session }
+func (o Dismiss) lane() string        { return o.Session }
+func (o Ask) lane() string            { return o.Session }
+func (o Refuse) lane() string         { return o.Session }
+func (o Invite) lane() string         { return o.Session }
+func (o Uninvite) lane() string       { return o.Session }
+func (o React) lane() string          { return o.Session }
+func (o Pin) lane() string            { return o.Session }
+func (o MarkDelivered) lane() string  { return o.Session }
+func (o Contact) lane() string        { return o.Session }
+func (o Report) lane() string         { return o.Session }
+func (Hide) lane() string             { return selfLane }
+func (SetSession) lane() string       { return selfLane }
+func (SetDevice) lane() string        { return selfLane }
+func (SetProfile) lane() string       { return selfLane }
+func (SetNotifications) lane() string { return selfLane }
+func (SetPrivacy) lane() string       { return selfLane }
+func (CloseAccount) lane() string     { return selfLane }

@@ -186,6 +186,12 @@ var methods = map[string]struct {
 		},
 		&clientv1.ClientFrame{Op: &clientv1.ClientFrame_SetPrivacy{SetPrivacy: &clientv1.SetPrivacy{Privacy: &logv1.Privacy{AddMe: logv1.Audience_AUDIENCE_NOBODY}}}},
 	},
+	"set_notifications": {
+		func(ctx context.Context, c *Client, o CommandOption) (Ack, error) {
+			return c.SetNotifications(ctx, &logv1.Notifications{PauseUntilMs: 5}, o)
+		},
+		&clientv1.ClientFrame{Op: &clientv1.ClientFrame_SetNotifications{SetNotifications: &clientv1.SetNotifications{Notifications: &logv1.Notifications{PauseUntilMs: 5}}}},
+	},
 	"close_account": {
 		func(ctx context.Context, c *Client, o CommandOption) (Ack, error) { return c.CloseAccount(ctx, o) },
 		&clientv1.ClientFrame{Op: &clientv1.ClientFrame_CloseAccount{CloseAccount: &clientv1.CloseAccount{}}},

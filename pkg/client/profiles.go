@@ -17,6 +17,11 @@ func (c *Client) SetPrivacy(ctx context.Context, privacy *logv1.Privacy, opts ..
 	return c.Do(ctx, SetPrivacy{privacy}, opts...)
 }
 
+// SetNotifications says which notifications the user wants, all of it.
+func (c *Client) SetNotifications(ctx context.Context, n *logv1.Notifications, opts ...CommandOption) (Ack, error) {
+	return c.Do(ctx, SetNotifications{n}, opts...)
+}
+
 // maxProfiles is how many users a gateway tells of at once.
 const maxProfiles = 100
 

@@ -73,7 +73,7 @@ func (w *wireWriter) op(op Op) {
 		m := w.begin(19)
 		w.uint(1, uint64(op.Seq))
 		w.end(m)
-	case Ask, Audit, Ban, CloseAccount, Contact, Dismiss, Hide, Invite, MarkDelivered, Mute, Pin, React, Refuse, Report, SetDevice, SetPrivacy, SetProfile, SetInfo, SetPolicy,
+	case Ask, Audit, Ban, CloseAccount, Contact, Dismiss, Hide, Invite, MarkDelivered, Mute, Pin, React, Refuse, Report, SetDevice, SetPrivacy, SetNotifications, ForgetPush, SetProfile, SetInfo, SetPolicy,
 		SetRole, SetSession, SignIn, SignOut, SignUp, Unban, Uninvite:
 		w.laterOp(op)
 	}
@@ -164,6 +164,15 @@ func (w *wireWriter) laterOp(op Op) {
 	case SetPrivacy:
 		m = w.begin(51)
 		w.privacy(1, op.Privacy)
+	case ForgetPush:
+		m = w.begin(60)
+		wireString(w, 1, op.Device)
+		wireString(w, 2, op.Token)
+		w.uint(3, uint64(op.Until))
+		wireString(w, 4, op.Reason)
+	case SetNotifications:
+		m = w.begin(61)
+		w.notifications(1, &op.Notifications)
 	case Add, Create, Delete, Join, Leave, MarkRead, Override, Remove, Revoke, Send:
 	}
 	if m != 0 {
@@ -398,6 +407,10 @@ func (r *wireReader) laterOp(to *Op) {
 		*to = r.audit()
 	case 50, 51:
 		r.profileOp(to)
+	case 60:
+		*to = r.forgetPush()
+	case 61:
+		*to = SetNotifications{Notifications: r.onlyNotifications()}
 	default:
 		r.signingOp(to)
 	}
@@ -479,7 +492,7 @@ func opBody(op Op) Body {
 	case Override:
 		return op.Body
 	case Create, Add, Remove, Join, Leave, Revoke, Delete, MarkRead, SetInfo, SetPolicy, SetRole, Mute, Dismiss, Ask, Refuse,
-		Invite, Uninvite, React, Pin, MarkDelivered, Contact, Report, Hide, SetSession, SetDevice, SetPrivacy, SetProfile, CloseAccount, Audit,
+		Invite, Uninvite, React, Pin, MarkDelivered, Contact, Report, Hide, SetSession, SetDevice, SetPrivacy, SetNotifications, ForgetPush, SetProfile, CloseAccount, Audit,
 		SignUp, SignIn, SignOut, Ban, Unban, nil:
 	}
 	return Body{}

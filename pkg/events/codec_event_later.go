@@ -94,6 +94,13 @@ func (w *wireWriter) laterEvent(e Event) {
 	case PrivacySet:
 		m = w.begin(51)
 		w.privacy(1, e.Privacy)
+	case PushForgotten:
+		m = w.begin(60)
+		wireString(w, 1, e.Device)
+		wireString(w, 2, e.Reason)
+	case NotificationsSet:
+		m = w.begin(61)
+		w.notifications(1, &e.Notifications)
 	case Added, Created, Deleted, Joined, Left, Overridden, Read, Removed, Revoked, Sent:
 	}
 	if m != 0 {
@@ -240,6 +247,10 @@ func (r *wireReader) laterEvent(to *Event) {
 		*to = Audited(r.audit())
 	case 50, 51:
 		r.profileEvent(to)
+	case 60:
+		*to = r.pushForgotten()
+	case 61:
+		*to = NotificationsSet{Notifications: r.onlyNotifications()}
 	default:
 		r.signingEvent(to)
 	}

@@ -134,7 +134,7 @@ func (w *wireWriter) event(e Event) {
 		w.target(19, e.Marker, e.MarkerIndex)
 	case nil:
 		w.err = errors.New("the outcome is accepted without an event")
-	case AccountClosed, Asked, Audited, Banned, ContactChanged, Delivered, DeviceSet, ProfileSet, PrivacySet, Dismissed, Hidden, InfoSet, Invited, Muted, Pinned, PolicySet,
+	case AccountClosed, Asked, Audited, Banned, ContactChanged, Delivered, DeviceSet, ProfileSet, PrivacySet, NotificationsSet, PushForgotten, Dismissed, Hidden, InfoSet, Invited, Muted, Pinned, PolicySet,
 		Reacted, Refused, Reported, RoleSet, SessionSet, SignedIn, SignedOut, SignedUp, Unbanned, Uninvited:
 		w.laterEvent(e)
 	}
@@ -392,7 +392,7 @@ func resultBody(r Result) Body {
 		case Overridden:
 			return e.Body
 		case Created, Added, Removed, Joined, Left, Revoked, Deleted, Read, InfoSet, PolicySet, RoleSet, Muted, Dismissed, Asked,
-			Refused, Invited, Uninvited, Reacted, Pinned, Delivered, ContactChanged, Reported, Hidden, SessionSet, DeviceSet, ProfileSet, PrivacySet, AccountClosed,
+			Refused, Invited, Uninvited, Reacted, Pinned, Delivered, ContactChanged, Reported, Hidden, SessionSet, DeviceSet, ProfileSet, PrivacySet, NotificationsSet, PushForgotten, AccountClosed,
 			Audited, SignedUp, SignedIn, SignedOut, Banned, Unbanned, nil:
 		}
 	case Rejected:

@@ -51,6 +51,7 @@ func EncodeRow(r Row) ([]byte, error) {
 		w.settingsRow(&r.Settings)
 	case DeviceRow:
 		w.pushToken(1, r.Push)
+		w.uint(2, uint64(r.Since))
 	case LoginRow:
 		wireString(&w, 1, r.Login)
 		wireString(&w, 2, r.Kind)
@@ -61,6 +62,8 @@ func EncodeRow(r Row) ([]byte, error) {
 		w.profile(1, &r)
 	case Privacy:
 		w.privacy(1, r)
+	case Notifications:
+		w.notifications(1, &r)
 	case nil:
 		w.err = errors.New("no row")
 	}
@@ -195,19 +198,15 @@ func DecodeRow(k Key, b []byte) (Row, error) {
 		}
 		row = s
 	case 'd':
-		var d DeviceRow
-		for r.next() {
-			if r.field == 1 {
-				d.Push = r.pushToken()
-			}
-		}
-		row = d
+		row = r.deviceRow()
 	case LoginPrefix[0]:
 		row = r.loginRow()
 	case ProfileKey[0]:
 		row = r.profileRow()
 	case PrivacyKey[0]:
 		row = r.privacyRow()
+	case NotificationsKey[0]:
+		row = r.notificationsRow()
 	default:
 		return nil, &DecodeError{fmt.Errorf("row key %q", k)}
 	}

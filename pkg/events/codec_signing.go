@@ -34,7 +34,7 @@ func (w *wireWriter) signingOp(op Op) {
 	case Unban:
 		m = w.begin(49)
 	case Add, Ask, Audit, CloseAccount, Contact, Create, Delete, Dismiss, Hide, Invite, Join, Leave, MarkDelivered, MarkRead, Mute, Override,
-		Pin, React, Refuse, Remove, Report, Revoke, Send, SetDevice, SetPrivacy, SetProfile, SetInfo, SetPolicy, SetRole, SetSession, Uninvite:
+		Pin, React, Refuse, Remove, Report, Revoke, Send, SetDevice, SetPrivacy, SetNotifications, ForgetPush, SetProfile, SetInfo, SetPolicy, SetRole, SetSession, Uninvite:
 	}
 	if m != 0 {
 		w.end(m)
@@ -111,7 +111,7 @@ func (w *wireWriter) signingEvent(e Event) {
 		w.ended(2, e.Ended)
 	case Unbanned:
 		m = w.begin(49)
-	case AccountClosed, Added, Asked, Audited, ContactChanged, Created, Deleted, Delivered, DeviceSet, ProfileSet, PrivacySet, Dismissed, Hidden, InfoSet, Invited,
+	case AccountClosed, Added, Asked, Audited, ContactChanged, Created, Deleted, Delivered, DeviceSet, ProfileSet, PrivacySet, NotificationsSet, PushForgotten, Dismissed, Hidden, InfoSet, Invited,
 		Joined, Left, Muted, Overridden, Pinned, PolicySet, Reacted, Read, Refused, Removed, Reported, Revoked, RoleSet, Sent, SessionSet,
 		Uninvited:
 	}

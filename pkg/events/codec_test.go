@@ -163,6 +163,7 @@ func TestCodecIsTheSchema(t *testing.T) {
 			events.SettingsKey("s"):                      {made[events.SettingsRow](t), &logv1.SettingsRow{}},
 			events.ProfileKey:                            {made[events.Profile](t), &logv1.ProfileRow{}},
 			events.PrivacyKey:                            {made[events.Privacy](t), &logv1.PrivacyRow{}},
+			events.NotificationsKey:                      {made[events.Notifications](t), &logv1.NotificationsRow{}},
 			events.DeviceKey("phone"):                    {made[events.DeviceRow](t), &logv1.DeviceRow{}},
 		} {
 			b, err := events.EncodeRow(c.row)

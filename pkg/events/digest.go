@@ -96,6 +96,11 @@ func DigestOf(op Op) Digest {
 	case SetPrivacy:
 		p := op.Privacy
 		d = d.num(uint64(p.LastSeen), uint64(p.AddMe), uint64(p.WriteFirst))
+	case ForgetPush:
+		d = d.str(op.Device).str(op.Token).num(uint64(op.Until)).str(op.Reason)
+	case SetNotifications:
+		n := op.Notifications
+		d = d.num(uint64(n.Content), uint64(n.Messages), uint64(n.Active), uint64(n.PauseUntil), uint64(n.Rest.From), uint64(n.Rest.To)).str(n.Rest.Zone)
 	case SignUp:
 		d = d.str(op.Method)
 	case SignIn:

@@ -192,6 +192,10 @@ func ops() *rapid.Generator[events.Op] {
 			return made[events.SetDevice](t)
 		case "set_profile":
 			return made[events.SetProfile](t)
+		case "forget_push":
+			return made[events.ForgetPush](t)
+		case "set_notifications":
+			return made[events.SetNotifications](t)
 		case "set_privacy":
 			return made[events.SetPrivacy](t)
 		case "set_info":
@@ -260,6 +264,10 @@ func accepted() *rapid.Generator[events.Event] {
 			return made[events.DeviceSet](t)
 		case "profile_set":
 			return made[events.ProfileSet](t)
+		case "push_forgotten":
+			return made[events.PushForgotten](t)
+		case "notifications_set":
+			return made[events.NotificationsSet](t)
 		case "privacy_set":
 			return made[events.PrivacySet](t)
 		case "dismissed":

@@ -70,6 +70,10 @@ func validateOp(op Op) *Error {
 		return op.Profile.validate()
 	case SetPrivacy:
 		return op.Privacy.validate()
+	case ForgetPush:
+		return op.validate()
+	case SetNotifications:
+		return op.Notifications.validate()
 	case SignUp, SignIn, SignOut, Ban:
 		return validateSigning(op)
 	case Create, Join, Leave, MarkRead, Dismiss, MarkDelivered, CloseAccount, Unban:
@@ -111,7 +115,7 @@ func validateSelfOp(op Op) *Error {
 			!validLabel(p.AppVersion) || !validLabel(p.Locale) || op.Off && p != (PushToken{}) {
 			return Errorf(CodeInvalidArgument, "the device's id, or a part of its push token, is not valid")
 		}
-	case Add, Ask, Audit, Ban, CloseAccount, SetPrivacy, SetProfile, Contact, Create, Delete, Dismiss, Invite, Join, Leave, MarkDelivered, MarkRead, Mute, Override, Pin,
+	case Add, Ask, Audit, Ban, CloseAccount, SetPrivacy, SetNotifications, ForgetPush, SetProfile, Contact, Create, Delete, Dismiss, Invite, Join, Leave, MarkDelivered, MarkRead, Mute, Override, Pin,
 		React, Refuse, Remove, Report, Revoke, Send, SetInfo, SetPolicy, SetRole, SignIn, SignOut, SignUp, Unban, Uninvite:
 	}
 	return nil

@@ -49,7 +49,7 @@ func (o *Outcome) Unsound() error {
 	case Pinned:
 		target = e.Target
 	case Created, Added, Removed, Joined, Left, Sent, Read, InfoSet, PolicySet, RoleSet, Muted, Dismissed, Asked, Refused,
-		Invited, Uninvited, Delivered, ContactChanged, Reported, Hidden, SessionSet, DeviceSet, ProfileSet, PrivacySet, AccountClosed, Audited,
+		Invited, Uninvited, Delivered, ContactChanged, Reported, Hidden, SessionSet, DeviceSet, ProfileSet, PrivacySet, NotificationsSet, PushForgotten, AccountClosed, Audited,
 		SignedUp, SignedIn, SignedOut, Banned, Unbanned:
 		return nil
 	}

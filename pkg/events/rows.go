@@ -67,10 +67,12 @@ func LoginKey(device string) Key { return LoginPrefix + Key(device) }
 // LoginPrefix begins the keys of all logins.
 const LoginPrefix Key = "l"
 
-// ProfileKey and PrivacyKey name what a user says of themselves, and what they let others see and do.
+// ProfileKey, PrivacyKey and NotificationsKey name what a user says of themselves, what they let others see and do, and which
+// notifications they want.
 const (
-	ProfileKey Key = "P"
-	PrivacyKey Key = "Y"
+	ProfileKey       Key = "P"
+	PrivacyKey       Key = "Y"
+	NotificationsKey Key = "N"
 )
 
 // StandingKey orders the members of one role by joining.
@@ -194,7 +196,12 @@ type (
 	// SettingsRow is how a session is shown to the user whose self session has the row.
 	SettingsRow struct{ Settings Settings }
 	// DeviceRow is a device of the user whose self session has the row.
-	DeviceRow struct{ Push PushToken }
+	DeviceRow struct {
+		// Push is where its notifications go, the zero value once that was forgotten.
+		Push PushToken
+		// Since is the log time of the registration, 0 where the row is older than this field.
+		Since Millis
+	}
 	// LoginRow is who is signed in on a device, by the event of that seq and log time.
 	LoginRow struct {
 		Login  string

@@ -10,16 +10,17 @@ var (
 		RevokeWindow: 120_000, OverrideWindow: 900_000, History: events.HistoryStay, MemberLimit: 10_000,
 		AddRole: events.RoleAdmin, WriteRole: events.RoleMember, Joining: events.JoiningClosed, ReceiptsLimit: 100,
 	}
-	sampleInfo     = events.InfoChange{Title: new("tea"), Notice: new(""), Custom: []events.CustomField{{Name: "color", Value: "green"}}}
-	sampleSettings = events.SettingsChange{MuteUntil: new(events.Millis(0)), Pinned: new(true), Draft: new("dear"), Unread: new(false)}
-	samplePush     = events.PushToken{Service: "apns", Package: "com.example.tea", Token: "t-1", AppVersion: "1.2.3", Locale: "pt-BR"}
-	sampleEnded    = []events.EndedLogin{{Login: "l-0", Device: "phone"}, {Login: "l-7", Device: "tablet"}}
-	sampleProfile  = events.Profile{Name: "Ann", Avatar: "img:7", Status: "away", Custom: []events.CustomField{{Name: "team", Value: "tea"}}}
-	samplePrivacy  = events.Privacy{LastSeen: events.AudienceNobody, AddMe: events.AudienceContacts, WriteFirst: events.AudienceEveryone}
-	sampleSkipped  = []events.Skipped{{User: "dan", Code: events.CodeNoSuchMember}}
-	sampleMembers  = []events.NewMember{{User: "bob", Role: events.RoleAdmin}, {User: "carol", Role: events.RoleMember}}
-	sampleOwner    = events.Owner{N: 7, Random: [16]byte{0xAA, 15: 0xBB}}
-	sampleSnapshot = events.Snapshot{
+	sampleInfo          = events.InfoChange{Title: new("tea"), Notice: new(""), Custom: []events.CustomField{{Name: "color", Value: "green"}}}
+	sampleSettings      = events.SettingsChange{MuteUntil: new(events.Millis(0)), Pinned: new(true), Draft: new("dear"), Unread: new(false)}
+	samplePush          = events.PushToken{Service: "apns", Package: "com.example.tea", Token: "t-1", AppVersion: "1.2.3", Locale: "pt-BR"}
+	sampleEnded         = []events.EndedLogin{{Login: "l-0", Device: "phone"}, {Login: "l-7", Device: "tablet"}}
+	sampleProfile       = events.Profile{Name: "Ann", Avatar: "img:7", Status: "away", Custom: []events.CustomField{{Name: "team", Value: "tea"}}}
+	samplePrivacy       = events.Privacy{LastSeen: events.AudienceNobody, AddMe: events.AudienceContacts, WriteFirst: events.AudienceEveryone}
+	sampleNotifications = events.Notifications{Content: events.ShowSender, Messages: events.NotifyMentions, Active: events.OthersWhileActive, PauseUntil: 1_764_000_000_000, Rest: events.Rest{From: 1320, To: 420, Zone: "Europe/Lisbon"}}
+	sampleSkipped       = []events.Skipped{{User: "dan", Code: events.CodeNoSuchMember}}
+	sampleMembers       = []events.NewMember{{User: "bob", Role: events.RoleAdmin}, {User: "carol", Role: events.RoleMember}}
+	sampleOwner         = events.Owner{N: 7, Random: [16]byte{0xAA, 15: 0xBB}}
+	sampleSnapshot      = events.Snapshot{
 		Session: "g_session", Offset: 77, Hash: events.Hash{5}, LastingSeq: 12, LastingTime: 1_764_000_000_000,
 		Chunks: []events.ChunkRef{{Offset: 70, Number: 1, SHA256: events.Hash{6}, Lasting: true}, {Offset: 77, SHA256: events.Hash{7}}},
 		Rows:   []events.StoredRow{{Key: events.HeadKey, Value: []byte{1, 2}}, {Key: events.MessageKey(200), Value: []byte{}}},
@@ -45,32 +46,34 @@ func sampleOps() map[string]events.Op {
 		"mark_read": events.MarkRead{
 			Seq: 9007199254740994,
 		},
-		"set_info":       events.SetInfo{Info: sampleInfo},
-		"set_policy":     events.SetPolicy{Policy: events.PolicyChange{RevokeWindow: new(events.Millis(0)), WriteRole: events.RoleAdmin, PinRole: events.RoleMember}},
-		"set_role":       events.SetRole{User: "bob", Role: events.RoleOwner},
-		"mute":           events.Mute{Users: []events.UserID{"bob"}, Until: 1_764_000_000_000},
-		"dismiss":        events.Dismiss{},
-		"ask":            events.Ask{Text: "may I?"},
-		"refuse":         events.Refuse{Users: []events.UserID{"dan"}},
-		"invite":         events.Invite{Code: events.Hash{1, 31: 2}, Expires: 1_764_000_000_000, Uses: 5},
-		"uninvite":       events.Uninvite{Code: events.Hash{1, 31: 2}},
-		"react":          events.React{Seq: 12, Emoji: "👍", Off: true},
-		"pin":            events.Pin{Seq: 12, Off: true},
-		"mark_delivered": events.MarkDelivered{Seq: 12},
-		"contact":        events.Contact{Step: events.ContactAsk, Text: "it is me"},
-		"report":         events.Report{Seq: 12, Reason: "spam"},
-		"hide":           events.Hide{Session: "g_session", Messages: []events.Numbers{{Seq: 12, Index: 5}, {Seq: 300, Index: 200}}},
-		"set_session":    events.SetSession{Session: "g_session", Settings: sampleSettings},
-		"set_device":     events.SetDevice{Device: "phone", Push: samplePush},
-		"set_profile":    events.SetProfile{Profile: events.ProfileChange{Name: new("Ann"), Status: new(""), Custom: sampleProfile.Custom}},
-		"set_privacy":    events.SetPrivacy{Privacy: events.Privacy{AddMe: events.AudienceContacts}},
-		"close_account":  events.CloseAccount{},
-		"sign_up":        events.SignUp{Method: "invite"},
-		"sign_in":        events.SignIn{Login: "l-1", Device: "phone", Kind: "phone", Client: "app", Most: 2},
-		"sign_out":       events.SignOut{Devices: []string{"phone", "tablet"}, Logins: []string{"l-1"}, Reason: events.SignOutReuse},
-		"ban":            events.Ban{Reason: "spam"},
-		"unban":          events.Unban{},
-		"audit":          events.Audit{What: "at", About: "as bob", Seq: 12, Reason: "case 7"},
+		"set_info":          events.SetInfo{Info: sampleInfo},
+		"set_policy":        events.SetPolicy{Policy: events.PolicyChange{RevokeWindow: new(events.Millis(0)), WriteRole: events.RoleAdmin, PinRole: events.RoleMember}},
+		"set_role":          events.SetRole{User: "bob", Role: events.RoleOwner},
+		"mute":              events.Mute{Users: []events.UserID{"bob"}, Until: 1_764_000_000_000},
+		"dismiss":           events.Dismiss{},
+		"ask":               events.Ask{Text: "may I?"},
+		"refuse":            events.Refuse{Users: []events.UserID{"dan"}},
+		"invite":            events.Invite{Code: events.Hash{1, 31: 2}, Expires: 1_764_000_000_000, Uses: 5},
+		"uninvite":          events.Uninvite{Code: events.Hash{1, 31: 2}},
+		"react":             events.React{Seq: 12, Emoji: "👍", Off: true},
+		"pin":               events.Pin{Seq: 12, Off: true},
+		"mark_delivered":    events.MarkDelivered{Seq: 12},
+		"contact":           events.Contact{Step: events.ContactAsk, Text: "it is me"},
+		"report":            events.Report{Seq: 12, Reason: "spam"},
+		"hide":              events.Hide{Session: "g_session", Messages: []events.Numbers{{Seq: 12, Index: 5}, {Seq: 300, Index: 200}}},
+		"set_session":       events.SetSession{Session: "g_session", Settings: sampleSettings},
+		"set_device":        events.SetDevice{Device: "phone", Push: samplePush},
+		"set_profile":       events.SetProfile{Profile: events.ProfileChange{Name: new("Ann"), Status: new(""), Custom: sampleProfile.Custom}},
+		"forget_push":       events.ForgetPush{Device: "phone", Token: "t-1", Until: 1_764_000_000_000, Reason: events.ForgetGone},
+		"set_notifications": events.SetNotifications{Notifications: sampleNotifications},
+		"set_privacy":       events.SetPrivacy{Privacy: events.Privacy{AddMe: events.AudienceContacts}},
+		"close_account":     events.CloseAccount{},
+		"sign_up":           events.SignUp{Method: "invite"},
+		"sign_in":           events.SignIn{Login: "l-1", Device: "phone", Kind: "phone", Client: "app", Most: 2},
+		"sign_out":          events.SignOut{Devices: []string{"phone", "tablet"}, Logins: []string{"l-1"}, Reason: events.SignOutReuse},
+		"ban":               events.Ban{Reason: "spam"},
+		"unban":             events.Unban{},
+		"audit":             events.Audit{What: "at", About: "as bob", Seq: 12, Reason: "case 7"},
 	}
 }
 
@@ -88,32 +91,34 @@ func sampleEvents() map[string]events.Event {
 		"deleted":    events.Deleted{Target: 12, TargetIndex: 5},
 		"read":       events.Read{Marker: 12, MarkerIndex: 5},
 
-		"info_set":        events.InfoSet{Info: sampleInfo},
-		"policy_set":      events.PolicySet{Policy: samplePolicy},
-		"role_set":        events.RoleSet{User: "bob", Role: events.RoleOwner, Demoted: "alice"},
-		"muted":           events.Muted{Users: []events.UserID{"bob"}, Skipped: sampleSkipped, Until: 1_764_000_000_000},
-		"dismissed":       events.Dismissed{},
-		"asked":           events.Asked{Text: "may I?"},
-		"refused":         events.Refused{Users: []events.UserID{"bob"}, Skipped: sampleSkipped},
-		"invited":         events.Invited{Code: events.Hash{1, 31: 2}, Expires: 1_764_000_000_000, Uses: 5},
-		"uninvited":       events.Uninvited{Code: events.Hash{1, 31: 2}},
-		"reacted":         events.Reacted{Target: 11, TargetIndex: 5, Emoji: "👍"},
-		"pinned":          events.Pinned{Target: 11, TargetIndex: 5},
-		"delivered":       events.Delivered{Marker: 12, MarkerIndex: 5},
-		"contact_changed": events.ContactChanged{Step: events.ContactAsk, Text: "it is me", State: events.ContactAsked},
-		"reported":        events.Reported{Target: 12, TargetIndex: 5, Reason: "spam"},
-		"hidden":          events.Hidden{Session: "g_session", Messages: []events.Numbers{{Seq: 12, Index: 5}, {Seq: 300, Index: 200}}},
-		"session_set":     events.SessionSet{Session: "g_session", Settings: sampleSettings},
-		"device_set":      events.DeviceSet{Device: "phone", Push: samplePush},
-		"profile_set":     events.ProfileSet{Profile: sampleProfile},
-		"privacy_set":     events.PrivacySet{Privacy: samplePrivacy},
-		"account_closed":  events.AccountClosed{},
-		"signed_up":       events.SignedUp{Method: "invite"},
-		"signed_in":       events.SignedIn{Login: "l-1", Device: "phone", Kind: "phone", Client: "app", First: true, Ended: sampleEnded},
-		"signed_out":      events.SignedOut{Ended: sampleEnded, Reason: events.SignOutLogout},
-		"banned":          events.Banned{Reason: "spam", Ended: sampleEnded},
-		"unbanned":        events.Unbanned{},
-		"audited":         events.Audited{What: "at", About: "as bob", Seq: 12, Reason: "case 7"},
+		"info_set":          events.InfoSet{Info: sampleInfo},
+		"policy_set":        events.PolicySet{Policy: samplePolicy},
+		"role_set":          events.RoleSet{User: "bob", Role: events.RoleOwner, Demoted: "alice"},
+		"muted":             events.Muted{Users: []events.UserID{"bob"}, Skipped: sampleSkipped, Until: 1_764_000_000_000},
+		"dismissed":         events.Dismissed{},
+		"asked":             events.Asked{Text: "may I?"},
+		"refused":           events.Refused{Users: []events.UserID{"bob"}, Skipped: sampleSkipped},
+		"invited":           events.Invited{Code: events.Hash{1, 31: 2}, Expires: 1_764_000_000_000, Uses: 5},
+		"uninvited":         events.Uninvited{Code: events.Hash{1, 31: 2}},
+		"reacted":           events.Reacted{Target: 11, TargetIndex: 5, Emoji: "👍"},
+		"pinned":            events.Pinned{Target: 11, TargetIndex: 5},
+		"delivered":         events.Delivered{Marker: 12, MarkerIndex: 5},
+		"contact_changed":   events.ContactChanged{Step: events.ContactAsk, Text: "it is me", State: events.ContactAsked},
+		"reported":          events.Reported{Target: 12, TargetIndex: 5, Reason: "spam"},
+		"hidden":            events.Hidden{Session: "g_session", Messages: []events.Numbers{{Seq: 12, Index: 5}, {Seq: 300, Index: 200}}},
+		"session_set":       events.SessionSet{Session: "g_session", Settings: sampleSettings},
+		"device_set":        events.DeviceSet{Device: "phone", Push: samplePush},
+		"profile_set":       events.ProfileSet{Profile: sampleProfile},
+		"push_forgotten":    events.PushForgotten{Device: "phone", Reason: events.ForgetMoved},
+		"notifications_set": events.NotificationsSet{Notifications: sampleNotifications},
+		"privacy_set":       events.PrivacySet{Privacy: samplePrivacy},
+		"account_closed":    events.AccountClosed{},
+		"signed_up":         events.SignedUp{Method: "invite"},
+		"signed_in":         events.SignedIn{Login: "l-1", Device: "phone", Kind: "phone", Client: "app", First: true, Ended: sampleEnded},
+		"signed_out":        events.SignedOut{Ended: sampleEnded, Reason: events.SignOutLogout},
+		"banned":            events.Banned{Reason: "spam", Ended: sampleEnded},
+		"unbanned":          events.Unbanned{},
+		"audited":           events.Audited{What: "at", About: "as bob", Seq: 12, Reason: "case 7"},
 	}
 }
 
@@ -170,10 +175,11 @@ func sampleRows() map[events.Key]events.Row {
 		events.ReactionKey(12, "bob", "👍"): events.Noted{},
 		events.EmojiKey(12, "👍"):           events.EmojiRow{Count: 300},
 		events.SettingsKey("g_session"):    events.SettingsRow{Settings: events.Settings{MuteUntil: 1, Pinned: true, Hidden: true, Draft: "dear", Unread: true}},
-		events.DeviceKey("phone"):          events.DeviceRow{Push: samplePush},
+		events.DeviceKey("phone"):          events.DeviceRow{Push: samplePush, Since: 1_764_000_000_000},
 		events.LoginKey("phone"):           events.LoginRow{Login: "l-1", Kind: "phone", Client: "app", Seq: 12, Since: 1_764_000_000_000},
 		events.ProfileKey:                  sampleProfile,
 		events.PrivacyKey:                  samplePrivacy,
+		events.NotificationsKey:            sampleNotifications,
 		events.MemberKey("bob"): events.Member{
 			Role: events.RoleAdmin, Stays: []events.Stay{{From: 2, FromIndex: 1, To: 4, ToIndex: 2}, {From: 8, FromIndex: 3}},
 			Marker: 9, MarkerIndex: 4,

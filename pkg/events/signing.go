@@ -95,7 +95,7 @@ func EndedBy(e Event) []EndedLogin {
 		return e.Ended
 	case AccountClosed:
 		return e.Ended
-	case Added, Asked, Audited, ContactChanged, Created, Deleted, Delivered, DeviceSet, ProfileSet, PrivacySet, Dismissed, Hidden, InfoSet, Invited, Joined, Left,
+	case Added, Asked, Audited, ContactChanged, Created, Deleted, Delivered, DeviceSet, ProfileSet, PrivacySet, NotificationsSet, PushForgotten, Dismissed, Hidden, InfoSet, Invited, Joined, Left,
 		Muted, Overridden, Pinned, PolicySet, Reacted, Read, Refused, Removed, Reported, Revoked, RoleSet, Sent, SessionSet, SignedUp, Unbanned,
 		Uninvited:
 	}
@@ -120,7 +120,7 @@ func validateSigning(op Op) *Error {
 	case Ban:
 		return validReason(op.Reason)()
 	case Add, Ask, Audit, CloseAccount, Contact, Create, Delete, Dismiss, Hide, Invite, Join, Leave, MarkDelivered, MarkRead, Mute, Override,
-		Pin, React, Refuse, Remove, Report, Revoke, Send, SetDevice, SetPrivacy, SetProfile, SetInfo, SetPolicy, SetRole, SetSession, Unban, Uninvite:
+		Pin, React, Refuse, Remove, Report, Revoke, Send, SetDevice, SetPrivacy, SetNotifications, ForgetPush, SetProfile, SetInfo, SetPolicy, SetRole, SetSession, Unban, Uninvite:
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func AnswerOf(id string, o *events.Outcome) *clientv1.ServerFrame {
 			ack.Skipped = clientSkipped(e.Skipped)
 		case events.Created, events.Joined, events.Left, events.Revoked, events.Overridden, events.Deleted, events.Read, events.InfoSet, events.PolicySet, events.RoleSet, events.Dismissed, events.Asked, events.Invited,
 			events.Uninvited, events.Reacted, events.Pinned, events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet,
-			events.DeviceSet, events.ProfileSet, events.PrivacySet, events.AccountClosed, events.Audited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
+			events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.AccountClosed, events.Audited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 		}
 		return &clientv1.ServerFrame{Id: id, Kind: &clientv1.ServerFrame_Ack{Ack: ack}}
 	case events.Rejected:

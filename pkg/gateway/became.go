@@ -44,7 +44,7 @@ func (t *tail) add(item hot.Item) {
 		}
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Read, events.InfoSet, events.PolicySet,
 		events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited, events.Uninvited, events.Pinned,
-		events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.AccountClosed,
+		events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.AccountClosed,
 		events.Audited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 }

@@ -217,6 +217,8 @@ func buildSelf(cmd events.Command, frame *clientv1.ClientFrame) (events.Command,
 		cmd.Op = events.SetDevice{Device: op.SetDevice.GetDevice(), Push: pushOf(op.SetDevice.GetPush()), Off: op.SetDevice.GetOff()}
 	case *clientv1.ClientFrame_SetProfile:
 		cmd.Op = events.SetProfile{Profile: profileChangeOf(op.SetProfile.GetProfile())}
+	case *clientv1.ClientFrame_SetNotifications:
+		cmd.Op = events.SetNotifications{Notifications: notificationsOf(op.SetNotifications.GetNotifications())}
 	case *clientv1.ClientFrame_SetPrivacy:
 		cmd.Op = events.SetPrivacy{Privacy: privacyOf(op.SetPrivacy.GetPrivacy())}
 	case *clientv1.ClientFrame_CloseAccount:

@@ -48,7 +48,7 @@ func EventOf(o *events.Outcome, state hot.State) *clientv1.Event {
 	case events.Read:
 		m.Event = &clientv1.Event_Read{Read: &clientv1.Read{Marker: uint64(e.Marker), MarkerIndex: uint64(e.MarkerIndex)}}
 	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
-		events.Uninvited, events.ContactChanged, events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.AccountClosed,
+		events.Uninvited, events.ContactChanged, events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.AccountClosed,
 		events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 		clientSessionEvent(m, e)
 	case events.Audited:
@@ -102,6 +102,10 @@ func clientSessionEvent(m *clientv1.Event, e events.Event) {
 		m.Event = &clientv1.Event_DeviceSet{DeviceSet: &clientv1.DeviceSet{Device: e.Device, Push: clientPush(e.Push), Off: e.Off}}
 	case events.ProfileSet:
 		m.Event = &clientv1.Event_ProfileSet{ProfileSet: &clientv1.ProfileSet{Profile: clientProfile(&e.Profile)}}
+	case events.PushForgotten:
+		m.Event = &clientv1.Event_PushForgotten{PushForgotten: &clientv1.PushForgotten{Device: e.Device, Reason: e.Reason}}
+	case events.NotificationsSet:
+		m.Event = &clientv1.Event_NotificationsSet{NotificationsSet: &clientv1.NotificationsSet{Notifications: clientNotifications(e.Notifications)}}
 	case events.PrivacySet:
 		m.Event = &clientv1.Event_PrivacySet{PrivacySet: &clientv1.PrivacySet{Privacy: clientPrivacy(e.Privacy)}}
 	case events.AccountClosed:

@@ -48,7 +48,7 @@ func (k *known) learn(m *message) {
 		}
 	case events.ContactChanged:
 		k.contact(e.Step)
-	case events.AccountClosed, events.Audited, events.Asked, events.Created, events.Deleted, events.Delivered, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.Dismissed,
+	case events.AccountClosed, events.Audited, events.Asked, events.Created, events.Deleted, events.Delivered, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.Dismissed,
 		events.Hidden, events.InfoSet, events.Invited, events.Overridden, events.Pinned, events.Reacted, events.Read, events.Refused,
 		events.Reported, events.Revoked, events.RoleSet, events.Sent, events.SessionSet, events.Uninvited,
 		events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:

@@ -94,7 +94,7 @@ func askerOf(ctx context.Context, people People, cmd *events.Command) (asker, er
 		}
 	case events.Ask, events.Audit, events.Ban, events.CloseAccount, events.Delete, events.Dismiss, events.Hide, events.Invite, events.Join, events.Leave,
 		events.MarkDelivered, events.MarkRead, events.Mute, events.Override, events.Pin, events.React, events.Refuse, events.Remove, events.Report,
-		events.Revoke, events.Send, events.SetDevice, events.SetInfo, events.SetPolicy, events.SetPrivacy, events.SetProfile, events.SetRole,
+		events.Revoke, events.Send, events.SetDevice, events.SetInfo, events.SetPolicy, events.SetPrivacy, events.SetNotifications, events.ForgetPush, events.SetProfile, events.SetRole,
 		events.SetSession, events.SignIn, events.SignOut, events.SignUp, events.Unban, events.Uninvite:
 	}
 	return asker{}, nil

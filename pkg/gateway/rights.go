@@ -43,7 +43,7 @@ func (r *rights) learn(m *message, u events.UserID) {
 			r.mutedUntil = e.Until
 		}
 	case events.AccountClosed, events.Audited, events.Added, events.Asked, events.ContactChanged, events.Created, events.Deleted, events.Delivered,
-		events.DeviceSet, events.ProfileSet, events.PrivacySet, events.Dismissed, events.Hidden, events.InfoSet, events.Invited, events.Joined, events.Overridden,
+		events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.Dismissed, events.Hidden, events.InfoSet, events.Invited, events.Joined, events.Overridden,
 		events.Pinned, events.PolicySet, events.Reacted, events.Read, events.Refused, events.Reported, events.Revoked, events.Sent,
 		events.SessionSet, events.Uninvited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 		return

@@ -114,7 +114,7 @@ func (t *snapshotting) judge(k events.Key, value []byte) (lasting, keep bool, er
 		}
 		// Of the same millisecond some may be in, and standing twice harms nothing.
 		return true, since == 0 || row.Time >= t.snapshot.LastingTime, nil
-	case events.Member, events.Standing, events.Info, events.AskRow, events.InviteRow, events.Noted, events.EmojiRow, events.SettingsRow, events.DeviceRow, events.Profile, events.Privacy,
+	case events.Member, events.Standing, events.Info, events.AskRow, events.InviteRow, events.Noted, events.EmojiRow, events.SettingsRow, events.DeviceRow, events.Profile, events.Privacy, events.Notifications,
 		events.LoginRow:
 	}
 	return false, true, nil

@@ -68,7 +68,7 @@ func (r toyRules) Decide(rows session.Rows, c *events.Command, at session.At) ev
 	case events.Add, events.Remove, events.Revoke, events.Override, events.Delete, events.MarkRead,
 		events.SetInfo, events.SetPolicy, events.SetRole, events.Mute, events.Dismiss, events.Ask, events.Refuse, events.Invite,
 		events.Uninvite, events.React, events.Pin, events.MarkDelivered, events.Contact, events.Report, events.Hide, events.SetSession,
-		events.SetDevice, events.SetPrivacy, events.SetProfile, events.CloseAccount, events.Audit, events.SignUp, events.SignIn, events.SignOut, events.Ban, events.Unban:
+		events.SetDevice, events.SetPrivacy, events.SetNotifications, events.ForgetPush, events.SetProfile, events.CloseAccount, events.Audit, events.SignUp, events.SignIn, events.SignOut, events.Ban, events.Unban:
 		o.Result = reject(events.CodeInvalidArgument)
 	}
 	if _, ok := c.Op.(events.Create); !ok && !created {
@@ -131,7 +131,7 @@ func (toyRules) Evolve(rows session.Rows, o *events.Outcome, stored events.Hash)
 		case events.Created, events.Added, events.Removed, events.Revoked, events.Overridden, events.Deleted, events.Read,
 			events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
 			events.Uninvited, events.Reacted, events.Pinned, events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet,
-			events.DeviceSet, events.ProfileSet, events.PrivacySet, events.AccountClosed, events.Audited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
+			events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.AccountClosed, events.Audited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 		}
 	}
 	if _, duplicate := o.Result.(events.Answered); !duplicate && o.ClientID != "" && id.Code != events.CodeClientIDConflict {

@@ -140,7 +140,7 @@ func (m *model) do(now events.Millis, u events.UserID, op events.Op) string {
 			}
 		case events.Add, events.Ask, events.Audit, events.CloseAccount, events.Contact, events.Create, events.Delete, events.Dismiss, events.Hide,
 			events.Invite, events.Join, events.Mute, events.Override, events.Pin, events.React, events.Refuse, events.Remove, events.Report,
-			events.Revoke, events.Send, events.SetDevice, events.SetPrivacy, events.SetProfile, events.SetInfo, events.SetPolicy, events.SetRole, events.SetSession, events.Uninvite,
+			events.Revoke, events.Send, events.SetDevice, events.SetPrivacy, events.SetNotifications, events.ForgetPush, events.SetProfile, events.SetInfo, events.SetPolicy, events.SetRole, events.SetSession, events.Uninvite,
 			events.SignUp, events.SignIn, events.SignOut, events.Ban, events.Unban:
 			return "SESSION_CLOSED"
 		}
@@ -159,7 +159,7 @@ func (m *model) do(now events.Millis, u events.UserID, op events.Op) string {
 			return "WRONG_KIND"
 		}
 	case events.Audit, events.CloseAccount, events.Create, events.Delete, events.Hide, events.MarkDelivered, events.MarkRead, events.Override,
-		events.Pin, events.React, events.Report, events.Revoke, events.Send, events.SetDevice, events.SetPrivacy, events.SetProfile, events.SetSession,
+		events.Pin, events.React, events.Report, events.Revoke, events.Send, events.SetDevice, events.SetPrivacy, events.SetNotifications, events.ForgetPush, events.SetProfile, events.SetSession,
 		events.SignUp, events.SignIn, events.SignOut, events.Ban, events.Unban:
 	}
 	if answer := m.outside(now, u, me, op); answer != "" {
@@ -228,7 +228,7 @@ func (m *model) outside(now events.Millis, u events.UserID, me *modelPerson, op 
 		})
 	case events.Add, events.Audit, events.CloseAccount, events.Contact, events.Create, events.Delete, events.Dismiss, events.Hide, events.Invite,
 		events.MarkDelivered, events.MarkRead, events.Mute, events.Override, events.Pin, events.React, events.Remove, events.Report,
-		events.Revoke, events.Send, events.SetDevice, events.SetPrivacy, events.SetProfile, events.SetInfo, events.SetPolicy, events.SetRole, events.SetSession, events.Uninvite,
+		events.Revoke, events.Send, events.SetDevice, events.SetPrivacy, events.SetNotifications, events.ForgetPush, events.SetProfile, events.SetInfo, events.SetPolicy, events.SetRole, events.SetSession, events.Uninvite,
 		events.SignUp, events.SignIn, events.SignOut, events.Ban, events.Unban:
 	}
 	return ""
@@ -332,7 +332,7 @@ func (m *model) group(now events.Millis, me *modelPerson, op events.Op) string {
 		return m.contact(me, op)
 	case events.Ask, events.Audit, events.CloseAccount, events.Create, events.Delete, events.Hide, events.Join, events.Leave, events.MarkDelivered,
 		events.MarkRead, events.Override, events.Pin, events.React, events.Refuse, events.Report, events.Revoke, events.Send,
-		events.SetDevice, events.SetPrivacy, events.SetProfile, events.SetSession, events.SignUp, events.SignIn, events.SignOut, events.Ban, events.Unban:
+		events.SetDevice, events.SetPrivacy, events.SetNotifications, events.ForgetPush, events.SetProfile, events.SetSession, events.SignUp, events.SignIn, events.SignOut, events.Ban, events.Unban:
 	}
 	return ""
 }
@@ -424,7 +424,7 @@ func (m *model) talk(now events.Millis, me *modelPerson, op events.Op) string {
 		me.delivered = op.Seq
 		return "delivered"
 	case events.Add, events.Ask, events.Audit, events.CloseAccount, events.Contact, events.Create, events.Dismiss, events.Hide, events.Invite,
-		events.Join, events.Leave, events.Mute, events.Override, events.Refuse, events.Remove, events.SetDevice, events.SetPrivacy, events.SetProfile, events.SetInfo,
+		events.Join, events.Leave, events.Mute, events.Override, events.Refuse, events.Remove, events.SetDevice, events.SetPrivacy, events.SetNotifications, events.ForgetPush, events.SetProfile, events.SetInfo,
 		events.SetPolicy, events.SetRole, events.SetSession, events.Uninvite, events.SignUp, events.SignIn, events.SignOut, events.Ban, events.Unban:
 	}
 	panic(fmt.Sprintf("the model does not know %T", op))
@@ -467,7 +467,7 @@ func (m *model) withdraw(now events.Millis, me *modelPerson, op events.Op) strin
 		deleting = op
 	case events.Add, events.Ask, events.Audit, events.CloseAccount, events.Contact, events.Create, events.Dismiss, events.Hide, events.Invite,
 		events.Join, events.Leave, events.MarkDelivered, events.MarkRead, events.Mute, events.Override, events.Pin, events.React,
-		events.Refuse, events.Remove, events.Report, events.Send, events.SetDevice, events.SetPrivacy, events.SetProfile, events.SetInfo, events.SetPolicy, events.SetRole,
+		events.Refuse, events.Remove, events.Report, events.Send, events.SetDevice, events.SetPrivacy, events.SetNotifications, events.ForgetPush, events.SetProfile, events.SetInfo, events.SetPolicy, events.SetRole,
 		events.SetSession, events.Uninvite, events.SignUp, events.SignIn, events.SignOut, events.Ban, events.Unban:
 	}
 	t, why := m.message(me.user, deleting.Seq)

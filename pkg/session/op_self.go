@@ -76,45 +76,6 @@ func (f sessionSet) evolve(e *evolution) {
 	e.put(events.SettingsKey(f.Session), row)
 }
 
-// setDevice registers a device, or forgets it.
-type setDevice struct{ events.SetDevice }
-
-func (setDevice) gate() gate { return inSelf }
-
-func (op setDevice) needs(needs []Need, _ Rows, _ *events.Command) []Need {
-	return append(needs, Need{Key: events.DeviceKey(op.Device)})
-}
-
-func (op setDevice) decide(s *scene) events.Result {
-	had, there := rowOf[events.DeviceRow](s.rows, events.DeviceKey(op.Device))
-	switch {
-	case op.Off && !there, !op.Off && there && had.Push == op.Push:
-		return answer(events.CodeNoChange, 0)
-	case !op.Off && !there && s.head.Devices >= events.MaxDevices:
-		return reject(events.CodeLimitReached)
-	}
-	return s.accept(events.DeviceSet(op.SetDevice))
-}
-
-type deviceSet struct{ events.DeviceSet }
-
-func (f deviceSet) touches(needs []Need, _ Rows, _ *events.Outcome) []Need {
-	return append(needs, Need{Key: events.DeviceKey(f.Device)})
-}
-
-func (f deviceSet) evolve(e *evolution) {
-	_, there := e.rows.Get(events.DeviceKey(f.Device))
-	switch {
-	case f.Off:
-		e.head.Devices--
-		e.remove(events.DeviceKey(f.Device))
-		return
-	case !there:
-		e.head.Devices++
-	}
-	e.put(events.DeviceKey(f.Device), events.DeviceRow{Push: f.Push})
-}
-
 // closeAccount closes the actor's self session. The steward, who follows it, ends the actor's
 // part in all others.
 type closeAccount struct{}

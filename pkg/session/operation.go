@@ -111,6 +111,10 @@ func operationOf(op events.Op) operation {
 		return setProfile{op}
 	case events.SetPrivacy:
 		return setPrivacy{op}
+	case events.ForgetPush:
+		return forgetPush{op}
+	case events.SetNotifications:
+		return setNotifications{op}
 	case events.CloseAccount:
 		return closeAccount{}
 	case events.Audit:
@@ -189,6 +193,10 @@ func factOf(e events.Event) fact {
 		return profileSet{e}
 	case events.PrivacySet:
 		return privacySet{e}
+	case events.PushForgotten:
+		return pushForgotten{e}
+	case events.NotificationsSet:
+		return notificationsSet{e}
 	case events.AccountClosed:
 		return accountClosed{e}
 	case events.Audited:

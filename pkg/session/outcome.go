@@ -176,6 +176,10 @@ func opSize(op events.Op) int {
 	case events.SetDevice:
 		p := op.Push
 		return len(op.Device) + len(p.Service) + len(p.Package) + len(p.Token) + len(p.AppVersion) + len(p.Locale)
+	case events.ForgetPush:
+		return len(op.Device) + len(op.Token) + len(op.Reason)
+	case events.SetNotifications:
+		return len(op.Notifications.Rest.Zone)
 	case events.SetProfile:
 		// The event has the whole profile, which is of bounded size.
 		return profileRoom

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ func parseWishes(text string) (wishes []events.Wish) {
 	return wishes
 }
 
-func parseProfileOp(name string, options map[string]string) events.Op {
+func (s *script) parseProfileOp(name string, options map[string]string) events.Op {
 	switch name {
 	case "set_profile":
 		var c events.ProfileChange
@@ -42,6 +43,18 @@ func parseProfileOp(name string, options map[string]string) events.Op {
 			}
 		}
 		return events.SetProfile{Profile: c}
+	case "set_notifications":
+		n := events.Notifications{
+			Content:  map[string]events.ShownContent{"sender": events.ShowSender, "nothing": events.ShowNothing, "more": 3}[options["content"]],
+			Messages: map[string]events.NotifiedMessages{"mentions": events.NotifyMentions, "none": events.NotifyNone, "more": 3}[options["messages"]],
+			Active:   map[string]events.WhileActive{"others": events.OthersWhileActive, "more": 2}[options["active"]],
+		}
+		if until, ok := options["pause"]; ok {
+			n.PauseUntil = s.parseTime(until)
+		}
+		_, _ = fmt.Sscanf(options["rest"], "%d-%d", &n.Rest.From, &n.Rest.To) // none where it is not given
+		n.Rest.Zone = options["zone"]
+		return events.SetNotifications{Notifications: n}
 	case "set_privacy":
 		return events.SetPrivacy{Privacy: events.Privacy{
 			LastSeen: audiences[options["last_seen"]], AddMe: audiences[options["add_me"]], WriteFirst: audiences[options["write_first"]],

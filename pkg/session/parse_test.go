@@ -53,7 +53,7 @@ func (s *script) parseOp(name string, args []string, options map[string]string) 
 		return events.Audit{What: args[0], Seq: parseSeqArgument(args, 1), Reason: argument(args, 2), About: options["about"]}, nil
 	case "contact":
 		return events.Contact{Step: contactSteps[args[0]], Text: argument(args, 1)}, nil
-	case "hide", "set_session", "set_device", "close_account", "set_profile", "set_privacy":
+	case "hide", "set_session", "set_device", "close_account", "set_profile", "set_privacy", "set_notifications", "forget_push":
 		return s.parseSelfOp(name, args, options)
 	case "sign_up", "sign_in", "sign_out", "ban", "unban":
 		return parseSigning(name, args, options), nil
@@ -138,8 +138,10 @@ func (s *script) parseSelfOp(name string, args []string, options map[string]stri
 		op := events.SetDevice{Device: args[0], Off: argument(args, 1) == "off"}
 		op.Push.Token = options["token"]
 		return op, nil
+	case "forget_push":
+		return events.ForgetPush{Device: args[0], Token: options["token"], Until: s.parseTime(options["until"]), Reason: options["reason"]}, nil
 	}
-	if op := parseProfileOp(name, options); op != nil {
+	if op := s.parseProfileOp(name, options); op != nil {
 		return op, nil
 	}
 	return events.CloseAccount{}, nil

@@ -128,7 +128,7 @@ func printEvent(e events.Event) string {
 	case events.DeviceSet:
 		return fmt.Sprintf("set device %s %q%s", e.Device, e.Push.Token, printOff(e.Off))
 	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
-		events.Uninvited, events.ContactChanged, events.ProfileSet, events.PrivacySet, events.AccountClosed:
+		events.Uninvited, events.ContactChanged, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.AccountClosed:
 		return printSessionEvent(e)
 	case events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 		return printSigning(e)
@@ -201,6 +201,10 @@ func printSessionEvent(e events.Event) string {
 		return out
 	case events.ProfileSet:
 		return fmt.Sprintf("set profile %+v", e.Profile)
+	case events.PushForgotten:
+		return fmt.Sprintf("forgot push of device %s (%s)", e.Device, e.Reason)
+	case events.NotificationsSet:
+		return fmt.Sprintf("set notifications %+v", e.Notifications)
 	case events.PrivacySet:
 		return fmt.Sprintf("set privacy %+v", e.Privacy)
 	case events.AccountClosed:
@@ -361,13 +365,15 @@ func printRows(t table) string {
 		case events.SettingsRow:
 			fmt.Fprintf(&b, "settings of %s %+v\n", k[1:], r.Settings)
 		case events.DeviceRow:
-			fmt.Fprintf(&b, "device %s %q\n", k[1:], r.Push.Token)
+			fmt.Fprintf(&b, "device %s %q since %s\n", k[1:], r.Push.Token, printTime(r.Since))
 		case events.LoginRow:
 			fmt.Fprintf(&b, "login %s on %s (%s) of %q, by %d since %s\n", r.Login, k[1:], r.Kind, r.Client, r.Seq, printTime(r.Since))
 		case events.Profile:
 			fmt.Fprintf(&b, "profile %+v\n", r)
 		case events.Privacy:
 			fmt.Fprintf(&b, "privacy %+v\n", r)
+		case events.Notifications:
+			fmt.Fprintf(&b, "notifications %+v\n", r)
 		case events.ClientID:
 		}
 	}

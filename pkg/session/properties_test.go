@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -98,7 +99,7 @@ func drawOp(t *rapid.T, kinds []int, now events.Millis, head events.Seq) events.
 	seq := events.Seq(rapid.Uint64Range(0, uint64(head)+2).Draw(t, "seq"))
 	text := func() events.Body { return events.TextBody(rapid.SampledFrom([]string{"x", "y", ""}).Draw(t, "text")) }
 	some := func() []events.UserID { return rapid.SliceOfN(rapid.SampledFrom(people), 1, 4).Draw(t, "people") }
-	switch rapid.IntRange(0, 19).Draw(t, "op") {
+	switch rapid.IntRange(0, 21).Draw(t, "op") {
 	case 18:
 		return drawSigning(t)
 	case 0, 1:
@@ -129,11 +130,21 @@ func drawOp(t *rapid.T, kinds []int, now events.Millis, head events.Seq) events.
 	case 12:
 		return events.SetSession{Session: "g_x", Settings: events.SettingsChange{Pinned: new(rapid.Bool().Draw(t, "pinned"))}}
 	case 13:
-		return events.SetDevice{Device: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "device"), Off: rapid.Bool().Draw(t, "off")}
+		op := events.SetDevice{Device: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "device"), Off: rapid.Bool().Draw(t, "off")}
+		if !op.Off {
+			op.Push.Token = rapid.SampledFrom([]string{"t", "t2"}).Draw(t, "token")
+		}
+		return op
 	case 16:
 		return events.SetProfile{Profile: events.ProfileChange{Name: new(rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "name"))}}
 	case 17:
 		return events.SetPrivacy{Privacy: events.Privacy{AddMe: events.Audience(rapid.IntRange(0, 4).Draw(t, "add me"))}}
+	case 19:
+		return events.SetNotifications{Notifications: events.Notifications{Messages: events.NotifiedMessages(rapid.IntRange(0, 3).Draw(t, "messages"))}}
+	case 20:
+		return events.ForgetPush{
+			Device: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "forgotten"), Token: "t", Until: rapid.SampledFrom([]events.Millis{1, 1 << 60}).Draw(t, "until"), Reason: events.ForgetGone,
+		}
 	case 15:
 		return events.Audit{What: "at", Seq: seq, Reason: rapid.SampledFrom([]string{"why", ""}).Draw(t, "reason")}
 	case 14:
@@ -245,7 +256,7 @@ func dense(o events.Outcome, before, after events.Head) error {
 		switch a.Event.(type) {
 		case events.Read, events.Delivered, events.Reported, events.Audited:
 			seq = 0
-		case events.AccountClosed, events.Added, events.Asked, events.ContactChanged, events.Created, events.Deleted, events.DeviceSet, events.ProfileSet, events.PrivacySet,
+		case events.AccountClosed, events.Added, events.Asked, events.ContactChanged, events.Created, events.Deleted, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten,
 			events.Dismissed, events.Hidden, events.InfoSet, events.Invited, events.Joined, events.Left, events.Muted, events.Overridden,
 			events.Pinned, events.PolicySet, events.Reacted, events.Refused, events.Removed, events.Revoked, events.RoleSet, events.Sent,
 			events.SessionSet, events.Uninvited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
@@ -316,6 +327,10 @@ func counts(t table) error {
 				return fmt.Errorf("settings are kept that are as at the beginning: %q", k)
 			}
 		case events.Head, events.Place, events.ClientID, events.Standing, events.Info, events.Noted, events.EmojiRow, events.Profile, events.Privacy:
+		case events.Notifications:
+			if r == (events.Notifications{}) {
+				return errors.New("notifications are kept that are as at the beginning")
+			}
 		}
 	}
 	if got.Pins != h.Pins || got.Asks != h.Asks || got.Invites != h.Invites || got.Devices != h.Devices || got.Logins != h.Logins || got.Blocks != h.Blocks {
@@ -352,7 +367,7 @@ func membership(t table) error {
 				return fmt.Errorf("%s is in without standing", u)
 			}
 		case events.Head, events.Message, events.Place, events.ClientID, events.Info, events.AskRow, events.InviteRow, events.Noted, events.EmojiRow,
-			events.SettingsRow, events.DeviceRow, events.Profile, events.Privacy, events.LoginRow:
+			events.SettingsRow, events.DeviceRow, events.Profile, events.Privacy, events.Notifications, events.LoginRow:
 		}
 	}
 	wantOwners := uint32(1)

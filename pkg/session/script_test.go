@@ -36,6 +36,8 @@ import (
 //	         sign_up METHOD · sign_in LOGIN DEVICE KIND [client=] [most=] · ban [REASON] · unban
 //	         sign_out [DEVICE…] [login=LOGIN,…] [all=true] [except=LOGIN] [reason=]
 //	         set_profile [name=] [avatar=] [status=] [f.FIELD=] · set_privacy [last_seen=] [add_me=] [write_first=]
+//	         set_notifications [content=sender|nothing] [messages=mentions|none] [active=others] [pause=SPAN] [rest=FROM-TO zone=ZONE]
+//	         forget_push DEVICE token= until=SPAN reason=
 //	       What gateways read of people goes with a command as [wish=USER:everyone|contacts|nobody[!],…], ! for contacts.
 //	       A text may be "in quotes", x*70000, or sealed:MAC*BYTES; m*3 is m1 m2 m3.
 //	       "bytes" instead of a command is a record that cannot be decoded.

@@ -62,7 +62,7 @@ func printSigning(e events.Event) string {
 	case events.Unbanned:
 		return "unbanned"
 	case events.AccountClosed, events.Added, events.Asked, events.Audited, events.ContactChanged, events.Created, events.Deleted,
-		events.Delivered, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.Dismissed, events.Hidden, events.InfoSet, events.Invited, events.Joined, events.Left,
+		events.Delivered, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.Dismissed, events.Hidden, events.InfoSet, events.Invited, events.Joined, events.Left,
 		events.Muted, events.Overridden, events.Pinned, events.PolicySet, events.Reacted, events.Read, events.Refused, events.Removed,
 		events.Reported, events.Revoked, events.RoleSet, events.Sent, events.SessionSet, events.Uninvited:
 	}
@@ -127,7 +127,7 @@ func (m *modelSigning) do(service bool, op events.Op) any {
 		return events.CodeNotAllowed
 	}
 	switch {
-	case pushes && !push.Off && !m.push[push.Device]:
+	case pushes && !push.Off:
 		m.push[push.Device] = true
 		return events.DeviceSet(push)
 	case pushes:
@@ -163,7 +163,7 @@ func (m *modelSigning) do(service bool, op events.Op) any {
 		return m.signIn(op)
 	case events.Add, events.Ask, events.Audit, events.CloseAccount, events.Contact, events.Create, events.Delete, events.Dismiss, events.Hide,
 		events.Invite, events.Join, events.Leave, events.MarkDelivered, events.MarkRead, events.Mute, events.Override, events.Pin, events.React,
-		events.Refuse, events.Remove, events.Report, events.Revoke, events.Send, events.SetDevice, events.SetPrivacy, events.SetProfile, events.SetInfo, events.SetPolicy,
+		events.Refuse, events.Remove, events.Report, events.Revoke, events.Send, events.SetDevice, events.SetPrivacy, events.SetNotifications, events.ForgetPush, events.SetProfile, events.SetInfo, events.SetPolicy,
 		events.SetRole, events.SetSession, events.SignOut, events.Uninvite:
 	}
 	return events.CodeNoChange

@@ -239,7 +239,7 @@ func affected(o *events.Outcome, e events.Event) []events.UserID {
 	case events.Sent, events.Revoked, events.Overridden, events.Deleted, events.Read,
 		events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Invited,
 		events.Uninvited, events.Reacted, events.Pinned, events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet,
-		events.DeviceSet, events.ProfileSet, events.PrivacySet, events.Audited, events.SignedUp, events.Unbanned:
+		events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.Audited, events.SignedUp, events.Unbanned:
 		return nil
 	}
 	return nil

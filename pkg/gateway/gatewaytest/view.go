@@ -218,7 +218,7 @@ func (w *World) Facts(ctx context.Context, s events.SessionID) (hot.Facts, error
 			f.Own.Profile = row
 		case events.Privacy:
 			f.Own.Privacy = row
-		case events.Head, events.Member, events.Standing, events.Place, events.ClientID, events.Noted, events.EmojiRow, events.DeviceRow:
+		case events.Head, events.Member, events.Standing, events.Place, events.ClientID, events.Noted, events.EmojiRow, events.DeviceRow, events.Notifications:
 		}
 	}
 	slices.Sort(f.Pins)

@@ -21,7 +21,7 @@ var describedOps = map[protoreflect.Name][]protoreflect.Name{
 	"react": {"session", "seq", "emoji"}, "pin": {"session", "seq"}, "mark_delivered": {"session", "seq"}, "contact": {"session", "step"},
 	"report": {"session", "seq"}, "hide": {"session", "seqs", "indexes"}, "set_session": {"session", "settings"}, "set_device": {"device"}, "close_account": {},
 	"sign_up": {"method"}, "sign_in": {"login", "device", "kind"}, "sign_out": {}, "ban": {}, "unban": {},
-	"set_profile": {"profile"}, "set_privacy": {"privacy"},
+	"set_profile": {"profile"}, "set_privacy": {"privacy"}, "set_notifications": {"notifications"},
 }
 
 // describedReads are operations that are, too, and are no commands.

@@ -60,11 +60,13 @@ func (f *fact) tell(e events.Event) {
 		f.row.Detail = e.Method
 	case events.SignedIn:
 		f.row.Detail = e.Kind
+	case events.PushForgotten:
+		f.row.Detail = e.Reason
 	case events.SignedOut:
 		f.row.Detail = e.Reason
 	case events.Banned:
 		f.row.Detail = e.Reason
-	case events.Asked, events.Invited, events.Uninvited, events.Hidden, events.SessionSet, events.DeviceSet, events.Unbanned:
+	case events.Asked, events.Invited, events.Uninvited, events.Hidden, events.SessionSet, events.DeviceSet, events.NotificationsSet, events.Unbanned:
 		// The event's own row has all there is.
 	}
 }
@@ -190,7 +192,7 @@ func (f *fact) aboutMessage(e events.Event) {
 		m.Seq, m.Reporter = e.Target, f.outcome.Actor.User
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Read, events.InfoSet, events.PolicySet,
 		events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited, events.Uninvited, events.Delivered,
-		events.ContactChanged, events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.AccountClosed, events.Audited,
+		events.ContactChanged, events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.AccountClosed, events.Audited,
 		events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 		return
 	}
@@ -216,7 +218,7 @@ func (f *fact) aboutSession(e events.Event) {
 		f.session(f.outcome.Session).Closed = f.fate("")
 	case events.Created, events.Added, events.Removed, events.Joined, events.Left, events.Sent, events.Revoked, events.Overridden, events.Deleted,
 		events.Read, events.RoleSet, events.Muted, events.Asked, events.Refused, events.Invited, events.Uninvited, events.Reacted, events.Pinned,
-		events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.Audited,
+		events.Delivered, events.ContactChanged, events.Reported, events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.Audited,
 		events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
 }

@@ -91,7 +91,7 @@ func factsOf(o *events.Outcome, e events.Event) []Fact {
 	case events.SignedIn, events.SignedOut, events.Banned, events.Unbanned, events.AccountClosed:
 		return loginFacts(o, e)
 	case events.Removed, events.Left, events.Overridden, events.Read, events.PolicySet, events.RoleSet, events.Dismissed,
-		events.Reported, events.DeviceSet, events.Audited, events.SignedUp:
+		events.Reported, events.DeviceSet, events.PushForgotten, events.NotificationsSet, events.Audited, events.SignedUp:
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func loginFacts(o *events.Outcome, e events.Event) []Fact {
 	case events.Unbanned:
 		facts = append(facts, Fact{FactDelete, factBanned, ""})
 	case events.AccountClosed, events.Added, events.Asked, events.Audited, events.ContactChanged, events.Created, events.Deleted,
-		events.Delivered, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.Dismissed, events.Hidden, events.InfoSet, events.Invited, events.Joined, events.Left,
+		events.Delivered, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.Dismissed, events.Hidden, events.InfoSet, events.Invited, events.Joined, events.Left,
 		events.Muted, events.Overridden, events.Pinned, events.PolicySet, events.Reacted, events.Read, events.Refused, events.Removed,
 		events.Reported, events.Revoked, events.RoleSet, events.Sent, events.SessionSet, events.SignedOut, events.SignedUp, events.Uninvited:
 	}

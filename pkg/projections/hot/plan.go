@@ -143,7 +143,7 @@ func changeOf(o *events.Outcome, a events.Accepted, value []byte) Change {
 	case events.InfoSet:
 		c.Title = e.Info.Title
 	case events.Muted, events.Asked, events.Refused, events.Invited, events.Uninvited, events.Reacted, events.Pinned, events.Delivered,
-		events.ContactChanged, events.Reported, events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.Audited,
+		events.ContactChanged, events.Reported, events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.Audited,
 		events.SignedUp, events.Unbanned:
 	}
 	c.Facts = factsOf(o, a.Event)

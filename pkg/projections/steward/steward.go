@@ -197,7 +197,7 @@ func comersOf(o *events.Outcome, e events.Event) (users []events.UserID) {
 		if e.Step == events.ContactAsk || e.Step == events.ContactAccept {
 			return []events.UserID{o.Actor.User}
 		}
-	case events.AccountClosed, events.Audited, events.Asked, events.Deleted, events.Delivered, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.Dismissed,
+	case events.AccountClosed, events.Audited, events.Asked, events.Deleted, events.Delivered, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.Dismissed,
 		events.Hidden, events.InfoSet, events.Invited, events.Left, events.Muted, events.Overridden, events.Pinned, events.PolicySet,
 		events.Reacted, events.Read, events.Refused, events.Removed, events.Reported, events.Revoked, events.RoleSet, events.Sent,
 		events.SessionSet, events.Uninvited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:

@@ -155,6 +155,7 @@ type ClientFrame struct {
 	//	*ClientFrame_SetProfile
 	//	*ClientFrame_SetPrivacy
 	//	*ClientFrame_Profiles
+	//	*ClientFrame_SetNotifications
 	Op isClientFrame_Op `protobuf_oneof:"op"`
 	// Commands only: the sender's own id for the command, the same on every resend.
 	ClientId string `protobuf:"bytes,40,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
@@ -697,6 +698,15 @@ func (x *ClientFrame) GetProfiles() *Profiles {
 	return nil
 }
 
+func (x *ClientFrame) GetSetNotifications() *SetNotifications {
+	if x != nil {
+		if x, ok := x.Op.(*ClientFrame_SetNotifications); ok {
+			return x.SetNotifications
+		}
+	}
+	return nil
+}
+
 func (x *ClientFrame) GetClientId() string {
 	if x != nil {
 		return x.ClientId
@@ -939,6 +949,10 @@ type ClientFrame_Profiles struct {
 	Profiles *Profiles `protobuf:"bytes,82,opt,name=profiles,proto3,oneof"`
 }
 
+type ClientFrame_SetNotifications struct {
+	SetNotifications *SetNotifications `protobuf:"bytes,83,opt,name=set_notifications,json=setNotifications,proto3,oneof"`
+}
+
 func (*ClientFrame_Hello) isClientFrame_Op() {}
 
 func (*ClientFrame_Ping) isClientFrame_Op() {}
@@ -1046,6 +1060,8 @@ func (*ClientFrame_SetProfile) isClientFrame_Op() {}
 func (*ClientFrame_SetPrivacy) isClientFrame_Op() {}
 
 func (*ClientFrame_Profiles) isClientFrame_Op() {}
+
+func (*ClientFrame_SetNotifications) isClientFrame_Op() {}
 
 // Hello authenticates. Sent again on a live connection it renews the token.
 type Hello struct {
@@ -3800,6 +3816,51 @@ func (x *SetPrivacy) GetPrivacy() *v1.Privacy {
 	return nil
 }
 
+// SetNotifications says which notifications the user wants, all of it.
+type SetNotifications struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Notifications *v1.Notifications      `protobuf:"bytes,1,opt,name=notifications,proto3" json:"notifications,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetNotifications) Reset() {
+	*x = SetNotifications{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetNotifications) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetNotifications) ProtoMessage() {}
+
+func (x *SetNotifications) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetNotifications.ProtoReflect.Descriptor instead.
+func (*SetNotifications) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *SetNotifications) GetNotifications() *v1.Notifications {
+	if x != nil {
+		return x.Notifications
+	}
+	return nil
+}
+
 // Profiles asks what users say of themselves.
 type Profiles struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3811,7 +3872,7 @@ type Profiles struct {
 
 func (x *Profiles) Reset() {
 	*x = Profiles{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	mi := &file_annal_client_v1_client_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3823,7 +3884,7 @@ func (x *Profiles) String() string {
 func (*Profiles) ProtoMessage() {}
 
 func (x *Profiles) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[48]
+	mi := &file_annal_client_v1_client_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3836,7 +3897,7 @@ func (x *Profiles) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Profiles.ProtoReflect.Descriptor instead.
 func (*Profiles) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{48}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Profiles) GetUsers() []string {
@@ -3855,7 +3916,7 @@ type CloseAccount struct {
 
 func (x *CloseAccount) Reset() {
 	*x = CloseAccount{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	mi := &file_annal_client_v1_client_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3867,7 +3928,7 @@ func (x *CloseAccount) String() string {
 func (*CloseAccount) ProtoMessage() {}
 
 func (x *CloseAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[49]
+	mi := &file_annal_client_v1_client_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3880,7 +3941,7 @@ func (x *CloseAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseAccount.ProtoReflect.Descriptor instead.
 func (*CloseAccount) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{49}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{50}
 }
 
 // SignUp says that the user signed up; services with the scope accounts.
@@ -3894,7 +3955,7 @@ type SignUp struct {
 
 func (x *SignUp) Reset() {
 	*x = SignUp{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[50]
+	mi := &file_annal_client_v1_client_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3906,7 +3967,7 @@ func (x *SignUp) String() string {
 func (*SignUp) ProtoMessage() {}
 
 func (x *SignUp) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[50]
+	mi := &file_annal_client_v1_client_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3919,7 +3980,7 @@ func (x *SignUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignUp.ProtoReflect.Descriptor instead.
 func (*SignUp) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{50}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *SignUp) GetMethod() string {
@@ -3947,7 +4008,7 @@ type SignIn struct {
 
 func (x *SignIn) Reset() {
 	*x = SignIn{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[51]
+	mi := &file_annal_client_v1_client_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3959,7 +4020,7 @@ func (x *SignIn) String() string {
 func (*SignIn) ProtoMessage() {}
 
 func (x *SignIn) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[51]
+	mi := &file_annal_client_v1_client_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3972,7 +4033,7 @@ func (x *SignIn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignIn.ProtoReflect.Descriptor instead.
 func (*SignIn) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{51}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *SignIn) GetLogin() string {
@@ -4027,7 +4088,7 @@ type SignOut struct {
 
 func (x *SignOut) Reset() {
 	*x = SignOut{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[52]
+	mi := &file_annal_client_v1_client_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4039,7 +4100,7 @@ func (x *SignOut) String() string {
 func (*SignOut) ProtoMessage() {}
 
 func (x *SignOut) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[52]
+	mi := &file_annal_client_v1_client_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4052,7 +4113,7 @@ func (x *SignOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignOut.ProtoReflect.Descriptor instead.
 func (*SignOut) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{52}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *SignOut) GetDevices() []string {
@@ -4101,7 +4162,7 @@ type Ban struct {
 
 func (x *Ban) Reset() {
 	*x = Ban{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[53]
+	mi := &file_annal_client_v1_client_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4113,7 +4174,7 @@ func (x *Ban) String() string {
 func (*Ban) ProtoMessage() {}
 
 func (x *Ban) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[53]
+	mi := &file_annal_client_v1_client_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4126,7 +4187,7 @@ func (x *Ban) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ban.ProtoReflect.Descriptor instead.
 func (*Ban) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{53}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Ban) GetReason() string {
@@ -4145,7 +4206,7 @@ type Unban struct {
 
 func (x *Unban) Reset() {
 	*x = Unban{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[54]
+	mi := &file_annal_client_v1_client_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4157,7 +4218,7 @@ func (x *Unban) String() string {
 func (*Unban) ProtoMessage() {}
 
 func (x *Unban) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[54]
+	mi := &file_annal_client_v1_client_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4170,7 +4231,7 @@ func (x *Unban) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unban.ProtoReflect.Descriptor instead.
 func (*Unban) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{54}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{55}
 }
 
 // Logins asks where the user is signed in.
@@ -4182,7 +4243,7 @@ type Logins struct {
 
 func (x *Logins) Reset() {
 	*x = Logins{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[55]
+	mi := &file_annal_client_v1_client_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4194,7 +4255,7 @@ func (x *Logins) String() string {
 func (*Logins) ProtoMessage() {}
 
 func (x *Logins) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[55]
+	mi := &file_annal_client_v1_client_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4207,7 +4268,7 @@ func (x *Logins) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Logins.ProtoReflect.Descriptor instead.
 func (*Logins) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{55}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{56}
 }
 
 // ServerFrame is what a server sends: a reply to the frame of that id, an event
@@ -4248,7 +4309,7 @@ type ServerFrame struct {
 
 func (x *ServerFrame) Reset() {
 	*x = ServerFrame{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[56]
+	mi := &file_annal_client_v1_client_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4260,7 +4321,7 @@ func (x *ServerFrame) String() string {
 func (*ServerFrame) ProtoMessage() {}
 
 func (x *ServerFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[56]
+	mi := &file_annal_client_v1_client_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4273,7 +4334,7 @@ func (x *ServerFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerFrame.ProtoReflect.Descriptor instead.
 func (*ServerFrame) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{56}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *ServerFrame) GetId() string {
@@ -4662,7 +4723,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[57]
+	mi := &file_annal_client_v1_client_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4674,7 +4735,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[57]
+	mi := &file_annal_client_v1_client_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4687,7 +4748,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{57}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Error) GetCode() string {
@@ -4752,7 +4813,7 @@ type ProfilesPage struct {
 
 func (x *ProfilesPage) Reset() {
 	*x = ProfilesPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[58]
+	mi := &file_annal_client_v1_client_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4764,7 +4825,7 @@ func (x *ProfilesPage) String() string {
 func (*ProfilesPage) ProtoMessage() {}
 
 func (x *ProfilesPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[58]
+	mi := &file_annal_client_v1_client_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4777,7 +4838,7 @@ func (x *ProfilesPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProfilesPage.ProtoReflect.Descriptor instead.
 func (*ProfilesPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{58}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ProfilesPage) GetProfiles() []*UserProfile {
@@ -4804,7 +4865,7 @@ type UserProfile struct {
 
 func (x *UserProfile) Reset() {
 	*x = UserProfile{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[59]
+	mi := &file_annal_client_v1_client_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4816,7 +4877,7 @@ func (x *UserProfile) String() string {
 func (*UserProfile) ProtoMessage() {}
 
 func (x *UserProfile) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[59]
+	mi := &file_annal_client_v1_client_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4829,7 +4890,7 @@ func (x *UserProfile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserProfile.ProtoReflect.Descriptor instead.
 func (*UserProfile) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{59}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *UserProfile) GetUser() string {
@@ -4863,7 +4924,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[60]
+	mi := &file_annal_client_v1_client_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4875,7 +4936,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[60]
+	mi := &file_annal_client_v1_client_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4888,7 +4949,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{60}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Welcome) GetUser() string {
@@ -4942,7 +5003,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[61]
+	mi := &file_annal_client_v1_client_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4954,7 +5015,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[61]
+	mi := &file_annal_client_v1_client_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4967,7 +5028,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{61}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Pong) GetTimeMs() int64 {
@@ -4999,7 +5060,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[62]
+	mi := &file_annal_client_v1_client_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5011,7 +5072,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[62]
+	mi := &file_annal_client_v1_client_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5024,7 +5085,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{62}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Ack) GetSession() string {
@@ -5096,7 +5157,7 @@ type Subscribed struct {
 
 func (x *Subscribed) Reset() {
 	*x = Subscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[63]
+	mi := &file_annal_client_v1_client_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5108,7 +5169,7 @@ func (x *Subscribed) String() string {
 func (*Subscribed) ProtoMessage() {}
 
 func (x *Subscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[63]
+	mi := &file_annal_client_v1_client_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5121,7 +5182,7 @@ func (x *Subscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscribed.ProtoReflect.Descriptor instead.
 func (*Subscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{63}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Subscribed) GetSession() string {
@@ -5154,7 +5215,7 @@ type Unsubscribed struct {
 
 func (x *Unsubscribed) Reset() {
 	*x = Unsubscribed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[64]
+	mi := &file_annal_client_v1_client_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5166,7 +5227,7 @@ func (x *Unsubscribed) String() string {
 func (*Unsubscribed) ProtoMessage() {}
 
 func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[64]
+	mi := &file_annal_client_v1_client_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5179,7 +5240,7 @@ func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unsubscribed.ProtoReflect.Descriptor instead.
 func (*Unsubscribed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{64}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Unsubscribed) GetSession() string {
@@ -5226,7 +5287,7 @@ type SessionState struct {
 
 func (x *SessionState) Reset() {
 	*x = SessionState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[65]
+	mi := &file_annal_client_v1_client_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5238,7 +5299,7 @@ func (x *SessionState) String() string {
 func (*SessionState) ProtoMessage() {}
 
 func (x *SessionState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[65]
+	mi := &file_annal_client_v1_client_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5251,7 +5312,7 @@ func (x *SessionState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionState.ProtoReflect.Descriptor instead.
 func (*SessionState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{65}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *SessionState) GetSession() string {
@@ -5435,7 +5496,7 @@ type SessionInfo struct {
 
 func (x *SessionInfo) Reset() {
 	*x = SessionInfo{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[66]
+	mi := &file_annal_client_v1_client_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5447,7 +5508,7 @@ func (x *SessionInfo) String() string {
 func (*SessionInfo) ProtoMessage() {}
 
 func (x *SessionInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[66]
+	mi := &file_annal_client_v1_client_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5460,7 +5521,7 @@ func (x *SessionInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionInfo.ProtoReflect.Descriptor instead.
 func (*SessionInfo) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{66}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *SessionInfo) GetSession() string {
@@ -5606,7 +5667,7 @@ type UnreadTotals struct {
 
 func (x *UnreadTotals) Reset() {
 	*x = UnreadTotals{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[67]
+	mi := &file_annal_client_v1_client_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5618,7 +5679,7 @@ func (x *UnreadTotals) String() string {
 func (*UnreadTotals) ProtoMessage() {}
 
 func (x *UnreadTotals) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[67]
+	mi := &file_annal_client_v1_client_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5631,7 +5692,7 @@ func (x *UnreadTotals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnreadTotals.ProtoReflect.Descriptor instead.
 func (*UnreadTotals) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{67}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *UnreadTotals) GetUnread() uint64 {
@@ -5693,7 +5754,7 @@ type ReceiptsPage struct {
 
 func (x *ReceiptsPage) Reset() {
 	*x = ReceiptsPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[68]
+	mi := &file_annal_client_v1_client_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5705,7 +5766,7 @@ func (x *ReceiptsPage) String() string {
 func (*ReceiptsPage) ProtoMessage() {}
 
 func (x *ReceiptsPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[68]
+	mi := &file_annal_client_v1_client_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5718,7 +5779,7 @@ func (x *ReceiptsPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiptsPage.ProtoReflect.Descriptor instead.
 func (*ReceiptsPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{68}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *ReceiptsPage) GetSession() string {
@@ -5781,7 +5842,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[69]
+	mi := &file_annal_client_v1_client_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5793,7 +5854,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[69]
+	mi := &file_annal_client_v1_client_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5806,7 +5867,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{69}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Receipt) GetUser() string {
@@ -5842,7 +5903,7 @@ type Request struct {
 
 func (x *Request) Reset() {
 	*x = Request{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[70]
+	mi := &file_annal_client_v1_client_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5854,7 +5915,7 @@ func (x *Request) String() string {
 func (*Request) ProtoMessage() {}
 
 func (x *Request) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[70]
+	mi := &file_annal_client_v1_client_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5867,7 +5928,7 @@ func (x *Request) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Request.ProtoReflect.Descriptor instead.
 func (*Request) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{70}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Request) GetUser() string {
@@ -5903,7 +5964,7 @@ type InviteState struct {
 
 func (x *InviteState) Reset() {
 	*x = InviteState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[71]
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5915,7 +5976,7 @@ func (x *InviteState) String() string {
 func (*InviteState) ProtoMessage() {}
 
 func (x *InviteState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[71]
+	mi := &file_annal_client_v1_client_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5928,7 +5989,7 @@ func (x *InviteState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteState.ProtoReflect.Descriptor instead.
 func (*InviteState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{71}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *InviteState) GetCodeSha256() []byte {
@@ -5970,7 +6031,7 @@ type SyncPage struct {
 
 func (x *SyncPage) Reset() {
 	*x = SyncPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5982,7 +6043,7 @@ func (x *SyncPage) String() string {
 func (*SyncPage) ProtoMessage() {}
 
 func (x *SyncPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[72]
+	mi := &file_annal_client_v1_client_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5995,7 +6056,7 @@ func (x *SyncPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncPage.ProtoReflect.Descriptor instead.
 func (*SyncPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{72}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *SyncPage) GetSessions() []*SessionState {
@@ -6035,7 +6096,7 @@ type HistoryPage struct {
 
 func (x *HistoryPage) Reset() {
 	*x = HistoryPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6047,7 +6108,7 @@ func (x *HistoryPage) String() string {
 func (*HistoryPage) ProtoMessage() {}
 
 func (x *HistoryPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[73]
+	mi := &file_annal_client_v1_client_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6060,7 +6121,7 @@ func (x *HistoryPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryPage.ProtoReflect.Descriptor instead.
 func (*HistoryPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{73}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *HistoryPage) GetSession() string {
@@ -6125,7 +6186,7 @@ type SearchPage struct {
 
 func (x *SearchPage) Reset() {
 	*x = SearchPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6137,7 +6198,7 @@ func (x *SearchPage) String() string {
 func (*SearchPage) ProtoMessage() {}
 
 func (x *SearchPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[74]
+	mi := &file_annal_client_v1_client_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6150,7 +6211,7 @@ func (x *SearchPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchPage.ProtoReflect.Descriptor instead.
 func (*SearchPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{74}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *SearchPage) GetHits() []*SearchHit {
@@ -6193,7 +6254,7 @@ type SearchHit struct {
 
 func (x *SearchHit) Reset() {
 	*x = SearchHit{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6205,7 +6266,7 @@ func (x *SearchHit) String() string {
 func (*SearchHit) ProtoMessage() {}
 
 func (x *SearchHit) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[75]
+	mi := &file_annal_client_v1_client_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6218,7 +6279,7 @@ func (x *SearchHit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchHit.ProtoReflect.Descriptor instead.
 func (*SearchHit) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{75}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *SearchHit) GetSession() string {
@@ -6281,7 +6342,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6293,7 +6354,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[76]
+	mi := &file_annal_client_v1_client_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6306,7 +6367,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{76}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *Mark) GetFirst() uint32 {
@@ -6343,7 +6404,7 @@ type ChangesPage struct {
 
 func (x *ChangesPage) Reset() {
 	*x = ChangesPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6355,7 +6416,7 @@ func (x *ChangesPage) String() string {
 func (*ChangesPage) ProtoMessage() {}
 
 func (x *ChangesPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[77]
+	mi := &file_annal_client_v1_client_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6368,7 +6429,7 @@ func (x *ChangesPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesPage.ProtoReflect.Descriptor instead.
 func (*ChangesPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{77}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *ChangesPage) GetSession() string {
@@ -6417,7 +6478,7 @@ type Range struct {
 
 func (x *Range) Reset() {
 	*x = Range{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6429,7 +6490,7 @@ func (x *Range) String() string {
 func (*Range) ProtoMessage() {}
 
 func (x *Range) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[78]
+	mi := &file_annal_client_v1_client_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6442,7 +6503,7 @@ func (x *Range) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Range.ProtoReflect.Descriptor instead.
 func (*Range) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{78}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Range) GetFirst() uint64 {
@@ -6478,7 +6539,7 @@ type MemberState struct {
 
 func (x *MemberState) Reset() {
 	*x = MemberState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6490,7 +6551,7 @@ func (x *MemberState) String() string {
 func (*MemberState) ProtoMessage() {}
 
 func (x *MemberState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[79]
+	mi := &file_annal_client_v1_client_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6503,7 +6564,7 @@ func (x *MemberState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberState.ProtoReflect.Descriptor instead.
 func (*MemberState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{79}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *MemberState) GetUser() string {
@@ -6568,7 +6629,7 @@ type MembersPage struct {
 
 func (x *MembersPage) Reset() {
 	*x = MembersPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6580,7 +6641,7 @@ func (x *MembersPage) String() string {
 func (*MembersPage) ProtoMessage() {}
 
 func (x *MembersPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[80]
+	mi := &file_annal_client_v1_client_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6593,7 +6654,7 @@ func (x *MembersPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersPage.ProtoReflect.Descriptor instead.
 func (*MembersPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{80}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *MembersPage) GetSession() string {
@@ -6634,7 +6695,7 @@ type SessionsPage struct {
 
 func (x *SessionsPage) Reset() {
 	*x = SessionsPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6646,7 +6707,7 @@ func (x *SessionsPage) String() string {
 func (*SessionsPage) ProtoMessage() {}
 
 func (x *SessionsPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[81]
+	mi := &file_annal_client_v1_client_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6659,7 +6720,7 @@ func (x *SessionsPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionsPage.ProtoReflect.Descriptor instead.
 func (*SessionsPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{81}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *SessionsPage) GetSessions() []string {
@@ -6693,7 +6754,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	mi := &file_annal_client_v1_client_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6705,7 +6766,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[82]
+	mi := &file_annal_client_v1_client_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6718,7 +6779,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{82}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Notice) GetSession() string {
@@ -6761,7 +6822,7 @@ type SomeoneTyping struct {
 
 func (x *SomeoneTyping) Reset() {
 	*x = SomeoneTyping{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[83]
+	mi := &file_annal_client_v1_client_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6773,7 +6834,7 @@ func (x *SomeoneTyping) String() string {
 func (*SomeoneTyping) ProtoMessage() {}
 
 func (x *SomeoneTyping) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[83]
+	mi := &file_annal_client_v1_client_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6786,7 +6847,7 @@ func (x *SomeoneTyping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SomeoneTyping.ProtoReflect.Descriptor instead.
 func (*SomeoneTyping) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{83}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *SomeoneTyping) GetSession() string {
@@ -6813,7 +6874,7 @@ type PresencePage struct {
 
 func (x *PresencePage) Reset() {
 	*x = PresencePage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[84]
+	mi := &file_annal_client_v1_client_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6825,7 +6886,7 @@ func (x *PresencePage) String() string {
 func (*PresencePage) ProtoMessage() {}
 
 func (x *PresencePage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[84]
+	mi := &file_annal_client_v1_client_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6838,7 +6899,7 @@ func (x *PresencePage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PresencePage.ProtoReflect.Descriptor instead.
 func (*PresencePage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{84}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *PresencePage) GetUsers() []*PresenceState {
@@ -6868,7 +6929,7 @@ type PresenceState struct {
 
 func (x *PresenceState) Reset() {
 	*x = PresenceState{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[85]
+	mi := &file_annal_client_v1_client_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6880,7 +6941,7 @@ func (x *PresenceState) String() string {
 func (*PresenceState) ProtoMessage() {}
 
 func (x *PresenceState) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[85]
+	mi := &file_annal_client_v1_client_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6893,7 +6954,7 @@ func (x *PresenceState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PresenceState.ProtoReflect.Descriptor instead.
 func (*PresenceState) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{85}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *PresenceState) GetUser() string {
@@ -6953,7 +7014,7 @@ type PresentDevice struct {
 
 func (x *PresentDevice) Reset() {
 	*x = PresentDevice{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[86]
+	mi := &file_annal_client_v1_client_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6965,7 +7026,7 @@ func (x *PresentDevice) String() string {
 func (*PresentDevice) ProtoMessage() {}
 
 func (x *PresentDevice) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[86]
+	mi := &file_annal_client_v1_client_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6978,7 +7039,7 @@ func (x *PresentDevice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PresentDevice.ProtoReflect.Descriptor instead.
 func (*PresentDevice) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{86}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *PresentDevice) GetDevice() string {
@@ -7065,6 +7126,8 @@ type Event struct {
 	//	*Event_Unbanned
 	//	*Event_ProfileSet
 	//	*Event_PrivacySet
+	//	*Event_NotificationsSet
+	//	*Event_PushForgotten
 	Event         isEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -7072,7 +7135,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[87]
+	mi := &file_annal_client_v1_client_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7084,7 +7147,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[87]
+	mi := &file_annal_client_v1_client_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7097,7 +7160,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{87}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *Event) GetSession() string {
@@ -7478,6 +7541,24 @@ func (x *Event) GetPrivacySet() *PrivacySet {
 	return nil
 }
 
+func (x *Event) GetNotificationsSet() *NotificationsSet {
+	if x != nil {
+		if x, ok := x.Event.(*Event_NotificationsSet); ok {
+			return x.NotificationsSet
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPushForgotten() *PushForgotten {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PushForgotten); ok {
+			return x.PushForgotten
+		}
+	}
+	return nil
+}
+
 type isEvent_Event interface {
 	isEvent_Event()
 }
@@ -7622,6 +7703,14 @@ type Event_PrivacySet struct {
 	PrivacySet *PrivacySet `protobuf:"bytes,81,opt,name=privacy_set,json=privacySet,proto3,oneof"`
 }
 
+type Event_NotificationsSet struct {
+	NotificationsSet *NotificationsSet `protobuf:"bytes,83,opt,name=notifications_set,json=notificationsSet,proto3,oneof"`
+}
+
+type Event_PushForgotten struct {
+	PushForgotten *PushForgotten `protobuf:"bytes,84,opt,name=push_forgotten,json=pushForgotten,proto3,oneof"`
+}
+
 func (*Event_Created) isEvent_Event() {}
 
 func (*Event_Added) isEvent_Event() {}
@@ -7692,6 +7781,10 @@ func (*Event_ProfileSet) isEvent_Event() {}
 
 func (*Event_PrivacySet) isEvent_Event() {}
 
+func (*Event_NotificationsSet) isEvent_Event() {}
+
+func (*Event_PushForgotten) isEvent_Event() {}
+
 type Created struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Kind    v1.Kind                `protobuf:"varint,1,opt,name=kind,proto3,enum=annal.log.v1.Kind" json:"kind,omitempty"`
@@ -7708,7 +7801,7 @@ type Created struct {
 
 func (x *Created) Reset() {
 	*x = Created{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[88]
+	mi := &file_annal_client_v1_client_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7720,7 +7813,7 @@ func (x *Created) String() string {
 func (*Created) ProtoMessage() {}
 
 func (x *Created) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[88]
+	mi := &file_annal_client_v1_client_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7733,7 +7826,7 @@ func (x *Created) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Created.ProtoReflect.Descriptor instead.
 func (*Created) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{88}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *Created) GetKind() v1.Kind {
@@ -7794,7 +7887,7 @@ type Added struct {
 
 func (x *Added) Reset() {
 	*x = Added{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[89]
+	mi := &file_annal_client_v1_client_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7806,7 +7899,7 @@ func (x *Added) String() string {
 func (*Added) ProtoMessage() {}
 
 func (x *Added) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[89]
+	mi := &file_annal_client_v1_client_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7819,7 +7912,7 @@ func (x *Added) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Added.ProtoReflect.Descriptor instead.
 func (*Added) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{89}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *Added) GetMembers() []*v1.NewMember {
@@ -7840,7 +7933,7 @@ type Removed struct {
 
 func (x *Removed) Reset() {
 	*x = Removed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[90]
+	mi := &file_annal_client_v1_client_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7852,7 +7945,7 @@ func (x *Removed) String() string {
 func (*Removed) ProtoMessage() {}
 
 func (x *Removed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[90]
+	mi := &file_annal_client_v1_client_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7865,7 +7958,7 @@ func (x *Removed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Removed.ProtoReflect.Descriptor instead.
 func (*Removed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{90}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *Removed) GetUsers() []string {
@@ -7897,7 +7990,7 @@ type Joined struct {
 
 func (x *Joined) Reset() {
 	*x = Joined{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[91]
+	mi := &file_annal_client_v1_client_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7909,7 +8002,7 @@ func (x *Joined) String() string {
 func (*Joined) ProtoMessage() {}
 
 func (x *Joined) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[91]
+	mi := &file_annal_client_v1_client_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7922,7 +8015,7 @@ func (x *Joined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Joined.ProtoReflect.Descriptor instead.
 func (*Joined) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{91}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{92}
 }
 
 type Left struct {
@@ -7935,7 +8028,7 @@ type Left struct {
 
 func (x *Left) Reset() {
 	*x = Left{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[92]
+	mi := &file_annal_client_v1_client_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7947,7 +8040,7 @@ func (x *Left) String() string {
 func (*Left) ProtoMessage() {}
 
 func (x *Left) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[92]
+	mi := &file_annal_client_v1_client_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7960,7 +8053,7 @@ func (x *Left) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Left.ProtoReflect.Descriptor instead.
 func (*Left) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{92}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *Left) GetPromoted() string {
@@ -8002,7 +8095,7 @@ type Sent struct {
 
 func (x *Sent) Reset() {
 	*x = Sent{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[93]
+	mi := &file_annal_client_v1_client_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8014,7 +8107,7 @@ func (x *Sent) String() string {
 func (*Sent) ProtoMessage() {}
 
 func (x *Sent) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[93]
+	mi := &file_annal_client_v1_client_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8027,7 +8120,7 @@ func (x *Sent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sent.ProtoReflect.Descriptor instead.
 func (*Sent) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{93}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *Sent) GetIndex() uint64 {
@@ -8113,7 +8206,7 @@ type ReactionCount struct {
 
 func (x *ReactionCount) Reset() {
 	*x = ReactionCount{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[94]
+	mi := &file_annal_client_v1_client_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8125,7 +8218,7 @@ func (x *ReactionCount) String() string {
 func (*ReactionCount) ProtoMessage() {}
 
 func (x *ReactionCount) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[94]
+	mi := &file_annal_client_v1_client_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8138,7 +8231,7 @@ func (x *ReactionCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReactionCount.ProtoReflect.Descriptor instead.
 func (*ReactionCount) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{94}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *ReactionCount) GetEmoji() string {
@@ -8172,7 +8265,7 @@ type Revoked struct {
 
 func (x *Revoked) Reset() {
 	*x = Revoked{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[95]
+	mi := &file_annal_client_v1_client_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8184,7 +8277,7 @@ func (x *Revoked) String() string {
 func (*Revoked) ProtoMessage() {}
 
 func (x *Revoked) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[95]
+	mi := &file_annal_client_v1_client_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8197,7 +8290,7 @@ func (x *Revoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoked.ProtoReflect.Descriptor instead.
 func (*Revoked) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{95}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *Revoked) GetTarget() uint64 {
@@ -8228,7 +8321,7 @@ type Overridden struct {
 
 func (x *Overridden) Reset() {
 	*x = Overridden{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[96]
+	mi := &file_annal_client_v1_client_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8240,7 +8333,7 @@ func (x *Overridden) String() string {
 func (*Overridden) ProtoMessage() {}
 
 func (x *Overridden) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[96]
+	mi := &file_annal_client_v1_client_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8253,7 +8346,7 @@ func (x *Overridden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Overridden.ProtoReflect.Descriptor instead.
 func (*Overridden) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{96}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *Overridden) GetTarget() uint64 {
@@ -8295,7 +8388,7 @@ type Deleted struct {
 
 func (x *Deleted) Reset() {
 	*x = Deleted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[97]
+	mi := &file_annal_client_v1_client_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8307,7 +8400,7 @@ func (x *Deleted) String() string {
 func (*Deleted) ProtoMessage() {}
 
 func (x *Deleted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[97]
+	mi := &file_annal_client_v1_client_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8320,7 +8413,7 @@ func (x *Deleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deleted.ProtoReflect.Descriptor instead.
 func (*Deleted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{97}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *Deleted) GetTarget() uint64 {
@@ -8354,7 +8447,7 @@ type Read struct {
 
 func (x *Read) Reset() {
 	*x = Read{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[98]
+	mi := &file_annal_client_v1_client_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8366,7 +8459,7 @@ func (x *Read) String() string {
 func (*Read) ProtoMessage() {}
 
 func (x *Read) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[98]
+	mi := &file_annal_client_v1_client_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8379,7 +8472,7 @@ func (x *Read) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Read.ProtoReflect.Descriptor instead.
 func (*Read) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{98}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *Read) GetMarker() uint64 {
@@ -8405,7 +8498,7 @@ type InfoSet struct {
 
 func (x *InfoSet) Reset() {
 	*x = InfoSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[99]
+	mi := &file_annal_client_v1_client_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8417,7 +8510,7 @@ func (x *InfoSet) String() string {
 func (*InfoSet) ProtoMessage() {}
 
 func (x *InfoSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[99]
+	mi := &file_annal_client_v1_client_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8430,7 +8523,7 @@ func (x *InfoSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InfoSet.ProtoReflect.Descriptor instead.
 func (*InfoSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{99}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *InfoSet) GetInfo() *v1.InfoChange {
@@ -8450,7 +8543,7 @@ type PolicySet struct {
 
 func (x *PolicySet) Reset() {
 	*x = PolicySet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[100]
+	mi := &file_annal_client_v1_client_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8462,7 +8555,7 @@ func (x *PolicySet) String() string {
 func (*PolicySet) ProtoMessage() {}
 
 func (x *PolicySet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[100]
+	mi := &file_annal_client_v1_client_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8475,7 +8568,7 @@ func (x *PolicySet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicySet.ProtoReflect.Descriptor instead.
 func (*PolicySet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{100}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *PolicySet) GetPolicy() *v1.Policy {
@@ -8497,7 +8590,7 @@ type RoleSet struct {
 
 func (x *RoleSet) Reset() {
 	*x = RoleSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[101]
+	mi := &file_annal_client_v1_client_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8509,7 +8602,7 @@ func (x *RoleSet) String() string {
 func (*RoleSet) ProtoMessage() {}
 
 func (x *RoleSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[101]
+	mi := &file_annal_client_v1_client_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8522,7 +8615,7 @@ func (x *RoleSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleSet.ProtoReflect.Descriptor instead.
 func (*RoleSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{101}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *RoleSet) GetUser() string {
@@ -8558,7 +8651,7 @@ type Muted struct {
 
 func (x *Muted) Reset() {
 	*x = Muted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[102]
+	mi := &file_annal_client_v1_client_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8570,7 +8663,7 @@ func (x *Muted) String() string {
 func (*Muted) ProtoMessage() {}
 
 func (x *Muted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[102]
+	mi := &file_annal_client_v1_client_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8583,7 +8676,7 @@ func (x *Muted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Muted.ProtoReflect.Descriptor instead.
 func (*Muted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{102}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *Muted) GetUsers() []string {
@@ -8608,7 +8701,7 @@ type Dismissed struct {
 
 func (x *Dismissed) Reset() {
 	*x = Dismissed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[103]
+	mi := &file_annal_client_v1_client_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8620,7 +8713,7 @@ func (x *Dismissed) String() string {
 func (*Dismissed) ProtoMessage() {}
 
 func (x *Dismissed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[103]
+	mi := &file_annal_client_v1_client_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8633,7 +8726,7 @@ func (x *Dismissed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dismissed.ProtoReflect.Descriptor instead.
 func (*Dismissed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{103}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{104}
 }
 
 type Asked struct {
@@ -8646,7 +8739,7 @@ type Asked struct {
 
 func (x *Asked) Reset() {
 	*x = Asked{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[104]
+	mi := &file_annal_client_v1_client_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8658,7 +8751,7 @@ func (x *Asked) String() string {
 func (*Asked) ProtoMessage() {}
 
 func (x *Asked) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[104]
+	mi := &file_annal_client_v1_client_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8671,7 +8764,7 @@ func (x *Asked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Asked.ProtoReflect.Descriptor instead.
 func (*Asked) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{104}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *Asked) GetText() string {
@@ -8690,7 +8783,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[105]
+	mi := &file_annal_client_v1_client_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8702,7 +8795,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[105]
+	mi := &file_annal_client_v1_client_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8715,7 +8808,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{105}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *Refused) GetUsers() []string {
@@ -8737,7 +8830,7 @@ type Invited struct {
 
 func (x *Invited) Reset() {
 	*x = Invited{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[106]
+	mi := &file_annal_client_v1_client_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8749,7 +8842,7 @@ func (x *Invited) String() string {
 func (*Invited) ProtoMessage() {}
 
 func (x *Invited) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[106]
+	mi := &file_annal_client_v1_client_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8762,7 +8855,7 @@ func (x *Invited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invited.ProtoReflect.Descriptor instead.
 func (*Invited) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{106}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *Invited) GetCodeSha256() []byte {
@@ -8795,7 +8888,7 @@ type Uninvited struct {
 
 func (x *Uninvited) Reset() {
 	*x = Uninvited{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[107]
+	mi := &file_annal_client_v1_client_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8807,7 +8900,7 @@ func (x *Uninvited) String() string {
 func (*Uninvited) ProtoMessage() {}
 
 func (x *Uninvited) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[107]
+	mi := &file_annal_client_v1_client_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8820,7 +8913,7 @@ func (x *Uninvited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Uninvited.ProtoReflect.Descriptor instead.
 func (*Uninvited) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{107}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *Uninvited) GetCodeSha256() []byte {
@@ -8842,7 +8935,7 @@ type Reacted struct {
 
 func (x *Reacted) Reset() {
 	*x = Reacted{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[108]
+	mi := &file_annal_client_v1_client_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8854,7 +8947,7 @@ func (x *Reacted) String() string {
 func (*Reacted) ProtoMessage() {}
 
 func (x *Reacted) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[108]
+	mi := &file_annal_client_v1_client_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8867,7 +8960,7 @@ func (x *Reacted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reacted.ProtoReflect.Descriptor instead.
 func (*Reacted) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{108}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{109}
 }
 
 func (x *Reacted) GetTarget() uint64 {
@@ -8909,7 +9002,7 @@ type Pinned struct {
 
 func (x *Pinned) Reset() {
 	*x = Pinned{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[109]
+	mi := &file_annal_client_v1_client_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8921,7 +9014,7 @@ func (x *Pinned) String() string {
 func (*Pinned) ProtoMessage() {}
 
 func (x *Pinned) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[109]
+	mi := &file_annal_client_v1_client_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8934,7 +9027,7 @@ func (x *Pinned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pinned.ProtoReflect.Descriptor instead.
 func (*Pinned) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{109}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{110}
 }
 
 func (x *Pinned) GetTarget() uint64 {
@@ -8968,7 +9061,7 @@ type Delivered struct {
 
 func (x *Delivered) Reset() {
 	*x = Delivered{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[110]
+	mi := &file_annal_client_v1_client_proto_msgTypes[111]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8980,7 +9073,7 @@ func (x *Delivered) String() string {
 func (*Delivered) ProtoMessage() {}
 
 func (x *Delivered) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[110]
+	mi := &file_annal_client_v1_client_proto_msgTypes[111]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8993,7 +9086,7 @@ func (x *Delivered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivered.ProtoReflect.Descriptor instead.
 func (*Delivered) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{110}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{111}
 }
 
 func (x *Delivered) GetMarker() uint64 {
@@ -9022,7 +9115,7 @@ type ContactChanged struct {
 
 func (x *ContactChanged) Reset() {
 	*x = ContactChanged{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[111]
+	mi := &file_annal_client_v1_client_proto_msgTypes[112]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9034,7 +9127,7 @@ func (x *ContactChanged) String() string {
 func (*ContactChanged) ProtoMessage() {}
 
 func (x *ContactChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[111]
+	mi := &file_annal_client_v1_client_proto_msgTypes[112]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9047,7 +9140,7 @@ func (x *ContactChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactChanged.ProtoReflect.Descriptor instead.
 func (*ContactChanged) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{111}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{112}
 }
 
 func (x *ContactChanged) GetStep() v1.ContactStep {
@@ -9083,7 +9176,7 @@ type Reported struct {
 
 func (x *Reported) Reset() {
 	*x = Reported{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[112]
+	mi := &file_annal_client_v1_client_proto_msgTypes[113]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9095,7 +9188,7 @@ func (x *Reported) String() string {
 func (*Reported) ProtoMessage() {}
 
 func (x *Reported) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[112]
+	mi := &file_annal_client_v1_client_proto_msgTypes[113]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9108,7 +9201,7 @@ func (x *Reported) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reported.ProtoReflect.Descriptor instead.
 func (*Reported) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{112}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{113}
 }
 
 func (x *Reported) GetTarget() uint64 {
@@ -9143,7 +9236,7 @@ type Hidden struct {
 
 func (x *Hidden) Reset() {
 	*x = Hidden{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[113]
+	mi := &file_annal_client_v1_client_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9155,7 +9248,7 @@ func (x *Hidden) String() string {
 func (*Hidden) ProtoMessage() {}
 
 func (x *Hidden) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[113]
+	mi := &file_annal_client_v1_client_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9168,7 +9261,7 @@ func (x *Hidden) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hidden.ProtoReflect.Descriptor instead.
 func (*Hidden) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{113}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{114}
 }
 
 func (x *Hidden) GetSession() string {
@@ -9202,7 +9295,7 @@ type SessionSet struct {
 
 func (x *SessionSet) Reset() {
 	*x = SessionSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[114]
+	mi := &file_annal_client_v1_client_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9214,7 +9307,7 @@ func (x *SessionSet) String() string {
 func (*SessionSet) ProtoMessage() {}
 
 func (x *SessionSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[114]
+	mi := &file_annal_client_v1_client_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9227,7 +9320,7 @@ func (x *SessionSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionSet.ProtoReflect.Descriptor instead.
 func (*SessionSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{114}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{115}
 }
 
 func (x *SessionSet) GetSession() string {
@@ -9255,7 +9348,7 @@ type DeviceSet struct {
 
 func (x *DeviceSet) Reset() {
 	*x = DeviceSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[115]
+	mi := &file_annal_client_v1_client_proto_msgTypes[116]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9267,7 +9360,7 @@ func (x *DeviceSet) String() string {
 func (*DeviceSet) ProtoMessage() {}
 
 func (x *DeviceSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[115]
+	mi := &file_annal_client_v1_client_proto_msgTypes[116]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9280,7 +9373,7 @@ func (x *DeviceSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceSet.ProtoReflect.Descriptor instead.
 func (*DeviceSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{115}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{116}
 }
 
 func (x *DeviceSet) GetDevice() string {
@@ -9314,7 +9407,7 @@ type ProfileSet struct {
 
 func (x *ProfileSet) Reset() {
 	*x = ProfileSet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[116]
+	mi := &file_annal_client_v1_client_proto_msgTypes[117]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9326,7 +9419,7 @@ func (x *ProfileSet) String() string {
 func (*ProfileSet) ProtoMessage() {}
 
 func (x *ProfileSet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[116]
+	mi := &file_annal_client_v1_client_proto_msgTypes[117]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9339,7 +9432,7 @@ func (x *ProfileSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProfileSet.ProtoReflect.Descriptor instead.
 func (*ProfileSet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{116}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{117}
 }
 
 func (x *ProfileSet) GetProfile() *v1.Profile {
@@ -9359,7 +9452,7 @@ type PrivacySet struct {
 
 func (x *PrivacySet) Reset() {
 	*x = PrivacySet{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[117]
+	mi := &file_annal_client_v1_client_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9371,7 +9464,7 @@ func (x *PrivacySet) String() string {
 func (*PrivacySet) ProtoMessage() {}
 
 func (x *PrivacySet) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[117]
+	mi := &file_annal_client_v1_client_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9384,7 +9477,7 @@ func (x *PrivacySet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrivacySet.ProtoReflect.Descriptor instead.
 func (*PrivacySet) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{117}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{118}
 }
 
 func (x *PrivacySet) GetPrivacy() *v1.Privacy {
@@ -9392,6 +9485,105 @@ func (x *PrivacySet) GetPrivacy() *v1.Privacy {
 		return x.Privacy
 	}
 	return nil
+}
+
+// NotificationsSet has all of it from here on.
+type NotificationsSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Notifications *v1.Notifications      `protobuf:"bytes,1,opt,name=notifications,proto3" json:"notifications,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NotificationsSet) Reset() {
+	*x = NotificationsSet{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[119]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NotificationsSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NotificationsSet) ProtoMessage() {}
+
+func (x *NotificationsSet) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[119]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NotificationsSet.ProtoReflect.Descriptor instead.
+func (*NotificationsSet) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{119}
+}
+
+func (x *NotificationsSet) GetNotifications() *v1.Notifications {
+	if x != nil {
+		return x.Notifications
+	}
+	return nil
+}
+
+// PushForgotten took from a device where its notifications went, since they don't reach it any more. The device stays known.
+type PushForgotten struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Device string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	// gone: the vendor says so; moved: somebody registered it later.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PushForgotten) Reset() {
+	*x = PushForgotten{}
+	mi := &file_annal_client_v1_client_proto_msgTypes[120]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PushForgotten) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PushForgotten) ProtoMessage() {}
+
+func (x *PushForgotten) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_client_v1_client_proto_msgTypes[120]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PushForgotten.ProtoReflect.Descriptor instead.
+func (*PushForgotten) Descriptor() ([]byte, []int) {
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{120}
+}
+
+func (x *PushForgotten) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *PushForgotten) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
 }
 
 type AccountClosed struct {
@@ -9403,7 +9595,7 @@ type AccountClosed struct {
 
 func (x *AccountClosed) Reset() {
 	*x = AccountClosed{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[118]
+	mi := &file_annal_client_v1_client_proto_msgTypes[121]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9415,7 +9607,7 @@ func (x *AccountClosed) String() string {
 func (*AccountClosed) ProtoMessage() {}
 
 func (x *AccountClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[118]
+	mi := &file_annal_client_v1_client_proto_msgTypes[121]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9428,7 +9620,7 @@ func (x *AccountClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountClosed.ProtoReflect.Descriptor instead.
 func (*AccountClosed) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{118}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{121}
 }
 
 func (x *AccountClosed) GetEnded() []*v1.EndedLogin {
@@ -9447,7 +9639,7 @@ type SignedUp struct {
 
 func (x *SignedUp) Reset() {
 	*x = SignedUp{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[119]
+	mi := &file_annal_client_v1_client_proto_msgTypes[122]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9459,7 +9651,7 @@ func (x *SignedUp) String() string {
 func (*SignedUp) ProtoMessage() {}
 
 func (x *SignedUp) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[119]
+	mi := &file_annal_client_v1_client_proto_msgTypes[122]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9472,7 +9664,7 @@ func (x *SignedUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedUp.ProtoReflect.Descriptor instead.
 func (*SignedUp) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{119}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{122}
 }
 
 func (x *SignedUp) GetMethod() string {
@@ -9497,7 +9689,7 @@ type SignedIn struct {
 
 func (x *SignedIn) Reset() {
 	*x = SignedIn{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[120]
+	mi := &file_annal_client_v1_client_proto_msgTypes[123]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9509,7 +9701,7 @@ func (x *SignedIn) String() string {
 func (*SignedIn) ProtoMessage() {}
 
 func (x *SignedIn) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[120]
+	mi := &file_annal_client_v1_client_proto_msgTypes[123]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9522,7 +9714,7 @@ func (x *SignedIn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedIn.ProtoReflect.Descriptor instead.
 func (*SignedIn) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{120}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{123}
 }
 
 func (x *SignedIn) GetLogin() string {
@@ -9577,7 +9769,7 @@ type SignedOut struct {
 
 func (x *SignedOut) Reset() {
 	*x = SignedOut{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[121]
+	mi := &file_annal_client_v1_client_proto_msgTypes[124]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9589,7 +9781,7 @@ func (x *SignedOut) String() string {
 func (*SignedOut) ProtoMessage() {}
 
 func (x *SignedOut) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[121]
+	mi := &file_annal_client_v1_client_proto_msgTypes[124]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9602,7 +9794,7 @@ func (x *SignedOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedOut.ProtoReflect.Descriptor instead.
 func (*SignedOut) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{121}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{124}
 }
 
 func (x *SignedOut) GetEnded() []*v1.EndedLogin {
@@ -9629,7 +9821,7 @@ type Banned struct {
 
 func (x *Banned) Reset() {
 	*x = Banned{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[122]
+	mi := &file_annal_client_v1_client_proto_msgTypes[125]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9641,7 +9833,7 @@ func (x *Banned) String() string {
 func (*Banned) ProtoMessage() {}
 
 func (x *Banned) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[122]
+	mi := &file_annal_client_v1_client_proto_msgTypes[125]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9654,7 +9846,7 @@ func (x *Banned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Banned.ProtoReflect.Descriptor instead.
 func (*Banned) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{122}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{125}
 }
 
 func (x *Banned) GetReason() string {
@@ -9679,7 +9871,7 @@ type Unbanned struct {
 
 func (x *Unbanned) Reset() {
 	*x = Unbanned{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[123]
+	mi := &file_annal_client_v1_client_proto_msgTypes[126]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9691,7 +9883,7 @@ func (x *Unbanned) String() string {
 func (*Unbanned) ProtoMessage() {}
 
 func (x *Unbanned) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[123]
+	mi := &file_annal_client_v1_client_proto_msgTypes[126]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9704,7 +9896,7 @@ func (x *Unbanned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unbanned.ProtoReflect.Descriptor instead.
 func (*Unbanned) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{123}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{126}
 }
 
 // LoginsPage has all of the user's logins, the oldest first.
@@ -9717,7 +9909,7 @@ type LoginsPage struct {
 
 func (x *LoginsPage) Reset() {
 	*x = LoginsPage{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[124]
+	mi := &file_annal_client_v1_client_proto_msgTypes[127]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9729,7 +9921,7 @@ func (x *LoginsPage) String() string {
 func (*LoginsPage) ProtoMessage() {}
 
 func (x *LoginsPage) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[124]
+	mi := &file_annal_client_v1_client_proto_msgTypes[127]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9742,7 +9934,7 @@ func (x *LoginsPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoginsPage.ProtoReflect.Descriptor instead.
 func (*LoginsPage) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{124}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{127}
 }
 
 func (x *LoginsPage) GetLogins() []*Login {
@@ -9767,7 +9959,7 @@ type Login struct {
 
 func (x *Login) Reset() {
 	*x = Login{}
-	mi := &file_annal_client_v1_client_proto_msgTypes[125]
+	mi := &file_annal_client_v1_client_proto_msgTypes[128]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9779,7 +9971,7 @@ func (x *Login) String() string {
 func (*Login) ProtoMessage() {}
 
 func (x *Login) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_client_v1_client_proto_msgTypes[125]
+	mi := &file_annal_client_v1_client_proto_msgTypes[128]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9792,7 +9984,7 @@ func (x *Login) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Login.ProtoReflect.Descriptor instead.
 func (*Login) Descriptor() ([]byte, []int) {
-	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{125}
+	return file_annal_client_v1_client_proto_rawDescGZIP(), []int{128}
 }
 
 func (x *Login) GetLogin() string {
@@ -9841,7 +10033,7 @@ var File_annal_client_v1_client_proto protoreflect.FileDescriptor
 
 const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\n" +
-	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/session.proto\"\xc5\x17\n" +
+	"\x1cannal/client/v1/client.proto\x12\x0fannal.client.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/session.proto\"\x97\x18\n" +
 	"\vClientFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x05hello\x18\x02 \x01(\v2\x16.annal.client.v1.HelloH\x00R\x05hello\x12+\n" +
@@ -9903,7 +10095,8 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"setProfile\x12>\n" +
 	"\vset_privacy\x18Q \x01(\v2\x1b.annal.client.v1.SetPrivacyH\x00R\n" +
 	"setPrivacy\x127\n" +
-	"\bprofiles\x18R \x01(\v2\x19.annal.client.v1.ProfilesH\x00R\bprofiles\x12\x1b\n" +
+	"\bprofiles\x18R \x01(\v2\x19.annal.client.v1.ProfilesH\x00R\bprofiles\x12P\n" +
+	"\x11set_notifications\x18S \x01(\v2!.annal.client.v1.SetNotificationsH\x00R\x10setNotifications\x12\x1b\n" +
 	"\tclient_id\x18( \x01(\tR\bclientId\x12\x17\n" +
 	"\aas_user\x18) \x01(\tR\x06asUser\x12$\n" +
 	"\x0eorigin_time_ms\x18* \x01(\x03R\foriginTimeMsB\x04\n" +
@@ -10080,7 +10273,9 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\aprofile\x18\x01 \x01(\v2\x1b.annal.log.v1.ProfileChangeR\aprofile\"=\n" +
 	"\n" +
 	"SetPrivacy\x12/\n" +
-	"\aprivacy\x18\x01 \x01(\v2\x15.annal.log.v1.PrivacyR\aprivacy\" \n" +
+	"\aprivacy\x18\x01 \x01(\v2\x15.annal.log.v1.PrivacyR\aprivacy\"U\n" +
+	"\x10SetNotifications\x12A\n" +
+	"\rnotifications\x18\x01 \x01(\v2\x1b.annal.log.v1.NotificationsR\rnotifications\" \n" +
 	"\bProfiles\x12\x14\n" +
 	"\x05users\x18\x01 \x03(\tR\x05users\"\x0e\n" +
 	"\fCloseAccount\" \n" +
@@ -10329,7 +10524,7 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\x04away\x18\x04 \x01(\bR\x04away\x12\x1e\n" +
 	"\n" +
 	"connection\x18\x05 \x01(\tR\n" +
-	"connection\"\x84\x11\n" +
+	"connection\"\x9f\x12\n" +
 	"\x05Event\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +
@@ -10381,7 +10576,9 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\vprofile_set\x18P \x01(\v2\x1b.annal.client.v1.ProfileSetH\x00R\n" +
 	"profileSet\x12>\n" +
 	"\vprivacy_set\x18Q \x01(\v2\x1b.annal.client.v1.PrivacySetH\x00R\n" +
-	"privacySetB\a\n" +
+	"privacySet\x12P\n" +
+	"\x11notifications_set\x18S \x01(\v2!.annal.client.v1.NotificationsSetH\x00R\x10notificationsSet\x12G\n" +
+	"\x0epush_forgotten\x18T \x01(\v2\x1e.annal.client.v1.PushForgottenH\x00R\rpushForgottenB\a\n" +
 	"\x05event\"\x84\x02\n" +
 	"\aCreated\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x121\n" +
@@ -10497,7 +10694,12 @@ const file_annal_client_v1_client_proto_rawDesc = "" +
 	"\aprofile\x18\x01 \x01(\v2\x15.annal.log.v1.ProfileR\aprofile\"=\n" +
 	"\n" +
 	"PrivacySet\x12/\n" +
-	"\aprivacy\x18\x01 \x01(\v2\x15.annal.log.v1.PrivacyR\aprivacy\"?\n" +
+	"\aprivacy\x18\x01 \x01(\v2\x15.annal.log.v1.PrivacyR\aprivacy\"U\n" +
+	"\x10NotificationsSet\x12A\n" +
+	"\rnotifications\x18\x01 \x01(\v2\x1b.annal.log.v1.NotificationsR\rnotifications\"?\n" +
+	"\rPushForgotten\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"?\n" +
 	"\rAccountClosed\x12.\n" +
 	"\x05ended\x18\x01 \x03(\v2\x18.annal.log.v1.EndedLoginR\x05ended\"\"\n" +
 	"\bSignedUp\x12\x16\n" +
@@ -10553,7 +10755,7 @@ func file_annal_client_v1_client_proto_rawDescGZIP() []byte {
 }
 
 var file_annal_client_v1_client_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 126)
+var file_annal_client_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 129)
 var file_annal_client_v1_client_proto_goTypes = []any{
 	(MessageKind)(0),           // 0: annal.client.v1.MessageKind
 	(*ClientFrame)(nil),        // 1: annal.client.v1.ClientFrame
@@ -10604,102 +10806,106 @@ var file_annal_client_v1_client_proto_goTypes = []any{
 	(*SetDevice)(nil),          // 46: annal.client.v1.SetDevice
 	(*SetProfile)(nil),         // 47: annal.client.v1.SetProfile
 	(*SetPrivacy)(nil),         // 48: annal.client.v1.SetPrivacy
-	(*Profiles)(nil),           // 49: annal.client.v1.Profiles
-	(*CloseAccount)(nil),       // 50: annal.client.v1.CloseAccount
-	(*SignUp)(nil),             // 51: annal.client.v1.SignUp
-	(*SignIn)(nil),             // 52: annal.client.v1.SignIn
-	(*SignOut)(nil),            // 53: annal.client.v1.SignOut
-	(*Ban)(nil),                // 54: annal.client.v1.Ban
-	(*Unban)(nil),              // 55: annal.client.v1.Unban
-	(*Logins)(nil),             // 56: annal.client.v1.Logins
-	(*ServerFrame)(nil),        // 57: annal.client.v1.ServerFrame
-	(*Error)(nil),              // 58: annal.client.v1.Error
-	(*ProfilesPage)(nil),       // 59: annal.client.v1.ProfilesPage
-	(*UserProfile)(nil),        // 60: annal.client.v1.UserProfile
-	(*Welcome)(nil),            // 61: annal.client.v1.Welcome
-	(*Pong)(nil),               // 62: annal.client.v1.Pong
-	(*Ack)(nil),                // 63: annal.client.v1.Ack
-	(*Subscribed)(nil),         // 64: annal.client.v1.Subscribed
-	(*Unsubscribed)(nil),       // 65: annal.client.v1.Unsubscribed
-	(*SessionState)(nil),       // 66: annal.client.v1.SessionState
-	(*SessionInfo)(nil),        // 67: annal.client.v1.SessionInfo
-	(*UnreadTotals)(nil),       // 68: annal.client.v1.UnreadTotals
-	(*ReceiptsPage)(nil),       // 69: annal.client.v1.ReceiptsPage
-	(*Receipt)(nil),            // 70: annal.client.v1.Receipt
-	(*Request)(nil),            // 71: annal.client.v1.Request
-	(*InviteState)(nil),        // 72: annal.client.v1.InviteState
-	(*SyncPage)(nil),           // 73: annal.client.v1.SyncPage
-	(*HistoryPage)(nil),        // 74: annal.client.v1.HistoryPage
-	(*SearchPage)(nil),         // 75: annal.client.v1.SearchPage
-	(*SearchHit)(nil),          // 76: annal.client.v1.SearchHit
-	(*Mark)(nil),               // 77: annal.client.v1.Mark
-	(*ChangesPage)(nil),        // 78: annal.client.v1.ChangesPage
-	(*Range)(nil),              // 79: annal.client.v1.Range
-	(*MemberState)(nil),        // 80: annal.client.v1.MemberState
-	(*MembersPage)(nil),        // 81: annal.client.v1.MembersPage
-	(*SessionsPage)(nil),       // 82: annal.client.v1.SessionsPage
-	(*Notice)(nil),             // 83: annal.client.v1.Notice
-	(*SomeoneTyping)(nil),      // 84: annal.client.v1.SomeoneTyping
-	(*PresencePage)(nil),       // 85: annal.client.v1.PresencePage
-	(*PresenceState)(nil),      // 86: annal.client.v1.PresenceState
-	(*PresentDevice)(nil),      // 87: annal.client.v1.PresentDevice
-	(*Event)(nil),              // 88: annal.client.v1.Event
-	(*Created)(nil),            // 89: annal.client.v1.Created
-	(*Added)(nil),              // 90: annal.client.v1.Added
-	(*Removed)(nil),            // 91: annal.client.v1.Removed
-	(*Joined)(nil),             // 92: annal.client.v1.Joined
-	(*Left)(nil),               // 93: annal.client.v1.Left
-	(*Sent)(nil),               // 94: annal.client.v1.Sent
-	(*ReactionCount)(nil),      // 95: annal.client.v1.ReactionCount
-	(*Revoked)(nil),            // 96: annal.client.v1.Revoked
-	(*Overridden)(nil),         // 97: annal.client.v1.Overridden
-	(*Deleted)(nil),            // 98: annal.client.v1.Deleted
-	(*Read)(nil),               // 99: annal.client.v1.Read
-	(*InfoSet)(nil),            // 100: annal.client.v1.InfoSet
-	(*PolicySet)(nil),          // 101: annal.client.v1.PolicySet
-	(*RoleSet)(nil),            // 102: annal.client.v1.RoleSet
-	(*Muted)(nil),              // 103: annal.client.v1.Muted
-	(*Dismissed)(nil),          // 104: annal.client.v1.Dismissed
-	(*Asked)(nil),              // 105: annal.client.v1.Asked
-	(*Refused)(nil),            // 106: annal.client.v1.Refused
-	(*Invited)(nil),            // 107: annal.client.v1.Invited
-	(*Uninvited)(nil),          // 108: annal.client.v1.Uninvited
-	(*Reacted)(nil),            // 109: annal.client.v1.Reacted
-	(*Pinned)(nil),             // 110: annal.client.v1.Pinned
-	(*Delivered)(nil),          // 111: annal.client.v1.Delivered
-	(*ContactChanged)(nil),     // 112: annal.client.v1.ContactChanged
-	(*Reported)(nil),           // 113: annal.client.v1.Reported
-	(*Hidden)(nil),             // 114: annal.client.v1.Hidden
-	(*SessionSet)(nil),         // 115: annal.client.v1.SessionSet
-	(*DeviceSet)(nil),          // 116: annal.client.v1.DeviceSet
-	(*ProfileSet)(nil),         // 117: annal.client.v1.ProfileSet
-	(*PrivacySet)(nil),         // 118: annal.client.v1.PrivacySet
-	(*AccountClosed)(nil),      // 119: annal.client.v1.AccountClosed
-	(*SignedUp)(nil),           // 120: annal.client.v1.SignedUp
-	(*SignedIn)(nil),           // 121: annal.client.v1.SignedIn
-	(*SignedOut)(nil),          // 122: annal.client.v1.SignedOut
-	(*Banned)(nil),             // 123: annal.client.v1.Banned
-	(*Unbanned)(nil),           // 124: annal.client.v1.Unbanned
-	(*LoginsPage)(nil),         // 125: annal.client.v1.LoginsPage
-	(*Login)(nil),              // 126: annal.client.v1.Login
-	(v1.Kind)(0),               // 127: annal.log.v1.Kind
-	(*v1.NewMember)(nil),       // 128: annal.log.v1.NewMember
-	(*v1.Policy)(nil),          // 129: annal.log.v1.Policy
-	(*v1.Content)(nil),         // 130: annal.log.v1.Content
-	(*v1.Refs)(nil),            // 131: annal.log.v1.Refs
-	(*v1.InfoChange)(nil),      // 132: annal.log.v1.InfoChange
-	(*v1.PolicyChange)(nil),    // 133: annal.log.v1.PolicyChange
-	(v1.Role)(0),               // 134: annal.log.v1.Role
-	(v1.ContactStep)(0),        // 135: annal.log.v1.ContactStep
-	(*v1.SessionSettings)(nil), // 136: annal.log.v1.SessionSettings
-	(*v1.PushToken)(nil),       // 137: annal.log.v1.PushToken
-	(*v1.ProfileChange)(nil),   // 138: annal.log.v1.ProfileChange
-	(*v1.Privacy)(nil),         // 139: annal.log.v1.Privacy
-	(*v1.Skipped)(nil),         // 140: annal.log.v1.Skipped
-	(*v1.Profile)(nil),         // 141: annal.log.v1.Profile
-	(v1.ContactState)(0),       // 142: annal.log.v1.ContactState
-	(*v1.CustomField)(nil),     // 143: annal.log.v1.CustomField
-	(*v1.EndedLogin)(nil),      // 144: annal.log.v1.EndedLogin
+	(*SetNotifications)(nil),   // 49: annal.client.v1.SetNotifications
+	(*Profiles)(nil),           // 50: annal.client.v1.Profiles
+	(*CloseAccount)(nil),       // 51: annal.client.v1.CloseAccount
+	(*SignUp)(nil),             // 52: annal.client.v1.SignUp
+	(*SignIn)(nil),             // 53: annal.client.v1.SignIn
+	(*SignOut)(nil),            // 54: annal.client.v1.SignOut
+	(*Ban)(nil),                // 55: annal.client.v1.Ban
+	(*Unban)(nil),              // 56: annal.client.v1.Unban
+	(*Logins)(nil),             // 57: annal.client.v1.Logins
+	(*ServerFrame)(nil),        // 58: annal.client.v1.ServerFrame
+	(*Error)(nil),              // 59: annal.client.v1.Error
+	(*ProfilesPage)(nil),       // 60: annal.client.v1.ProfilesPage
+	(*UserProfile)(nil),        // 61: annal.client.v1.UserProfile
+	(*Welcome)(nil),            // 62: annal.client.v1.Welcome
+	(*Pong)(nil),               // 63: annal.client.v1.Pong
+	(*Ack)(nil),                // 64: annal.client.v1.Ack
+	(*Subscribed)(nil),         // 65: annal.client.v1.Subscribed
+	(*Unsubscribed)(nil),       // 66: annal.client.v1.Unsubscribed
+	(*SessionState)(nil),       // 67: annal.client.v1.SessionState
+	(*SessionInfo)(nil),        // 68: annal.client.v1.SessionInfo
+	(*UnreadTotals)(nil),       // 69: annal.client.v1.UnreadTotals
+	(*ReceiptsPage)(nil),       // 70: annal.client.v1.ReceiptsPage
+	(*Receipt)(nil),            // 71: annal.client.v1.Receipt
+	(*Request)(nil),            // 72: annal.client.v1.Request
+	(*InviteState)(nil),        // 73: annal.client.v1.InviteState
+	(*SyncPage)(nil),           // 74: annal.client.v1.SyncPage
+	(*HistoryPage)(nil),        // 75: annal.client.v1.HistoryPage
+	(*SearchPage)(nil),         // 76: annal.client.v1.SearchPage
+	(*SearchHit)(nil),          // 77: annal.client.v1.SearchHit
+	(*Mark)(nil),               // 78: annal.client.v1.Mark
+	(*ChangesPage)(nil),        // 79: annal.client.v1.ChangesPage
+	(*Range)(nil),              // 80: annal.client.v1.Range
+	(*MemberState)(nil),        // 81: annal.client.v1.MemberState
+	(*MembersPage)(nil),        // 82: annal.client.v1.MembersPage
+	(*SessionsPage)(nil),       // 83: annal.client.v1.SessionsPage
+	(*Notice)(nil),             // 84: annal.client.v1.Notice
+	(*SomeoneTyping)(nil),      // 85: annal.client.v1.SomeoneTyping
+	(*PresencePage)(nil),       // 86: annal.client.v1.PresencePage
+	(*PresenceState)(nil),      // 87: annal.client.v1.PresenceState
+	(*PresentDevice)(nil),      // 88: annal.client.v1.PresentDevice
+	(*Event)(nil),              // 89: annal.client.v1.Event
+	(*Created)(nil),            // 90: annal.client.v1.Created
+	(*Added)(nil),              // 91: annal.client.v1.Added
+	(*Removed)(nil),            // 92: annal.client.v1.Removed
+	(*Joined)(nil),             // 93: annal.client.v1.Joined
+	(*Left)(nil),               // 94: annal.client.v1.Left
+	(*Sent)(nil),               // 95: annal.client.v1.Sent
+	(*ReactionCount)(nil),      // 96: annal.client.v1.ReactionCount
+	(*Revoked)(nil),            // 97: annal.client.v1.Revoked
+	(*Overridden)(nil),         // 98: annal.client.v1.Overridden
+	(*Deleted)(nil),            // 99: annal.client.v1.Deleted
+	(*Read)(nil),               // 100: annal.client.v1.Read
+	(*InfoSet)(nil),            // 101: annal.client.v1.InfoSet
+	(*PolicySet)(nil),          // 102: annal.client.v1.PolicySet
+	(*RoleSet)(nil),            // 103: annal.client.v1.RoleSet
+	(*Muted)(nil),              // 104: annal.client.v1.Muted
+	(*Dismissed)(nil),          // 105: annal.client.v1.Dismissed
+	(*Asked)(nil),              // 106: annal.client.v1.Asked
+	(*Refused)(nil),            // 107: annal.client.v1.Refused
+	(*Invited)(nil),            // 108: annal.client.v1.Invited
+	(*Uninvited)(nil),          // 109: annal.client.v1.Uninvited
+	(*Reacted)(nil),            // 110: annal.client.v1.Reacted
+	(*Pinned)(nil),             // 111: annal.client.v1.Pinned
+	(*Delivered)(nil),          // 112: annal.client.v1.Delivered
+	(*ContactChanged)(nil),     // 113: annal.client.v1.ContactChanged
+	(*Reported)(nil),           // 114: annal.client.v1.Reported
+	(*Hidden)(nil),             // 115: annal.client.v1.Hidden
+	(*SessionSet)(nil),         // 116: annal.client.v1.SessionSet
+	(*DeviceSet)(nil),          // 117: annal.client.v1.DeviceSet
+	(*ProfileSet)(nil),         // 118: annal.client.v1.ProfileSet
+	(*PrivacySet)(nil),         // 119: annal.client.v1.PrivacySet
+	(*NotificationsSet)(nil),   // 120: annal.client.v1.NotificationsSet
+	(*PushForgotten)(nil),      // 121: annal.client.v1.PushForgotten
+	(*AccountClosed)(nil),      // 122: annal.client.v1.AccountClosed
+	(*SignedUp)(nil),           // 123: annal.client.v1.SignedUp
+	(*SignedIn)(nil),           // 124: annal.client.v1.SignedIn
+	(*SignedOut)(nil),          // 125: annal.client.v1.SignedOut
+	(*Banned)(nil),             // 126: annal.client.v1.Banned
+	(*Unbanned)(nil),           // 127: annal.client.v1.Unbanned
+	(*LoginsPage)(nil),         // 128: annal.client.v1.LoginsPage
+	(*Login)(nil),              // 129: annal.client.v1.Login
+	(v1.Kind)(0),               // 130: annal.log.v1.Kind
+	(*v1.NewMember)(nil),       // 131: annal.log.v1.NewMember
+	(*v1.Policy)(nil),          // 132: annal.log.v1.Policy
+	(*v1.Content)(nil),         // 133: annal.log.v1.Content
+	(*v1.Refs)(nil),            // 134: annal.log.v1.Refs
+	(*v1.InfoChange)(nil),      // 135: annal.log.v1.InfoChange
+	(*v1.PolicyChange)(nil),    // 136: annal.log.v1.PolicyChange
+	(v1.Role)(0),               // 137: annal.log.v1.Role
+	(v1.ContactStep)(0),        // 138: annal.log.v1.ContactStep
+	(*v1.SessionSettings)(nil), // 139: annal.log.v1.SessionSettings
+	(*v1.PushToken)(nil),       // 140: annal.log.v1.PushToken
+	(*v1.ProfileChange)(nil),   // 141: annal.log.v1.ProfileChange
+	(*v1.Privacy)(nil),         // 142: annal.log.v1.Privacy
+	(*v1.Notifications)(nil),   // 143: annal.log.v1.Notifications
+	(*v1.Skipped)(nil),         // 144: annal.log.v1.Skipped
+	(*v1.Profile)(nil),         // 145: annal.log.v1.Profile
+	(v1.ContactState)(0),       // 146: annal.log.v1.ContactState
+	(*v1.CustomField)(nil),     // 147: annal.log.v1.CustomField
+	(*v1.EndedLogin)(nil),      // 148: annal.log.v1.EndedLogin
 }
 var file_annal_client_v1_client_proto_depIdxs = []int32{
 	2,   // 0: annal.client.v1.ClientFrame.hello:type_name -> annal.client.v1.Hello
@@ -10743,148 +10949,153 @@ var file_annal_client_v1_client_proto_depIdxs = []int32{
 	44,  // 38: annal.client.v1.ClientFrame.hide:type_name -> annal.client.v1.Hide
 	45,  // 39: annal.client.v1.ClientFrame.set_session:type_name -> annal.client.v1.SetSession
 	46,  // 40: annal.client.v1.ClientFrame.set_device:type_name -> annal.client.v1.SetDevice
-	50,  // 41: annal.client.v1.ClientFrame.close_account:type_name -> annal.client.v1.CloseAccount
-	51,  // 42: annal.client.v1.ClientFrame.sign_up:type_name -> annal.client.v1.SignUp
-	52,  // 43: annal.client.v1.ClientFrame.sign_in:type_name -> annal.client.v1.SignIn
-	53,  // 44: annal.client.v1.ClientFrame.sign_out:type_name -> annal.client.v1.SignOut
-	54,  // 45: annal.client.v1.ClientFrame.ban:type_name -> annal.client.v1.Ban
-	55,  // 46: annal.client.v1.ClientFrame.unban:type_name -> annal.client.v1.Unban
-	56,  // 47: annal.client.v1.ClientFrame.logins:type_name -> annal.client.v1.Logins
+	51,  // 41: annal.client.v1.ClientFrame.close_account:type_name -> annal.client.v1.CloseAccount
+	52,  // 42: annal.client.v1.ClientFrame.sign_up:type_name -> annal.client.v1.SignUp
+	53,  // 43: annal.client.v1.ClientFrame.sign_in:type_name -> annal.client.v1.SignIn
+	54,  // 44: annal.client.v1.ClientFrame.sign_out:type_name -> annal.client.v1.SignOut
+	55,  // 45: annal.client.v1.ClientFrame.ban:type_name -> annal.client.v1.Ban
+	56,  // 46: annal.client.v1.ClientFrame.unban:type_name -> annal.client.v1.Unban
+	57,  // 47: annal.client.v1.ClientFrame.logins:type_name -> annal.client.v1.Logins
 	17,  // 48: annal.client.v1.ClientFrame.presence:type_name -> annal.client.v1.Presence
 	18,  // 49: annal.client.v1.ClientFrame.watch_presence:type_name -> annal.client.v1.WatchPresence
 	19,  // 50: annal.client.v1.ClientFrame.set_away:type_name -> annal.client.v1.SetAway
 	47,  // 51: annal.client.v1.ClientFrame.set_profile:type_name -> annal.client.v1.SetProfile
 	48,  // 52: annal.client.v1.ClientFrame.set_privacy:type_name -> annal.client.v1.SetPrivacy
-	49,  // 53: annal.client.v1.ClientFrame.profiles:type_name -> annal.client.v1.Profiles
-	8,   // 54: annal.client.v1.History.filter:type_name -> annal.client.v1.HistoryFilter
-	0,   // 55: annal.client.v1.HistoryFilter.kinds:type_name -> annal.client.v1.MessageKind
-	127, // 56: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
-	128, // 57: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
-	129, // 58: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
-	128, // 59: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
-	130, // 60: annal.client.v1.Send.content:type_name -> annal.log.v1.Content
-	131, // 61: annal.client.v1.Send.refs:type_name -> annal.log.v1.Refs
-	130, // 62: annal.client.v1.Override.content:type_name -> annal.log.v1.Content
-	132, // 63: annal.client.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
-	133, // 64: annal.client.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
-	134, // 65: annal.client.v1.SetRole.role:type_name -> annal.log.v1.Role
-	135, // 66: annal.client.v1.Contact.step:type_name -> annal.log.v1.ContactStep
-	136, // 67: annal.client.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
-	137, // 68: annal.client.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
-	138, // 69: annal.client.v1.SetProfile.profile:type_name -> annal.log.v1.ProfileChange
-	139, // 70: annal.client.v1.SetPrivacy.privacy:type_name -> annal.log.v1.Privacy
-	58,  // 71: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
-	61,  // 72: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
-	62,  // 73: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
-	63,  // 74: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
-	64,  // 75: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
-	65,  // 76: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
-	73,  // 77: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
-	74,  // 78: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
-	81,  // 79: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
-	82,  // 80: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
-	67,  // 81: annal.client.v1.ServerFrame.info:type_name -> annal.client.v1.SessionInfo
-	69,  // 82: annal.client.v1.ServerFrame.receipts:type_name -> annal.client.v1.ReceiptsPage
-	68,  // 83: annal.client.v1.ServerFrame.totals:type_name -> annal.client.v1.UnreadTotals
-	78,  // 84: annal.client.v1.ServerFrame.changes:type_name -> annal.client.v1.ChangesPage
-	75,  // 85: annal.client.v1.ServerFrame.search:type_name -> annal.client.v1.SearchPage
-	59,  // 86: annal.client.v1.ServerFrame.profiles:type_name -> annal.client.v1.ProfilesPage
-	88,  // 87: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
-	83,  // 88: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
-	84,  // 89: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
-	125, // 90: annal.client.v1.ServerFrame.logins:type_name -> annal.client.v1.LoginsPage
-	86,  // 91: annal.client.v1.ServerFrame.presence_changed:type_name -> annal.client.v1.PresenceState
-	85,  // 92: annal.client.v1.ServerFrame.presence:type_name -> annal.client.v1.PresencePage
-	19,  // 93: annal.client.v1.ServerFrame.set_away:type_name -> annal.client.v1.SetAway
-	140, // 94: annal.client.v1.Error.skipped:type_name -> annal.log.v1.Skipped
-	60,  // 95: annal.client.v1.ProfilesPage.profiles:type_name -> annal.client.v1.UserProfile
-	141, // 96: annal.client.v1.UserProfile.profile:type_name -> annal.log.v1.Profile
-	140, // 97: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
-	127, // 98: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
-	134, // 99: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
-	88,  // 100: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
-	136, // 101: annal.client.v1.SessionState.settings:type_name -> annal.log.v1.SessionSettings
-	142, // 102: annal.client.v1.SessionState.contact:type_name -> annal.log.v1.ContactState
-	127, // 103: annal.client.v1.SessionInfo.kind:type_name -> annal.log.v1.Kind
-	143, // 104: annal.client.v1.SessionInfo.custom:type_name -> annal.log.v1.CustomField
-	129, // 105: annal.client.v1.SessionInfo.policy:type_name -> annal.log.v1.Policy
-	142, // 106: annal.client.v1.SessionInfo.contact:type_name -> annal.log.v1.ContactState
-	71,  // 107: annal.client.v1.SessionInfo.requests:type_name -> annal.client.v1.Request
-	72,  // 108: annal.client.v1.SessionInfo.invites:type_name -> annal.client.v1.InviteState
-	70,  // 109: annal.client.v1.ReceiptsPage.receipts:type_name -> annal.client.v1.Receipt
-	66,  // 110: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
-	88,  // 111: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
-	79,  // 112: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
-	76,  // 113: annal.client.v1.SearchPage.hits:type_name -> annal.client.v1.SearchHit
-	77,  // 114: annal.client.v1.SearchHit.marks:type_name -> annal.client.v1.Mark
-	88,  // 115: annal.client.v1.ChangesPage.events:type_name -> annal.client.v1.Event
-	134, // 116: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
-	80,  // 117: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
-	86,  // 118: annal.client.v1.PresencePage.users:type_name -> annal.client.v1.PresenceState
-	87,  // 119: annal.client.v1.PresenceState.devices:type_name -> annal.client.v1.PresentDevice
-	89,  // 120: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
-	90,  // 121: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
-	91,  // 122: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
-	92,  // 123: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
-	93,  // 124: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
-	94,  // 125: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
-	96,  // 126: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
-	97,  // 127: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
-	98,  // 128: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
-	99,  // 129: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
-	100, // 130: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
-	101, // 131: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
-	102, // 132: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
-	103, // 133: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
-	104, // 134: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
-	105, // 135: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
-	106, // 136: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
-	107, // 137: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
-	108, // 138: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
-	109, // 139: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
-	110, // 140: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
-	111, // 141: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
-	112, // 142: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
-	113, // 143: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
-	114, // 144: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
-	115, // 145: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
-	116, // 146: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
-	119, // 147: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
-	120, // 148: annal.client.v1.Event.signed_up:type_name -> annal.client.v1.SignedUp
-	121, // 149: annal.client.v1.Event.signed_in:type_name -> annal.client.v1.SignedIn
-	122, // 150: annal.client.v1.Event.signed_out:type_name -> annal.client.v1.SignedOut
-	123, // 151: annal.client.v1.Event.banned:type_name -> annal.client.v1.Banned
-	124, // 152: annal.client.v1.Event.unbanned:type_name -> annal.client.v1.Unbanned
-	117, // 153: annal.client.v1.Event.profile_set:type_name -> annal.client.v1.ProfileSet
-	118, // 154: annal.client.v1.Event.privacy_set:type_name -> annal.client.v1.PrivacySet
-	127, // 155: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
-	128, // 156: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
-	129, // 157: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
-	142, // 158: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
-	128, // 159: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
-	130, // 160: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
-	131, // 161: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
-	95,  // 162: annal.client.v1.Sent.reactions:type_name -> annal.client.v1.ReactionCount
-	130, // 163: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
-	132, // 164: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
-	129, // 165: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
-	134, // 166: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
-	135, // 167: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
-	142, // 168: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
-	136, // 169: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
-	137, // 170: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
-	141, // 171: annal.client.v1.ProfileSet.profile:type_name -> annal.log.v1.Profile
-	139, // 172: annal.client.v1.PrivacySet.privacy:type_name -> annal.log.v1.Privacy
-	144, // 173: annal.client.v1.AccountClosed.ended:type_name -> annal.log.v1.EndedLogin
-	144, // 174: annal.client.v1.SignedIn.ended:type_name -> annal.log.v1.EndedLogin
-	144, // 175: annal.client.v1.SignedOut.ended:type_name -> annal.log.v1.EndedLogin
-	144, // 176: annal.client.v1.Banned.ended:type_name -> annal.log.v1.EndedLogin
-	126, // 177: annal.client.v1.LoginsPage.logins:type_name -> annal.client.v1.Login
-	178, // [178:178] is the sub-list for method output_type
-	178, // [178:178] is the sub-list for method input_type
-	178, // [178:178] is the sub-list for extension type_name
-	178, // [178:178] is the sub-list for extension extendee
-	0,   // [0:178] is the sub-list for field type_name
+	50,  // 53: annal.client.v1.ClientFrame.profiles:type_name -> annal.client.v1.Profiles
+	49,  // 54: annal.client.v1.ClientFrame.set_notifications:type_name -> annal.client.v1.SetNotifications
+	8,   // 55: annal.client.v1.History.filter:type_name -> annal.client.v1.HistoryFilter
+	0,   // 56: annal.client.v1.HistoryFilter.kinds:type_name -> annal.client.v1.MessageKind
+	130, // 57: annal.client.v1.Create.kind:type_name -> annal.log.v1.Kind
+	131, // 58: annal.client.v1.Create.members:type_name -> annal.log.v1.NewMember
+	132, // 59: annal.client.v1.Create.policy:type_name -> annal.log.v1.Policy
+	131, // 60: annal.client.v1.Add.members:type_name -> annal.log.v1.NewMember
+	133, // 61: annal.client.v1.Send.content:type_name -> annal.log.v1.Content
+	134, // 62: annal.client.v1.Send.refs:type_name -> annal.log.v1.Refs
+	133, // 63: annal.client.v1.Override.content:type_name -> annal.log.v1.Content
+	135, // 64: annal.client.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
+	136, // 65: annal.client.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
+	137, // 66: annal.client.v1.SetRole.role:type_name -> annal.log.v1.Role
+	138, // 67: annal.client.v1.Contact.step:type_name -> annal.log.v1.ContactStep
+	139, // 68: annal.client.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
+	140, // 69: annal.client.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
+	141, // 70: annal.client.v1.SetProfile.profile:type_name -> annal.log.v1.ProfileChange
+	142, // 71: annal.client.v1.SetPrivacy.privacy:type_name -> annal.log.v1.Privacy
+	143, // 72: annal.client.v1.SetNotifications.notifications:type_name -> annal.log.v1.Notifications
+	59,  // 73: annal.client.v1.ServerFrame.error:type_name -> annal.client.v1.Error
+	62,  // 74: annal.client.v1.ServerFrame.welcome:type_name -> annal.client.v1.Welcome
+	63,  // 75: annal.client.v1.ServerFrame.pong:type_name -> annal.client.v1.Pong
+	64,  // 76: annal.client.v1.ServerFrame.ack:type_name -> annal.client.v1.Ack
+	65,  // 77: annal.client.v1.ServerFrame.subscribed:type_name -> annal.client.v1.Subscribed
+	66,  // 78: annal.client.v1.ServerFrame.unsubscribed:type_name -> annal.client.v1.Unsubscribed
+	74,  // 79: annal.client.v1.ServerFrame.sync:type_name -> annal.client.v1.SyncPage
+	75,  // 80: annal.client.v1.ServerFrame.history:type_name -> annal.client.v1.HistoryPage
+	82,  // 81: annal.client.v1.ServerFrame.members:type_name -> annal.client.v1.MembersPage
+	83,  // 82: annal.client.v1.ServerFrame.sessions:type_name -> annal.client.v1.SessionsPage
+	68,  // 83: annal.client.v1.ServerFrame.info:type_name -> annal.client.v1.SessionInfo
+	70,  // 84: annal.client.v1.ServerFrame.receipts:type_name -> annal.client.v1.ReceiptsPage
+	69,  // 85: annal.client.v1.ServerFrame.totals:type_name -> annal.client.v1.UnreadTotals
+	79,  // 86: annal.client.v1.ServerFrame.changes:type_name -> annal.client.v1.ChangesPage
+	76,  // 87: annal.client.v1.ServerFrame.search:type_name -> annal.client.v1.SearchPage
+	60,  // 88: annal.client.v1.ServerFrame.profiles:type_name -> annal.client.v1.ProfilesPage
+	89,  // 89: annal.client.v1.ServerFrame.event:type_name -> annal.client.v1.Event
+	84,  // 90: annal.client.v1.ServerFrame.notice:type_name -> annal.client.v1.Notice
+	85,  // 91: annal.client.v1.ServerFrame.typing:type_name -> annal.client.v1.SomeoneTyping
+	128, // 92: annal.client.v1.ServerFrame.logins:type_name -> annal.client.v1.LoginsPage
+	87,  // 93: annal.client.v1.ServerFrame.presence_changed:type_name -> annal.client.v1.PresenceState
+	86,  // 94: annal.client.v1.ServerFrame.presence:type_name -> annal.client.v1.PresencePage
+	19,  // 95: annal.client.v1.ServerFrame.set_away:type_name -> annal.client.v1.SetAway
+	144, // 96: annal.client.v1.Error.skipped:type_name -> annal.log.v1.Skipped
+	61,  // 97: annal.client.v1.ProfilesPage.profiles:type_name -> annal.client.v1.UserProfile
+	145, // 98: annal.client.v1.UserProfile.profile:type_name -> annal.log.v1.Profile
+	144, // 99: annal.client.v1.Ack.skipped:type_name -> annal.log.v1.Skipped
+	130, // 100: annal.client.v1.SessionState.kind:type_name -> annal.log.v1.Kind
+	137, // 101: annal.client.v1.SessionState.role:type_name -> annal.log.v1.Role
+	89,  // 102: annal.client.v1.SessionState.preview:type_name -> annal.client.v1.Event
+	139, // 103: annal.client.v1.SessionState.settings:type_name -> annal.log.v1.SessionSettings
+	146, // 104: annal.client.v1.SessionState.contact:type_name -> annal.log.v1.ContactState
+	130, // 105: annal.client.v1.SessionInfo.kind:type_name -> annal.log.v1.Kind
+	147, // 106: annal.client.v1.SessionInfo.custom:type_name -> annal.log.v1.CustomField
+	132, // 107: annal.client.v1.SessionInfo.policy:type_name -> annal.log.v1.Policy
+	146, // 108: annal.client.v1.SessionInfo.contact:type_name -> annal.log.v1.ContactState
+	72,  // 109: annal.client.v1.SessionInfo.requests:type_name -> annal.client.v1.Request
+	73,  // 110: annal.client.v1.SessionInfo.invites:type_name -> annal.client.v1.InviteState
+	71,  // 111: annal.client.v1.ReceiptsPage.receipts:type_name -> annal.client.v1.Receipt
+	67,  // 112: annal.client.v1.SyncPage.sessions:type_name -> annal.client.v1.SessionState
+	89,  // 113: annal.client.v1.HistoryPage.events:type_name -> annal.client.v1.Event
+	80,  // 114: annal.client.v1.HistoryPage.hidden:type_name -> annal.client.v1.Range
+	77,  // 115: annal.client.v1.SearchPage.hits:type_name -> annal.client.v1.SearchHit
+	78,  // 116: annal.client.v1.SearchHit.marks:type_name -> annal.client.v1.Mark
+	89,  // 117: annal.client.v1.ChangesPage.events:type_name -> annal.client.v1.Event
+	137, // 118: annal.client.v1.MemberState.role:type_name -> annal.log.v1.Role
+	81,  // 119: annal.client.v1.MembersPage.members:type_name -> annal.client.v1.MemberState
+	87,  // 120: annal.client.v1.PresencePage.users:type_name -> annal.client.v1.PresenceState
+	88,  // 121: annal.client.v1.PresenceState.devices:type_name -> annal.client.v1.PresentDevice
+	90,  // 122: annal.client.v1.Event.created:type_name -> annal.client.v1.Created
+	91,  // 123: annal.client.v1.Event.added:type_name -> annal.client.v1.Added
+	92,  // 124: annal.client.v1.Event.removed:type_name -> annal.client.v1.Removed
+	93,  // 125: annal.client.v1.Event.joined:type_name -> annal.client.v1.Joined
+	94,  // 126: annal.client.v1.Event.left:type_name -> annal.client.v1.Left
+	95,  // 127: annal.client.v1.Event.sent:type_name -> annal.client.v1.Sent
+	97,  // 128: annal.client.v1.Event.revoked:type_name -> annal.client.v1.Revoked
+	98,  // 129: annal.client.v1.Event.overridden:type_name -> annal.client.v1.Overridden
+	99,  // 130: annal.client.v1.Event.deleted:type_name -> annal.client.v1.Deleted
+	100, // 131: annal.client.v1.Event.read:type_name -> annal.client.v1.Read
+	101, // 132: annal.client.v1.Event.info_set:type_name -> annal.client.v1.InfoSet
+	102, // 133: annal.client.v1.Event.policy_set:type_name -> annal.client.v1.PolicySet
+	103, // 134: annal.client.v1.Event.role_set:type_name -> annal.client.v1.RoleSet
+	104, // 135: annal.client.v1.Event.muted:type_name -> annal.client.v1.Muted
+	105, // 136: annal.client.v1.Event.dismissed:type_name -> annal.client.v1.Dismissed
+	106, // 137: annal.client.v1.Event.asked:type_name -> annal.client.v1.Asked
+	107, // 138: annal.client.v1.Event.refused:type_name -> annal.client.v1.Refused
+	108, // 139: annal.client.v1.Event.invited:type_name -> annal.client.v1.Invited
+	109, // 140: annal.client.v1.Event.uninvited:type_name -> annal.client.v1.Uninvited
+	110, // 141: annal.client.v1.Event.reacted:type_name -> annal.client.v1.Reacted
+	111, // 142: annal.client.v1.Event.pinned:type_name -> annal.client.v1.Pinned
+	112, // 143: annal.client.v1.Event.delivered:type_name -> annal.client.v1.Delivered
+	113, // 144: annal.client.v1.Event.contact_changed:type_name -> annal.client.v1.ContactChanged
+	114, // 145: annal.client.v1.Event.reported:type_name -> annal.client.v1.Reported
+	115, // 146: annal.client.v1.Event.hidden:type_name -> annal.client.v1.Hidden
+	116, // 147: annal.client.v1.Event.session_set:type_name -> annal.client.v1.SessionSet
+	117, // 148: annal.client.v1.Event.device_set:type_name -> annal.client.v1.DeviceSet
+	122, // 149: annal.client.v1.Event.account_closed:type_name -> annal.client.v1.AccountClosed
+	123, // 150: annal.client.v1.Event.signed_up:type_name -> annal.client.v1.SignedUp
+	124, // 151: annal.client.v1.Event.signed_in:type_name -> annal.client.v1.SignedIn
+	125, // 152: annal.client.v1.Event.signed_out:type_name -> annal.client.v1.SignedOut
+	126, // 153: annal.client.v1.Event.banned:type_name -> annal.client.v1.Banned
+	127, // 154: annal.client.v1.Event.unbanned:type_name -> annal.client.v1.Unbanned
+	118, // 155: annal.client.v1.Event.profile_set:type_name -> annal.client.v1.ProfileSet
+	119, // 156: annal.client.v1.Event.privacy_set:type_name -> annal.client.v1.PrivacySet
+	120, // 157: annal.client.v1.Event.notifications_set:type_name -> annal.client.v1.NotificationsSet
+	121, // 158: annal.client.v1.Event.push_forgotten:type_name -> annal.client.v1.PushForgotten
+	130, // 159: annal.client.v1.Created.kind:type_name -> annal.log.v1.Kind
+	131, // 160: annal.client.v1.Created.members:type_name -> annal.log.v1.NewMember
+	132, // 161: annal.client.v1.Created.policy:type_name -> annal.log.v1.Policy
+	146, // 162: annal.client.v1.Created.contact:type_name -> annal.log.v1.ContactState
+	131, // 163: annal.client.v1.Added.members:type_name -> annal.log.v1.NewMember
+	133, // 164: annal.client.v1.Sent.content:type_name -> annal.log.v1.Content
+	134, // 165: annal.client.v1.Sent.refs:type_name -> annal.log.v1.Refs
+	96,  // 166: annal.client.v1.Sent.reactions:type_name -> annal.client.v1.ReactionCount
+	133, // 167: annal.client.v1.Overridden.content:type_name -> annal.log.v1.Content
+	135, // 168: annal.client.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
+	132, // 169: annal.client.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
+	137, // 170: annal.client.v1.RoleSet.role:type_name -> annal.log.v1.Role
+	138, // 171: annal.client.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
+	146, // 172: annal.client.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
+	139, // 173: annal.client.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
+	140, // 174: annal.client.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
+	145, // 175: annal.client.v1.ProfileSet.profile:type_name -> annal.log.v1.Profile
+	142, // 176: annal.client.v1.PrivacySet.privacy:type_name -> annal.log.v1.Privacy
+	143, // 177: annal.client.v1.NotificationsSet.notifications:type_name -> annal.log.v1.Notifications
+	148, // 178: annal.client.v1.AccountClosed.ended:type_name -> annal.log.v1.EndedLogin
+	148, // 179: annal.client.v1.SignedIn.ended:type_name -> annal.log.v1.EndedLogin
+	148, // 180: annal.client.v1.SignedOut.ended:type_name -> annal.log.v1.EndedLogin
+	148, // 181: annal.client.v1.Banned.ended:type_name -> annal.log.v1.EndedLogin
+	129, // 182: annal.client.v1.LoginsPage.logins:type_name -> annal.client.v1.Login
+	183, // [183:183] is the sub-list for method output_type
+	183, // [183:183] is the sub-list for method input_type
+	183, // [183:183] is the sub-list for extension type_name
+	183, // [183:183] is the sub-list for extension extendee
+	0,   // [0:183] is the sub-list for field type_name
 }
 
 func init() { file_annal_client_v1_client_proto_init() }
@@ -10947,10 +11158,11 @@ func file_annal_client_v1_client_proto_init() {
 		(*ClientFrame_SetProfile)(nil),
 		(*ClientFrame_SetPrivacy)(nil),
 		(*ClientFrame_Profiles)(nil),
+		(*ClientFrame_SetNotifications)(nil),
 	}
 	file_annal_client_v1_client_proto_msgTypes[3].OneofWrappers = []any{}
 	file_annal_client_v1_client_proto_msgTypes[6].OneofWrappers = []any{}
-	file_annal_client_v1_client_proto_msgTypes[56].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[57].OneofWrappers = []any{
 		(*ServerFrame_Error)(nil),
 		(*ServerFrame_Welcome)(nil),
 		(*ServerFrame_Pong)(nil),
@@ -10975,7 +11187,7 @@ func file_annal_client_v1_client_proto_init() {
 		(*ServerFrame_Presence)(nil),
 		(*ServerFrame_SetAway)(nil),
 	}
-	file_annal_client_v1_client_proto_msgTypes[87].OneofWrappers = []any{
+	file_annal_client_v1_client_proto_msgTypes[88].OneofWrappers = []any{
 		(*Event_Created)(nil),
 		(*Event_Added)(nil),
 		(*Event_Removed)(nil),
@@ -11011,6 +11223,8 @@ func file_annal_client_v1_client_proto_init() {
 		(*Event_Unbanned)(nil),
 		(*Event_ProfileSet)(nil),
 		(*Event_PrivacySet)(nil),
+		(*Event_NotificationsSet)(nil),
+		(*Event_PushForgotten)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -11018,7 +11232,7 @@ func file_annal_client_v1_client_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_client_v1_client_proto_rawDesc), len(file_annal_client_v1_client_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   126,
+			NumMessages:   129,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

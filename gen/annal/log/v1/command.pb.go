@@ -73,6 +73,8 @@ type Command struct {
 	//	*Command_Unban
 	//	*Command_SetProfile
 	//	*Command_SetPrivacy
+	//	*Command_ForgetPush
+	//	*Command_SetNotifications
 	Op            isCommand_Op `protobuf_oneof:"op"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -488,6 +490,24 @@ func (x *Command) GetSetPrivacy() *SetPrivacy {
 	return nil
 }
 
+func (x *Command) GetForgetPush() *ForgetPush {
+	if x != nil {
+		if x, ok := x.Op.(*Command_ForgetPush); ok {
+			return x.ForgetPush
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetSetNotifications() *SetNotifications {
+	if x != nil {
+		if x, ok := x.Op.(*Command_SetNotifications); ok {
+			return x.SetNotifications
+		}
+	}
+	return nil
+}
+
 type isCommand_Op interface {
 	isCommand_Op()
 }
@@ -636,6 +656,14 @@ type Command_SetPrivacy struct {
 	SetPrivacy *SetPrivacy `protobuf:"bytes,51,opt,name=set_privacy,json=setPrivacy,proto3,oneof"`
 }
 
+type Command_ForgetPush struct {
+	ForgetPush *ForgetPush `protobuf:"bytes,60,opt,name=forget_push,json=forgetPush,proto3,oneof"`
+}
+
+type Command_SetNotifications struct {
+	SetNotifications *SetNotifications `protobuf:"bytes,61,opt,name=set_notifications,json=setNotifications,proto3,oneof"`
+}
+
 func (*Command_Create) isCommand_Op() {}
 
 func (*Command_Add) isCommand_Op() {}
@@ -707,6 +735,10 @@ func (*Command_Unban) isCommand_Op() {}
 func (*Command_SetProfile) isCommand_Op() {}
 
 func (*Command_SetPrivacy) isCommand_Op() {}
+
+func (*Command_ForgetPush) isCommand_Op() {}
+
+func (*Command_SetNotifications) isCommand_Op() {}
 
 type Create struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2171,6 +2203,123 @@ func (x *SetPrivacy) GetPrivacy() *Privacy {
 	return nil
 }
 
+// ForgetPush takes from a device where its notifications went, unless it was registered again since; services only. In the user's self session.
+type ForgetPush struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Device string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	// It has this token.
+	Token string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	// It was registered then at the latest, by log time.
+	UntilMs int64 `protobuf:"varint,3,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	// gone or moved.
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgetPush) Reset() {
+	*x = ForgetPush{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgetPush) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgetPush) ProtoMessage() {}
+
+func (x *ForgetPush) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgetPush.ProtoReflect.Descriptor instead.
+func (*ForgetPush) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ForgetPush) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *ForgetPush) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *ForgetPush) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+func (x *ForgetPush) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// SetNotifications says which notifications the user wants, all of it. In the user's self session.
+type SetNotifications struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Notifications *Notifications         `protobuf:"bytes,1,opt,name=notifications,proto3" json:"notifications,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetNotifications) Reset() {
+	*x = SetNotifications{}
+	mi := &file_annal_log_v1_command_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetNotifications) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetNotifications) ProtoMessage() {}
+
+func (x *SetNotifications) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_command_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetNotifications.ProtoReflect.Descriptor instead.
+func (*SetNotifications) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *SetNotifications) GetNotifications() *Notifications {
+	if x != nil {
+		return x.Notifications
+	}
+	return nil
+}
+
 // CloseAccount ends the user's self session, and then, one by one, the user's part in all others.
 type CloseAccount struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2180,7 +2329,7 @@ type CloseAccount struct {
 
 func (x *CloseAccount) Reset() {
 	*x = CloseAccount{}
-	mi := &file_annal_log_v1_command_proto_msgTypes[30]
+	mi := &file_annal_log_v1_command_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2192,7 +2341,7 @@ func (x *CloseAccount) String() string {
 func (*CloseAccount) ProtoMessage() {}
 
 func (x *CloseAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_command_proto_msgTypes[30]
+	mi := &file_annal_log_v1_command_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2205,7 +2354,7 @@ func (x *CloseAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseAccount.ProtoReflect.Descriptor instead.
 func (*CloseAccount) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{30}
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{32}
 }
 
 // Audit says that somebody looks at what was; services only.
@@ -2225,7 +2374,7 @@ type Audit struct {
 
 func (x *Audit) Reset() {
 	*x = Audit{}
-	mi := &file_annal_log_v1_command_proto_msgTypes[31]
+	mi := &file_annal_log_v1_command_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2237,7 +2386,7 @@ func (x *Audit) String() string {
 func (*Audit) ProtoMessage() {}
 
 func (x *Audit) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_command_proto_msgTypes[31]
+	mi := &file_annal_log_v1_command_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2250,7 +2399,7 @@ func (x *Audit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audit.ProtoReflect.Descriptor instead.
 func (*Audit) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{31}
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Audit) GetWhat() string {
@@ -2292,7 +2441,7 @@ type SignUp struct {
 
 func (x *SignUp) Reset() {
 	*x = SignUp{}
-	mi := &file_annal_log_v1_command_proto_msgTypes[32]
+	mi := &file_annal_log_v1_command_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2304,7 +2453,7 @@ func (x *SignUp) String() string {
 func (*SignUp) ProtoMessage() {}
 
 func (x *SignUp) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_command_proto_msgTypes[32]
+	mi := &file_annal_log_v1_command_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2317,7 +2466,7 @@ func (x *SignUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignUp.ProtoReflect.Descriptor instead.
 func (*SignUp) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{32}
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SignUp) GetMethod() string {
@@ -2345,7 +2494,7 @@ type SignIn struct {
 
 func (x *SignIn) Reset() {
 	*x = SignIn{}
-	mi := &file_annal_log_v1_command_proto_msgTypes[33]
+	mi := &file_annal_log_v1_command_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2357,7 +2506,7 @@ func (x *SignIn) String() string {
 func (*SignIn) ProtoMessage() {}
 
 func (x *SignIn) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_command_proto_msgTypes[33]
+	mi := &file_annal_log_v1_command_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2370,7 +2519,7 @@ func (x *SignIn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignIn.ProtoReflect.Descriptor instead.
 func (*SignIn) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{33}
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *SignIn) GetLogin() string {
@@ -2424,7 +2573,7 @@ type SignOut struct {
 
 func (x *SignOut) Reset() {
 	*x = SignOut{}
-	mi := &file_annal_log_v1_command_proto_msgTypes[34]
+	mi := &file_annal_log_v1_command_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2436,7 +2585,7 @@ func (x *SignOut) String() string {
 func (*SignOut) ProtoMessage() {}
 
 func (x *SignOut) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_command_proto_msgTypes[34]
+	mi := &file_annal_log_v1_command_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2449,7 +2598,7 @@ func (x *SignOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignOut.ProtoReflect.Descriptor instead.
 func (*SignOut) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{34}
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *SignOut) GetDevices() []string {
@@ -2498,7 +2647,7 @@ type Ban struct {
 
 func (x *Ban) Reset() {
 	*x = Ban{}
-	mi := &file_annal_log_v1_command_proto_msgTypes[35]
+	mi := &file_annal_log_v1_command_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2510,7 +2659,7 @@ func (x *Ban) String() string {
 func (*Ban) ProtoMessage() {}
 
 func (x *Ban) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_command_proto_msgTypes[35]
+	mi := &file_annal_log_v1_command_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2523,7 +2672,7 @@ func (x *Ban) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ban.ProtoReflect.Descriptor instead.
 func (*Ban) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{35}
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Ban) GetReason() string {
@@ -2542,7 +2691,7 @@ type Unban struct {
 
 func (x *Unban) Reset() {
 	*x = Unban{}
-	mi := &file_annal_log_v1_command_proto_msgTypes[36]
+	mi := &file_annal_log_v1_command_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2554,7 +2703,7 @@ func (x *Unban) String() string {
 func (*Unban) ProtoMessage() {}
 
 func (x *Unban) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_command_proto_msgTypes[36]
+	mi := &file_annal_log_v1_command_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2567,14 +2716,14 @@ func (x *Unban) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unban.ProtoReflect.Descriptor instead.
 func (*Unban) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{36}
+	return file_annal_log_v1_command_proto_rawDescGZIP(), []int{38}
 }
 
 var File_annal_log_v1_command_proto protoreflect.FileDescriptor
 
 const file_annal_log_v1_command_proto_rawDesc = "" +
 	"\n" +
-	"\x1aannal/log/v1/command.proto\x12\fannal.log.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/context.proto\x1a\x1aannal/log/v1/session.proto\"\xad\x10\n" +
+	"\x1aannal/log/v1/command.proto\x12\fannal.log.v1\x1a\x17annal/log/v1/body.proto\x1a\x1aannal/log/v1/context.proto\x1a\x1aannal/log/v1/session.proto\"\xb9\x11\n" +
 	"\aCommand\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12)\n" +
 	"\x05actor\x18\x02 \x01(\v2\x13.annal.log.v1.ActorR\x05actor\x12\x1b\n" +
@@ -2624,7 +2773,10 @@ const file_annal_log_v1_command_proto_rawDesc = "" +
 	"\vset_profile\x182 \x01(\v2\x18.annal.log.v1.SetProfileH\x00R\n" +
 	"setProfile\x12;\n" +
 	"\vset_privacy\x183 \x01(\v2\x18.annal.log.v1.SetPrivacyH\x00R\n" +
-	"setPrivacyB\x04\n" +
+	"setPrivacy\x12;\n" +
+	"\vforget_push\x18< \x01(\v2\x18.annal.log.v1.ForgetPushH\x00R\n" +
+	"forgetPush\x12M\n" +
+	"\x11set_notifications\x18= \x01(\v2\x1e.annal.log.v1.SetNotificationsH\x00R\x10setNotificationsB\x04\n" +
 	"\x02op\"\xcd\x01\n" +
 	"\x06Create\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.annal.log.v1.KindR\x04kind\x121\n" +
@@ -2709,7 +2861,15 @@ const file_annal_log_v1_command_proto_rawDesc = "" +
 	"\aprofile\x18\x01 \x01(\v2\x1b.annal.log.v1.ProfileChangeR\aprofile\"=\n" +
 	"\n" +
 	"SetPrivacy\x12/\n" +
-	"\aprivacy\x18\x01 \x01(\v2\x15.annal.log.v1.PrivacyR\aprivacy\"\x0e\n" +
+	"\aprivacy\x18\x01 \x01(\v2\x15.annal.log.v1.PrivacyR\aprivacy\"m\n" +
+	"\n" +
+	"ForgetPush\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\x12\x14\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\x12\x19\n" +
+	"\buntil_ms\x18\x03 \x01(\x03R\auntilMs\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"U\n" +
+	"\x10SetNotifications\x12A\n" +
+	"\rnotifications\x18\x01 \x01(\v2\x1b.annal.log.v1.NotificationsR\rnotifications\"\x0e\n" +
 	"\fCloseAccount\"[\n" +
 	"\x05Audit\x12\x12\n" +
 	"\x04what\x18\x01 \x01(\tR\x04what\x12\x14\n" +
@@ -2747,68 +2907,71 @@ func file_annal_log_v1_command_proto_rawDescGZIP() []byte {
 	return file_annal_log_v1_command_proto_rawDescData
 }
 
-var file_annal_log_v1_command_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_annal_log_v1_command_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_annal_log_v1_command_proto_goTypes = []any{
-	(*Command)(nil),         // 0: annal.log.v1.Command
-	(*Create)(nil),          // 1: annal.log.v1.Create
-	(*Add)(nil),             // 2: annal.log.v1.Add
-	(*Remove)(nil),          // 3: annal.log.v1.Remove
-	(*Join)(nil),            // 4: annal.log.v1.Join
-	(*Leave)(nil),           // 5: annal.log.v1.Leave
-	(*Send)(nil),            // 6: annal.log.v1.Send
-	(*Revoke)(nil),          // 7: annal.log.v1.Revoke
-	(*Override)(nil),        // 8: annal.log.v1.Override
-	(*Delete)(nil),          // 9: annal.log.v1.Delete
-	(*MarkRead)(nil),        // 10: annal.log.v1.MarkRead
-	(*SetInfo)(nil),         // 11: annal.log.v1.SetInfo
-	(*SetPolicy)(nil),       // 12: annal.log.v1.SetPolicy
-	(*SetRole)(nil),         // 13: annal.log.v1.SetRole
-	(*Mute)(nil),            // 14: annal.log.v1.Mute
-	(*Dismiss)(nil),         // 15: annal.log.v1.Dismiss
-	(*Ask)(nil),             // 16: annal.log.v1.Ask
-	(*Refuse)(nil),          // 17: annal.log.v1.Refuse
-	(*Invite)(nil),          // 18: annal.log.v1.Invite
-	(*Uninvite)(nil),        // 19: annal.log.v1.Uninvite
-	(*React)(nil),           // 20: annal.log.v1.React
-	(*Pin)(nil),             // 21: annal.log.v1.Pin
-	(*MarkDelivered)(nil),   // 22: annal.log.v1.MarkDelivered
-	(*Contact)(nil),         // 23: annal.log.v1.Contact
-	(*Report)(nil),          // 24: annal.log.v1.Report
-	(*Hide)(nil),            // 25: annal.log.v1.Hide
-	(*SetSession)(nil),      // 26: annal.log.v1.SetSession
-	(*SetDevice)(nil),       // 27: annal.log.v1.SetDevice
-	(*SetProfile)(nil),      // 28: annal.log.v1.SetProfile
-	(*SetPrivacy)(nil),      // 29: annal.log.v1.SetPrivacy
-	(*CloseAccount)(nil),    // 30: annal.log.v1.CloseAccount
-	(*Audit)(nil),           // 31: annal.log.v1.Audit
-	(*SignUp)(nil),          // 32: annal.log.v1.SignUp
-	(*SignIn)(nil),          // 33: annal.log.v1.SignIn
-	(*SignOut)(nil),         // 34: annal.log.v1.SignOut
-	(*Ban)(nil),             // 35: annal.log.v1.Ban
-	(*Unban)(nil),           // 36: annal.log.v1.Unban
-	(*Actor)(nil),           // 37: annal.log.v1.Actor
-	(*ClientContext)(nil),   // 38: annal.log.v1.ClientContext
-	(*ReplyTo)(nil),         // 39: annal.log.v1.ReplyTo
-	(*Wish)(nil),            // 40: annal.log.v1.Wish
-	(Kind)(0),               // 41: annal.log.v1.Kind
-	(*NewMember)(nil),       // 42: annal.log.v1.NewMember
-	(*Policy)(nil),          // 43: annal.log.v1.Policy
-	(*Body)(nil),            // 44: annal.log.v1.Body
-	(*Refs)(nil),            // 45: annal.log.v1.Refs
-	(*InfoChange)(nil),      // 46: annal.log.v1.InfoChange
-	(*PolicyChange)(nil),    // 47: annal.log.v1.PolicyChange
-	(Role)(0),               // 48: annal.log.v1.Role
-	(ContactStep)(0),        // 49: annal.log.v1.ContactStep
-	(*SessionSettings)(nil), // 50: annal.log.v1.SessionSettings
-	(*PushToken)(nil),       // 51: annal.log.v1.PushToken
-	(*ProfileChange)(nil),   // 52: annal.log.v1.ProfileChange
-	(*Privacy)(nil),         // 53: annal.log.v1.Privacy
+	(*Command)(nil),          // 0: annal.log.v1.Command
+	(*Create)(nil),           // 1: annal.log.v1.Create
+	(*Add)(nil),              // 2: annal.log.v1.Add
+	(*Remove)(nil),           // 3: annal.log.v1.Remove
+	(*Join)(nil),             // 4: annal.log.v1.Join
+	(*Leave)(nil),            // 5: annal.log.v1.Leave
+	(*Send)(nil),             // 6: annal.log.v1.Send
+	(*Revoke)(nil),           // 7: annal.log.v1.Revoke
+	(*Override)(nil),         // 8: annal.log.v1.Override
+	(*Delete)(nil),           // 9: annal.log.v1.Delete
+	(*MarkRead)(nil),         // 10: annal.log.v1.MarkRead
+	(*SetInfo)(nil),          // 11: annal.log.v1.SetInfo
+	(*SetPolicy)(nil),        // 12: annal.log.v1.SetPolicy
+	(*SetRole)(nil),          // 13: annal.log.v1.SetRole
+	(*Mute)(nil),             // 14: annal.log.v1.Mute
+	(*Dismiss)(nil),          // 15: annal.log.v1.Dismiss
+	(*Ask)(nil),              // 16: annal.log.v1.Ask
+	(*Refuse)(nil),           // 17: annal.log.v1.Refuse
+	(*Invite)(nil),           // 18: annal.log.v1.Invite
+	(*Uninvite)(nil),         // 19: annal.log.v1.Uninvite
+	(*React)(nil),            // 20: annal.log.v1.React
+	(*Pin)(nil),              // 21: annal.log.v1.Pin
+	(*MarkDelivered)(nil),    // 22: annal.log.v1.MarkDelivered
+	(*Contact)(nil),          // 23: annal.log.v1.Contact
+	(*Report)(nil),           // 24: annal.log.v1.Report
+	(*Hide)(nil),             // 25: annal.log.v1.Hide
+	(*SetSession)(nil),       // 26: annal.log.v1.SetSession
+	(*SetDevice)(nil),        // 27: annal.log.v1.SetDevice
+	(*SetProfile)(nil),       // 28: annal.log.v1.SetProfile
+	(*SetPrivacy)(nil),       // 29: annal.log.v1.SetPrivacy
+	(*ForgetPush)(nil),       // 30: annal.log.v1.ForgetPush
+	(*SetNotifications)(nil), // 31: annal.log.v1.SetNotifications
+	(*CloseAccount)(nil),     // 32: annal.log.v1.CloseAccount
+	(*Audit)(nil),            // 33: annal.log.v1.Audit
+	(*SignUp)(nil),           // 34: annal.log.v1.SignUp
+	(*SignIn)(nil),           // 35: annal.log.v1.SignIn
+	(*SignOut)(nil),          // 36: annal.log.v1.SignOut
+	(*Ban)(nil),              // 37: annal.log.v1.Ban
+	(*Unban)(nil),            // 38: annal.log.v1.Unban
+	(*Actor)(nil),            // 39: annal.log.v1.Actor
+	(*ClientContext)(nil),    // 40: annal.log.v1.ClientContext
+	(*ReplyTo)(nil),          // 41: annal.log.v1.ReplyTo
+	(*Wish)(nil),             // 42: annal.log.v1.Wish
+	(Kind)(0),                // 43: annal.log.v1.Kind
+	(*NewMember)(nil),        // 44: annal.log.v1.NewMember
+	(*Policy)(nil),           // 45: annal.log.v1.Policy
+	(*Body)(nil),             // 46: annal.log.v1.Body
+	(*Refs)(nil),             // 47: annal.log.v1.Refs
+	(*InfoChange)(nil),       // 48: annal.log.v1.InfoChange
+	(*PolicyChange)(nil),     // 49: annal.log.v1.PolicyChange
+	(Role)(0),                // 50: annal.log.v1.Role
+	(ContactStep)(0),         // 51: annal.log.v1.ContactStep
+	(*SessionSettings)(nil),  // 52: annal.log.v1.SessionSettings
+	(*PushToken)(nil),        // 53: annal.log.v1.PushToken
+	(*ProfileChange)(nil),    // 54: annal.log.v1.ProfileChange
+	(*Privacy)(nil),          // 55: annal.log.v1.Privacy
+	(*Notifications)(nil),    // 56: annal.log.v1.Notifications
 }
 var file_annal_log_v1_command_proto_depIdxs = []int32{
-	37, // 0: annal.log.v1.Command.actor:type_name -> annal.log.v1.Actor
-	38, // 1: annal.log.v1.Command.client:type_name -> annal.log.v1.ClientContext
-	39, // 2: annal.log.v1.Command.reply_to:type_name -> annal.log.v1.ReplyTo
-	40, // 3: annal.log.v1.Command.wishes:type_name -> annal.log.v1.Wish
+	39, // 0: annal.log.v1.Command.actor:type_name -> annal.log.v1.Actor
+	40, // 1: annal.log.v1.Command.client:type_name -> annal.log.v1.ClientContext
+	41, // 2: annal.log.v1.Command.reply_to:type_name -> annal.log.v1.ReplyTo
+	42, // 3: annal.log.v1.Command.wishes:type_name -> annal.log.v1.Wish
 	1,  // 4: annal.log.v1.Command.create:type_name -> annal.log.v1.Create
 	2,  // 5: annal.log.v1.Command.add:type_name -> annal.log.v1.Add
 	3,  // 6: annal.log.v1.Command.remove:type_name -> annal.log.v1.Remove
@@ -2836,35 +2999,38 @@ var file_annal_log_v1_command_proto_depIdxs = []int32{
 	25, // 28: annal.log.v1.Command.hide:type_name -> annal.log.v1.Hide
 	26, // 29: annal.log.v1.Command.set_session:type_name -> annal.log.v1.SetSession
 	27, // 30: annal.log.v1.Command.set_device:type_name -> annal.log.v1.SetDevice
-	30, // 31: annal.log.v1.Command.close_account:type_name -> annal.log.v1.CloseAccount
-	31, // 32: annal.log.v1.Command.audit:type_name -> annal.log.v1.Audit
-	32, // 33: annal.log.v1.Command.sign_up:type_name -> annal.log.v1.SignUp
-	33, // 34: annal.log.v1.Command.sign_in:type_name -> annal.log.v1.SignIn
-	34, // 35: annal.log.v1.Command.sign_out:type_name -> annal.log.v1.SignOut
-	35, // 36: annal.log.v1.Command.ban:type_name -> annal.log.v1.Ban
-	36, // 37: annal.log.v1.Command.unban:type_name -> annal.log.v1.Unban
+	32, // 31: annal.log.v1.Command.close_account:type_name -> annal.log.v1.CloseAccount
+	33, // 32: annal.log.v1.Command.audit:type_name -> annal.log.v1.Audit
+	34, // 33: annal.log.v1.Command.sign_up:type_name -> annal.log.v1.SignUp
+	35, // 34: annal.log.v1.Command.sign_in:type_name -> annal.log.v1.SignIn
+	36, // 35: annal.log.v1.Command.sign_out:type_name -> annal.log.v1.SignOut
+	37, // 36: annal.log.v1.Command.ban:type_name -> annal.log.v1.Ban
+	38, // 37: annal.log.v1.Command.unban:type_name -> annal.log.v1.Unban
 	28, // 38: annal.log.v1.Command.set_profile:type_name -> annal.log.v1.SetProfile
 	29, // 39: annal.log.v1.Command.set_privacy:type_name -> annal.log.v1.SetPrivacy
-	41, // 40: annal.log.v1.Create.kind:type_name -> annal.log.v1.Kind
-	42, // 41: annal.log.v1.Create.members:type_name -> annal.log.v1.NewMember
-	43, // 42: annal.log.v1.Create.policy:type_name -> annal.log.v1.Policy
-	42, // 43: annal.log.v1.Add.members:type_name -> annal.log.v1.NewMember
-	44, // 44: annal.log.v1.Send.body:type_name -> annal.log.v1.Body
-	45, // 45: annal.log.v1.Send.refs:type_name -> annal.log.v1.Refs
-	44, // 46: annal.log.v1.Override.body:type_name -> annal.log.v1.Body
-	46, // 47: annal.log.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
-	47, // 48: annal.log.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
-	48, // 49: annal.log.v1.SetRole.role:type_name -> annal.log.v1.Role
-	49, // 50: annal.log.v1.Contact.step:type_name -> annal.log.v1.ContactStep
-	50, // 51: annal.log.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
-	51, // 52: annal.log.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
-	52, // 53: annal.log.v1.SetProfile.profile:type_name -> annal.log.v1.ProfileChange
-	53, // 54: annal.log.v1.SetPrivacy.privacy:type_name -> annal.log.v1.Privacy
-	55, // [55:55] is the sub-list for method output_type
-	55, // [55:55] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	30, // 40: annal.log.v1.Command.forget_push:type_name -> annal.log.v1.ForgetPush
+	31, // 41: annal.log.v1.Command.set_notifications:type_name -> annal.log.v1.SetNotifications
+	43, // 42: annal.log.v1.Create.kind:type_name -> annal.log.v1.Kind
+	44, // 43: annal.log.v1.Create.members:type_name -> annal.log.v1.NewMember
+	45, // 44: annal.log.v1.Create.policy:type_name -> annal.log.v1.Policy
+	44, // 45: annal.log.v1.Add.members:type_name -> annal.log.v1.NewMember
+	46, // 46: annal.log.v1.Send.body:type_name -> annal.log.v1.Body
+	47, // 47: annal.log.v1.Send.refs:type_name -> annal.log.v1.Refs
+	46, // 48: annal.log.v1.Override.body:type_name -> annal.log.v1.Body
+	48, // 49: annal.log.v1.SetInfo.info:type_name -> annal.log.v1.InfoChange
+	49, // 50: annal.log.v1.SetPolicy.policy:type_name -> annal.log.v1.PolicyChange
+	50, // 51: annal.log.v1.SetRole.role:type_name -> annal.log.v1.Role
+	51, // 52: annal.log.v1.Contact.step:type_name -> annal.log.v1.ContactStep
+	52, // 53: annal.log.v1.SetSession.settings:type_name -> annal.log.v1.SessionSettings
+	53, // 54: annal.log.v1.SetDevice.push:type_name -> annal.log.v1.PushToken
+	54, // 55: annal.log.v1.SetProfile.profile:type_name -> annal.log.v1.ProfileChange
+	55, // 56: annal.log.v1.SetPrivacy.privacy:type_name -> annal.log.v1.Privacy
+	56, // 57: annal.log.v1.SetNotifications.notifications:type_name -> annal.log.v1.Notifications
+	58, // [58:58] is the sub-list for method output_type
+	58, // [58:58] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_annal_log_v1_command_proto_init() }
@@ -2912,6 +3078,8 @@ func file_annal_log_v1_command_proto_init() {
 		(*Command_Unban)(nil),
 		(*Command_SetProfile)(nil),
 		(*Command_SetPrivacy)(nil),
+		(*Command_ForgetPush)(nil),
+		(*Command_SetNotifications)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2919,7 +3087,7 @@ func file_annal_log_v1_command_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_log_v1_command_proto_rawDesc), len(file_annal_log_v1_command_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   37,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -248,6 +248,8 @@ type Accepted struct {
 	//	*Accepted_Unbanned
 	//	*Accepted_ProfileSet
 	//	*Accepted_PrivacySet
+	//	*Accepted_PushForgotten
+	//	*Accepted_NotificationsSet
 	Event         isAccepted_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -621,6 +623,24 @@ func (x *Accepted) GetPrivacySet() *PrivacySet {
 	return nil
 }
 
+func (x *Accepted) GetPushForgotten() *PushForgotten {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_PushForgotten); ok {
+			return x.PushForgotten
+		}
+	}
+	return nil
+}
+
+func (x *Accepted) GetNotificationsSet() *NotificationsSet {
+	if x != nil {
+		if x, ok := x.Event.(*Accepted_NotificationsSet); ok {
+			return x.NotificationsSet
+		}
+	}
+	return nil
+}
+
 type isAccepted_Event interface {
 	isAccepted_Event()
 }
@@ -769,6 +789,14 @@ type Accepted_PrivacySet struct {
 	PrivacySet *PrivacySet `protobuf:"bytes,51,opt,name=privacy_set,json=privacySet,proto3,oneof"`
 }
 
+type Accepted_PushForgotten struct {
+	PushForgotten *PushForgotten `protobuf:"bytes,60,opt,name=push_forgotten,json=pushForgotten,proto3,oneof"`
+}
+
+type Accepted_NotificationsSet struct {
+	NotificationsSet *NotificationsSet `protobuf:"bytes,61,opt,name=notifications_set,json=notificationsSet,proto3,oneof"`
+}
+
 func (*Accepted_Created) isAccepted_Event() {}
 
 func (*Accepted_Added) isAccepted_Event() {}
@@ -840,6 +868,10 @@ func (*Accepted_Unbanned) isAccepted_Event() {}
 func (*Accepted_ProfileSet) isAccepted_Event() {}
 
 func (*Accepted_PrivacySet) isAccepted_Event() {}
+
+func (*Accepted_PushForgotten) isAccepted_Event() {}
+
+func (*Accepted_NotificationsSet) isAccepted_Event() {}
 
 // Rejected keeps the command itself, for audit.
 type Rejected struct {
@@ -2620,6 +2652,104 @@ func (x *PrivacySet) GetPrivacy() *Privacy {
 	return nil
 }
 
+// PushForgotten took from a device where its notifications went. The device stays known.
+type PushForgotten struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Device        string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PushForgotten) Reset() {
+	*x = PushForgotten{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PushForgotten) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PushForgotten) ProtoMessage() {}
+
+func (x *PushForgotten) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PushForgotten.ProtoReflect.Descriptor instead.
+func (*PushForgotten) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *PushForgotten) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *PushForgotten) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// NotificationsSet has all of it from here on.
+type NotificationsSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Notifications *Notifications         `protobuf:"bytes,1,opt,name=notifications,proto3" json:"notifications,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NotificationsSet) Reset() {
+	*x = NotificationsSet{}
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NotificationsSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NotificationsSet) ProtoMessage() {}
+
+func (x *NotificationsSet) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NotificationsSet.ProtoReflect.Descriptor instead.
+func (*NotificationsSet) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *NotificationsSet) GetNotifications() *Notifications {
+	if x != nil {
+		return x.Notifications
+	}
+	return nil
+}
+
 // AccountClosed ended all logins too.
 type AccountClosed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2630,7 +2760,7 @@ type AccountClosed struct {
 
 func (x *AccountClosed) Reset() {
 	*x = AccountClosed{}
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[33]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2642,7 +2772,7 @@ func (x *AccountClosed) String() string {
 func (*AccountClosed) ProtoMessage() {}
 
 func (x *AccountClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[33]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2655,7 +2785,7 @@ func (x *AccountClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountClosed.ProtoReflect.Descriptor instead.
 func (*AccountClosed) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{33}
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *AccountClosed) GetEnded() []*EndedLogin {
@@ -2678,7 +2808,7 @@ type Audited struct {
 
 func (x *Audited) Reset() {
 	*x = Audited{}
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[34]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2690,7 +2820,7 @@ func (x *Audited) String() string {
 func (*Audited) ProtoMessage() {}
 
 func (x *Audited) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[34]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2703,7 +2833,7 @@ func (x *Audited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audited.ProtoReflect.Descriptor instead.
 func (*Audited) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{34}
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Audited) GetWhat() string {
@@ -2743,7 +2873,7 @@ type SignedUp struct {
 
 func (x *SignedUp) Reset() {
 	*x = SignedUp{}
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[35]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2755,7 +2885,7 @@ func (x *SignedUp) String() string {
 func (*SignedUp) ProtoMessage() {}
 
 func (x *SignedUp) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[35]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2768,7 +2898,7 @@ func (x *SignedUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedUp.ProtoReflect.Descriptor instead.
 func (*SignedUp) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{35}
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *SignedUp) GetMethod() string {
@@ -2794,7 +2924,7 @@ type SignedIn struct {
 
 func (x *SignedIn) Reset() {
 	*x = SignedIn{}
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[36]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2806,7 +2936,7 @@ func (x *SignedIn) String() string {
 func (*SignedIn) ProtoMessage() {}
 
 func (x *SignedIn) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[36]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2819,7 +2949,7 @@ func (x *SignedIn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedIn.ProtoReflect.Descriptor instead.
 func (*SignedIn) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{36}
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SignedIn) GetLogin() string {
@@ -2874,7 +3004,7 @@ type SignedOut struct {
 
 func (x *SignedOut) Reset() {
 	*x = SignedOut{}
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[37]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2886,7 +3016,7 @@ func (x *SignedOut) String() string {
 func (*SignedOut) ProtoMessage() {}
 
 func (x *SignedOut) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[37]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2899,7 +3029,7 @@ func (x *SignedOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedOut.ProtoReflect.Descriptor instead.
 func (*SignedOut) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{37}
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SignedOut) GetEnded() []*EndedLogin {
@@ -2926,7 +3056,7 @@ type Banned struct {
 
 func (x *Banned) Reset() {
 	*x = Banned{}
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[38]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2938,7 +3068,7 @@ func (x *Banned) String() string {
 func (*Banned) ProtoMessage() {}
 
 func (x *Banned) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[38]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2951,7 +3081,7 @@ func (x *Banned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Banned.ProtoReflect.Descriptor instead.
 func (*Banned) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{38}
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Banned) GetReason() string {
@@ -2976,7 +3106,7 @@ type Unbanned struct {
 
 func (x *Unbanned) Reset() {
 	*x = Unbanned{}
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[39]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2988,7 +3118,7 @@ func (x *Unbanned) String() string {
 func (*Unbanned) ProtoMessage() {}
 
 func (x *Unbanned) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_outcome_proto_msgTypes[39]
+	mi := &file_annal_log_v1_outcome_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3001,7 +3131,7 @@ func (x *Unbanned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unbanned.ProtoReflect.Descriptor instead.
 func (*Unbanned) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{39}
+	return file_annal_log_v1_outcome_proto_rawDescGZIP(), []int{41}
 }
 
 var File_annal_log_v1_outcome_proto protoreflect.FileDescriptor
@@ -3024,7 +3154,7 @@ const file_annal_log_v1_outcome_proto_rawDesc = "" +
 	"\baccepted\x18\x14 \x01(\v2\x16.annal.log.v1.AcceptedH\x00R\baccepted\x124\n" +
 	"\brejected\x18\x15 \x01(\v2\x16.annal.log.v1.RejectedH\x00R\brejected\x124\n" +
 	"\banswered\x18\x16 \x01(\v2\x16.annal.log.v1.AnsweredH\x00R\bansweredB\b\n" +
-	"\x06result\"\x9f\x0f\n" +
+	"\x06result\"\xb4\x10\n" +
 	"\bAccepted\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x121\n" +
 	"\acreated\x18\n" +
@@ -3071,7 +3201,9 @@ const file_annal_log_v1_outcome_proto_rawDesc = "" +
 	"\vprofile_set\x182 \x01(\v2\x18.annal.log.v1.ProfileSetH\x00R\n" +
 	"profileSet\x12;\n" +
 	"\vprivacy_set\x183 \x01(\v2\x18.annal.log.v1.PrivacySetH\x00R\n" +
-	"privacySetB\a\n" +
+	"privacySet\x12D\n" +
+	"\x0epush_forgotten\x18< \x01(\v2\x1b.annal.log.v1.PushForgottenH\x00R\rpushForgotten\x12M\n" +
+	"\x11notifications_set\x18= \x01(\v2\x1e.annal.log.v1.NotificationsSetH\x00R\x10notificationsSetB\a\n" +
 	"\x05event\"\xaa\x01\n" +
 	"\bRejected\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x16\n" +
@@ -3191,6 +3323,11 @@ const file_annal_log_v1_outcome_proto_rawDesc = "" +
 	"\n" +
 	"PrivacySet\x12/\n" +
 	"\aprivacy\x18\x01 \x01(\v2\x15.annal.log.v1.PrivacyR\aprivacy\"?\n" +
+	"\rPushForgotten\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"U\n" +
+	"\x10NotificationsSet\x12A\n" +
+	"\rnotifications\x18\x01 \x01(\v2\x1b.annal.log.v1.NotificationsR\rnotifications\"?\n" +
 	"\rAccountClosed\x12.\n" +
 	"\x05ended\x18\x01 \x03(\v2\x18.annal.log.v1.EndedLoginR\x05ended\"]\n" +
 	"\aAudited\x12\x12\n" +
@@ -3229,72 +3366,75 @@ func file_annal_log_v1_outcome_proto_rawDescGZIP() []byte {
 	return file_annal_log_v1_outcome_proto_rawDescData
 }
 
-var file_annal_log_v1_outcome_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_annal_log_v1_outcome_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_annal_log_v1_outcome_proto_goTypes = []any{
-	(*Outcome)(nil),         // 0: annal.log.v1.Outcome
-	(*Accepted)(nil),        // 1: annal.log.v1.Accepted
-	(*Rejected)(nil),        // 2: annal.log.v1.Rejected
-	(*Answered)(nil),        // 3: annal.log.v1.Answered
-	(*Created)(nil),         // 4: annal.log.v1.Created
-	(*Added)(nil),           // 5: annal.log.v1.Added
-	(*Removed)(nil),         // 6: annal.log.v1.Removed
-	(*Joined)(nil),          // 7: annal.log.v1.Joined
-	(*Left)(nil),            // 8: annal.log.v1.Left
-	(*Sent)(nil),            // 9: annal.log.v1.Sent
-	(*Revoked)(nil),         // 10: annal.log.v1.Revoked
-	(*Overridden)(nil),      // 11: annal.log.v1.Overridden
-	(*Deleted)(nil),         // 12: annal.log.v1.Deleted
-	(*Read)(nil),            // 13: annal.log.v1.Read
-	(*InfoSet)(nil),         // 14: annal.log.v1.InfoSet
-	(*PolicySet)(nil),       // 15: annal.log.v1.PolicySet
-	(*RoleSet)(nil),         // 16: annal.log.v1.RoleSet
-	(*Muted)(nil),           // 17: annal.log.v1.Muted
-	(*Dismissed)(nil),       // 18: annal.log.v1.Dismissed
-	(*Asked)(nil),           // 19: annal.log.v1.Asked
-	(*Refused)(nil),         // 20: annal.log.v1.Refused
-	(*Invited)(nil),         // 21: annal.log.v1.Invited
-	(*Uninvited)(nil),       // 22: annal.log.v1.Uninvited
-	(*Reacted)(nil),         // 23: annal.log.v1.Reacted
-	(*Pinned)(nil),          // 24: annal.log.v1.Pinned
-	(*Delivered)(nil),       // 25: annal.log.v1.Delivered
-	(*ContactChanged)(nil),  // 26: annal.log.v1.ContactChanged
-	(*Reported)(nil),        // 27: annal.log.v1.Reported
-	(*Hidden)(nil),          // 28: annal.log.v1.Hidden
-	(*SessionSet)(nil),      // 29: annal.log.v1.SessionSet
-	(*DeviceSet)(nil),       // 30: annal.log.v1.DeviceSet
-	(*ProfileSet)(nil),      // 31: annal.log.v1.ProfileSet
-	(*PrivacySet)(nil),      // 32: annal.log.v1.PrivacySet
-	(*AccountClosed)(nil),   // 33: annal.log.v1.AccountClosed
-	(*Audited)(nil),         // 34: annal.log.v1.Audited
-	(*SignedUp)(nil),        // 35: annal.log.v1.SignedUp
-	(*SignedIn)(nil),        // 36: annal.log.v1.SignedIn
-	(*SignedOut)(nil),       // 37: annal.log.v1.SignedOut
-	(*Banned)(nil),          // 38: annal.log.v1.Banned
-	(*Unbanned)(nil),        // 39: annal.log.v1.Unbanned
-	(*Actor)(nil),           // 40: annal.log.v1.Actor
-	(*ClientContext)(nil),   // 41: annal.log.v1.ClientContext
-	(*ReplyTo)(nil),         // 42: annal.log.v1.ReplyTo
-	(*Command)(nil),         // 43: annal.log.v1.Command
-	(*Skipped)(nil),         // 44: annal.log.v1.Skipped
-	(Kind)(0),               // 45: annal.log.v1.Kind
-	(*Policy)(nil),          // 46: annal.log.v1.Policy
-	(*NewMember)(nil),       // 47: annal.log.v1.NewMember
-	(ContactState)(0),       // 48: annal.log.v1.ContactState
-	(*Body)(nil),            // 49: annal.log.v1.Body
-	(*Refs)(nil),            // 50: annal.log.v1.Refs
-	(*InfoChange)(nil),      // 51: annal.log.v1.InfoChange
-	(Role)(0),               // 52: annal.log.v1.Role
-	(ContactStep)(0),        // 53: annal.log.v1.ContactStep
-	(*SessionSettings)(nil), // 54: annal.log.v1.SessionSettings
-	(*PushToken)(nil),       // 55: annal.log.v1.PushToken
-	(*Profile)(nil),         // 56: annal.log.v1.Profile
-	(*Privacy)(nil),         // 57: annal.log.v1.Privacy
-	(*EndedLogin)(nil),      // 58: annal.log.v1.EndedLogin
+	(*Outcome)(nil),          // 0: annal.log.v1.Outcome
+	(*Accepted)(nil),         // 1: annal.log.v1.Accepted
+	(*Rejected)(nil),         // 2: annal.log.v1.Rejected
+	(*Answered)(nil),         // 3: annal.log.v1.Answered
+	(*Created)(nil),          // 4: annal.log.v1.Created
+	(*Added)(nil),            // 5: annal.log.v1.Added
+	(*Removed)(nil),          // 6: annal.log.v1.Removed
+	(*Joined)(nil),           // 7: annal.log.v1.Joined
+	(*Left)(nil),             // 8: annal.log.v1.Left
+	(*Sent)(nil),             // 9: annal.log.v1.Sent
+	(*Revoked)(nil),          // 10: annal.log.v1.Revoked
+	(*Overridden)(nil),       // 11: annal.log.v1.Overridden
+	(*Deleted)(nil),          // 12: annal.log.v1.Deleted
+	(*Read)(nil),             // 13: annal.log.v1.Read
+	(*InfoSet)(nil),          // 14: annal.log.v1.InfoSet
+	(*PolicySet)(nil),        // 15: annal.log.v1.PolicySet
+	(*RoleSet)(nil),          // 16: annal.log.v1.RoleSet
+	(*Muted)(nil),            // 17: annal.log.v1.Muted
+	(*Dismissed)(nil),        // 18: annal.log.v1.Dismissed
+	(*Asked)(nil),            // 19: annal.log.v1.Asked
+	(*Refused)(nil),          // 20: annal.log.v1.Refused
+	(*Invited)(nil),          // 21: annal.log.v1.Invited
+	(*Uninvited)(nil),        // 22: annal.log.v1.Uninvited
+	(*Reacted)(nil),          // 23: annal.log.v1.Reacted
+	(*Pinned)(nil),           // 24: annal.log.v1.Pinned
+	(*Delivered)(nil),        // 25: annal.log.v1.Delivered
+	(*ContactChanged)(nil),   // 26: annal.log.v1.ContactChanged
+	(*Reported)(nil),         // 27: annal.log.v1.Reported
+	(*Hidden)(nil),           // 28: annal.log.v1.Hidden
+	(*SessionSet)(nil),       // 29: annal.log.v1.SessionSet
+	(*DeviceSet)(nil),        // 30: annal.log.v1.DeviceSet
+	(*ProfileSet)(nil),       // 31: annal.log.v1.ProfileSet
+	(*PrivacySet)(nil),       // 32: annal.log.v1.PrivacySet
+	(*PushForgotten)(nil),    // 33: annal.log.v1.PushForgotten
+	(*NotificationsSet)(nil), // 34: annal.log.v1.NotificationsSet
+	(*AccountClosed)(nil),    // 35: annal.log.v1.AccountClosed
+	(*Audited)(nil),          // 36: annal.log.v1.Audited
+	(*SignedUp)(nil),         // 37: annal.log.v1.SignedUp
+	(*SignedIn)(nil),         // 38: annal.log.v1.SignedIn
+	(*SignedOut)(nil),        // 39: annal.log.v1.SignedOut
+	(*Banned)(nil),           // 40: annal.log.v1.Banned
+	(*Unbanned)(nil),         // 41: annal.log.v1.Unbanned
+	(*Actor)(nil),            // 42: annal.log.v1.Actor
+	(*ClientContext)(nil),    // 43: annal.log.v1.ClientContext
+	(*ReplyTo)(nil),          // 44: annal.log.v1.ReplyTo
+	(*Command)(nil),          // 45: annal.log.v1.Command
+	(*Skipped)(nil),          // 46: annal.log.v1.Skipped
+	(Kind)(0),                // 47: annal.log.v1.Kind
+	(*Policy)(nil),           // 48: annal.log.v1.Policy
+	(*NewMember)(nil),        // 49: annal.log.v1.NewMember
+	(ContactState)(0),        // 50: annal.log.v1.ContactState
+	(*Body)(nil),             // 51: annal.log.v1.Body
+	(*Refs)(nil),             // 52: annal.log.v1.Refs
+	(*InfoChange)(nil),       // 53: annal.log.v1.InfoChange
+	(Role)(0),                // 54: annal.log.v1.Role
+	(ContactStep)(0),         // 55: annal.log.v1.ContactStep
+	(*SessionSettings)(nil),  // 56: annal.log.v1.SessionSettings
+	(*PushToken)(nil),        // 57: annal.log.v1.PushToken
+	(*Profile)(nil),          // 58: annal.log.v1.Profile
+	(*Privacy)(nil),          // 59: annal.log.v1.Privacy
+	(*Notifications)(nil),    // 60: annal.log.v1.Notifications
+	(*EndedLogin)(nil),       // 61: annal.log.v1.EndedLogin
 }
 var file_annal_log_v1_outcome_proto_depIdxs = []int32{
-	40, // 0: annal.log.v1.Outcome.actor:type_name -> annal.log.v1.Actor
-	41, // 1: annal.log.v1.Outcome.client:type_name -> annal.log.v1.ClientContext
-	42, // 2: annal.log.v1.Outcome.reply_to:type_name -> annal.log.v1.ReplyTo
+	42, // 0: annal.log.v1.Outcome.actor:type_name -> annal.log.v1.Actor
+	43, // 1: annal.log.v1.Outcome.client:type_name -> annal.log.v1.ClientContext
+	44, // 2: annal.log.v1.Outcome.reply_to:type_name -> annal.log.v1.ReplyTo
 	1,  // 3: annal.log.v1.Outcome.accepted:type_name -> annal.log.v1.Accepted
 	2,  // 4: annal.log.v1.Outcome.rejected:type_name -> annal.log.v1.Rejected
 	3,  // 5: annal.log.v1.Outcome.answered:type_name -> annal.log.v1.Answered
@@ -3325,47 +3465,50 @@ var file_annal_log_v1_outcome_proto_depIdxs = []int32{
 	28, // 30: annal.log.v1.Accepted.hidden:type_name -> annal.log.v1.Hidden
 	29, // 31: annal.log.v1.Accepted.session_set:type_name -> annal.log.v1.SessionSet
 	30, // 32: annal.log.v1.Accepted.device_set:type_name -> annal.log.v1.DeviceSet
-	33, // 33: annal.log.v1.Accepted.account_closed:type_name -> annal.log.v1.AccountClosed
-	34, // 34: annal.log.v1.Accepted.audited:type_name -> annal.log.v1.Audited
-	35, // 35: annal.log.v1.Accepted.signed_up:type_name -> annal.log.v1.SignedUp
-	36, // 36: annal.log.v1.Accepted.signed_in:type_name -> annal.log.v1.SignedIn
-	37, // 37: annal.log.v1.Accepted.signed_out:type_name -> annal.log.v1.SignedOut
-	38, // 38: annal.log.v1.Accepted.banned:type_name -> annal.log.v1.Banned
-	39, // 39: annal.log.v1.Accepted.unbanned:type_name -> annal.log.v1.Unbanned
+	35, // 33: annal.log.v1.Accepted.account_closed:type_name -> annal.log.v1.AccountClosed
+	36, // 34: annal.log.v1.Accepted.audited:type_name -> annal.log.v1.Audited
+	37, // 35: annal.log.v1.Accepted.signed_up:type_name -> annal.log.v1.SignedUp
+	38, // 36: annal.log.v1.Accepted.signed_in:type_name -> annal.log.v1.SignedIn
+	39, // 37: annal.log.v1.Accepted.signed_out:type_name -> annal.log.v1.SignedOut
+	40, // 38: annal.log.v1.Accepted.banned:type_name -> annal.log.v1.Banned
+	41, // 39: annal.log.v1.Accepted.unbanned:type_name -> annal.log.v1.Unbanned
 	31, // 40: annal.log.v1.Accepted.profile_set:type_name -> annal.log.v1.ProfileSet
 	32, // 41: annal.log.v1.Accepted.privacy_set:type_name -> annal.log.v1.PrivacySet
-	43, // 42: annal.log.v1.Rejected.command:type_name -> annal.log.v1.Command
-	44, // 43: annal.log.v1.Rejected.skipped:type_name -> annal.log.v1.Skipped
-	45, // 44: annal.log.v1.Created.kind:type_name -> annal.log.v1.Kind
-	46, // 45: annal.log.v1.Created.policy:type_name -> annal.log.v1.Policy
-	47, // 46: annal.log.v1.Created.members:type_name -> annal.log.v1.NewMember
-	48, // 47: annal.log.v1.Created.contact:type_name -> annal.log.v1.ContactState
-	47, // 48: annal.log.v1.Added.members:type_name -> annal.log.v1.NewMember
-	44, // 49: annal.log.v1.Added.skipped:type_name -> annal.log.v1.Skipped
-	44, // 50: annal.log.v1.Removed.skipped:type_name -> annal.log.v1.Skipped
-	49, // 51: annal.log.v1.Sent.body:type_name -> annal.log.v1.Body
-	50, // 52: annal.log.v1.Sent.refs:type_name -> annal.log.v1.Refs
-	49, // 53: annal.log.v1.Overridden.body:type_name -> annal.log.v1.Body
-	51, // 54: annal.log.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
-	46, // 55: annal.log.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
-	52, // 56: annal.log.v1.RoleSet.role:type_name -> annal.log.v1.Role
-	44, // 57: annal.log.v1.Muted.skipped:type_name -> annal.log.v1.Skipped
-	44, // 58: annal.log.v1.Refused.skipped:type_name -> annal.log.v1.Skipped
-	53, // 59: annal.log.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
-	48, // 60: annal.log.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
-	54, // 61: annal.log.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
-	55, // 62: annal.log.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
-	56, // 63: annal.log.v1.ProfileSet.profile:type_name -> annal.log.v1.Profile
-	57, // 64: annal.log.v1.PrivacySet.privacy:type_name -> annal.log.v1.Privacy
-	58, // 65: annal.log.v1.AccountClosed.ended:type_name -> annal.log.v1.EndedLogin
-	58, // 66: annal.log.v1.SignedIn.ended:type_name -> annal.log.v1.EndedLogin
-	58, // 67: annal.log.v1.SignedOut.ended:type_name -> annal.log.v1.EndedLogin
-	58, // 68: annal.log.v1.Banned.ended:type_name -> annal.log.v1.EndedLogin
-	69, // [69:69] is the sub-list for method output_type
-	69, // [69:69] is the sub-list for method input_type
-	69, // [69:69] is the sub-list for extension type_name
-	69, // [69:69] is the sub-list for extension extendee
-	0,  // [0:69] is the sub-list for field type_name
+	33, // 42: annal.log.v1.Accepted.push_forgotten:type_name -> annal.log.v1.PushForgotten
+	34, // 43: annal.log.v1.Accepted.notifications_set:type_name -> annal.log.v1.NotificationsSet
+	45, // 44: annal.log.v1.Rejected.command:type_name -> annal.log.v1.Command
+	46, // 45: annal.log.v1.Rejected.skipped:type_name -> annal.log.v1.Skipped
+	47, // 46: annal.log.v1.Created.kind:type_name -> annal.log.v1.Kind
+	48, // 47: annal.log.v1.Created.policy:type_name -> annal.log.v1.Policy
+	49, // 48: annal.log.v1.Created.members:type_name -> annal.log.v1.NewMember
+	50, // 49: annal.log.v1.Created.contact:type_name -> annal.log.v1.ContactState
+	49, // 50: annal.log.v1.Added.members:type_name -> annal.log.v1.NewMember
+	46, // 51: annal.log.v1.Added.skipped:type_name -> annal.log.v1.Skipped
+	46, // 52: annal.log.v1.Removed.skipped:type_name -> annal.log.v1.Skipped
+	51, // 53: annal.log.v1.Sent.body:type_name -> annal.log.v1.Body
+	52, // 54: annal.log.v1.Sent.refs:type_name -> annal.log.v1.Refs
+	51, // 55: annal.log.v1.Overridden.body:type_name -> annal.log.v1.Body
+	53, // 56: annal.log.v1.InfoSet.info:type_name -> annal.log.v1.InfoChange
+	48, // 57: annal.log.v1.PolicySet.policy:type_name -> annal.log.v1.Policy
+	54, // 58: annal.log.v1.RoleSet.role:type_name -> annal.log.v1.Role
+	46, // 59: annal.log.v1.Muted.skipped:type_name -> annal.log.v1.Skipped
+	46, // 60: annal.log.v1.Refused.skipped:type_name -> annal.log.v1.Skipped
+	55, // 61: annal.log.v1.ContactChanged.step:type_name -> annal.log.v1.ContactStep
+	50, // 62: annal.log.v1.ContactChanged.state:type_name -> annal.log.v1.ContactState
+	56, // 63: annal.log.v1.SessionSet.settings:type_name -> annal.log.v1.SessionSettings
+	57, // 64: annal.log.v1.DeviceSet.push:type_name -> annal.log.v1.PushToken
+	58, // 65: annal.log.v1.ProfileSet.profile:type_name -> annal.log.v1.Profile
+	59, // 66: annal.log.v1.PrivacySet.privacy:type_name -> annal.log.v1.Privacy
+	60, // 67: annal.log.v1.NotificationsSet.notifications:type_name -> annal.log.v1.Notifications
+	61, // 68: annal.log.v1.AccountClosed.ended:type_name -> annal.log.v1.EndedLogin
+	61, // 69: annal.log.v1.SignedIn.ended:type_name -> annal.log.v1.EndedLogin
+	61, // 70: annal.log.v1.SignedOut.ended:type_name -> annal.log.v1.EndedLogin
+	61, // 71: annal.log.v1.Banned.ended:type_name -> annal.log.v1.EndedLogin
+	72, // [72:72] is the sub-list for method output_type
+	72, // [72:72] is the sub-list for method input_type
+	72, // [72:72] is the sub-list for extension type_name
+	72, // [72:72] is the sub-list for extension extendee
+	0,  // [0:72] is the sub-list for field type_name
 }
 
 func init() { file_annal_log_v1_outcome_proto_init() }
@@ -3419,6 +3562,8 @@ func file_annal_log_v1_outcome_proto_init() {
 		(*Accepted_Unbanned)(nil),
 		(*Accepted_ProfileSet)(nil),
 		(*Accepted_PrivacySet)(nil),
+		(*Accepted_PushForgotten)(nil),
+		(*Accepted_NotificationsSet)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -3426,7 +3571,7 @@ func file_annal_log_v1_outcome_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_log_v1_outcome_proto_rawDesc), len(file_annal_log_v1_outcome_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   40,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -910,8 +910,11 @@ func (x *SettingsRow) GetSettings() *SessionSettings {
 }
 
 type DeviceRow struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Push          *PushToken             `protobuf:"bytes,1,opt,name=push,proto3" json:"push,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Nothing once it was forgotten.
+	Push *PushToken `protobuf:"bytes,1,opt,name=push,proto3" json:"push,omitempty"`
+	// Log time of the registration; 0 in rows that are older than this field.
+	SinceMs       int64 `protobuf:"varint,2,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -951,6 +954,13 @@ func (x *DeviceRow) GetPush() *PushToken {
 		return x.Push
 	}
 	return nil
+}
+
+func (x *DeviceRow) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
 }
 
 // LoginRow is who is signed in on a device; its key names the device.
@@ -1119,6 +1129,50 @@ func (x *PrivacyRow) GetPrivacy() *Privacy {
 	return nil
 }
 
+type NotificationsRow struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Notifications *Notifications         `protobuf:"bytes,1,opt,name=notifications,proto3" json:"notifications,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NotificationsRow) Reset() {
+	*x = NotificationsRow{}
+	mi := &file_annal_log_v1_rows_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NotificationsRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NotificationsRow) ProtoMessage() {}
+
+func (x *NotificationsRow) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_rows_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NotificationsRow.ProtoReflect.Descriptor instead.
+func (*NotificationsRow) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *NotificationsRow) GetNotifications() *Notifications {
+	if x != nil {
+		return x.Notifications
+	}
+	return nil
+}
+
 type ClientIdRow struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Digest []byte                 `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
@@ -1134,7 +1188,7 @@ type ClientIdRow struct {
 
 func (x *ClientIdRow) Reset() {
 	*x = ClientIdRow{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[16]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1146,7 +1200,7 @@ func (x *ClientIdRow) String() string {
 func (*ClientIdRow) ProtoMessage() {}
 
 func (x *ClientIdRow) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[16]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1159,7 +1213,7 @@ func (x *ClientIdRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientIdRow.ProtoReflect.Descriptor instead.
 func (*ClientIdRow) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{16}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ClientIdRow) GetDigest() []byte {
@@ -1214,7 +1268,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[17]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1226,7 +1280,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[17]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1239,7 +1293,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{17}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Batch) GetOutcomes() [][]byte {
@@ -1266,7 +1320,7 @@ type Quarantined struct {
 
 func (x *Quarantined) Reset() {
 	*x = Quarantined{}
-	mi := &file_annal_log_v1_rows_proto_msgTypes[18]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1278,7 +1332,7 @@ func (x *Quarantined) String() string {
 func (*Quarantined) ProtoMessage() {}
 
 func (x *Quarantined) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_rows_proto_msgTypes[18]
+	mi := &file_annal_log_v1_rows_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1291,7 +1345,7 @@ func (x *Quarantined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantined.ProtoReflect.Descriptor instead.
 func (*Quarantined) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{18}
+	return file_annal_log_v1_rows_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Quarantined) GetTopic() string {
@@ -1429,9 +1483,10 @@ const file_annal_log_v1_rows_proto_rawDesc = "" +
 	"\bEmojiRow\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05count\"H\n" +
 	"\vSettingsRow\x129\n" +
-	"\bsettings\x18\x01 \x01(\v2\x1d.annal.log.v1.SessionSettingsR\bsettings\"8\n" +
+	"\bsettings\x18\x01 \x01(\v2\x1d.annal.log.v1.SessionSettingsR\bsettings\"S\n" +
 	"\tDeviceRow\x12+\n" +
-	"\x04push\x18\x01 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\"y\n" +
+	"\x04push\x18\x01 \x01(\v2\x17.annal.log.v1.PushTokenR\x04push\x12\x19\n" +
+	"\bsince_ms\x18\x02 \x01(\x03R\asinceMs\"y\n" +
 	"\bLoginRow\x12\x14\n" +
 	"\x05login\x18\x01 \x01(\tR\x05login\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
@@ -1443,7 +1498,9 @@ const file_annal_log_v1_rows_proto_rawDesc = "" +
 	"\aprofile\x18\x01 \x01(\v2\x15.annal.log.v1.ProfileR\aprofile\"=\n" +
 	"\n" +
 	"PrivacyRow\x12/\n" +
-	"\aprivacy\x18\x01 \x01(\v2\x15.annal.log.v1.PrivacyR\aprivacy\"\x8a\x01\n" +
+	"\aprivacy\x18\x01 \x01(\v2\x15.annal.log.v1.PrivacyR\aprivacy\"U\n" +
+	"\x10NotificationsRow\x12A\n" +
+	"\rnotifications\x18\x01 \x01(\v2\x1b.annal.log.v1.NotificationsR\rnotifications\"\x8a\x01\n" +
 	"\vClientIdRow\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\fR\x06digest\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x10\n" +
@@ -1479,55 +1536,58 @@ func file_annal_log_v1_rows_proto_rawDescGZIP() []byte {
 	return file_annal_log_v1_rows_proto_rawDescData
 }
 
-var file_annal_log_v1_rows_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_annal_log_v1_rows_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_annal_log_v1_rows_proto_goTypes = []any{
-	(*HeadRow)(nil),         // 0: annal.log.v1.HeadRow
-	(*InfoRow)(nil),         // 1: annal.log.v1.InfoRow
-	(*Stay)(nil),            // 2: annal.log.v1.Stay
-	(*MemberRow)(nil),       // 3: annal.log.v1.MemberRow
-	(*StandingRow)(nil),     // 4: annal.log.v1.StandingRow
-	(*MessageRow)(nil),      // 5: annal.log.v1.MessageRow
-	(*PlaceRow)(nil),        // 6: annal.log.v1.PlaceRow
-	(*AskRow)(nil),          // 7: annal.log.v1.AskRow
-	(*InviteRow)(nil),       // 8: annal.log.v1.InviteRow
-	(*NotedRow)(nil),        // 9: annal.log.v1.NotedRow
-	(*EmojiRow)(nil),        // 10: annal.log.v1.EmojiRow
-	(*SettingsRow)(nil),     // 11: annal.log.v1.SettingsRow
-	(*DeviceRow)(nil),       // 12: annal.log.v1.DeviceRow
-	(*LoginRow)(nil),        // 13: annal.log.v1.LoginRow
-	(*ProfileRow)(nil),      // 14: annal.log.v1.ProfileRow
-	(*PrivacyRow)(nil),      // 15: annal.log.v1.PrivacyRow
-	(*ClientIdRow)(nil),     // 16: annal.log.v1.ClientIdRow
-	(*Batch)(nil),           // 17: annal.log.v1.Batch
-	(*Quarantined)(nil),     // 18: annal.log.v1.Quarantined
-	nil,                     // 19: annal.log.v1.Quarantined.HeadersEntry
-	(Kind)(0),               // 20: annal.log.v1.Kind
-	(*Policy)(nil),          // 21: annal.log.v1.Policy
-	(ContactState)(0),       // 22: annal.log.v1.ContactState
-	(*CustomField)(nil),     // 23: annal.log.v1.CustomField
-	(Role)(0),               // 24: annal.log.v1.Role
-	(*SessionSettings)(nil), // 25: annal.log.v1.SessionSettings
-	(*PushToken)(nil),       // 26: annal.log.v1.PushToken
-	(*Profile)(nil),         // 27: annal.log.v1.Profile
-	(*Privacy)(nil),         // 28: annal.log.v1.Privacy
+	(*HeadRow)(nil),          // 0: annal.log.v1.HeadRow
+	(*InfoRow)(nil),          // 1: annal.log.v1.InfoRow
+	(*Stay)(nil),             // 2: annal.log.v1.Stay
+	(*MemberRow)(nil),        // 3: annal.log.v1.MemberRow
+	(*StandingRow)(nil),      // 4: annal.log.v1.StandingRow
+	(*MessageRow)(nil),       // 5: annal.log.v1.MessageRow
+	(*PlaceRow)(nil),         // 6: annal.log.v1.PlaceRow
+	(*AskRow)(nil),           // 7: annal.log.v1.AskRow
+	(*InviteRow)(nil),        // 8: annal.log.v1.InviteRow
+	(*NotedRow)(nil),         // 9: annal.log.v1.NotedRow
+	(*EmojiRow)(nil),         // 10: annal.log.v1.EmojiRow
+	(*SettingsRow)(nil),      // 11: annal.log.v1.SettingsRow
+	(*DeviceRow)(nil),        // 12: annal.log.v1.DeviceRow
+	(*LoginRow)(nil),         // 13: annal.log.v1.LoginRow
+	(*ProfileRow)(nil),       // 14: annal.log.v1.ProfileRow
+	(*PrivacyRow)(nil),       // 15: annal.log.v1.PrivacyRow
+	(*NotificationsRow)(nil), // 16: annal.log.v1.NotificationsRow
+	(*ClientIdRow)(nil),      // 17: annal.log.v1.ClientIdRow
+	(*Batch)(nil),            // 18: annal.log.v1.Batch
+	(*Quarantined)(nil),      // 19: annal.log.v1.Quarantined
+	nil,                      // 20: annal.log.v1.Quarantined.HeadersEntry
+	(Kind)(0),                // 21: annal.log.v1.Kind
+	(*Policy)(nil),           // 22: annal.log.v1.Policy
+	(ContactState)(0),        // 23: annal.log.v1.ContactState
+	(*CustomField)(nil),      // 24: annal.log.v1.CustomField
+	(Role)(0),                // 25: annal.log.v1.Role
+	(*SessionSettings)(nil),  // 26: annal.log.v1.SessionSettings
+	(*PushToken)(nil),        // 27: annal.log.v1.PushToken
+	(*Profile)(nil),          // 28: annal.log.v1.Profile
+	(*Privacy)(nil),          // 29: annal.log.v1.Privacy
+	(*Notifications)(nil),    // 30: annal.log.v1.Notifications
 }
 var file_annal_log_v1_rows_proto_depIdxs = []int32{
-	20, // 0: annal.log.v1.HeadRow.kind:type_name -> annal.log.v1.Kind
-	21, // 1: annal.log.v1.HeadRow.policy:type_name -> annal.log.v1.Policy
-	22, // 2: annal.log.v1.HeadRow.contact:type_name -> annal.log.v1.ContactState
-	23, // 3: annal.log.v1.InfoRow.custom:type_name -> annal.log.v1.CustomField
-	24, // 4: annal.log.v1.MemberRow.role:type_name -> annal.log.v1.Role
+	21, // 0: annal.log.v1.HeadRow.kind:type_name -> annal.log.v1.Kind
+	22, // 1: annal.log.v1.HeadRow.policy:type_name -> annal.log.v1.Policy
+	23, // 2: annal.log.v1.HeadRow.contact:type_name -> annal.log.v1.ContactState
+	24, // 3: annal.log.v1.InfoRow.custom:type_name -> annal.log.v1.CustomField
+	25, // 4: annal.log.v1.MemberRow.role:type_name -> annal.log.v1.Role
 	2,  // 5: annal.log.v1.MemberRow.stays:type_name -> annal.log.v1.Stay
-	25, // 6: annal.log.v1.SettingsRow.settings:type_name -> annal.log.v1.SessionSettings
-	26, // 7: annal.log.v1.DeviceRow.push:type_name -> annal.log.v1.PushToken
-	27, // 8: annal.log.v1.ProfileRow.profile:type_name -> annal.log.v1.Profile
-	28, // 9: annal.log.v1.PrivacyRow.privacy:type_name -> annal.log.v1.Privacy
-	19, // 10: annal.log.v1.Quarantined.headers:type_name -> annal.log.v1.Quarantined.HeadersEntry
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	26, // 6: annal.log.v1.SettingsRow.settings:type_name -> annal.log.v1.SessionSettings
+	27, // 7: annal.log.v1.DeviceRow.push:type_name -> annal.log.v1.PushToken
+	28, // 8: annal.log.v1.ProfileRow.profile:type_name -> annal.log.v1.Profile
+	29, // 9: annal.log.v1.PrivacyRow.privacy:type_name -> annal.log.v1.Privacy
+	30, // 10: annal.log.v1.NotificationsRow.notifications:type_name -> annal.log.v1.Notifications
+	20, // 11: annal.log.v1.Quarantined.headers:type_name -> annal.log.v1.Quarantined.HeadersEntry
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_annal_log_v1_rows_proto_init() }
@@ -1542,7 +1602,7 @@ func file_annal_log_v1_rows_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_log_v1_rows_proto_rawDesc), len(file_annal_log_v1_rows_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -455,6 +455,157 @@ func (Audience) EnumDescriptor() ([]byte, []int) {
 	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{7}
 }
 
+// ShownContent is what notifications show of a message.
+type ShownContent int32
+
+const (
+	// All: the zero value, for who said nothing of it.
+	ShownContent_SHOWN_CONTENT_UNSPECIFIED ShownContent = 0
+	ShownContent_SHOWN_CONTENT_SENDER      ShownContent = 1
+	ShownContent_SHOWN_CONTENT_NOTHING     ShownContent = 2
+)
+
+// Enum value maps for ShownContent.
+var (
+	ShownContent_name = map[int32]string{
+		0: "SHOWN_CONTENT_UNSPECIFIED",
+		1: "SHOWN_CONTENT_SENDER",
+		2: "SHOWN_CONTENT_NOTHING",
+	}
+	ShownContent_value = map[string]int32{
+		"SHOWN_CONTENT_UNSPECIFIED": 0,
+		"SHOWN_CONTENT_SENDER":      1,
+		"SHOWN_CONTENT_NOTHING":     2,
+	}
+)
+
+func (x ShownContent) Enum() *ShownContent {
+	p := new(ShownContent)
+	*p = x
+	return p
+}
+
+func (x ShownContent) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ShownContent) Descriptor() protoreflect.EnumDescriptor {
+	return file_annal_log_v1_session_proto_enumTypes[8].Descriptor()
+}
+
+func (ShownContent) Type() protoreflect.EnumType {
+	return &file_annal_log_v1_session_proto_enumTypes[8]
+}
+
+func (x ShownContent) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ShownContent.Descriptor instead.
+func (ShownContent) EnumDescriptor() ([]byte, []int) {
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{8}
+}
+
+// NotifiedMessages are those that notifications are sent of.
+type NotifiedMessages int32
+
+const (
+	// All: the zero value, for who said nothing of it.
+	NotifiedMessages_NOTIFIED_MESSAGES_UNSPECIFIED NotifiedMessages = 0
+	NotifiedMessages_NOTIFIED_MESSAGES_MENTIONS    NotifiedMessages = 1
+	NotifiedMessages_NOTIFIED_MESSAGES_NONE        NotifiedMessages = 2
+)
+
+// Enum value maps for NotifiedMessages.
+var (
+	NotifiedMessages_name = map[int32]string{
+		0: "NOTIFIED_MESSAGES_UNSPECIFIED",
+		1: "NOTIFIED_MESSAGES_MENTIONS",
+		2: "NOTIFIED_MESSAGES_NONE",
+	}
+	NotifiedMessages_value = map[string]int32{
+		"NOTIFIED_MESSAGES_UNSPECIFIED": 0,
+		"NOTIFIED_MESSAGES_MENTIONS":    1,
+		"NOTIFIED_MESSAGES_NONE":        2,
+	}
+)
+
+func (x NotifiedMessages) Enum() *NotifiedMessages {
+	p := new(NotifiedMessages)
+	*p = x
+	return p
+}
+
+func (x NotifiedMessages) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (NotifiedMessages) Descriptor() protoreflect.EnumDescriptor {
+	return file_annal_log_v1_session_proto_enumTypes[9].Descriptor()
+}
+
+func (NotifiedMessages) Type() protoreflect.EnumType {
+	return &file_annal_log_v1_session_proto_enumTypes[9]
+}
+
+func (x NotifiedMessages) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use NotifiedMessages.Descriptor instead.
+func (NotifiedMessages) EnumDescriptor() ([]byte, []int) {
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{9}
+}
+
+// WhileActive is who gets notifications while the user is active on a device.
+type WhileActive int32
+
+const (
+	// No device: the zero value, for who said nothing of it.
+	WhileActive_WHILE_ACTIVE_UNSPECIFIED WhileActive = 0
+	// The devices that the user is not active on.
+	WhileActive_WHILE_ACTIVE_OTHERS WhileActive = 1
+)
+
+// Enum value maps for WhileActive.
+var (
+	WhileActive_name = map[int32]string{
+		0: "WHILE_ACTIVE_UNSPECIFIED",
+		1: "WHILE_ACTIVE_OTHERS",
+	}
+	WhileActive_value = map[string]int32{
+		"WHILE_ACTIVE_UNSPECIFIED": 0,
+		"WHILE_ACTIVE_OTHERS":      1,
+	}
+)
+
+func (x WhileActive) Enum() *WhileActive {
+	p := new(WhileActive)
+	*p = x
+	return p
+}
+
+func (x WhileActive) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (WhileActive) Descriptor() protoreflect.EnumDescriptor {
+	return file_annal_log_v1_session_proto_enumTypes[10].Descriptor()
+}
+
+func (WhileActive) Type() protoreflect.EnumType {
+	return &file_annal_log_v1_session_proto_enumTypes[10]
+}
+
+func (x WhileActive) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use WhileActive.Descriptor instead.
+func (WhileActive) EnumDescriptor() ([]byte, []int) {
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{10}
+}
+
 // Policy is what a session's rules are decided by. The create event keeps it, so
 // a later change of a deployment's defaults changes no session.
 type Policy struct {
@@ -1268,6 +1419,148 @@ func (x *Privacy) GetWriteFirst() Audience {
 	return Audience_AUDIENCE_UNSPECIFIED
 }
 
+// Notifications is which notifications a user wants.
+type Notifications struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Content  ShownContent           `protobuf:"varint,1,opt,name=content,proto3,enum=annal.log.v1.ShownContent" json:"content,omitempty"`
+	Messages NotifiedMessages       `protobuf:"varint,2,opt,name=messages,proto3,enum=annal.log.v1.NotifiedMessages" json:"messages,omitempty"`
+	Active   WhileActive            `protobuf:"varint,3,opt,name=active,proto3,enum=annal.log.v1.WhileActive" json:"active,omitempty"`
+	// None until then; 0: they come.
+	PauseUntilMs int64 `protobuf:"varint,4,opt,name=pause_until_ms,json=pauseUntilMs,proto3" json:"pause_until_ms,omitempty"`
+	// None each day meanwhile; unset for no rest.
+	Rest          *Rest `protobuf:"bytes,5,opt,name=rest,proto3" json:"rest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Notifications) Reset() {
+	*x = Notifications{}
+	mi := &file_annal_log_v1_session_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Notifications) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Notifications) ProtoMessage() {}
+
+func (x *Notifications) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_session_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Notifications.ProtoReflect.Descriptor instead.
+func (*Notifications) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Notifications) GetContent() ShownContent {
+	if x != nil {
+		return x.Content
+	}
+	return ShownContent_SHOWN_CONTENT_UNSPECIFIED
+}
+
+func (x *Notifications) GetMessages() NotifiedMessages {
+	if x != nil {
+		return x.Messages
+	}
+	return NotifiedMessages_NOTIFIED_MESSAGES_UNSPECIFIED
+}
+
+func (x *Notifications) GetActive() WhileActive {
+	if x != nil {
+		return x.Active
+	}
+	return WhileActive_WHILE_ACTIVE_UNSPECIFIED
+}
+
+func (x *Notifications) GetPauseUntilMs() int64 {
+	if x != nil {
+		return x.PauseUntilMs
+	}
+	return 0
+}
+
+func (x *Notifications) GetRest() *Rest {
+	if x != nil {
+		return x.Rest
+	}
+	return nil
+}
+
+// Rest is a time of the day, of a place: from the minute from on, up to the minute to, over midnight where to is less.
+type Rest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Minutes of the day, 0 to 1439.
+	From uint32 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	To   uint32 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
+	// As in the IANA time zone database, such as Europe/Lisbon; 64 bytes at most.
+	Zone          string `protobuf:"bytes,3,opt,name=zone,proto3" json:"zone,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rest) Reset() {
+	*x = Rest{}
+	mi := &file_annal_log_v1_session_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rest) ProtoMessage() {}
+
+func (x *Rest) ProtoReflect() protoreflect.Message {
+	mi := &file_annal_log_v1_session_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rest.ProtoReflect.Descriptor instead.
+func (*Rest) Descriptor() ([]byte, []int) {
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Rest) GetFrom() uint32 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *Rest) GetTo() uint32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *Rest) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
 // Wish is what a person that a command is about lets others do, as it was when the command was taken.
 type Wish struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1282,7 +1575,7 @@ type Wish struct {
 
 func (x *Wish) Reset() {
 	*x = Wish{}
-	mi := &file_annal_log_v1_session_proto_msgTypes[10]
+	mi := &file_annal_log_v1_session_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1294,7 +1587,7 @@ func (x *Wish) String() string {
 func (*Wish) ProtoMessage() {}
 
 func (x *Wish) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_session_proto_msgTypes[10]
+	mi := &file_annal_log_v1_session_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1307,7 +1600,7 @@ func (x *Wish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Wish.ProtoReflect.Descriptor instead.
 func (*Wish) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{10}
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Wish) GetUser() string {
@@ -1349,7 +1642,7 @@ type PushToken struct {
 
 func (x *PushToken) Reset() {
 	*x = PushToken{}
-	mi := &file_annal_log_v1_session_proto_msgTypes[11]
+	mi := &file_annal_log_v1_session_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1361,7 +1654,7 @@ func (x *PushToken) String() string {
 func (*PushToken) ProtoMessage() {}
 
 func (x *PushToken) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_session_proto_msgTypes[11]
+	mi := &file_annal_log_v1_session_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1374,7 +1667,7 @@ func (x *PushToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushToken.ProtoReflect.Descriptor instead.
 func (*PushToken) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{11}
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PushToken) GetService() string {
@@ -1423,7 +1716,7 @@ type Skipped struct {
 
 func (x *Skipped) Reset() {
 	*x = Skipped{}
-	mi := &file_annal_log_v1_session_proto_msgTypes[12]
+	mi := &file_annal_log_v1_session_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1435,7 +1728,7 @@ func (x *Skipped) String() string {
 func (*Skipped) ProtoMessage() {}
 
 func (x *Skipped) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_session_proto_msgTypes[12]
+	mi := &file_annal_log_v1_session_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1448,7 +1741,7 @@ func (x *Skipped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Skipped.ProtoReflect.Descriptor instead.
 func (*Skipped) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{12}
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Skipped) GetUser() string {
@@ -1476,7 +1769,7 @@ type EndedLogin struct {
 
 func (x *EndedLogin) Reset() {
 	*x = EndedLogin{}
-	mi := &file_annal_log_v1_session_proto_msgTypes[13]
+	mi := &file_annal_log_v1_session_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1488,7 +1781,7 @@ func (x *EndedLogin) String() string {
 func (*EndedLogin) ProtoMessage() {}
 
 func (x *EndedLogin) ProtoReflect() protoreflect.Message {
-	mi := &file_annal_log_v1_session_proto_msgTypes[13]
+	mi := &file_annal_log_v1_session_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1501,7 +1794,7 @@ func (x *EndedLogin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndedLogin.ProtoReflect.Descriptor instead.
 func (*EndedLogin) Descriptor() ([]byte, []int) {
-	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{13}
+	return file_annal_log_v1_session_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *EndedLogin) GetLogin() string {
@@ -1606,7 +1899,17 @@ const file_annal_log_v1_session_proto_rawDesc = "" +
 	"\tlast_seen\x18\x01 \x01(\x0e2\x16.annal.log.v1.AudienceR\blastSeen\x12-\n" +
 	"\x06add_me\x18\x02 \x01(\x0e2\x16.annal.log.v1.AudienceR\x05addMe\x127\n" +
 	"\vwrite_first\x18\x03 \x01(\x0e2\x16.annal.log.v1.AudienceR\n" +
-	"writeFirst\"`\n" +
+	"writeFirst\"\x82\x02\n" +
+	"\rNotifications\x124\n" +
+	"\acontent\x18\x01 \x01(\x0e2\x1a.annal.log.v1.ShownContentR\acontent\x12:\n" +
+	"\bmessages\x18\x02 \x01(\x0e2\x1e.annal.log.v1.NotifiedMessagesR\bmessages\x121\n" +
+	"\x06active\x18\x03 \x01(\x0e2\x19.annal.log.v1.WhileActiveR\x06active\x12$\n" +
+	"\x0epause_until_ms\x18\x04 \x01(\x03R\fpauseUntilMs\x12&\n" +
+	"\x04rest\x18\x05 \x01(\v2\x12.annal.log.v1.RestR\x04rest\">\n" +
+	"\x04Rest\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\rR\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\rR\x02to\x12\x12\n" +
+	"\x04zone\x18\x03 \x01(\tR\x04zone\"`\n" +
 	"\x04Wish\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12*\n" +
 	"\x04lets\x18\x02 \x01(\x0e2\x16.annal.log.v1.AudienceR\x04lets\x12\x18\n" +
@@ -1668,7 +1971,18 @@ const file_annal_log_v1_session_proto_rawDesc = "" +
 	"\x14AUDIENCE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11AUDIENCE_EVERYONE\x10\x01\x12\x15\n" +
 	"\x11AUDIENCE_CONTACTS\x10\x02\x12\x13\n" +
-	"\x0fAUDIENCE_NOBODY\x10\x03B\x90\x01\n" +
+	"\x0fAUDIENCE_NOBODY\x10\x03*b\n" +
+	"\fShownContent\x12\x1d\n" +
+	"\x19SHOWN_CONTENT_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14SHOWN_CONTENT_SENDER\x10\x01\x12\x19\n" +
+	"\x15SHOWN_CONTENT_NOTHING\x10\x02*q\n" +
+	"\x10NotifiedMessages\x12!\n" +
+	"\x1dNOTIFIED_MESSAGES_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\x1aNOTIFIED_MESSAGES_MENTIONS\x10\x01\x12\x1a\n" +
+	"\x16NOTIFIED_MESSAGES_NONE\x10\x02*D\n" +
+	"\vWhileActive\x12\x1c\n" +
+	"\x18WHILE_ACTIVE_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13WHILE_ACTIVE_OTHERS\x10\x01B\x90\x01\n" +
 	"\x10com.annal.log.v1B\fSessionProtoP\x01Z\x1cannal/gen/annal/log/v1;logv1\xa2\x02\x03ALX\xaa\x02\fAnnal.Log.V1\xca\x02\fAnnal\\Log\\V1\xe2\x02\x18Annal\\Log\\V1\\GPBMetadata\xea\x02\x0eAnnal::Log::V1b\x06proto3"
 
 var (
@@ -1683,8 +1997,8 @@ func file_annal_log_v1_session_proto_rawDescGZIP() []byte {
 	return file_annal_log_v1_session_proto_rawDescData
 }
 
-var file_annal_log_v1_session_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_annal_log_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_annal_log_v1_session_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
+var file_annal_log_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_annal_log_v1_session_proto_goTypes = []any{
 	(Kind)(0),               // 0: annal.log.v1.Kind
 	(Role)(0),               // 1: annal.log.v1.Role
@@ -1694,20 +2008,25 @@ var file_annal_log_v1_session_proto_goTypes = []any{
 	(ContactStep)(0),        // 5: annal.log.v1.ContactStep
 	(ContactState)(0),       // 6: annal.log.v1.ContactState
 	(Audience)(0),           // 7: annal.log.v1.Audience
-	(*Policy)(nil),          // 8: annal.log.v1.Policy
-	(*NewMember)(nil),       // 9: annal.log.v1.NewMember
-	(*PolicyChange)(nil),    // 10: annal.log.v1.PolicyChange
-	(*InfoChange)(nil),      // 11: annal.log.v1.InfoChange
-	(*CustomField)(nil),     // 12: annal.log.v1.CustomField
-	(*Refs)(nil),            // 13: annal.log.v1.Refs
-	(*SessionSettings)(nil), // 14: annal.log.v1.SessionSettings
-	(*ProfileChange)(nil),   // 15: annal.log.v1.ProfileChange
-	(*Profile)(nil),         // 16: annal.log.v1.Profile
-	(*Privacy)(nil),         // 17: annal.log.v1.Privacy
-	(*Wish)(nil),            // 18: annal.log.v1.Wish
-	(*PushToken)(nil),       // 19: annal.log.v1.PushToken
-	(*Skipped)(nil),         // 20: annal.log.v1.Skipped
-	(*EndedLogin)(nil),      // 21: annal.log.v1.EndedLogin
+	(ShownContent)(0),       // 8: annal.log.v1.ShownContent
+	(NotifiedMessages)(0),   // 9: annal.log.v1.NotifiedMessages
+	(WhileActive)(0),        // 10: annal.log.v1.WhileActive
+	(*Policy)(nil),          // 11: annal.log.v1.Policy
+	(*NewMember)(nil),       // 12: annal.log.v1.NewMember
+	(*PolicyChange)(nil),    // 13: annal.log.v1.PolicyChange
+	(*InfoChange)(nil),      // 14: annal.log.v1.InfoChange
+	(*CustomField)(nil),     // 15: annal.log.v1.CustomField
+	(*Refs)(nil),            // 16: annal.log.v1.Refs
+	(*SessionSettings)(nil), // 17: annal.log.v1.SessionSettings
+	(*ProfileChange)(nil),   // 18: annal.log.v1.ProfileChange
+	(*Profile)(nil),         // 19: annal.log.v1.Profile
+	(*Privacy)(nil),         // 20: annal.log.v1.Privacy
+	(*Notifications)(nil),   // 21: annal.log.v1.Notifications
+	(*Rest)(nil),            // 22: annal.log.v1.Rest
+	(*Wish)(nil),            // 23: annal.log.v1.Wish
+	(*PushToken)(nil),       // 24: annal.log.v1.PushToken
+	(*Skipped)(nil),         // 25: annal.log.v1.Skipped
+	(*EndedLogin)(nil),      // 26: annal.log.v1.EndedLogin
 }
 var file_annal_log_v1_session_proto_depIdxs = []int32{
 	2,  // 0: annal.log.v1.Policy.history:type_name -> annal.log.v1.History
@@ -1725,19 +2044,23 @@ var file_annal_log_v1_session_proto_depIdxs = []int32{
 	1,  // 12: annal.log.v1.PolicyChange.info_role:type_name -> annal.log.v1.Role
 	1,  // 13: annal.log.v1.PolicyChange.pin_role:type_name -> annal.log.v1.Role
 	1,  // 14: annal.log.v1.PolicyChange.mention_all_role:type_name -> annal.log.v1.Role
-	12, // 15: annal.log.v1.InfoChange.custom:type_name -> annal.log.v1.CustomField
+	15, // 15: annal.log.v1.InfoChange.custom:type_name -> annal.log.v1.CustomField
 	4,  // 16: annal.log.v1.Refs.priority:type_name -> annal.log.v1.Priority
-	12, // 17: annal.log.v1.ProfileChange.custom:type_name -> annal.log.v1.CustomField
-	12, // 18: annal.log.v1.Profile.custom:type_name -> annal.log.v1.CustomField
+	15, // 17: annal.log.v1.ProfileChange.custom:type_name -> annal.log.v1.CustomField
+	15, // 18: annal.log.v1.Profile.custom:type_name -> annal.log.v1.CustomField
 	7,  // 19: annal.log.v1.Privacy.last_seen:type_name -> annal.log.v1.Audience
 	7,  // 20: annal.log.v1.Privacy.add_me:type_name -> annal.log.v1.Audience
 	7,  // 21: annal.log.v1.Privacy.write_first:type_name -> annal.log.v1.Audience
-	7,  // 22: annal.log.v1.Wish.lets:type_name -> annal.log.v1.Audience
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	8,  // 22: annal.log.v1.Notifications.content:type_name -> annal.log.v1.ShownContent
+	9,  // 23: annal.log.v1.Notifications.messages:type_name -> annal.log.v1.NotifiedMessages
+	10, // 24: annal.log.v1.Notifications.active:type_name -> annal.log.v1.WhileActive
+	22, // 25: annal.log.v1.Notifications.rest:type_name -> annal.log.v1.Rest
+	7,  // 26: annal.log.v1.Wish.lets:type_name -> annal.log.v1.Audience
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_annal_log_v1_session_proto_init() }
@@ -1754,8 +2077,8 @@ func file_annal_log_v1_session_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_annal_log_v1_session_proto_rawDesc), len(file_annal_log_v1_session_proto_rawDesc)),
-			NumEnums:      8,
-			NumMessages:   14,
+			NumEnums:      11,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -178,7 +178,7 @@ func (c *Chat) number(s events.SessionID, e events.Event) events.Accepted {
 		e.Index = h.index
 		return events.Accepted{Seq: h.seq, Event: e}
 	case events.Added, events.Removed, events.Joined, events.Left, events.Revoked, events.Overridden, events.Deleted:
-	case events.AccountClosed, events.Asked, events.ContactChanged, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.Dismissed, events.Hidden,
+	case events.AccountClosed, events.Asked, events.ContactChanged, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.Dismissed, events.Hidden,
 		events.InfoSet, events.Invited, events.Muted, events.Pinned, events.PolicySet, events.Reacted, events.Refused,
 		events.RoleSet, events.SessionSet, events.Uninvited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 	}
