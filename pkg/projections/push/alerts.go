@@ -97,7 +97,7 @@ type told struct {
 	*asked
 	entry   Entry
 	device  Device
-	content Content
+	content events.ShownContent
 }
 
 // page decides on some people, and sends.

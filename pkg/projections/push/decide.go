@@ -79,17 +79,17 @@ func (a *about) ofUser(u events.UserID, r Reach, now time.Time, zones *zones) Re
 		return IsPaused
 	case zones.rests(w.Rest, now):
 		return IsResting
-	case a.alert.kind == Message && w.Messages == NoMessages:
+	case a.alert.kind == Message && w.Messages == events.NotifyNone:
 		return WantsNone
-	case a.alert.kind == Message && w.Messages == OnlyMentions && !mentioned && a.session.Kind != events.KindDirect:
+	case a.alert.kind == Message && w.Messages == events.NotifyMentions && !mentioned && a.session.Kind != events.KindDirect:
 		return MentionsOnly
 	}
 	return ""
 }
 
 // ofPresence is why a user gets none by where they are. A call rings everywhere.
-func (a *about) ofPresence(w *Wants, s *presence.State) Reason {
-	if s.Active() && !w.Others && a.alert.kind != Call {
+func (a *about) ofPresence(w *events.Notifications, s *presence.State) Reason {
+	if s.Active() && w.Active != events.OthersWhileActive && a.alert.kind != Call {
 		return UserActive
 	}
 	return ""

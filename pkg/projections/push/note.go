@@ -50,7 +50,7 @@ type person struct {
 	user    events.UserID
 	device  string
 	push    events.PushToken
-	content Content
+	content events.ShownContent
 	badge   int
 }
 
@@ -93,7 +93,7 @@ func (s *Style) words(a *about, p *person, sender string) (title, body string) {
 	say := func(key, text string) string {
 		return s.Texts.say(p.push.Locale, key, said{Sender: sender, Session: a.session.Title, Text: text})
 	}
-	if p.content == ShowNothing {
+	if p.content == events.ShowNothing {
 		return s.Name, say("new_message", "")
 	}
 	direct := a.session.Kind == events.KindDirect
@@ -107,12 +107,12 @@ func (s *Style) words(a *about, p *person, sender string) (title, body string) {
 		return title, cut(say(a.contactText(p.content), oneLine(a.alert.text)))
 	}
 	text := say("new_message", "")
-	if p.content == ShowAll {
+	if p.content == events.ShowAll {
 		text = preview(a.body(), say)
 	}
 	key := "message"
 	switch {
-	case a.mentions(p.user) && p.content == ShowAll:
+	case a.mentions(p.user) && p.content == events.ShowAll:
 		key = "mention"
 	case !direct:
 		key = "group_message"
@@ -120,11 +120,11 @@ func (s *Style) words(a *about, p *person, sender string) (title, body string) {
 	return title, cut(say(key, text))
 }
 
-func (a *about) contactText(c Content) string {
+func (a *about) contactText(c events.ShownContent) string {
 	switch {
 	case a.alert.accepted:
 		return "contact_accepted"
-	case a.alert.text != "" && c == ShowAll:
+	case a.alert.text != "" && c == events.ShowAll:
 		return "contact_asked_with"
 	}
 	return "contact_asked"

@@ -91,7 +91,7 @@ func mattersOf(o *events.Outcome) *matter {
 			return nil
 		}
 		m.touch = &touch{users: mine, of: e.Session}
-	case events.AccountClosed, events.Added, events.Asked, events.Audited, events.Delivered, events.DeviceSet, events.ProfileSet, events.PrivacySet,
+	case events.AccountClosed, events.Added, events.Asked, events.Audited, events.Delivered, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten,
 		events.Dismissed, events.InfoSet, events.Invited, events.Joined, events.Muted, events.Overridden, events.Pinned, events.PolicySet,
 		events.Reacted, events.Refused, events.Reported, events.RoleSet, events.Uninvited, events.SignedUp, events.SignedIn, events.SignedOut,
 		events.Banned, events.Unbanned:

@@ -138,7 +138,7 @@ func TestCrashBeforeSending(t *testing.T) {
 // What a user gets none for, and why; and what breaks through.
 func TestReasons(t *testing.T) {
 	forever := events.Millis(1 << 50)
-	quiet := func(r *Reach, set func(*Wants)) { set(&r.Notifications) }
+	quiet := func(r *Reach, set func(*events.Notifications)) { set(&r.Notifications) }
 	sent := events.Sent{Index: 1, Body: events.TextBody("hello")}
 	mention := sent
 	mention.Refs.Mentions = []events.UserID{"bob"}
@@ -149,21 +149,37 @@ func TestReasons(t *testing.T) {
 		event events.Event
 		want  string
 	}{
-		"nothing against it":      {func(*world, *Reach) {}, sent, "phone 2 delivered"},
-		"mute":                    {func(w *world, _ *Reach) { w.mutes["bob"] = map[events.SessionID]events.Millis{"g": forever} }, sent, "- 2 muted"},
-		"mute that is over":       {func(w *world, _ *Reach) { w.mutes["bob"] = map[events.SessionID]events.Millis{"g": 5} }, sent, "phone 2 delivered"},
-		"mute and mention":        {func(w *world, _ *Reach) { w.mutes["bob"] = map[events.SessionID]events.Millis{"g": forever} }, mention, "phone 2 delivered"},
-		"pause":                   {func(_ *world, r *Reach) { quiet(r, func(w *Wants) { w.PauseUntil = forever }) }, mention, "- 2 paused"},
-		"rest over midnight":      {func(_ *world, r *Reach) { quiet(r, func(w *Wants) { w.Rest = Rest{22 * 60, 7 * 60, "UTC"} }) }, sent, "- 2 resting"},
-		"rest elsewhere":          {func(_ *world, r *Reach) { quiet(r, func(w *Wants) { w.Rest = Rest{0, 7 * 60, "Asia/Shanghai"} }) }, sent, "phone 2 delivered"},
-		"rest here":               {func(_ *world, r *Reach) { quiet(r, func(w *Wants) { w.Rest = Rest{8 * 60, 9 * 60, "Asia/Shanghai"} }) }, sent, "- 2 resting"},
-		"mentions only":           {func(_ *world, r *Reach) { quiet(r, func(w *Wants) { w.Messages = OnlyMentions }) }, sent, "- 2 mentions_only"},
-		"mentions only, and one":  {func(_ *world, r *Reach) { quiet(r, func(w *Wants) { w.Messages = OnlyMentions }) }, mention, "phone 2 delivered"},
-		"none":                    {func(_ *world, r *Reach) { quiet(r, func(w *Wants) { w.Messages = NoMessages }) }, mention, "- 2 wants_none"},
-		"active on the laptop":    {func(w *world, _ *Reach) { w.connect("bob", "laptop", false) }, sent, "- 2 user_active"},
-		"away":                    {func(w *world, _ *Reach) { w.connect("bob", "phone", true) }, sent, "phone 2 delivered"},
-		"active, others too":      {func(w *world, r *Reach) { r.Notifications.Others = true; w.connect("bob", "laptop", false) }, sent, "phone 2 delivered"},
-		"active there":            {func(w *world, r *Reach) { r.Notifications.Others = true; w.connect("bob", "phone", false) }, sent, "phone 2 device_active"},
+		"nothing against it": {func(*world, *Reach) {}, sent, "phone 2 delivered"},
+		"mute":               {func(w *world, _ *Reach) { w.mutes["bob"] = map[events.SessionID]events.Millis{"g": forever} }, sent, "- 2 muted"},
+		"mute that is over":  {func(w *world, _ *Reach) { w.mutes["bob"] = map[events.SessionID]events.Millis{"g": 5} }, sent, "phone 2 delivered"},
+		"mute and mention":   {func(w *world, _ *Reach) { w.mutes["bob"] = map[events.SessionID]events.Millis{"g": forever} }, mention, "phone 2 delivered"},
+		"pause":              {func(_ *world, r *Reach) { quiet(r, func(w *events.Notifications) { w.PauseUntil = forever }) }, mention, "- 2 paused"},
+		"rest over midnight": {func(_ *world, r *Reach) {
+			quiet(r, func(w *events.Notifications) { w.Rest = events.Rest{From: 22 * 60, To: 7 * 60, Zone: "UTC"} })
+		}, sent, "- 2 resting"},
+		"rest elsewhere": {func(_ *world, r *Reach) {
+			quiet(r, func(w *events.Notifications) { w.Rest = events.Rest{From: 0, To: 7 * 60, Zone: "Asia/Shanghai"} })
+		}, sent, "phone 2 delivered"},
+		"rest here": {func(_ *world, r *Reach) {
+			quiet(r, func(w *events.Notifications) { w.Rest = events.Rest{From: 8 * 60, To: 9 * 60, Zone: "Asia/Shanghai"} })
+		}, sent, "- 2 resting"},
+		"mentions only": {func(_ *world, r *Reach) {
+			quiet(r, func(w *events.Notifications) { w.Messages = events.NotifyMentions })
+		}, sent, "- 2 mentions_only"},
+		"mentions only, and one": {func(_ *world, r *Reach) {
+			quiet(r, func(w *events.Notifications) { w.Messages = events.NotifyMentions })
+		}, mention, "phone 2 delivered"},
+		"none":                 {func(_ *world, r *Reach) { quiet(r, func(w *events.Notifications) { w.Messages = events.NotifyNone }) }, mention, "- 2 wants_none"},
+		"active on the laptop": {func(w *world, _ *Reach) { w.connect("bob", "laptop", false) }, sent, "- 2 user_active"},
+		"away":                 {func(w *world, _ *Reach) { w.connect("bob", "phone", true) }, sent, "phone 2 delivered"},
+		"active, others too": {func(w *world, r *Reach) {
+			r.Notifications.Active = events.OthersWhileActive
+			w.connect("bob", "laptop", false)
+		}, sent, "phone 2 delivered"},
+		"active there": {func(w *world, r *Reach) {
+			r.Notifications.Active = events.OthersWhileActive
+			w.connect("bob", "phone", false)
+		}, sent, "phone 2 device_active"},
 		"active, and a call":      {func(w *world, _ *Reach) { w.connect("bob", "laptop", false) }, call, "phone 2 delivered"},
 		"banned":                  {func(_ *world, r *Reach) { r.Banned = true }, sent, "- 2 banned"},
 		"closed":                  {func(_ *world, r *Reach) { r.Closed = true }, sent, "- 2 account_closed"},

@@ -222,6 +222,9 @@ func TestBatches(t *testing.T) {
 				t.Error(c.letters, "in a call")
 			}
 		}
+		if w.fcm().twice {
+			t.Error("a call had two letters for a device")
+		}
 		if total != 500 || len(w.fcm().calls) > 10 {
 			t.Errorf("%d letters in %d calls", total, len(w.fcm().calls))
 		}

@@ -17,6 +17,8 @@ type vendor struct {
 	mu    sync.Mutex
 	calls []call
 	came  []Letter
+	// twice: a call had two letters for a device.
+	twice bool
 }
 
 type call struct {
@@ -38,6 +40,11 @@ func (v *vendor) Abilities() Abilities { return v.can }
 func (v *vendor) Send(ctx context.Context, letters []Letter) []Answer {
 	v.mu.Lock()
 	v.calls = append(v.calls, call{time.Now(), len(letters)})
+	devices := map[string]bool{}
+	for _, l := range letters {
+		devices[l.Token] = true
+	}
+	v.twice = v.twice || len(devices) < len(letters)
 	v.mu.Unlock()
 	answers := make([]Answer, len(letters))
 	for i, l := range letters {

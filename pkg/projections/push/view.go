@@ -77,7 +77,7 @@ type Reach struct {
 	// Devices are by id, as registered.
 	Devices map[string]Device
 	// Notifications is what the user wants; MuteUntil is theirs for the session.
-	Notifications  Wants
+	Notifications  events.Notifications
 	MuteUntil      events.Millis
 	Banned, Closed bool
 }
@@ -87,45 +87,4 @@ type Device struct {
 	Push events.PushToken
 	// Since is the log time of the registration.
 	Since events.Millis
-}
-
-// Wants is which notifications a user wants, and what they may show.
-type Wants struct {
-	// Content says what may be shown.
-	Content Content
-	// Messages says of which messages.
-	Messages Messages
-	// Others: devices that are not active get them while another one is.
-	Others bool
-	// PauseUntil: none before that.
-	PauseUntil events.Millis
-	Rest       Rest
-}
-
-// Content is how much a notification shows.
-type Content uint8
-
-// The contents.
-const (
-	ShowAll Content = iota
-	ShowSender
-	ShowNothing
-)
-
-// Messages is which messages are told of.
-type Messages uint8
-
-// Which.
-const (
-	AllMessages Messages = iota
-	OnlyMentions
-	NoMessages
-)
-
-// Rest is a time of the day at which nothing is told.
-type Rest struct {
-	// From and To are minutes of the day; To is the first one at which it is over. They may span midnight.
-	From, To int
-	// Zone is an IANA time zone; empty: there is no rest.
-	Zone string
 }

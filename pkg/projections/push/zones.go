@@ -3,6 +3,8 @@ package push
 import (
 	"sync"
 	"time"
+
+	"annal/pkg/events"
 )
 
 // zones knows time zones by name.
@@ -33,12 +35,12 @@ func (z *zones) at(name string) *time.Location {
 }
 
 // rests says whether a moment is within the hours of rest.
-func (z *zones) rests(r Rest, now time.Time) bool {
+func (z *zones) rests(r events.Rest, now time.Time) bool {
 	if r.Zone == "" || r.From == r.To {
 		return false
 	}
 	local := now.In(z.at(r.Zone))
-	minute := local.Hour()*60 + local.Minute()
+	minute := uint16(local.Hour()*60 + local.Minute())
 	if r.From < r.To {
 		return r.From <= minute && minute < r.To
 	}
