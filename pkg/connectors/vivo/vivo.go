@@ -1,0 +1,173 @@
+// Package vivo brings notes to phones of vivo and iQOO by vivo Push, implementing push.Service.
+//
+// Written from the vendor's pages as of 2026-11-28: https://dev.vivo.com.cn/documentCenter/doc/362 (the server's API) and …/doc/359 (categories). Where its
+// editions disagree:
+//
+//   - timeToLive is at least 60 seconds in most, at least 900 in one about messages to everybody: 60, since calls live for less than 900;
+//   - appId in every call came with edition 2.9.2: it is sent;
+//   - an emoji counts one character in later ones and is not mentioned in earlier ones: it counts two here, as Chinese does everywhere.
+//
+// vivo Push shows notifications only. It counts the badge up by one if the app was granted that (addBadge), and sets no number; the pages at hand
+// have no way to take one back.
+package vivo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"annal/pkg/projections/push"
+)
+
+const production = "https://api-push.vivo.com.cn"
+
+const (
+	// batch is how many letters Send takes. The vendor takes 1000 phones in a call, but one content for all of them: letters that differ have a
+	// call each, and whoever waits for Send waits for all of them.
+	batch = 100
+	// atOnce is how many of those calls are under way at once.
+	atOnce = 8
+)
+
+// Config is what the app is at the vendor. Names are the vendor's.
+type Config struct {
+	// Endpoint is where the server is; empty: the vendor's.
+	Endpoint string `yaml:"endpoint"`
+	// AppID, AppKey and AppSecret are the app's, from the vendor's console.
+	AppID     string `yaml:"app_id"`
+	AppKey    string `yaml:"app_key"`
+	AppSecret string `yaml:"app_secret"`
+	// Category is of all notes (doc/359); empty: IM, which has calls too.
+	Category string `yaml:"category"`
+	// PushMode is 1 for apps that the vendor has not approved yet: only phones that were entered in its console get something.
+	PushMode int `yaml:"push_mode"`
+}
+
+// Errors of Validate.
+var (
+	ErrEndpoint = errors.New("vivo: endpoint: want http://host:port or https://host alone")
+	ErrID       = errors.New("vivo: app_id is missing")
+	ErrKey      = errors.New("vivo: app_key is missing")
+	ErrSecret   = errors.New("vivo: app_secret is missing")
+	ErrMode     = errors.New("vivo: push_mode is 0 or 1")
+)
+
+// Validate refuses what can't work. Errors repeat no secret.
+func (c Config) Validate() error {
+	u, err := url.Parse(c.Endpoint)
+	switch {
+	case c.Endpoint != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != ""):
+		return ErrEndpoint
+	case c.AppID == "":
+		return ErrID
+	case c.AppKey == "":
+		return ErrKey
+	case c.AppSecret == "":
+		return ErrSecret
+	case c.PushMode != 0 && c.PushMode != 1:
+		return ErrMode
+	}
+	return nil
+}
+
+// Service is push.Service for one app.
+type Service struct {
+	app      string
+	config   Config
+	endpoint string
+	client   *http.Client
+	now      func() time.Time
+	access   access
+}
+
+var _ push.Service = (*Service)(nil)
+
+// New gives the service for a package; nothing is asked yet.
+func New(app string, c Config, client *http.Client) (*Service, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if c.Endpoint == "" {
+		c.Endpoint = production
+	}
+	if c.Category == "" {
+		c.Category = "IM"
+	}
+	return &Service{app: app, config: c, endpoint: strings.TrimSuffix(c.Endpoint, "/"), client: client, now: time.Now, access: newAccess()}, nil
+}
+
+// Name implements push.Service.
+func (*Service) Name() string { return "vivo" }
+
+// Abilities implements push.Service.
+func (*Service) Abilities() push.Abilities { return push.Abilities{Batch: batch, AtOnce: 4} }
+
+// group are the letters that have one content, by the phones they go to.
+type group struct {
+	payload payload
+	tokens  []string
+	of      map[string][]int
+}
+
+// Send implements push.Service: letters of one content go in one call.
+func (s *Service) Send(ctx context.Context, letters []push.Letter) []push.Answer {
+	answers := make([]push.Answer, len(letters))
+	room := make(chan struct{}, atOnce)
+	var sent sync.WaitGroup
+	for _, g := range s.groups(letters, answers) {
+		room <- struct{}{}
+		sent.Go(func() {
+			defer func() { <-room }()
+			for token, a := range s.bring(ctx, g) {
+				for _, i := range g.of[token] {
+					answers[i] = a
+				}
+			}
+		})
+	}
+	sent.Wait()
+	return answers
+}
+
+// groups sorts letters by content, and answers those that are not worth a call.
+func (s *Service) groups(letters []push.Letter, answers []push.Answer) []*group {
+	var all []*group
+	byContent := map[string]*group{}
+	now := s.now()
+	for i := range letters {
+		n, token := &letters[i].Note, letters[i].Token
+		switch {
+		case !n.Kind.Shown():
+			answers[i] = push.Answer{Result: push.Refused, Code: "UNSUPPORTED", Text: "vivo Push only shows"}
+			continue
+		case !n.Expires.IsZero() && !now.Before(n.Expires):
+			answers[i] = push.Answer{Result: push.Refused, Code: "EXPIRED"}
+			continue
+		}
+		p := s.payload(n, now)
+		content := string(encode(p))
+		g := byContent[content]
+		if g == nil {
+			g = &group{payload: p, of: map[string][]int{}}
+			byContent[content], all = g, append(all, g)
+		}
+		if len(g.of[token]) == 0 {
+			g.tokens = append(g.tokens, token)
+		}
+		g.of[token] = append(g.of[token], i)
+	}
+	return all
+}
+
+func encode(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // strings and numbers always have a form in JSON
+	}
+	return b
+}
