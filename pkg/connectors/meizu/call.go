@@ -1,0 +1,144 @@
+package meizu
+
+import (
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"annal/pkg/projections/push"
+)
+
+// maxBody bounds what is read of an answer; one about a whole batch has some 50 bytes a phone.
+const maxBody = 1 << 20
+
+const pushPath = "/garcia/api/server/push/varnished/pushByPushId"
+
+// reply is the form of all answers.
+type reply struct {
+	// Code is a string; one in older documents is a number.
+	Code    json.RawMessage `json:"code"`
+	Message string          `json:"message"`
+	MsgID   string          `json:"msgId"`
+	// Value is an object of lists of pushIds by code, or "" where there is nothing to say.
+	Value json.RawMessage `json:"value"`
+	wait  time.Duration
+}
+
+// bring sends one content to its phones, and gives an answer for each.
+func (s *Service) bring(ctx context.Context, g *group) map[string]push.Answer {
+	fields := map[string]string{"appId": s.config.AppID, "pushIds": strings.Join(g.tokens, ","), "messageJson": g.message}
+	r, problem := s.post(ctx, fields)
+	if problem != nil {
+		return each(g.tokens, *problem)
+	}
+	a := answer(ofCall, r.code(), r.Message, r.wait)
+	if a.Result != push.Delivered {
+		return each(g.tokens, a)
+	}
+	a.VendorID = r.MsgID
+	answers := each(g.tokens, a)
+	for code, ids := range r.phones() {
+		for _, id := range ids {
+			answers[id] = answer(ofPhone, code, r.Message, r.wait)
+		}
+	}
+	return answers
+}
+
+func (r *reply) code() string { return strings.Trim(string(r.Code), `"`) }
+
+// phones are those that a message did not go to, by why.
+func (r *reply) phones() map[string][]string {
+	var byCode map[string][]string
+	if json.Unmarshal(r.Value, &byCode) != nil {
+		return nil
+	}
+	return byCode
+}
+
+// readable says whether an answer can be what the vendor says.
+func (r *reply) readable() bool {
+	var nothing string
+	return r.code() != "" && (r.code() != ok || len(r.Value) == 0 || json.Unmarshal(r.Value, &nothing) == nil || r.phones() != nil)
+}
+
+func each(tokens []string, a push.Answer) map[string]push.Answer {
+	answers := make(map[string]push.Answer, len(tokens))
+	for _, token := range tokens {
+		answers[token] = a
+	}
+	return answers
+}
+
+// sign is what the vendor checks us by: MD5 of all fields as name=value, in the order of their names, and of the secret, in lower-case hex.
+func sign(fields map[string]string, secret string) string {
+	h := md5.New()
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		h.Write([]byte(name + "=" + fields[name]))
+	}
+	h.Write([]byte(secret))
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// post signs fields, sends them and reads the answer. A problem is the answer to all letters of the call.
+func (s *Service) post(ctx context.Context, fields map[string]string) (reply, *push.Answer) {
+	form := url.Values{"sign": {sign(fields, s.config.AppSecret)}}
+	for name, value := range fields {
+		form.Set(name, value)
+	}
+	var connected atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint+pushPath, strings.NewReader(form.Encode()))
+	if err != nil {
+		return reply{}, &push.Answer{Result: push.Misconfigured, Text: short(err.Error())}
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded;charset=UTF-8")
+	response, err := s.client.Do(request)
+	if err != nil {
+		return reply{}, unanswered(ctx, err, connected.Load())
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
+	if err != nil {
+		return reply{}, unanswered(ctx, err, true)
+	}
+	wait := retryAfter(response.Header, s.now())
+	if response.StatusCode != http.StatusOK {
+		a := answerStatus(response.StatusCode, string(text), wait)
+		return reply{}, &a
+	}
+	r := reply{wait: wait}
+	if json.Unmarshal(text, &r) != nil || !r.readable() {
+		return reply{}, &push.Answer{Result: push.Retry, Unsure: true, Text: short("unreadable: " + string(text))}
+	}
+	return r, nil
+}
+
+// unanswered is for a call that got no answer. What never had a connection was not taken, and neither would others be.
+func unanswered(ctx context.Context, err error, connected bool) *push.Answer {
+	unsure := connected || ctx.Err() != nil
+	return &push.Answer{Result: push.Retry, Unsure: unsure, All: !unsure, Text: short(err.Error())}
+}
+
+// retryAfter reads RFC 9110, 10.2.3: seconds or a date. 0: nothing was said.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	value := h.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(at.Sub(now), 0)
+	}
+	return 0
+}

@@ -1,0 +1,157 @@
+// Package meizu brings notes to phones of Meizu by Flyme Push, implementing push.Service.
+//
+// Written from the vendor's https://github.com/MEIZUPUSH/PushAPI (README.md of 2025-04-09) and, for codes that it lacks, https://github.com/MEIZUPUSH/JavaSdk
+// (2025-04-22), both read on 2026-11-28. Where they disagree:
+//
+//   - a call has 100 phones at most in the README of 2025, 1000 in older ones and in the SDK: 100;
+//   - 110010 is about the whole call where it is its code, and about a phone where it is in the answer's value.
+//
+// Flyme Push shows notifications only: its documents have no badge, and take back nothing but tasks to everybody.
+package meizu
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"annal/pkg/projections/push"
+)
+
+const production = "https://server-api-push.meizu.com"
+
+const (
+	// batch is how many phones a call has, all with one content: letters that differ have a call each, and whoever waits for Send waits for all.
+	batch = 100
+	// atOnce is how many of those calls are under way at once.
+	atOnce = 8
+)
+
+// Config is what the app is at the vendor. Names are the vendor's.
+type Config struct {
+	// Endpoint is where the server is; empty: the vendor's.
+	Endpoint string `yaml:"endpoint"`
+	// AppID and AppSecret are the app's, from the vendor's console; the AppKey there is for the phone's side.
+	AppID     string `yaml:"app_id"`
+	AppSecret string `yaml:"app_secret"`
+}
+
+// Errors of Validate.
+var (
+	ErrEndpoint = errors.New("meizu: endpoint: want http://host:port or https://host alone")
+	ErrID       = errors.New("meizu: app_id is missing")
+	ErrSecret   = errors.New("meizu: app_secret is missing")
+)
+
+// Validate refuses what can't work. Errors repeat no secret.
+func (c Config) Validate() error {
+	u, err := url.Parse(c.Endpoint)
+	switch {
+	case c.Endpoint != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != ""):
+		return ErrEndpoint
+	case c.AppID == "":
+		return ErrID
+	case c.AppSecret == "":
+		return ErrSecret
+	}
+	return nil
+}
+
+// Service is push.Service for one app.
+type Service struct {
+	config   Config
+	endpoint string
+	client   *http.Client
+	now      func() time.Time
+}
+
+var _ push.Service = (*Service)(nil)
+
+// New gives the service; nothing is asked yet. The vendor knows the app by its id: the package is in no request.
+func New(_ string, c Config, client *http.Client) (*Service, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if c.Endpoint == "" {
+		c.Endpoint = production
+	}
+	return &Service{config: c, endpoint: strings.TrimSuffix(c.Endpoint, "/"), client: client, now: time.Now}, nil
+}
+
+// Name implements push.Service.
+func (*Service) Name() string { return "meizu" }
+
+// Abilities implements push.Service.
+func (*Service) Abilities() push.Abilities { return push.Abilities{Batch: batch, AtOnce: 4} }
+
+// group are the letters that have one content, by the phones they go to.
+type group struct {
+	message string // JSON
+	tokens  []string
+	of      map[string][]int
+}
+
+// Send implements push.Service: letters of one content go in one call.
+func (s *Service) Send(ctx context.Context, letters []push.Letter) []push.Answer {
+	answers := make([]push.Answer, len(letters))
+	room := make(chan struct{}, atOnce)
+	var sent sync.WaitGroup
+	for _, g := range s.groups(letters, answers) {
+		room <- struct{}{}
+		sent.Go(func() {
+			defer func() { <-room }()
+			for token, a := range s.bring(ctx, g) {
+				for _, i := range g.of[token] {
+					answers[i] = a
+				}
+			}
+		})
+	}
+	sent.Wait()
+	return answers
+}
+
+// groups sorts letters by content, and answers those that are not worth a call.
+func (s *Service) groups(letters []push.Letter, answers []push.Answer) []*group {
+	var all []*group
+	byContent := map[string]*group{}
+	now := s.now()
+	for i := range letters {
+		n, token := &letters[i].Note, letters[i].Token
+		switch {
+		case !n.Kind.Shown():
+			answers[i] = push.Answer{Result: push.Refused, Code: "UNSUPPORTED", Text: "Flyme Push only shows"}
+			continue
+		case !n.Expires.IsZero() && !now.Before(n.Expires):
+			answers[i] = push.Answer{Result: push.Refused, Code: "EXPIRED"}
+			continue
+		case token == "" || strings.Contains(token, ","):
+			// A call lists phones with commas: this would be other phones.
+			answers[i] = push.Answer{Result: push.Gone, Code: "110003", Text: "not the form of a pushId"}
+			continue
+		}
+		content := encode(newMessage(n, now))
+		g := byContent[content]
+		if g == nil {
+			g = &group{message: content, of: map[string][]int{}}
+			byContent[content], all = g, append(all, g)
+		}
+		if len(g.of[token]) == 0 {
+			g.tokens = append(g.tokens, token)
+		}
+		g.of[token] = append(g.of[token], i)
+	}
+	return all
+}
+
+func encode(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // strings and numbers always have a form in JSON
+	}
+	return string(b)
+}
