@@ -182,3 +182,20 @@ func TestSamePhone(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestOneBad: what the vendor would refuse of one letter is kept from the others' call, which it would refuse too.
+func TestOneBad(t *testing.T) {
+	r := open(t)
+	none, untitled, empty, far, much, good := r.letter("x"), r.letter("x"), r.letter(""), r.letter("x"), r.letter("x"), r.letter("x")
+	none.Token, untitled.Note.Title, far.Note.Link = "", "", "https://chat.example/"+strings.Repeat("x", 2000)
+	much.Note.Data = map[string]string{"kind": strings.Repeat("x", 4000)}
+	answers := r.Send(t.Context(), []push.Letter{none, untitled, empty, far, much, good})
+	for i, want := range []push.Answer{
+		{Result: push.Gone, Code: "10000"}, {Result: push.Refused, Code: "40"}, {Result: push.Refused, Code: "40"}, {Result: push.Refused, Code: "41"},
+		{Result: push.Refused, Code: "41"}, {Result: push.Delivered, Code: "0"},
+	} {
+		if a := answers[i]; a.Result != want.Result || a.Code != want.Code {
+			t.Errorf("%d: %+v", i, a)
+		}
+	}
+}

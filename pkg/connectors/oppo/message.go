@@ -15,6 +15,8 @@ const (
 	maxTitle   = 50
 	maxContent = 50
 	maxLong    = 128
+	maxURL     = 2000
+	maxParams  = 4000
 	maxOffline = 10 * 24 * time.Hour
 )
 
@@ -98,6 +100,19 @@ func (s *Service) message(l *push.Letter, now time.Time) message {
 	n.TemplateID = s.config.TemplateID
 	n.TitleParameters, n.ContentParameters = parameter(s.config.TitleParameter, n.Title), parameter(s.config.ContentParameter, n.Content)
 	return message{TargetType: toRegistrationID, TargetValue: l.Token, Verify: true, Notification: n}
+}
+
+// fault is the vendor's code for what it would refuse of the message, 0 for nothing. A batch with one such is refused as a whole.
+func (m *message) fault() int {
+	switch n := &m.Notification; {
+	case m.TargetValue == "":
+		return badRegistration
+	case n.Title == "" || n.Content == "":
+		return missingArgument
+	case length(n.ClickActionURL) > maxURL || length(n.ActionParameters) > maxParams:
+		return badArgument
+	}
+	return 0
 }
 
 // parameters are what the app is given when the notification is opened, as JSON.

@@ -128,7 +128,12 @@ func (s *Service) Send(ctx context.Context, letters []push.Letter) []push.Answer
 		case !n.Expires.IsZero() && !now.Before(n.Expires):
 			answers[i] = push.Answer{Result: push.Refused, Code: "EXPIRED"}
 		default:
-			messages, of = append(messages, s.message(&letters[i], now)), append(of, i)
+			m := s.message(&letters[i], now)
+			if code := m.fault(); code != 0 {
+				answers[i] = answer(code, "not sent: the call would be refused for all", 0)
+				continue
+			}
+			messages, of = append(messages, m), append(of, i)
 		}
 	}
 	if len(messages) == 0 {

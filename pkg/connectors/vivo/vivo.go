@@ -148,6 +148,9 @@ func (s *Service) groups(letters []push.Letter, answers []push.Answer) []*group 
 		case !n.Expires.IsZero() && !now.Before(n.Expires):
 			answers[i] = push.Answer{Result: push.Refused, Code: "EXPIRED"}
 			continue
+		case token == "":
+			answers[i] = answerUser(noUser)
+			continue
 		}
 		p := s.payload(n, now)
 		content := string(encode(p))

@@ -232,7 +232,12 @@ func TestNotSent(t *testing.T) {
 	badge.Note.Kind = push.Badge
 	back := r.letter("")
 	back.Note.Kind = push.Withdraw
-	answers := r.Send(t.Context(), []push.Letter{late, badge, back})
+	nobody := r.letter("x")
+	nobody.Token = ""
+	answers := r.Send(t.Context(), []push.Letter{late, badge, back, nobody})
+	if a := answers[3]; a.Result != push.Gone || a.Code != "10302" {
+		t.Errorf("no token: %+v", a)
+	}
 	for i, want := range []string{"EXPIRED", "UNSUPPORTED", "UNSUPPORTED"} {
 		if a := answers[i]; a.Result != push.Refused || a.Code != want {
 			t.Errorf("%d: %+v", i, a)
