@@ -27,9 +27,9 @@ import (
 const production = "https://api-push.vivo.com.cn"
 
 const (
-	// batch is how many letters Send takes. The vendor takes 1000 phones in a call, but one content for all of them: letters that differ have a
-	// call each, and whoever waits for Send waits for all of them.
-	batch = 100
+	// batch is how many letters Send takes. The vendor takes 1000 phones in a call, but one content for all of them. Letters that differ, and be it in
+	// their note's id, have a call each, and whoever waits for Send waits for all of those.
+	batch = 32
 	// atOnce is how many of those calls are under way at once.
 	atOnce = 8
 )
