@@ -12,7 +12,7 @@ import (
 	"annal/pkg/projections/push"
 )
 
-// TestAnswers has the codes as the vendor's pages list them, and what each must come to.
+// TestAnswers has the vendor's codes, and what each must come to.
 func TestAnswers(t *testing.T) {
 	for _, c := range []struct {
 		codes  []string

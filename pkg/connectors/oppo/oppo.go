@@ -1,6 +1,6 @@
 // Package oppo brings notes to phones of OPPO, OnePlus and realme by OPPO PUSH, implementing push.Service.
 //
-// Written from the vendor's pages as of 2026-11-28, all under https://open.oppomobile.com/new/developmentDoc/info?id=: 11235 (addresses and codes),
+// Written from copies of the vendor's pages read on 2026-11-28, all under https://open.oppomobile.com/new/developmentDoc/info?id=: 11235 (addresses and codes),
 // 11234 (the access token), 11236 (fields of a notification), 11238 (unicast and its batch), 13189 (categories). Fields about badges are in
 // the vendor's own opush-server-sdk 1.1.0 alone. Where documents disagree:
 //

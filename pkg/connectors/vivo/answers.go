@@ -36,7 +36,7 @@ var (
 	usedUp = verdict{push.Retry, time.Hour}
 )
 
-// verdicts are the codes of doc/362. Others are refused.
+// verdicts are the codes of doc/362 that were to be had. Others are refused.
 var verdicts = map[int]verdict{
 	0:         taken,
 	badAccess: wrong,   // the access token is no good, a fresh one neither

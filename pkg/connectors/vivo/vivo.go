@@ -1,7 +1,7 @@
 // Package vivo brings notes to phones of vivo and iQOO by vivo Push, implementing push.Service.
 //
-// Written from the vendor's pages as of 2026-11-28: https://dev.vivo.com.cn/documentCenter/doc/362 (the server's API) and …/doc/359 (categories). Where its
-// editions disagree:
+// Written from copies of the vendor's pages read on 2026-11-28: https://dev.vivo.com.cn/documentCenter/doc/362 (the server's API, edition 2.9.2 and that of 2024-03)
+// and …/doc/359 (categories). No copy had the whole list of codes: some are as the vendor's users have them. Where editions disagree:
 //
 //   - timeToLive is at least 60 seconds in most, at least 900 in one about messages to everybody: 60, since calls live for less than 900;
 //   - appId in every call came with edition 2.9.2: it is sent;

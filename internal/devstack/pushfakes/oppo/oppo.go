@@ -1,6 +1,6 @@
 // Package oppofake is OPPO PUSH as its documents have it: the access token, unicast and its batch, refused as the vendor refuses.
 //
-// Written from the pages 11234, 11235, 11236, 11238 and 13189 under https://open.oppomobile.com/new/developmentDoc/info?id= as of 2026-11-28. Fields that
+// Written from copies of the pages 11234, 11235, 11236, 11238 and 13189 under https://open.oppomobile.com/new/developmentDoc/info?id=, read on 2026-11-28. Fields that
 // the pages don't have are not looked at: one of their samples has some.
 package oppofake
 

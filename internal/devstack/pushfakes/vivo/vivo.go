@@ -1,6 +1,7 @@
 // Package vivofake is vivo Push as its documents have it: the access token, a message to one phone and one to many, refused as the vendor refuses.
 //
-// Written from https://dev.vivo.com.cn/documentCenter/doc/362 and …/doc/359 as of 2026-11-28. Fields that the pages don't have are not looked at.
+// Written from copies of https://dev.vivo.com.cn/documentCenter/doc/362 (edition 2.9.2 and that of 2024-03) and …/doc/359, read on 2026-11-28. No copy had the whole list of codes: some are
+// as the vendor's users have them. Fields that the pages don't have are not looked at.
 package vivofake
 
 import (
