@@ -215,13 +215,13 @@ type facts struct {
 	projector *Projector
 	reach     map[events.UserID]Reach
 	presence  map[events.UserID]*presence.State
-	holders   map[string]events.UserID
+	holders   map[string]Holder
 	hidden    map[*asked]bool
 }
 
 // facts reads what is needed, and of people no more than that.
 func (w *decision) facts(ctx context.Context, all []asked) (*facts, error) {
-	f := &facts{projector: w.projector, presence: map[events.UserID]*presence.State{}, holders: map[string]events.UserID{}, hidden: map[*asked]bool{}}
+	f := &facts{projector: w.projector, presence: map[events.UserID]*presence.State{}, holders: map[string]Holder{}, hidden: map[*asked]bool{}}
 	var users []events.UserID
 	for i := range all {
 		if len(users) == 0 || users[len(users)-1] != all[i].User {
@@ -335,7 +335,6 @@ func (f *facts) judge(a *asked, now time.Time) (Reason, []told) {
 
 func (f *facts) ofDevice(a *asked, id string, d *Device) Reason {
 	_, configured := f.projector.opts.Services.Of(App{d.Push.Service, d.Push.Package})
-	holder := f.holders[tokenKey(&d.Push)]
 	switch {
 	case d.Push.Token == "":
 		return NoToken
@@ -343,7 +342,7 @@ func (f *facts) ofDevice(a *asked, id string, d *Device) Reason {
 		return DeviceActive
 	case !configured:
 		return NotConfigured
-	case holder != "" && holder != a.User:
+	case !f.holders[tokenKey(&d.Push)].Holds(a.User, id):
 		return TokenMoved
 	case f.projector.office.died(d):
 		return TokenGone

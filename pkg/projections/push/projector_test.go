@@ -187,6 +187,10 @@ func TestReasons(t *testing.T) {
 		"no token":                {func(w *world, _ *Reach) { w.register("bob", "phone", "fcm", "") }, sent, "phone 2 no_token"},
 		"a service we don't have": {func(w *world, _ *Reach) { w.register("bob", "phone", "hms", "t") }, sent, "phone 2 not_configured"},
 		"somebody else's token":   {func(w *world, _ *Reach) { w.register("eve", "phone", "fcm", "token-bob") }, sent, "phone 2 token_moved"},
+		"one's own token, under another name": {func(w *world, r *Reach) {
+			w.register("bob", "renamed", "fcm", "token-bob")
+			delete(r.Devices, "renamed")
+		}, sent, "phone 2 token_moved"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test(t, func(w *world) {

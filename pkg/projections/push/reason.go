@@ -50,7 +50,7 @@ const (
 	DeviceActive  Reason = "device_active"
 	NoToken       Reason = "no_token"
 	NotConfigured Reason = "not_configured"
-	// TokenMoved: another user registered it since. TokenReplaced: the device registered one of another app or service.
+	// TokenMoved: another user registered it since, or the same one under another device id. TokenReplaced: the device registered one of another app or service.
 	TokenMoved    Reason = "token_moved"
 	TokenReplaced Reason = "token_replaced"
 	// Unable: the service cannot do that.

@@ -68,7 +68,7 @@ func (o *office) device(ctx context.Context, x *letter, r *Reach) (Reason, error
 	if err != nil {
 		return "", err
 	}
-	if h := holders[0]; h != "" && h != x.person.user {
+	if !holders[0].Holds(x.person.user, x.person.device) {
 		return TokenMoved, nil
 	}
 	x.person.push, x.since = d.Push, d.Since

@@ -20,8 +20,8 @@ type View interface {
 	Member(ctx context.Context, s events.SessionID, u events.UserID) (Member, error)
 	// Reach says where and whether users want to be told, of a session, MaxUsers at most. Who has no self session is left out.
 	Reach(ctx context.Context, s events.SessionID, users []events.UserID) (map[events.UserID]Reach, error)
-	// Holders says who registered each token last; empty: nobody knows.
-	Holders(ctx context.Context, tokens []events.PushToken) ([]events.UserID, error)
+	// Holders says who registered each token last, and on which device; the zero Holder: nobody knows.
+	Holders(ctx context.Context, tokens []events.PushToken) ([]Holder, error)
 	// Names gives what users call themselves, MaxUsers at most; who says nothing is left out.
 	Names(ctx context.Context, users []events.UserID) (map[events.UserID]string, error)
 	// Unread counts what is unread in all sessions of a user that are neither muted nor hidden: the number at the app's icon.
@@ -80,6 +80,17 @@ type Reach struct {
 	Notifications  events.Notifications
 	MuteUntil      events.Millis
 	Banned, Closed bool
+}
+
+// Holder is whose a token is.
+type Holder struct {
+	User   events.UserID
+	Device string
+}
+
+// Holds says whether the token is that one's, as far as anybody knows.
+func (h Holder) Holds(u events.UserID, device string) bool {
+	return h == Holder{} || h == Holder{u, device}
 }
 
 // Device is a device with its token.

@@ -40,7 +40,7 @@ type world struct {
 	became   map[events.SessionID]map[events.Seq]Became
 	reach    map[events.UserID]*Reach
 	mutes    map[events.UserID]map[events.SessionID]events.Millis
-	holders  map[string]events.UserID
+	holders  map[string]Holder
 	names    map[events.UserID]string
 	unread   map[events.UserID]int
 	hidden   map[events.UserID]events.Index
@@ -53,7 +53,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{
 		T: t, store: NewMemory(), services: map[App]*vendor{}, hold: 2 * time.Second,
 		sessions: map[events.SessionID]*Session{}, members: map[events.SessionID][]Member{}, became: map[events.SessionID]map[events.Seq]Became{},
-		reach: map[events.UserID]*Reach{}, mutes: map[events.UserID]map[events.SessionID]events.Millis{}, holders: map[string]events.UserID{},
+		reach: map[events.UserID]*Reach{}, mutes: map[events.UserID]map[events.SessionID]events.Millis{}, holders: map[string]Holder{},
 		names: map[events.UserID]string{"ann": "Ann"}, unread: map[events.UserID]int{}, hidden: map[events.UserID]events.Index{}, states: map[events.UserID]presence.State{},
 	}
 	w.vendor("fcm")
@@ -154,7 +154,7 @@ func (w *world) register(u events.UserID, device, service, token string) {
 	}
 	d := Device{Push: events.PushToken{Service: service, Package: "app", Token: token}, Since: events.Millis(time.Now().UnixMilli())}
 	w.reach[u].Devices[device] = d
-	w.holders[tokenKey(&d.Push)] = u
+	w.holders[tokenKey(&d.Push)] = Holder{u, device}
 }
 
 // happen appends an event of the timeline, and hands it over.
@@ -326,10 +326,10 @@ func (w *world) Reach(_ context.Context, s events.SessionID, users []events.User
 	return all, w.down
 }
 
-func (w *world) Holders(_ context.Context, tokens []events.PushToken) ([]events.UserID, error) {
+func (w *world) Holders(_ context.Context, tokens []events.PushToken) ([]Holder, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	all := make([]events.UserID, len(tokens))
+	all := make([]Holder, len(tokens))
 	for i := range tokens {
 		all[i] = w.holders[tokenKey(&tokens[i])]
 	}
