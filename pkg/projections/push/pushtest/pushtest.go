@@ -46,10 +46,11 @@ var made int
 // Letter gives a letter that a projector could have written.
 func (f *Fixture) Letter(token, title, body string) push.Letter {
 	made++
+	id := fmt.Sprintf("01890000-0000-7000-8000-%012x", made)
 	return push.Letter{Token: token, Package: f.Package, Note: push.Note{
-		ID: fmt.Sprintf("01890000-0000-7000-8000-%012x", made), Kind: push.Message, Title: title, Body: body, Badge: 3,
+		ID: id, Kind: push.Message, Title: title, Body: body, Badge: 3,
 		Collapse: fmt.Sprintf("c%031d", made), Thread: "g-1", Link: "https://chat.example/s/g-1?seq=7",
-		Data: map[string]string{"kind": "message", "session": "g-1", "seq": "7"}, Urgent: true, Expires: time.Now().Add(10 * time.Minute),
+		Data: map[string]string{"kind": "message", "session": "g-1", "seq": "7", "event": id}, Urgent: true, Expires: time.Now().Add(10 * time.Minute),
 	}}
 }
 
