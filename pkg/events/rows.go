@@ -199,7 +199,7 @@ type (
 	DeviceRow struct {
 		// Push is where its notifications go, the zero value once that was forgotten.
 		Push PushToken
-		// Since is the log time of the registration, 0 where the row is older than this field.
+		// Since is the log time of the registration, 0 where the row is older than this field, or Push was forgotten.
 		Since Millis
 	}
 	// LoginRow is who is signed in on a device, by the event of that seq and log time.

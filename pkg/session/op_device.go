@@ -64,15 +64,9 @@ func (op forgetPush) decide(s *scene) events.Result {
 
 type pushForgotten struct{ events.PushForgotten }
 
-func (f pushForgotten) touches(needs []Need, _ Rows, _ *events.Outcome) []Need {
-	return append(needs, Need{Key: events.DeviceKey(f.Device)})
-}
+func (pushForgotten) touches(needs []Need, _ Rows, _ *events.Outcome) []Need { return needs }
 
-func (f pushForgotten) evolve(e *evolution) {
-	row, _ := rowOf[events.DeviceRow](e.rows, events.DeviceKey(f.Device))
-	row.Push = events.PushToken{}
-	e.put(events.DeviceKey(f.Device), row)
-}
+func (f pushForgotten) evolve(e *evolution) { e.put(events.DeviceKey(f.Device), events.DeviceRow{}) }
 
 // setNotifications says which notifications the actor wants.
 type setNotifications struct{ events.SetNotifications }

@@ -365,7 +365,7 @@ func printRows(t table) string {
 		case events.SettingsRow:
 			fmt.Fprintf(&b, "settings of %s %+v\n", k[1:], r.Settings)
 		case events.DeviceRow:
-			fmt.Fprintf(&b, "device %s %q since %s\n", k[1:], r.Push.Token, printTime(r.Since))
+			b.WriteString(printDevice(string(k[1:]), r))
 		case events.LoginRow:
 			fmt.Fprintf(&b, "login %s on %s (%s) of %q, by %d since %s\n", r.Login, k[1:], r.Kind, r.Client, r.Seq, printTime(r.Since))
 		case events.Profile:
@@ -378,6 +378,13 @@ func printRows(t table) string {
 		}
 	}
 	return b.String()
+}
+
+func printDevice(name string, r events.DeviceRow) string {
+	if r == (events.DeviceRow{}) {
+		return fmt.Sprintf("device %s without a token\n", name)
+	}
+	return fmt.Sprintf("device %s %q since %s\n", name, r.Push.Token, printTime(r.Since))
 }
 
 // printHead gives what few sessions have.

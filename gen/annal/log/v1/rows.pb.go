@@ -913,7 +913,7 @@ type DeviceRow struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Nothing once it was forgotten.
 	Push *PushToken `protobuf:"bytes,1,opt,name=push,proto3" json:"push,omitempty"`
-	// Log time of the registration; 0 in rows that are older than this field.
+	// Log time of the registration; 0 in rows that are older than this field, and with no token.
 	SinceMs       int64 `protobuf:"varint,2,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
