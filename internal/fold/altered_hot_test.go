@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -15,6 +16,7 @@ import (
 	"annal/pkg/connectors/redis"
 	"annal/pkg/eventlog"
 	"annal/pkg/events"
+	"annal/pkg/projections/hot"
 	"annal/pkg/projections/hot/hottest"
 )
 
@@ -127,6 +129,9 @@ func everything(t *testing.T) (s, self, direct events.SessionID, said []hottest.
 	a.mustBy(events.Actor{User: "bob", Service: "login"}, self, events.SignIn{Login: "l2", Device: "pad", Kind: "tablet"})
 	a.must(self, "bob", events.SetProfile{Profile: events.ProfileChange{Name: new("Bob")}})
 	a.must(self, "bob", events.SetPrivacy{Privacy: events.Privacy{AddMe: events.AudienceContacts}})
+	a.now = max(a.now, events.Millis(time.Now().UnixMilli())) // a token of long ago may be known no more
+	a.must(self, "bob", events.SetDevice{Device: "phone", Push: events.PushToken{Service: "fcm", Token: "k1"}})
+	a.must(self, "bob", events.SetNotifications{Notifications: events.Notifications{Messages: events.NotifyMentions}})
 	two := policy
 	two.MemberLimit, two.Joining = 2, events.JoiningApproval
 	direct = events.NewDirectID("ann", "bob")
@@ -197,16 +202,21 @@ func TestAlteredInRedis(t *testing.T) {
 		"fact o: settings": {func(k *kept) {
 			k.move(k.key(self, "facts"), "o:"+string(s)+"\x00pinned", "o:"+string(s)+"\x00hidden", "1")
 		}, "facts.settings"},
-		"fact u: profile": {func(k *kept) { k.do("HSET", k.key(self, "facts"), "u:profile", "\n\x05\n\x03Rob") }, "facts.own.profile.name"},
-		"fact u: privacy": {func(k *kept) { k.do("HSET", k.key(self, "facts"), "u:privacy", "\n\x06\b\x01\x10\x03\x18\x01") }, "facts.own.privacy.add_me"},
-		"fact h: hides":   {func(k *kept) { k.move(k.key(self, "facts"), "h:"+string(s), "h:g_other", "1") }, "facts.hides"},
-		"fact l: login":   {func(k *kept) { k.move(k.key(self, "facts"), "l:phone", "l:web", "4 1764000000000 phone l1 an app") }, "facts.logins"},
-		"fact banned":     {func(k *kept) { k.move(k.key(self, "facts"), "h:"+string(s), "banned", "1") }, "head.banned"},
-		"fact contact":    {func(k *kept) { k.do("HSET", k.key(direct, "facts"), "contact", "2 bob") }, "head.contact_by"},
-		"fact blocks":     {func(k *kept) { k.do("HSET", k.key(direct, "facts"), "blocks", "2") }, "head.blocks"},
-		"trait m: muted":  {func(k *kept) { k.do("HSET", k.key(s, "traits"), "@m:cid", "5") }, "member.muted_until"},
-		"trait g: got":    {func(k *kept) { k.do("HSET", k.key(s, "traits"), "@g:bob", "4 3") }, "member.delivered"},
-		"trait b: blocks": {func(k *kept) { k.move(k.key(direct, "traits"), "@b:bob", "@b:ann", "1") }, "member.blocks"},
+		"fact u: profile":       {func(k *kept) { k.do("HSET", k.key(self, "facts"), "u:profile", "\n\x05\n\x03Rob") }, "facts.own.profile.name"},
+		"fact u: privacy":       {func(k *kept) { k.do("HSET", k.key(self, "facts"), "u:privacy", "\n\x06\b\x01\x10\x03\x18\x01") }, "facts.own.privacy.add_me"},
+		"fact h: hides":         {func(k *kept) { k.move(k.key(self, "facts"), "h:"+string(s), "h:g_other", "1") }, "facts.hides"},
+		"fact l: login":         {func(k *kept) { k.move(k.key(self, "facts"), "l:phone", "l:web", "4 1764000000000 phone l1 an app") }, "facts.logins"},
+		"fact banned":           {func(k *kept) { k.move(k.key(self, "facts"), "h:"+string(s), "banned", "1") }, "head.banned"},
+		"fact n: notifications": {func(k *kept) { k.do("HSET", k.key(self, "facts"), "n:", "\n\x02\b\x01") }, "reach.notifications.content"},
+		"trait d: device":       {func(k *kept) { k.move(k.key(self, "traits"), "@d:phone", "@d:pad", "\n\x09\n\x03fcm\x1a\x02k1") }, "reach.devices"},
+		"trait d: token":        {func(k *kept) { k.do("HSET", k.key(self, "traits"), "@d:phone", "\n\x09\n\x03fcm\x1a\x02k2") }, "reach.devices"},
+		"holders lost":          {func(k *kept) { k.do("DEL", k.holders("fcm", "k1")) }, "holder"},
+		"holders later":         {func(k *kept) { k.do("ZADD", k.holders("fcm", "k1"), 1<<50, "bob\x00phone") }, "holder"},
+		"fact contact":          {func(k *kept) { k.do("HSET", k.key(direct, "facts"), "contact", "2 bob") }, "head.contact_by"},
+		"fact blocks":           {func(k *kept) { k.do("HSET", k.key(direct, "facts"), "blocks", "2") }, "head.blocks"},
+		"trait m: muted":        {func(k *kept) { k.do("HSET", k.key(s, "traits"), "@m:cid", "5") }, "member.muted_until"},
+		"trait g: got":          {func(k *kept) { k.do("HSET", k.key(s, "traits"), "@g:bob", "4 3") }, "member.delivered"},
+		"trait b: blocks":       {func(k *kept) { k.move(k.key(direct, "traits"), "@b:bob", "@b:ann", "1") }, "member.blocks"},
 		"list": {func(k *kept) {
 			k.moveEntry(k.list("cid", "sessions"), string(s), "g_other")
 		}, "list of sessions"},
@@ -242,6 +252,11 @@ func TestAlteredInRedis(t *testing.T) {
 			}
 		}), "\n"))
 	})
+}
+
+// holders is the key of a token's.
+func (k *kept) holders(service, token string) string {
+	return k.prefix + "annal:{t:" + hot.TokenKey(events.PushToken{Service: service, Token: token}) + "}:holders"
 }
 
 // again writes the window's entry 5 again with another value, or target.

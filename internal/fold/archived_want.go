@@ -40,7 +40,7 @@ func (oc *outcome) want() archive.Outcome {
 	return w
 }
 
-// detailOf is what an event's row says besides of an audit, and of logins.
+// detailOf is what an event's row says besides of an audit, of logins, and of why a token was forgotten.
 func detailOf(e events.Event) string {
 	if e, ok := e.(events.Audited); ok {
 		return e.What + ": " + e.Reason
@@ -55,6 +55,9 @@ func detailOf(e events.Event) string {
 		return e.Reason
 	}
 	if e, ok := e.(events.Banned); ok {
+		return e.Reason
+	}
+	if e, ok := e.(events.PushForgotten); ok {
 		return e.Reason
 	}
 	return ""

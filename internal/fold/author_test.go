@@ -150,11 +150,21 @@ func (a *author) act(rt *rapid.T) {
 	})
 }
 
-// signs has a service say something of a user's logins.
+// signs has a service say something of a user's logins, or of where and whether they are notified.
 func (a *author) signs(rt *rapid.T, u events.UserID) {
 	c := events.Command{Session: events.NewSelfID(u), Actor: events.Actor{User: u, Service: "login"}, ClientID: fmt.Sprintf("c%d", len(a.said))}
 	device := rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "device")
-	switch rapid.IntRange(0, 7).Draw(rt, "signing") {
+	switch rapid.IntRange(0, 12).Draw(rt, "signing") {
+	case 8, 9:
+		op := events.SetDevice{Device: device, Off: rapid.IntRange(0, 3).Draw(rt, "off") == 0}
+		if !op.Off {
+			op.Push = events.PushToken{Service: "fcm", Token: rapid.SampledFrom([]string{"", "k1", "k2"}).Draw(rt, "token")}
+		}
+		c.Op = op
+	case 10:
+		c.Op = events.ForgetPush{Device: device, Token: "k1", Until: a.now - events.Millis(rapid.IntRange(0, 1).Draw(rt, "before")), Reason: events.ForgetMoved}
+	case 11:
+		c.Op = events.SetNotifications{Notifications: events.Notifications{Messages: events.NotifiedMessages(rapid.IntRange(0, 2).Draw(rt, "messages"))}}
 	case 0:
 		c.Op = events.SignUp{Method: "open"}
 	case 1:
@@ -164,13 +174,12 @@ func (a *author) signs(rt *rapid.T, u events.UserID) {
 	case 3:
 		c.Op = events.Unban{}
 	case 4:
-		if a.sessions[c.Session] == nil {
-			c.Op = events.Create{Kind: events.KindSelf, Policy: policy}
-			break
-		}
 		c.Op = events.CloseAccount{}
 	default:
 		c.Op = events.SignIn{Login: fmt.Sprintf("l%d", len(a.said)), Device: device, Kind: "web", Most: uint32(rapid.IntRange(0, 1).Draw(rt, "most"))}
+	}
+	if a.sessions[c.Session] == nil && rapid.Bool().Draw(rt, "first") {
+		c.Op = events.Create{Kind: events.KindSelf, Policy: policy}
 	}
 	a.do(c)
 }

@@ -46,7 +46,7 @@ func compareHot(ctx context.Context, view hot.View, window int, s *Session, repo
 	}
 	s.Head.WindowStart = max(s.Head.Base+1, s.Head.Seq-min(s.Head.Seq, events.Seq(window))+1)
 	for _, compare := range []func(context.Context, hot.View, *Session, *Report) error{
-		comparePeople, compareFacts, compareSelf, compareRoster, compareWindow, compareSeen, compareKept,
+		comparePeople, compareFacts, compareSelf, compareReach, compareRoster, compareWindow, compareSeen, compareKept,
 	} {
 		if err := compare(ctx, view, s, report); err != nil {
 			if ctx.Err() != nil {

@@ -3,6 +3,7 @@ package fold_test
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"reflect"
 	"testing"
 
@@ -106,11 +107,20 @@ func apply(t *testing.T, store hot.Store, said []hottest.Said) {
 		t.Fatalf("apply: %v", err)
 	}
 	users := map[events.UserID][]events.SessionID{}
+	var registered []hot.Registration
 	for _, s := range changes {
 		for _, c := range s.Changes {
+			if c.Registered != nil {
+				registered = append(registered, *c.Registered)
+			}
 			for _, m := range c.In {
 				users[m.User] = append(users[m.User], s.Session)
 			}
+		}
+	}
+	if len(registered) > 0 {
+		if err := store.AddHolders(t.Context(), registered); err != nil {
+			t.Fatalf("note registrations: %v", err)
 		}
 	}
 	if len(users) == 0 {
@@ -139,7 +149,7 @@ func compareRows(rt *rapid.T, s *fold.Session, r rows) {
 	got := events.Head{
 		Kind: s.Head.Kind, Base: s.Head.Base, Seq: s.Head.Seq, Index: s.Head.Index, Members: s.Head.Members,
 		Policy: s.Head.Policy, Closed: s.Head.Closed, Title: s.Head.Title, Hash: s.Hash, Created: want.Created,
-		Banned: s.Head.Banned, Logins: uint32(len(s.Facts.Logins)),
+		Banned: s.Head.Banned, Logins: uint32(len(s.Facts.Logins)), Devices: uint32(len(s.Devices)),
 		// No view has these.
 		SignIns: want.SignIns, SignedUp: want.SignedUp,
 	}
@@ -164,6 +174,18 @@ func compareRows(rt *rapid.T, s *fold.Session, r rows) {
 		if want := r[events.LoginKey(device)]; want != got {
 			rt.Fatalf("%s: folded login on %s %+v, rows have %+v", s.ID, device, got, want)
 		}
+	}
+	devices := map[string]events.DeviceRow{}
+	for k, row := range r {
+		if device, is := row.(events.DeviceRow); is {
+			devices[string(k[1:])] = device
+		}
+	}
+	if !maps.Equal(s.Devices, devices) {
+		rt.Fatalf("%s: folded devices %+v, rows have %+v", s.ID, s.Devices, devices)
+	}
+	if want, _ := r[events.NotificationsKey].(events.Notifications); s.Notifications != want {
+		rt.Fatalf("%s: folded notifications %+v, rows have %+v", s.ID, s.Notifications, want)
 	}
 	for seq, m := range s.Messages {
 		want, ok := r[events.MessageKey(seq)].(events.Message)

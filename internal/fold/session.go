@@ -26,6 +26,9 @@ type Session struct {
 	gone map[events.Index]bool
 	// Facts is what else there is.
 	Facts hot.Facts
+	// Devices are by name, and Notifications what is wanted, of the user of a self session.
+	Devices       map[string]events.DeviceRow
+	Notifications events.Notifications
 	// Hidden are the messages that the user of a self session hid, by the session they are of.
 	Hidden map[events.SessionID][]events.Index
 	// Faults are what no sound log holds.
@@ -57,8 +60,8 @@ func NewSession(id events.SessionID) *Session {
 	return &Session{
 		ID: id, Members: map[events.UserID]*events.Member{}, Timeline: map[events.Seq][]byte{},
 		Messages: map[events.Seq]*Message{}, about: map[events.Seq]*Message{}, gone: map[events.Index]bool{},
-		Facts:  hot.Facts{Asks: map[events.UserID]hot.Ask{}, Invites: map[events.Hash]events.InviteRow{}, Settings: map[events.SessionID]events.Settings{}, Hides: map[events.SessionID]bool{}, Logins: map[string]events.LoginRow{}},
-		Hidden: map[events.SessionID][]events.Index{}, rest: newRest(),
+		Facts:   hot.Facts{Asks: map[events.UserID]hot.Ask{}, Invites: map[events.Hash]events.InviteRow{}, Settings: map[events.SessionID]events.Settings{}, Hides: map[events.SessionID]bool{}, Logins: map[string]events.LoginRow{}},
+		Devices: map[string]events.DeviceRow{}, Hidden: map[events.SessionID][]events.Index{}, rest: newRest(),
 	}
 }
 
@@ -141,13 +144,15 @@ func (s *Session) event(o *events.Outcome, a events.Accepted) {
 		m.overrides++
 	case events.Read:
 	case events.InfoSet, events.PolicySet, events.RoleSet, events.Muted, events.Dismissed, events.Asked, events.Refused, events.Invited,
-		events.Uninvited, events.Pinned, events.ContactChanged, events.Hidden, events.SessionSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.AccountClosed:
+		events.Uninvited, events.Pinned, events.ContactChanged, events.Hidden, events.SessionSet, events.ProfileSet, events.PrivacySet, events.AccountClosed:
 		s.other(o, a)
+	case events.NotificationsSet, events.DeviceSet, events.PushForgotten:
+		s.device(o, a)
 	case events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
 		s.signing(o, a)
 	case events.Reacted:
 		s.react(o.Actor.User, e)
-	case events.DeviceSet, events.SignedUp, events.Delivered, events.Reported, events.Audited:
+	case events.SignedUp, events.Delivered, events.Reported, events.Audited:
 	}
 }
 

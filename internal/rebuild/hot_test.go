@@ -97,7 +97,7 @@ func inPlace(from time.Duration, most int) acted {
 		ask:  func(time.Duration) (string, error) { return "", hot.ErrRebuilding },
 		view: func(d time.Duration) hot.ViewState { return hot.ViewState{ID: "v", Whole: d >= from+goal*second} },
 		commit: func(d time.Duration) string {
-			return fmt.Sprintf("h3-building|v|%d", min(max(0, d-from)/second, time.Duration(most)))
+			return fmt.Sprintf("h4-building|v|%d", min(max(0, d-from)/second, time.Duration(most)))
 		},
 	}
 }

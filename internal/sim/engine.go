@@ -20,13 +20,15 @@ type engine struct {
 	// sessions are by their seats.
 	sessions map[events.SessionID]*kept
 	lists    map[events.UserID]map[events.SessionID]bool
-	changes  map[int32]*changes
+	// holders are by token.
+	holders map[string]map[tokenHolder]events.Millis
+	changes map[int32]*changes
 }
 
 func newEngine(life string) *engine {
 	return &engine{
 		life: life, views: map[int32]hot.ViewState{}, rebuilds: map[int32]hot.Rebuild{}, promised: map[int32]int64{}, sessions: map[events.SessionID]*kept{},
-		lists: map[events.UserID]map[events.SessionID]bool{}, changes: map[int32]*changes{},
+		lists: map[events.UserID]map[events.SessionID]bool{}, holders: map[string]map[tokenHolder]events.Millis{}, changes: map[int32]*changes{},
 	}
 }
 
@@ -39,6 +41,9 @@ func (e *engine) copy(life string) *engine {
 	}
 	for u, list := range e.lists {
 		c.lists[u] = maps.Clone(list)
+	}
+	for token, holders := range e.holders {
+		c.holders[token] = maps.Clone(holders)
 	}
 	for p, all := range e.changes {
 		c.changes[p] = &changes{kept: slices.Clone(all.kept)}

@@ -349,17 +349,25 @@ func (h *Hot) Tally(ctx context.Context, s events.SessionID, seq events.Seq, sen
 	return t, nil
 }
 
+// allWhole is an error unless all partitions' views are. The lock is held.
+func (h *Hot) allWhole(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	for p := range h.partitions {
+		if v := h.views[p]; !v.Whole || v.Run != h.life {
+			return hot.ErrRebuilding
+		}
+	}
+	return nil
+}
+
 // Sessions implements hot.View.
 func (h *Hot) Sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) ([]events.SessionID, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	for p := range h.partitions {
-		if v := h.views[p]; !v.Whole || v.Run != h.life {
-			return nil, hot.ErrRebuilding
-		}
+	if err := h.allWhole(ctx); err != nil {
+		return nil, err
 	}
 	out := slices.Sorted(maps.Keys(h.lists[u]))
 	out = slices.DeleteFunc(out, func(s events.SessionID) bool { return s <= after })

@@ -174,6 +174,11 @@ func (r *Redis) listKeys(u events.UserID) []string {
 	return []string{user + "sessions", user + "count"}
 }
 
+// holdersKey has who registered a token.
+func (r *Redis) holdersKey(p events.PushToken) string {
+	return r.opts.Prefix + "annal:{t:" + hot.TokenKey(p) + "}:holders"
+}
+
 func (r *Redis) viewKey(partition int32) string {
 	return fmt.Sprintf("%sannal:{view:%d}", r.opts.Prefix, partition)
 }

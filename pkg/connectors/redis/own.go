@@ -18,7 +18,7 @@ func (v Reader) Own(ctx context.Context, users []events.UserID) (map[events.User
 		selves[i] = events.NewSelfID(u)
 	}
 	own := make(map[events.UserID]hot.Own, len(users))
-	err := v.several(ctx, selves, hot.OwnFields(), func(i int, values []string) error {
+	err := v.several(ctx, selves, "", hot.OwnFields(), func(i int, values []string) error {
 		o, err := hot.ParseOwn(values)
 		own[users[i]] = o
 		return err
@@ -36,7 +36,7 @@ func (v Reader) Contacts(ctx context.Context, u events.UserID, users []events.Us
 		pairs[i] = events.NewDirectID(u, other)
 	}
 	contacts := make(map[events.UserID]bool, len(users))
-	err := v.several(ctx, pairs, hot.ContactFields(), func(i int, values []string) error {
+	err := v.several(ctx, pairs, "", hot.ContactFields(), func(i int, values []string) error {
 		contacts[users[i]] = hot.AreContacts(values)
 		return nil
 	})
@@ -46,11 +46,11 @@ func (v Reader) Contacts(ctx context.Context, u events.UserID, users []events.Us
 	return contacts, nil
 }
 
-// several reads fields of the facts of many sessions, all at once, and gives those of the sessions that are there. It
-// fails when that can't be told now of any of them.
-func (v Reader) several(ctx context.Context, sessions []events.SessionID, facts []string, take func(i int, values []string) error) error {
+// several reads fields of the facts of many sessions, and traits that begin so, all at once, and gives those of the sessions that are
+// there (own.lua). It fails when that can't be told now of any of them.
+func (v Reader) several(ctx context.Context, sessions []events.SessionID, traits string, facts []string, take func(i int, values []string) error) error {
 	for try := 0; try <= maxTries; try++ {
-		err := v.severalOnce(ctx, sessions, facts, take)
+		err := v.severalOnce(ctx, sessions, traits, facts, take)
 		if isUnknownScript(err) && try == 0 {
 			if err := v.r.loadScripts(ctx); err != nil {
 				return err
@@ -64,13 +64,14 @@ func (v Reader) several(ctx context.Context, sessions []events.SessionID, facts 
 	return hot.ErrRebuilding
 }
 
-func (v Reader) severalOnce(ctx context.Context, sessions []events.SessionID, facts []string, take func(i int, values []string) error) error {
+func (v Reader) severalOnce(ctx context.Context, sessions []events.SessionID, traits string, facts []string, take func(i int, values []string) error) error {
 	if len(sessions) == 0 {
 		return nil
 	}
-	args := make([]any, len(facts))
+	args := make([]any, 1+len(facts))
+	args[0] = traits
 	for i, f := range facts {
-		args[i] = f
+		args[1+i] = f
 	}
 	pipe := v.r.client.Pipeline()
 	from, views, answers := make([]glance, len(sessions)), make([]*redis.SliceCmd, len(sessions)), make([]*redis.Cmd, len(sessions))

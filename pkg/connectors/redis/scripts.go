@@ -30,6 +30,8 @@ var (
 	factsSource string
 	//go:embed own.lua
 	ownSource string
+	//go:embed holders.lua
+	holdersSource string
 	//go:embed activity.lua
 	activitySource string
 	//go:embed kept.lua
@@ -97,7 +99,7 @@ const embeddedLife = "embedded"
 
 // scripts are what Redis is asked by.
 type scripts struct {
-	apply, person, items, facts, hidden, kept, members, tally, activity, list, sessions, head, view, lost, note, own *redis.Script
+	apply, person, items, facts, hidden, kept, members, tally, activity, list, sessions, head, view, lost, note, own, holders *redis.Script
 
 	ask, beside, swap, swapSession, now, conclude, remove, removed, promise *redis.Script
 
@@ -119,7 +121,7 @@ func newScripts(embedded bool) scripts {
 		conclude: redis.NewScript(concludeSource), remove: redis.NewScript(removeSource), removed: redis.NewScript(removedSource),
 		promise:  redis.NewScript(promiseSource),
 		announce: redis.NewScript(leaseSource + announceSource), nodes: redis.NewScript(leaseSource + nodesSource), assign: redis.NewScript(leaseSource + assignSource),
-		limit: redis.NewScript(limitSource), own: redis.NewScript(life + ownSource),
+		limit: redis.NewScript(limitSource), own: redis.NewScript(life + ownSource), holders: redis.NewScript(life + holdersSource),
 		put: redis.NewScript(leaseSource + seenSource + putSource), end: redis.NewScript(leaseSource + seenSource + endSource),
 		beat: redis.NewScript(leaseSource + beatSource), signs: redis.NewScript(leaseSource + signsSource),
 	}
@@ -127,7 +129,7 @@ func newScripts(embedded bool) scripts {
 
 func (r *Redis) loadScripts(ctx context.Context) error {
 	s := r.scripts
-	for _, script := range []*redis.Script{s.apply, s.person, s.items, s.facts, s.hidden, s.kept, s.members, s.tally, s.activity, s.list, s.sessions, s.head, s.view, s.lost, s.note, s.own, s.remove, s.promise, s.put, s.end} {
+	for _, script := range []*redis.Script{s.apply, s.person, s.items, s.facts, s.hidden, s.kept, s.members, s.tally, s.activity, s.list, s.sessions, s.head, s.view, s.lost, s.note, s.own, s.holders, s.remove, s.promise, s.put, s.end} {
 		if err := script.Load(ctx, r.client).Err(); err != nil {
 			return fmt.Errorf("redis: load a script: %w", err)
 		}

@@ -139,6 +139,11 @@ func (b *builder) apply(ctx context.Context, p *plan) error {
 			return err
 		}
 	}
+	if len(p.registered) > 0 {
+		if err := store.AddHolders(ctx, p.registered); err != nil {
+			return err
+		}
+	}
 	slice := sliceChanges
 	for rest := p.sessions; len(rest) > 0; {
 		n := 0

@@ -84,6 +84,12 @@ func factsOf(o *events.Outcome, e events.Event) []Fact {
 		return ownFact(factProfile, e.Profile)
 	case events.PrivacySet:
 		return ownFact(factPrivacy, e.Privacy)
+	case events.DeviceSet:
+		return deviceFact(o, e)
+	case events.PushForgotten:
+		return ownFact(traitDevice+e.Device, events.DeviceRow{})
+	case events.NotificationsSet:
+		return notificationsFact(e.Notifications)
 	case events.Reacted:
 		return []Fact{reactionFact(o.Actor.User, e)}
 	case events.Sent:
@@ -91,7 +97,7 @@ func factsOf(o *events.Outcome, e events.Event) []Fact {
 	case events.SignedIn, events.SignedOut, events.Banned, events.Unbanned, events.AccountClosed:
 		return loginFacts(o, e)
 	case events.Removed, events.Left, events.Overridden, events.Read, events.PolicySet, events.RoleSet, events.Dismissed,
-		events.Reported, events.DeviceSet, events.PushForgotten, events.NotificationsSet, events.Audited, events.SignedUp:
+		events.Reported, events.Audited, events.SignedUp:
 	}
 	return nil
 }
@@ -210,9 +216,13 @@ func contactFacts(actor events.UserID, e events.ContactChanged) []Fact {
 	return []Fact{contactFact(e.State, actor)}
 }
 
+func settingField(s events.SessionID, name string) string {
+	return factSetting + string(s) + "\x00" + name
+}
+
 func settingFacts(e events.SessionSet) (facts []Fact) {
 	set := func(name, value string, is bool) {
-		field := factSetting + string(e.Session) + "\x00" + name
+		field := settingField(e.Session, name)
 		if is {
 			facts = append(facts, Fact{FactSet, field, value})
 		} else {

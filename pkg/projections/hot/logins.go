@@ -11,8 +11,12 @@ import (
 // loginFacts is what an event does to the logins of the user of a self session, and to whether they are banned.
 func loginFacts(o *events.Outcome, e events.Event) []Fact {
 	var facts []Fact
+	in, _ := e.(events.SignedIn)
 	for _, l := range events.EndedBy(e) {
 		facts = append(facts, Fact{FactDelete, factLogin + l.Device, ""})
+		if l.Device != in.Device { // which is signed in on anew, so notifications go where they went
+			facts = append(facts, Fact{FactDelete, traitDevice + l.Device, ""})
+		}
 	}
 	switch e := e.(type) {
 	case events.SignedIn:

@@ -20,7 +20,7 @@ type mark struct {
 
 // markForm begins a mark's text. Its number grows with what a view holds: one that an older
 // program built lacks what only the past's events tell, and is built anew.
-const markForm = "h3"
+const markForm = "h4"
 
 // buildingSuffix follows the form in a commit that names a view before it is built.
 const buildingSuffix = "-building"

@@ -29,7 +29,7 @@ func TestMarks(t *testing.T) {
 	for what, text := range map[string]string{
 		"nothing":                "",
 		"a rebuilding's":         "rebuilding",
-		"a later form":           "h4" + good[2:],
+		"a later form":           "h5" + good[2:],
 		"a first word alone":     "h" + good[2:],
 		"a part too much":        good + "|",
 		"a space too much":       good + " ",
@@ -52,7 +52,7 @@ func TestMarksOfOtherForms(t *testing.T) {
 	rest := "|0000000001-a|a,b|p1 9"
 	for text, want := range map[string]error{
 		"h1" + rest: errOtherForm, "h1-building|0000000001-a": errOtherForm, "h12" + rest: errOtherForm,
-		"h3-building|0000000001-a": errUnfinished, buildingMark("0000000001-a", 7): errUnfinished,
+		"h4-building|0000000001-a": errUnfinished, buildingMark("0000000001-a", 7): errUnfinished,
 	} {
 		if _, err := parseMark(text); !errors.Is(err, want) || newestView(text) != "0000000001-a" {
 			t.Errorf("%q is read with %v and of view %q, want %v", text, err, newestView(text), want)
@@ -71,7 +71,7 @@ func TestBuildingInPlace(t *testing.T) {
 		t.Errorf("it is read as %q up to %d, %t", view, reached, ok)
 	}
 	whole := mark{view: "0000000001-a", life: "a,b", progress: events.Start(), older: events.Start()}.String()
-	for _, text := range []string{"", whole, "h3-building|0000000001-a", "h1-building|0000000001-a|7", "h3-building|0000000001-a|x", "h3-building|0000000001-a|7|8"} {
+	for _, text := range []string{"", whole, "h4-building|0000000001-a", "h1-building|0000000001-a|7", "h4-building|0000000001-a|x", "h4-building|0000000001-a|7|8"} {
 		if view, reached, ok := BuildingInPlace(text); ok {
 			t.Errorf("%q is read as a building of %q up to %d", text, view, reached)
 		}

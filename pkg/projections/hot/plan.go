@@ -25,7 +25,9 @@ type plan struct {
 	// at says where in sessions one is.
 	at    map[events.SessionID]int
 	users map[events.UserID][]events.SessionID
-	round Round
+	// registered are tokens.
+	registered []Registration
+	round      Round
 	// below is the offset that its records are below.
 	below int64
 	// changed is what the round tells.
@@ -64,6 +66,9 @@ func (p *plan) add(c *counted) {
 	change := changeOf(o, a, c.value)
 	if a.Seq != 0 || change.Reader != "" || len(change.Facts) > 0 {
 		p.change(o.Session, change)
+	}
+	if change.Registered != nil {
+		p.registered = append(p.registered, *change.Registered)
 	}
 	for _, m := range change.In {
 		p.users[m.User] = append(p.users[m.User], o.Session)
@@ -146,6 +151,6 @@ func changeOf(o *events.Outcome, a events.Accepted, value []byte) Change {
 		events.ContactChanged, events.Reported, events.Hidden, events.SessionSet, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.Audited,
 		events.SignedUp, events.Unbanned:
 	}
-	c.Facts = factsOf(o, a.Event)
+	c.Facts, c.Registered = factsOf(o, a.Event), registered(o, a.Event)
 	return c
 }

@@ -29,10 +29,16 @@ func (w *worker) project(records []eventlog.Record) error {
 
 // write applies a plan, then tells it. Users' sessions are noted first: whoever sees a session can tell a list that lacks
 // it from one that is yet to be written. What is listed and not there yet is for a moment, or until the round is repeated.
+// So are registrations: who sees a device's token knows that it moved to another, if it did.
 func (w *worker) write(p *plan) error {
 	start := time.Now()
 	if len(p.users) > 0 {
 		if err := w.patiently("note users' sessions", func() error { return w.shakenBy(w.opts.Store.AddSessions(w.ctx, p.users)) }); err != nil {
+			return err
+		}
+	}
+	if len(p.registered) > 0 {
+		if err := w.patiently("note registrations", func() error { return w.shakenBy(w.opts.Store.AddHolders(w.ctx, p.registered)) }); err != nil {
 			return err
 		}
 	}

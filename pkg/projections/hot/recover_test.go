@@ -235,8 +235,8 @@ func (s *stage) recommit(as func(metadata string) string) {
 // TestViewsOfOtherForms: what another program built, or only began, is built anew, above it and in silence.
 func TestViewsOfOtherForms(t *testing.T) {
 	for reason, as := range map[string]func(string) string{
-		"other_form": func(m string) string { return strings.Replace(m, "h3|", "h1|", 1) },
-		"unfinished": func(string) string { return "h3-building|0001" },
+		"other_form": func(m string) string { return strings.Replace(m, "h4|", "h1|", 1) },
+		"unfinished": func(string) string { return "h4-building|0001" },
 	} {
 		t.Run(reason, func(t *testing.T) {
 			s := newStage(t)

@@ -53,6 +53,8 @@ type Change struct {
 	Policy *events.Policy
 	// Logins is the user whose logins or account ended: their connections end.
 	Logins events.UserID
+	// Registered is the token that a device was registered for, nil for none.
+	Registered *Registration
 	// Facts are what else changed. Those of an event without a seq may be applied again.
 	Facts []Fact
 	// Became says what became of the message Target.
@@ -161,6 +163,10 @@ type Store interface {
 	Promise(ctx context.Context, partition int32, view string, below int64) error
 	// AddSessions notes sessions that users are or were in, before Apply has them there.
 	AddSessions(ctx context.Context, users map[events.UserID][]events.SessionID) error
+	// AddHolders notes registrations of tokens, before Apply has them in their sessions: of a user's device the newest time counts,
+	// and of a token the newest MaxHolders, in whatever order they come. They are kept for KeepHolders after the token's last
+	// registration was noted, and are of no view: what builds one notes them again.
+	AddHolders(ctx context.Context, all []Registration) error
 	// Note keeps what was told in the partition's changes, for KeepChanged or until there
 	// is too much of it.
 	Note(ctx context.Context, partition int32, c Changed) error

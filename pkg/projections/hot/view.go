@@ -96,6 +96,12 @@ type View interface {
 	// Own gives what users say of themselves and let others do, 1,000 at most a call; of who has no session of their own
 	// nothing is told. ErrRebuilding when any of it can't be told now.
 	Own(ctx context.Context, users []events.UserID) (map[events.UserID]Own, error)
+	// Reach gives how users, 1,000 at most a call, can be notified of what is said in the session; of who has no session of their own
+	// nothing is told. ErrRebuilding when any of it can't be told now.
+	Reach(ctx context.Context, s events.SessionID, users []events.UserID) (map[events.UserID]Reach, error)
+	// Holders gives who registered each of the tokens, the newest first (SortHolders); none for one that was not registered within
+	// KeepHolders. What Reach tells of a device is among them, unless MaxHolders came later. ErrRebuilding when it can't be told now.
+	Holders(ctx context.Context, tokens []events.PushToken) ([][]Holder, error)
 	// Contacts says which users, 1,000 at most a call, are contacts of u in their direct session, where neither blocks the
 	// other; it may leave out who is none. ErrRebuilding when any of it can't be told now.
 	Contacts(ctx context.Context, u events.UserID, users []events.UserID) (map[events.UserID]bool, error)

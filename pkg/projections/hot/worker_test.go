@@ -116,6 +116,12 @@ func (s *script) AddSessions(context.Context, map[events.UserID][]events.Session
 	return s.call("users")
 }
 
+func (s *script) AddHolders(context.Context, []hot.Registration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.call("holders")
+}
+
 // Promise goes on beside Apply, so that it is none of the calls in order.
 func (s *script) Promise(_ context.Context, _ int32, _ string, below int64) error {
 	s.mu.Lock()
@@ -293,6 +299,26 @@ func TestTellsAfterWriting(t *testing.T) {
 	stop()
 	want := []string{"open", "whole", "users", "users", "apply", "apply", "tell", "tell"}
 	if got := s.forget(); !slices.Equal(got, want) {
+		t.Errorf("calls are %v, want %v", got, want)
+	}
+}
+
+// TestNotesRegistrationsBeforeWriting: who sees a token at a device can tell whether it moved.
+func TestNotesRegistrationsBeforeWriting(t *testing.T) {
+	s := newStage(t)
+	p, stop, ended := s.run()
+	s.ready(p, ended)
+	s.say(1)
+	s.wantTold(1, ended)
+	s.forget()
+	s.plan("holders", errors.New("an outage"))
+	s.chat.Accept(group, "ann", events.DeviceSet{Device: "phone", Push: events.PushToken{Service: "fcm", Token: "k1"}})
+	s.chat.Accept(group, "ann", events.DeviceSet{Device: "phone", Off: true})
+	s.chat.Wait()
+	s.wantTold(3, ended)
+	stop()
+	want := []string{"holders", "holders", "apply", "tell"}
+	if got := s.forget(); !slices.Equal(got, want) && !slices.Equal(got, append(want, "apply", "tell")) { // in one round, or in two
 		t.Errorf("calls are %v, want %v", got, want)
 	}
 }

@@ -74,6 +74,8 @@ func Run(t *testing.T, open func(t testing.TB) Fixture) {
 		{"heads are read together", testHeads},
 		{"facts of a pair", testFacts},
 		{"what users say of themselves is read together", testOwn},
+		{"how users are reached is read together", testReach},
+		{"who registered a token last is its holder", testHolders},
 		{"who are contacts is read together", testContacts},
 		{"reactions stand at their message", testReactions},
 		{"reactions leave with their message", testManyReactions},
@@ -157,11 +159,20 @@ func (b *bench) applyAs(view string, building bool, said ...Said) {
 		b.Fatalf("apply %d outcomes: %v", len(said), err)
 	}
 	users := map[events.UserID][]events.SessionID{}
+	var registered []hot.Registration
 	for _, s := range changes {
 		for _, c := range s.Changes {
+			if c.Registered != nil {
+				registered = append(registered, *c.Registered)
+			}
 			for _, m := range c.In {
 				users[m.User] = append(users[m.User], s.Session)
 			}
+		}
+	}
+	if len(registered) > 0 {
+		if err := b.Store.AddHolders(b.ctx, registered); err != nil {
+			b.Fatalf("note registrations: %v", err)
 		}
 	}
 	if len(users) == 0 {
