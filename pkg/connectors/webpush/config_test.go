@@ -1,0 +1,73 @@
+package webpush
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"testing"
+)
+
+func TestConfig(t *testing.T) {
+	r := newRig(t)
+	good := r.config
+	for _, c := range []struct {
+		change func(*Config)
+		want   error
+	}{
+		{func(*Config) {}, nil}, {func(c *Config) { c.Hosts = "" }, nil}, {func(c *Config) { c.Subject = "https://chat.example/about" }, nil},
+		{func(c *Config) { c.Subject = "" }, ErrSubject}, {func(c *Config) { c.Subject = "push@example.com" }, ErrSubject},
+		{func(c *Config) { c.Subject = "mailto:mailto:push@example.com" }, ErrSubject}, {func(c *Config) { c.Subject = "mailto: <push@example.com>" }, ErrSubject},
+		{func(c *Config) { c.Subject = "http://chat.example" }, ErrSubject},
+		{func(c *Config) { c.PublicKey = newRig(t).config.PublicKey }, ErrKeys}, {func(c *Config) { c.PrivateKey = "" }, ErrKeys},
+		{func(c *Config) { c.PrivateKey = "!" }, ErrKeys}, {func(c *Config) { c.Hosts = "*" }, ErrHosts}, {func(c *Config) { c.Hosts = "*.com" }, ErrHosts},
+		{func(c *Config) { c.Hosts = "a.example,,b.example" }, ErrHosts}, {func(c *Config) { c.Hosts = "a.*.example" }, ErrHosts},
+		{func(c *Config) { c.Hosts = "u:p@a.example" }, ErrHosts},
+	} {
+		config := good
+		c.change(&config)
+		if err := config.Validate(); !errors.Is(err, c.want) {
+			t.Errorf("%+v: %v, not %v", config.Hosts, err, c.want)
+		}
+		if _, err := New(app, config, http.DefaultClient); !errors.Is(err, c.want) {
+			t.Errorf("%v, not %v", err, c.want)
+		}
+	}
+	if _, err := New("", good, http.DefaultClient); !errors.Is(err, ErrApp) {
+		t.Error(err)
+	}
+}
+
+func TestDefaultHosts(t *testing.T) {
+	places, err := parsePlaces("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for endpoint, want := range map[string]bool{
+		"https://fcm.googleapis.com/fcm/send/cQ1:APA91b":              true,
+		"https://fcm.googleapis.com/wp/cQ1:APA91b":                    true,
+		"https://FCM.googleapis.com:443/wp/cQ1:APA91b":                true,
+		"https://updates.push.services.mozilla.com/wpush/v2/gAAAA":    true,
+		"https://wns2-by3p.notify.windows.com/w/?token=BQYAAA":        true,
+		"https://web.push.apple.com/QGuQyavXutnMH":                    true,
+		"https://fcm.googleapis.com/v1/projects/p/messages:send":      false,
+		"https://fcm.googleapis.com:8443/wp/cQ1":                      false,
+		"https://fcm.googleapis.com.evil.example/wp/cQ1":              false,
+		"https://evil.example/fcm.googleapis.com/wp/cQ1":              false,
+		"https://push.apple.com/x":                                    false,
+		"https://evilpush.apple.com/x":                                false,
+		"https://updates.push.services.mozilla.com/v1/x/registration": false,
+		"https://127.0.0.1/wpush/v2/gAAAA":                            false,
+	} {
+		u, err := url.Parse(endpoint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		allowed := false
+		for _, p := range places {
+			allowed = allowed || p.has(u)
+		}
+		if allowed != want {
+			t.Errorf("%s: %v", endpoint, allowed)
+		}
+	}
+}

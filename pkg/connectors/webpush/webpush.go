@@ -1,0 +1,153 @@
+// Package webpush brings notes to browsers (push.Service), through whichever push service a browser chose: the protocol is RFC 8030, what we say is
+// encrypted for the browser alone (RFC 8291, 8188) and signed with our key (VAPID, RFC 8292), with webpush-go.
+//
+// A device's token is the JSON of its PushSubscription. What its service worker gets as event.data.json() is
+//
+//	{"kind":   "message", "call" or "contact",
+//	 "title":  …, "body": …,    plain text; the body ends with … where it was cut
+//	 "tag":    …,               for showNotification: what has the same tag takes its place
+//	 "thread": …, "link": …,    the session, and where a click leads
+//	 "badge":  3,               for navigator.setAppBadge, if there is one
+//	 "data":   {"note": the note's id, "kind": …, "session": …, …}}
+//
+// Nothing is sent that shows nothing. Browsers subscribe with userVisibleOnly, a promise to show something for every push: Chrome shows a line of its own when a page breaks it
+// (https://developer.chrome.com/docs/extensions/how-to/integrate/web-push), Safari ends the subscription. So badges and withdrawals are refused; an open
+// page learns both from its connection.
+package webpush
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	driver "github.com/SherClockHolmes/webpush-go"
+
+	"annal/pkg/projections/push"
+)
+
+const (
+	// atOnce is how many requests are under way; push services are several, and each takes one letter at a time.
+	atOnce = 64
+	// maxAnswer is how much is read of an answer.
+	maxAnswer = 4 << 10
+	// longestTTL is what push services keep a letter for at most: four weeks (https://firebase.google.com/docs/cloud-messaging/customize-messages/setting-message-lifespan).
+	longestTTL = 28 * 24 * time.Hour
+)
+
+// Service is a push.Service.
+type Service struct {
+	config Config
+	places []place
+	client *http.Client
+
+	mu sync.Mutex
+	// works are the places where letters were taken that this key signed.
+	works map[place]bool
+}
+
+var _ push.Service = (*Service)(nil)
+
+// New makes the service of one app, whose package is the name that its pages register with.
+func New(app string, c Config, client *http.Client) (*Service, error) {
+	if app == "" {
+		return nil, ErrApp
+	}
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	places, err := parsePlaces(c.Hosts)
+	if err != nil {
+		return nil, err
+	}
+	return &Service{config: c, places: places, client: client, works: map[place]bool{}}, nil
+}
+
+// Name implements push.Service.
+func (s *Service) Name() string { return "webpush" }
+
+// Abilities implements push.Service.
+func (s *Service) Abilities() push.Abilities { return push.Abilities{Batch: 1, AtOnce: atOnce} }
+
+// Send implements push.Service.
+func (s *Service) Send(ctx context.Context, letters []push.Letter) []push.Answer {
+	given := make([]push.Answer, len(letters))
+	for i := range letters {
+		given[i] = s.bring(ctx, &letters[i])
+	}
+	return given
+}
+
+func (s *Service) bring(ctx context.Context, l *push.Letter) push.Answer {
+	now := time.Now()
+	if !l.Note.Kind.Shown() {
+		return *refused(codeUnsupported, "a push has to show something")
+	}
+	left := l.Note.Expires.Sub(now)
+	if left <= 0 {
+		return *refused(codeExpired, "")
+	}
+	sub, where, bad := s.subscription(l.Token)
+	if bad != nil {
+		return *bad
+	}
+	text := encode(&l.Note)
+	if text == nil {
+		return *refused(codeTooBig, "what is not shown is too long")
+	}
+	asked := asking{client: s.client}
+	resp, err := driver.SendNotificationWithContext(ctx, text, sub, s.options(&asked, &l.Note, left, recordSize(text)))
+	switch {
+	case asked.failed != nil:
+		return *asked.failed
+	case err != nil:
+		return *refused(codeSubscription, err.Error())
+	}
+	resp.Body.Close()
+	return verdict(asked.reply, s.accepted(where, asked.reply.Status < http.StatusMultipleChoices), now)
+}
+
+// options are a letter's headers. Two things of the driver need care: it writes mailto: before whatever does not begin with https:, whether it is
+// there or not, and Apple refuses mailto:mailto:…; and it pads everything to 4096 bytes unless told less, which is too long for Firefox on Android.
+func (s *Service) options(asked *asking, n *push.Note, left time.Duration, size uint32) *driver.Options {
+	o := &driver.Options{
+		HTTPClient: asked, RecordSize: size, Subscriber: strings.TrimPrefix(s.config.Subject, "mailto:"), Topic: n.Collapse,
+		// A TTL of 0 is for browsers that are there at this moment.
+		TTL: int(max(min(left, longestTTL), time.Second) / time.Second), Urgency: driver.UrgencyNormal,
+		VAPIDPublicKey: s.config.PublicKey, VAPIDPrivateKey: s.config.PrivateKey,
+	}
+	if n.Urgent || n.Kind == push.Call {
+		o.Urgency = driver.UrgencyHigh
+	}
+	return o
+}
+
+// accepted says whether letters were taken at a place before, and notes whether one was now.
+func (s *Service) accepted(where place, now bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now {
+		s.works[where] = true
+	}
+	return s.works[where]
+}
+
+// asking makes the driver's request.
+type asking struct {
+	client *http.Client
+	reply  push.Reply
+	failed *push.Answer
+}
+
+// errUnanswered ends the driver's work; what happened is in failed.
+var errUnanswered = errors.New("webpush: no answer")
+
+// Do implements the driver's HTTPClient.
+func (a *asking) Do(r *http.Request) (*http.Response, error) {
+	if a.reply, a.failed = push.Ask(a.client, r, maxAnswer); a.failed != nil {
+		return nil, errUnanswered
+	}
+	return &http.Response{StatusCode: a.reply.Status, Header: a.reply.Header, Body: http.NoBody}, nil
+}
