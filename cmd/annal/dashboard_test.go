@@ -22,6 +22,7 @@ import (
 	"annal/pkg/projections/archive"
 	"annal/pkg/projections/follow"
 	"annal/pkg/projections/hot"
+	"annal/pkg/projections/push"
 	"annal/pkg/projections/vault"
 	"annal/pkg/sequencer"
 )
@@ -72,6 +73,8 @@ func ours(t *testing.T) registered {
 	hot.NewMetrics(r)
 	follow.NewMetrics(r, app.RoleSteward)
 	follow.NewMetrics(r, app.RoleArchive)
+	follow.NewMetrics(r, app.RolePush)
+	push.NewMetrics(r)
 	archive.NewMetrics(r)
 	vault.NewMetrics(r)
 	sampler.NewMetrics(r)
@@ -241,7 +244,9 @@ func TestAlarmsAreOfWhatThereIs(t *testing.T) {
 			for _, name := range names {
 				labels, there := metrics[name]
 				for _, by := range byLabels.FindAllStringSubmatch(r.Expr, -1) {
-					there = there && slices.Contains(labels, by[1])
+					for label := range strings.SplitSeq(by[1], ",") {
+						there = there && slices.Contains(labels, strings.TrimSpace(label))
+					}
 				}
 				if !there {
 					t.Errorf("%s: nothing registers %s, or not with the labels of %s", r.Alert, name, r.Expr)

@@ -47,7 +47,7 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	root.AddCommand(devCommand(), serveCommand(), configCommand(), chatCommand(), importCommand(), logCommand(), topicsCommand(),
-		tokenCommand(), userCommand(), serviceCommand(), nodesCommand(), presenceCommand(), verifyCommand(), rebuildCommand(), replayCommand(), healthCommand(), quarantineCommand(), reportsCommand(), archiveCommand(),
+		tokenCommand(), userCommand(), serviceCommand(), nodesCommand(), presenceCommand(), pushCommand(), verifyCommand(), rebuildCommand(), replayCommand(), healthCommand(), quarantineCommand(), reportsCommand(), archiveCommand(),
 		vaultCommand(), auditCommand(), scenarioCommand(), benchCommand(), versionCommand())
 	return root
 }

@@ -43,6 +43,7 @@ func newServerFlags(defaults app.Config) *serverFlags {
 	f.StringSliceVar(&s.config.Limits, "limits", nil, "how often who may do what, over all gateways, as user.write=50/s:1000 or user.write=off (role gateway; docs/operations.md has the defaults)")
 	f.StringSliceVar(&s.config.Origins, "origins", nil, "web pages' origins that may connect, https://chat.example (role gateway); empty: all, since a token is needed anyway")
 	s.config.Login.Bind(f)
+	s.config.Push.Bind(f)
 	f.DurationVar(&s.config.VerifyEvery, "verify-every", s.config.VerifyEvery, "hold a session against the log this often, a random one (roles hot and archive); 0: never")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
@@ -54,7 +55,7 @@ func newServeFlags() *serverFlags {
 	f := s.settings
 	f.StringSliceVar(&s.config.Roles, "roles", s.config.Roles, "the roles to run")
 	f.StringSliceVar(&s.config.Kafka, "kafka", nil, "Kafka's bootstrap addresses, host:port")
-	f.StringVar(&s.config.Redis, "redis", "", "Redis's address, host:port; of a cluster several nodes', with commas between (roles login, gateway, hot and steward)")
+	f.StringVar(&s.config.Redis, "redis", "", "Redis's address, host:port; of a cluster several nodes', with commas between (roles login, gateway, hot, steward and push)")
 	bindClickHouse(f, &s.config.ClickHouse, "")
 	bindVault(f, &s.config.Vault, "")
 	bindRetention(f, &s.config.Vault)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,18 +28,19 @@ const (
 	RoleSequencer = "sequencer"
 	RoleHot       = "hot"
 	RoleSteward   = "steward"
+	RolePush      = "push"
 	RoleArchive   = "archive"
 	RoleVault     = "vault"
 )
 
 // Roles are all roles.
 func Roles() []string {
-	return []string{RoleLogin, RoleGateway, RoleSequencer, RoleHot, RoleSteward, RoleArchive, RoleVault}
+	return []string{RoleLogin, RoleGateway, RoleSequencer, RoleHot, RoleSteward, RolePush, RoleArchive, RoleVault}
 }
 
-// defaultRoles are those without the vault, which needs a bucket, and login, which not everybody wants and needs keys.
+// defaultRoles are those without the vault, which needs a bucket, login, which not everybody wants and needs keys, and push, which needs apps.
 func defaultRoles() []string {
-	return slices.DeleteFunc(Roles(), func(role string) bool { return role == RoleVault || role == RoleLogin })
+	return slices.DeleteFunc(Roles(), func(role string) bool { return role == RoleVault || role == RoleLogin || role == RolePush })
 }
 
 // Config is what a server process is told.
@@ -62,6 +64,8 @@ type Config struct {
 	Prefix string
 	// Login is the role login's.
 	Login Login
+	// Push is the role push's.
+	Push Push
 	// AuthKeys is the file of public keys that tokens are checked with, read again when it is replaced.
 	AuthKeys string
 	// A sequencer takes a partition's checkpoint after CheckpointEvents records, or fewer
@@ -95,6 +99,8 @@ type Config struct {
 	embedded  bool
 	minISR    int
 	token     string
+	// phones is a page of what phones behind stand-ins of push services show; nil: there are none.
+	phones http.Handler
 
 	announce func(httpURL string)
 }
@@ -103,7 +109,7 @@ type Config struct {
 func Defaults() Config {
 	rows, gw := sequencer.Defaults(), gateway.DefaultConfig()
 	return Config{
-		HTTP: "127.0.0.1:8080", Data: "data", Roles: defaultRoles(), ClickHouse: DefaultClickHouse(), Vault: DefaultVault(), Login: DefaultLogin(),
+		HTTP: "127.0.0.1:8080", Data: "data", Roles: defaultRoles(), ClickHouse: DefaultClickHouse(), Vault: DefaultVault(), Login: DefaultLogin(), Push: DefaultPush(),
 		CheckpointEvery: rows.CheckpointEvery, CheckpointEvents: rows.CheckpointEvents,
 		Heartbeat: gw.Heartbeat, HeartbeatTimeout: gw.HeartbeatTimeout, MaxConnections: gw.MaxConnections, VerifyEvery: time.Minute,
 	}
@@ -122,7 +128,7 @@ var (
 	ErrUnknownRole    = errors.New("app: --roles: unknown role")
 	ErrRoleTwice      = errors.New("app: --roles: a role is given twice")
 	ErrNoKafka        = errors.New("app: --kafka is missing")
-	ErrNoRedis        = errors.New("app: --redis is missing: roles login, gateway, hot and steward need it")
+	ErrNoRedis        = errors.New("app: --redis is missing: roles login, gateway, hot, steward and push need it")
 	ErrNoKeys         = errors.New("app: --auth-keys is missing: role gateway checks tokens with it")
 	ErrNoArchive      = errors.New("app: --clickhouse is missing: role archive needs it (--roles can leave that out)")
 	ErrNoVault        = errors.New("app: --vault is missing: role vault needs it")
@@ -156,12 +162,14 @@ func (c Config) Validate() error {
 	switch {
 	case len(c.Kafka) == 0:
 		return ErrNoKafka
-	case c.Redis == "" && (c.has(RoleLogin) || c.has(RoleGateway) || c.has(RoleHot) || c.has(RoleSteward)):
+	case c.Redis == "" && (c.has(RoleLogin) || c.has(RoleGateway) || c.has(RoleHot) || c.has(RoleSteward) || c.has(RolePush)):
 		return ErrNoRedis
 	case c.AuthKeys == "" && c.has(RoleGateway):
 		return ErrNoKeys
 	case c.has(RoleLogin) && c.Login.SigningKeys == "":
 		return ErrNoSigningKeys
+	case c.has(RolePush) && c.Push.Apps == "":
+		return ErrNoPushApps
 	case c.has(RoleVault) && c.Vault.URL == "":
 		return ErrNoVault
 	case c.Vault.SealEvery < 100*time.Millisecond || c.Vault.SealEvery > 24*time.Hour:
@@ -222,7 +230,7 @@ func (c Config) validateOwn() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return ErrTLS
 	}
-	if err := c.Login.validate(); err != nil {
+	if err := errors.Join(c.Login.validate(), c.Push.validate()); err != nil {
 		return err
 	}
 	if c.PublicURL != "" {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"annal/internal/devstack"
+	"annal/internal/devstack/pushfakes"
 	"annal/pkg/connectors/kafka"
 	"annal/pkg/gateway/auth"
 )
@@ -65,6 +66,18 @@ func Dev(ctx context.Context, c Config, e Engines, w io.Writer) (err error) {
 		c.Roles = slices.DeleteFunc(c.Roles, func(role string) bool { return role == RoleVault })
 		c.Log.Warn("no vault", "reason", noVault)
 	}
+	if c.Push.Apps == "" {
+		standIns, err := StartPushStandIns(DevPackage)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, standIns.Close()) }()
+		c.Push.Apps = filepath.Join(c.Data, "push-apps.yaml")
+		if err := standIns.WriteApps(c.Push.Apps, DevPackage); err != nil {
+			return err
+		}
+		c.phones = pushfakes.Page(standIns.Phones, standIns.Servers)
+	}
 	c.clusterID, c.embedded, c.minISR, c.announce = running.clusterID, running.embedded, 1, func(url string) { welcome(w, url, c, e.Kind, noArchive, noVault) }
 	if err := c.createTopics(ctx, e.Partitions); err != nil {
 		return err
@@ -101,6 +114,10 @@ func welcome(w io.Writer, url string, c Config, engines string, noArchive, noVau
 	if noVault != nil {
 		vault = fmt.Sprint("No vault: ", noVault)
 	}
+	phones := ""
+	if c.phones != nil {
+		phones = fmt.Sprintf("See what phones show of who isn't looking (docs/push.md):\n    %s/phones\n", url)
+	}
 	fmt.Fprintf(w, `
 Annal is up on %s, on %s engines. Endpoints and a token: %s
 
@@ -112,7 +129,7 @@ Sign up, and chat as who you are there (docs/login.md):
     %[5]s chat%[4]s --sign-in --as carol --with alice
 See the log:
     %[5]s log tail%[4]s -f
-Bring in real chat, and hold the view against the log:
+%[8]sBring in real chat, and hold the view against the log:
     %[5]s import%[4]s examples/ubuntu-irc-sample.jsonl.gz
     %[5]s verify%[4]s
 %[6]s
@@ -120,5 +137,5 @@ Bring in real chat, and hold the view against the log:
 Metrics: %[1]s/metrics
 Ctrl-C stops it; kill -9 loses nothing.
 
-`, url, engines, c.EndpointsFile, flag, os.Args[0], archive, vault)
+`, url, engines, c.EndpointsFile, flag, os.Args[0], archive, vault, phones)
 }

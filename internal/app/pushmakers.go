@@ -3,11 +3,19 @@ package app
 import (
 	"maps"
 	"slices"
+
+	"annal/pkg/connectors/apns"
+	"annal/pkg/connectors/meizu"
+	"annal/pkg/connectors/oppo"
+	"annal/pkg/connectors/vivo"
+	"annal/pkg/connectors/webpush"
 )
 
 // pushMakers are the services that there are.
 func pushMakers() map[string]pushMaker {
-	return map[string]pushMaker{}
+	return map[string]pushMaker{
+		"apns": madeBy(apns.New), "webpush": madeBy(webpush.New), "meizu": madeBy(meizu.New), "oppo": madeBy(oppo.New), "vivo": madeBy(vivo.New),
+	}
 }
 
 func pushServices() []string { return slices.Sorted(maps.Keys(pushMakers())) }

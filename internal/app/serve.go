@@ -127,7 +127,7 @@ func (p *process) open(ctx context.Context) (err error) {
 	for _, open := range []struct {
 		role string
 		call func(context.Context) error
-	}{{RoleLogin, p.openLogin}, {RoleGateway, p.openGateway}, {RoleSequencer, p.openSequencer}, {RoleHot, p.openHot}, {RoleSteward, p.openSteward}, {RoleArchive, p.openArchive}, {RoleVault, p.openVault}} {
+	}{{RoleLogin, p.openLogin}, {RoleGateway, p.openGateway}, {RoleSequencer, p.openSequencer}, {RoleHot, p.openHot}, {RoleSteward, p.openSteward}, {RolePush, p.openPush}, {RoleArchive, p.openArchive}, {RoleVault, p.openVault}} {
 		if !p.config.has(open.role) {
 			continue
 		}
@@ -345,6 +345,11 @@ const viewDigits = 10
 // so that what one has taken the next still carries on.
 func (p *process) run(ctx context.Context, listener net.Listener) error {
 	obs.Mount(p.mux, p.ready, p.metrics)
+	if p.config.phones != nil {
+		p.mux.Handle("/phones", p.config.phones)
+		p.mux.Handle("/phones.json", p.config.phones)
+		p.mux.Handle("/phones/", p.config.phones)
+	}
 	server := web.NewServer(p.mux, p.certificates, p.proxies, p.config.Log)
 	group, groupCtx := errgroup.WithContext(context.WithoutCancel(ctx))
 	group.Go(func() error { return server.Serve(listener) })
@@ -425,6 +430,11 @@ func (p *process) announceWhenReady(group, ctx context.Context, at func(scheme s
 		}
 		if v := c.Vault; v.URL != "" {
 			file.Vault = &endpoints.Vault{URL: v.URL, Bucket: v.Bucket, Region: v.Region, AccessKey: v.AccessKey, SecretKeyFile: v.SecretKeyFile, CAFile: v.CAFile}
+		}
+		if c.has(RolePush) {
+			if file.PushApps, err = filepath.Abs(c.Push.Apps); err != nil {
+				return fmt.Errorf("app: %w", err)
+			}
 		}
 		if c.has(RoleGateway) {
 			file.WS = at("ws") + ws.Path

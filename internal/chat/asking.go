@@ -73,6 +73,7 @@ var askings = map[string]asking{
 		return privacy(what, strings.TrimSpace(whom))
 	}},
 	"/notify": {notifyUsage, notify},
+	"/device": {deviceUsage, device},
 	"/notice": {"/notice TEXT", func(c *Chat, rest string) client.Op {
 		return info(c.session, &logv1.InfoChange{Notice: &rest})
 	}},

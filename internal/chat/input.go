@@ -43,6 +43,8 @@ const help = `  text              say it
   /privacy WHAT WHO whom you let see last-seen, add-me and write-first: everyone, contacts or nobody
   /notify WHAT [SHOWING] [WHERE]
                     be notified of all, mentions or none, showing all, sender or nothing, while active: quiet or others
+  /device NAME SERVICE PACKAGE TOKEN
+                    have a device of yours notified there (docs/push.md); /device NAME off ends it
   /leave            leave the conversation; its owner may /dismiss it
   /typing           tell the others that you are typing
   /quit             leave the chat (not the conversation)`

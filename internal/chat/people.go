@@ -146,6 +146,24 @@ func notify(_ *Chat, rest string) client.Op {
 	return client.SetNotifications{Notifications: &logv1.Notifications{Messages: messages, Content: shown, Active: active}}
 }
 
+const deviceUsage = "/device NAME SERVICE PACKAGE TOKEN, or /device NAME off"
+
+// device registers where notifications for one of one's devices go, or forgets it.
+func device(_ *Chat, rest string) client.Op {
+	name, rest, _ := strings.Cut(rest, " ")
+	service, rest, _ := strings.Cut(strings.TrimSpace(rest), " ")
+	app, token, _ := strings.Cut(strings.TrimSpace(rest), " ")
+	switch token = strings.TrimSpace(token); {
+	case name == "":
+		return nil
+	case service == "off" && app == "":
+		return client.SetDevice{Device: name, Off: true}
+	case token == "":
+		return nil
+	}
+	return client.SetDevice{Device: name, Push: &logv1.PushToken{Service: service, Package: app, Token: token}}
+}
+
 const privacyUsage = "/privacy last-seen|add-me|write-first everyone|contacts|nobody"
 
 // privacy changes whom one lets do what.

@@ -14,6 +14,7 @@ func TestNames(t *testing.T) {
 	for typed, seen := range map[string]string{
 		"/iam Alice A.": "* done", "/status on the way": "* done", "/privacy add-me": "* /privacy last-seen|add-me|write-first", "/privacy add-me contacts": "* done",
 		"/notify some": "* /notify all|mentions|none", "/notify": "* /notify all|mentions|none", "/notify mentions sender others": "* done", "/notify none all quiet more": "* /notify all|mentions|none",
+		"/device": "* /device NAME SERVICE PACKAGE TOKEN", "/device phone fcm app": "* /device NAME SERVICE PACKAGE TOKEN", "/device phone fcm app t {1, 2}": "* done", "/device phone off": "* done",
 	} {
 		alice.types(typed)
 		alice.sees(seen)

@@ -21,6 +21,8 @@ type File struct {
 	ClickHouseDatabase string `json:"clickhouse_database,omitempty"`
 	// Vault is where the log goes on below Kafka's start.
 	Vault *Vault `json:"vault,omitempty"`
+	// PushApps is the file of the apps that are notified.
+	PushApps string `json:"push_apps,omitempty"`
 	// Token is the development service token; production servers write none.
 	Token string `json:"token,omitempty"`
 	// Prefix goes before topic and group names, empty in production.

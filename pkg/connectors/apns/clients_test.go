@@ -95,7 +95,7 @@ func byGo(t *testing.T, r *rig, letters ...push.Letter) []said {
 }
 
 func custom(n push.Note) map[string]string {
-	all := map[string]string{"note": n.ID, "link": n.Link}
+	all := map[string]string{"link": n.Link}
 	for key, value := range n.Data {
 		all[key] = value
 	}

@@ -3,7 +3,7 @@
 // https://developer.apple.com/documentation/usernotifications/ the pages sending-notification-requests-to-apns,
 // generating-a-remote-notification, handling-notification-responses-from-apns and establishing-a-token-based-connection-to-apns.
 //
-// What the app finds beside aps in a notification: the note's Data, its ID under "note" and its Link under "link". A withdrawal comes as a
+// What the app finds beside aps in a notification: the note's Data, and its Link under "link". A withdrawal comes as a
 // background notification that has under "withdraw" what the notifications that it takes back are identified by
 // (UNNotificationRequest.identifier is the collapse id of a notification that has one), and under "badge" the number, if it changes: the
 // app removes and sets them, since the system does neither in the background.

@@ -47,7 +47,6 @@ func encode(n push.Note) ([]byte, error) {
 	for k, v := range n.Data {
 		top[k] = v
 	}
-	top["note"] = n.ID
 	if n.Link != "" {
 		top["link"] = n.Link
 	}

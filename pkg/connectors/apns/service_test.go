@@ -227,11 +227,11 @@ func TestRequest(t *testing.T) {
 			t.Fatalf("%+v", a)
 		}
 	}
-	data := `"kind":"message","link":"https://chat.example/s/g-1?seq=7","note":"%s","seq":"7","session":"g-1"`
+	data := `"event":"%s","kind":"message","link":"https://chat.example/s/g-1?seq=7","seq":"7","session":"g-1"`
 	for i, want := range []struct{ kind, priority, collapse, body string }{
 		{"alert", "10", l.Note.Collapse, `{"aps":{"alert":{"title":"Ann","body":"Hello <b>& you</b>"},"badge":3,"sound":"default","thread-id":"g-1"},` + fmt.Sprintf(data, l.Note.ID) + `}`},
 		{"alert", "10", call.Note.Collapse, `{"aps":{"alert":{"title":"Bob","body":"calls"},"thread-id":"g-1","interruption-level":"time-sensitive"},` + fmt.Sprintf(data, call.Note.ID) + `}`},
-		{"background", "5", "", `{"aps":{"content-available":1},"badge":2,"kind":"message","note":"` + withdraw.Note.ID + `","seq":"7","session":"g-1","withdraw":"` + l.Note.Collapse + `"}`},
+		{"background", "5", "", `{"aps":{"content-available":1},"badge":2,"event":"` + withdraw.Note.ID + `","kind":"message","seq":"7","session":"g-1","withdraw":"` + l.Note.Collapse + `"}`},
 	} {
 		q := r.fake.Requests.All()[i]
 		if string(q.Body) != want.body {

@@ -3,7 +3,6 @@ package webpush
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
 
 	"annal/pkg/projections/push"
 )
@@ -33,14 +32,10 @@ const (
 
 // encode writes a note, its body cut to what fits; nil if even none does.
 func encode(n *push.Note) []byte {
-	p := payload{Kind: n.Kind, Tag: n.Collapse, Thread: n.Thread, Link: n.Link, Data: maps.Clone(n.Data)}
+	p := payload{Kind: n.Kind, Tag: n.Collapse, Thread: n.Thread, Link: n.Link, Data: n.Data}
 	if n.Badge >= 0 {
 		p.Badge = &n.Badge
 	}
-	if p.Data == nil {
-		p.Data = map[string]string{}
-	}
-	p.Data["note"] = n.ID
 	var written bytes.Buffer
 	write := func(title, body string) bool {
 		p.Title, p.Body = title, body

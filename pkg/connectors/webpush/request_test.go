@@ -67,7 +67,7 @@ func TestRequest(t *testing.T) {
 		}
 		s := shown[0]
 		if s.ID != l.Note.ID || s.Title != "Ann" || s.Collapse != l.Note.Collapse || s.Thread != "g-1" || s.Link != l.Note.Link || s.Urgent != (c.urgency == "high") ||
-			fmt.Sprint(s.Data) != "map[kind:message note:"+l.Note.ID+" session:g-1]" {
+			fmt.Sprint(s.Data) != "map[event:"+l.Note.ID+" kind:message session:g-1]" {
 			t.Errorf("%d: %+v", i, s)
 		}
 		if r.screen(l.Token).Badge != 3 {

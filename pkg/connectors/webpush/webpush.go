@@ -8,7 +8,7 @@
 //	 "tag":    …,               for showNotification: what has the same tag takes its place
 //	 "thread": …, "link": …,    the session, and where a click leads
 //	 "badge":  3,               for navigator.setAppBadge, if there is one
-//	 "data":   {"note": the note's id, "kind": …, "session": …, …}}
+//	 "data":   {"kind": …, "session": …, "event": …, …}}
 //
 // Nothing is sent that shows nothing. Browsers subscribe with userVisibleOnly, a promise to show something for every push: Chrome shows a line of its own when a page breaks it
 // (https://developer.chrome.com/docs/extensions/how-to/integrate/web-push), Safari ends the subscription. So badges and withdrawals are refused; an open

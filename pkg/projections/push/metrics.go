@@ -11,7 +11,8 @@ type Metrics struct {
 	calls, seconds          *prometheus.HistogramVec
 }
 
-func newMetrics(r prometheus.Registerer) *Metrics {
+// NewMetrics registers them.
+func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "annal_push_decisions_total", Help: "Notifications decided on and finished, by kind and reason: one a message and device, or user where the reason is the user's.",

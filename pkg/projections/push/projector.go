@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"annal/pkg/events"
 	"annal/pkg/projections/follow"
 )
@@ -30,9 +28,10 @@ type Options struct {
 	Services Services
 	Forget   Forget
 	// Hold is how long a message waits before people are told, so that reading it elsewhere does away with that. A call does not wait.
-	Hold   time.Duration
-	Style  Style
-	Logger *slog.Logger
+	Hold    time.Duration
+	Style   Style
+	Logger  *slog.Logger
+	Metrics *Metrics
 }
 
 // Validate errors.
@@ -78,11 +77,11 @@ var _ follow.Keeper = (*Projector)(nil)
 const atOnce = 16
 
 // New makes a projector; Close ends it.
-func New(o Options, metrics prometheus.Registerer) (*Projector, error) {
+func New(o Options) (*Projector, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	m := newMetrics(metrics)
+	m := o.Metrics
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Projector{
 		opts: o, metrics: m, desks: map[int32]*desk{}, deciding: make(chan struct{}, atOnce),

@@ -86,7 +86,8 @@ func (w *world) start() {
 			w.forgotten = append(w.forgotten, f)
 			return nil
 		},
-	}, w.registry)
+		Metrics: NewMetrics(w.registry),
+	})
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func (f *Fake) show(at pushfakes.Phone, n notification, id string) {
 	switch {
 	case n.aps.Alert != nil:
 		s := pushfakes.Shown{
-			ID: n.text("note"), Vendor: id, Collapse: n.collapse, Title: n.title, Body: n.body, Thread: n.aps.ThreadID,
+			ID: n.text("event"), Vendor: id, Collapse: n.collapse, Title: n.title, Body: n.body, Thread: n.aps.ThreadID,
 			Link: n.text("link"), Urgent: n.urgent, At: f.now(), Data: map[string]string{},
 		}
 		if s.ID == "" {

@@ -229,7 +229,7 @@ func (f *Fake) deliver(r *http.Request, sub *subscription, body []byte) (locatio
 		badge = *s.Badge
 	}
 	f.phones.Show(pushfakes.Phone{Service: f.Name(), Package: f.app, Token: sub.token}, pushfakes.Shown{
-		ID: s.Data["note"], Vendor: location, Collapse: s.Tag, Title: s.Title, Body: s.Body, Thread: s.Thread, Link: s.Link, Data: s.Data,
+		ID: s.Data["event"], Vendor: location, Collapse: s.Tag, Title: s.Title, Body: s.Body, Thread: s.Thread, Link: s.Link, Data: s.Data,
 		Urgent: r.Header.Get("Urgency") == "high", At: f.now(),
 	}, badge)
 	return location
