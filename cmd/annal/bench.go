@@ -13,7 +13,7 @@ import (
 
 func benchCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure Annal on this machine"}
-	cmd.AddCommand(benchCoreCommand(), benchScaleCommand(), benchIdleCommand(), benchLoginCommand())
+	cmd.AddCommand(benchCoreCommand(), benchScaleCommand(), benchIdleCommand(), benchLoginCommand(), benchPushCommand())
 	return cmd
 }
 
@@ -168,13 +168,45 @@ func benchLoginCommand() *cobra.Command {
 			}
 			return bench.Login(cmd.Context(), bench.LoginOptions{
 				Executable: executable, Users: users, Span: time.Duration(seconds) * time.Second,
-				Progress: func(r bench.LoginResult) {
+				Progress: func(r bench.Figure) {
 					fmt.Fprintf(cmd.OutOrStdout(), "%10.1f %-4s %s\n", r.Value, r.Unit, r.Name)
 				},
 			})
 		},
 	}
 	cmd.Flags().IntVar(&users, "users", 1000, "how many accounts there are")
+	cmd.Flags().IntVar(&seconds, "seconds", 10, "how long each measurement takes")
+	return cmd
+}
+
+func benchPushCommand() *cobra.Command {
+	var service string
+	var seconds int
+	cmd := &cobra.Command{
+		Use:   "push",
+		Short: "Measure notifications",
+		Long: "Start a real Kafka and Redis, a process that decides and projects, and the role push in one of its own, without the hold; stand-ins of services are in this\n" +
+			"process. Tell how long it takes from a client's send to the service having the notification, and how many notifications are brought, and decided against,\n" +
+			"by how much of a processor; beside that what the service takes from its connector alone. It takes about twice --seconds and a minute.",
+		Example: "  annal bench push --service apns --seconds 10",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if seconds < 1 || seconds > 600 {
+				return fmt.Errorf("--seconds is 1 to 600")
+			}
+			executable, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			return bench.Push(cmd.Context(), bench.PushOptions{
+				Executable: executable, Service: service, Span: time.Duration(seconds) * time.Second,
+				Progress: func(r bench.Figure) {
+					fmt.Fprintf(cmd.OutOrStdout(), "%10.1f %-4s %s\n", r.Value, r.Unit, r.Name)
+				},
+			})
+		},
+	}
+	cmd.Flags().StringVar(&service, "service", "apns", "the vendor whose stand-in takes them")
 	cmd.Flags().IntVar(&seconds, "seconds", 10, "how long each measurement takes")
 	return cmd
 }

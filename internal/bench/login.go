@@ -30,11 +30,11 @@ type LoginOptions struct {
 	Users int
 	// Span is how long each measurement takes.
 	Span     time.Duration
-	Progress func(LoginResult)
+	Progress func(Figure)
 }
 
-// LoginResult is one figure.
-type LoginResult struct {
+// Figure is one that was measured.
+type Figure struct {
 	Name  string
 	Value float64
 	Unit  string
@@ -97,9 +97,9 @@ func (o LoginOptions) tell(name string, took []time.Duration, span time.Duration
 	at := func(q float64) float64 {
 		return float64(took[min(len(took)-1, int(q*float64(len(took))))].Microseconds()) / 1000
 	}
-	o.Progress(LoginResult{name, float64(len(took)) / span.Seconds(), "/s"})
-	o.Progress(LoginResult{name + ", p50", at(0.5), "ms"})
-	o.Progress(LoginResult{name + ", p99", at(0.99), "ms"})
+	o.Progress(Figure{name, float64(len(took)) / span.Seconds(), "/s"})
+	o.Progress(Figure{name + ", p50", at(0.5), "ms"})
+	o.Progress(Figure{name + ", p99", at(0.99), "ms"})
 }
 
 // enroll makes the accounts of n people, all with one password.
@@ -243,6 +243,6 @@ func tokenCheck(key auth.Key, o LoginOptions) error {
 			}
 		}
 	})
-	o.Progress(LoginResult{"checking a token (EdDSA)", float64(r.NsPerOp()), "ns"})
+	o.Progress(Figure{"checking a token (EdDSA)", float64(r.NsPerOp()), "ns"})
 	return nil
 }
