@@ -1,0 +1,98 @@
+package fcm
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"annal/pkg/projections/push"
+)
+
+// atOnce is how many requests go at once, over few connections (https://firebase.google.com/docs/cloud-messaging/scale-fcm).
+const atOnce = 200
+
+// Service sends to the devices of one app.
+type Service struct {
+	app, url string
+	access   *access
+	client   *http.Client
+	now      func() time.Time
+}
+
+// New sends for an app, which is its package's name. It asks Google nothing yet.
+func New(app string, c Config, client *http.Client) (*Service, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if app == "" {
+		return nil, errors.New("fcm: an app has no name")
+	}
+	a, key, err := c.account()
+	if err != nil {
+		return nil, err
+	}
+	return &Service{
+		app: app, url: c.endpoint() + "/v1/projects/" + url.PathEscape(a.ProjectID) + "/messages:send", client: client, now: time.Now,
+		access: &access{account: a, key: key, endpoint: c.tokenEndpoint(a), client: client, now: time.Now, turn: make(chan struct{}, 1)},
+	}, nil
+}
+
+// Name implements push.Service.
+func (s *Service) Name() string { return "fcm" }
+
+// Abilities implements push.Service.
+func (s *Service) Abilities() push.Abilities {
+	return push.Abilities{Batch: 1, AtOnce: atOnce, Withdraw: true}
+}
+
+// Send implements push.Service.
+func (s *Service) Send(ctx context.Context, letters []push.Letter) []push.Answer {
+	answers := make([]push.Answer, len(letters))
+	for i, l := range letters {
+		answers[i] = s.send(ctx, l)
+	}
+	return answers
+}
+
+func (s *Service) send(ctx context.Context, l push.Letter) push.Answer {
+	now := s.now()
+	switch {
+	case l.Note.Kind == push.Badge:
+		return push.Answer{Result: push.Refused, Code: "UNSUPPORTED"}
+	case !l.Note.Expires.IsZero() && !l.Note.Expires.After(now):
+		return push.Answer{Result: push.Refused, Code: "EXPIRED"}
+	}
+	message, err := body(s.app, l, now)
+	if err != nil {
+		return push.Answer{Result: push.Refused, Code: "UNSENDABLE", Text: push.Clip(err.Error())}
+	}
+	token, failed := s.access.get(ctx, "")
+	if failed != nil {
+		return *failed
+	}
+	a := s.post(ctx, message, token)
+	if a.Code == "UNAUTHENTICATED" || a.Code == "401" {
+		if token, failed = s.access.get(ctx, token); failed != nil {
+			return *failed
+		}
+		a = s.post(ctx, message, token)
+	}
+	return a
+}
+
+func (s *Service) post(ctx context.Context, message []byte, token string) push.Answer {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(message))
+	if err != nil {
+		return push.Answer{Result: push.Refused, Code: "UNSENDABLE", Text: push.Clip(err.Error())}
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+token)
+	reply, failed := push.Ask(s.client, r, maxAnswer)
+	if failed != nil {
+		return *failed
+	}
+	return read(reply, s.now())
+}
