@@ -11,6 +11,7 @@ import (
 
 	"annal/internal/devstack/pushfakes"
 	apnsfake "annal/internal/devstack/pushfakes/apns"
+	fcmfake "annal/internal/devstack/pushfakes/fcm"
 	meizufake "annal/internal/devstack/pushfakes/meizu"
 	oppofake "annal/internal/devstack/pushfakes/oppo"
 	vivofake "annal/internal/devstack/pushfakes/vivo"
@@ -36,6 +37,7 @@ func StartPushStandIns(app string) (s *PushStandIns, err error) {
 	}()
 	for _, make := range []func() (pushfakes.Fake, error){
 		func() (pushfakes.Fake, error) { return apnsfake.New(s.Phones, app, time.Now) },
+		func() (pushfakes.Fake, error) { return fcmfake.New(s.Phones, app, time.Now) },
 		func() (pushfakes.Fake, error) { return oppofake.New(s.Phones, app, time.Now) },
 		func() (pushfakes.Fake, error) { return vivofake.New(s.Phones, app, time.Now) },
 		func() (pushfakes.Fake, error) { return meizufake.New(s.Phones, app, time.Now) },

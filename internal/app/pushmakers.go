@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"annal/pkg/connectors/apns"
+	"annal/pkg/connectors/fcm"
 	"annal/pkg/connectors/meizu"
 	"annal/pkg/connectors/oppo"
 	"annal/pkg/connectors/vivo"
@@ -14,7 +15,7 @@ import (
 // pushMakers are the services that there are.
 func pushMakers() map[string]pushMaker {
 	return map[string]pushMaker{
-		"apns": madeBy(apns.New), "webpush": madeBy(webpush.New), "meizu": madeBy(meizu.New), "oppo": madeBy(oppo.New), "vivo": madeBy(vivo.New),
+		"apns": madeBy(apns.New), "fcm": madeBy(fcm.New), "webpush": madeBy(webpush.New), "meizu": madeBy(meizu.New), "oppo": madeBy(oppo.New), "vivo": madeBy(vivo.New),
 	}
 }
 
