@@ -80,3 +80,25 @@ func (v StewardView) Part(ctx context.Context, s events.SessionID, u events.User
 	}
 	return part, err
 }
+
+// Holders implements steward.View.
+func (v StewardView) Holders(ctx context.Context, tokens []events.PushToken) ([][]steward.Holder, error) {
+	all, err := v.View.Holders(ctx, tokens)
+	if err != nil {
+		return nil, err
+	}
+	holders := make([][]steward.Holder, len(all))
+	for i := range all {
+		for _, h := range all[i] {
+			holders[i] = append(holders[i], steward.Holder(h))
+		}
+	}
+	return holders, nil
+}
+
+// Has implements steward.View.
+func (v StewardView) Has(ctx context.Context, h steward.Holder, token events.PushToken) (bool, error) {
+	all, err := v.View.Reach(ctx, events.NewSelfID(h.User), []events.UserID{h.User})
+	row := all[h.User].Devices[h.Device]
+	return row.Since == h.Since && hot.TokenKey(row.Push) == hot.TokenKey(token), err
+}

@@ -149,7 +149,7 @@ func (n *Names) selfOp(s *Step) (client.Op, error) {
 		settings, err := n.settings(s)
 		return client.SetSession{Session: n.session(s.Args[0]), Settings: settings}, err
 	case "set_device":
-		return setDevice(s), nil
+		return n.setDevice(s), nil
 	case "set_notifications":
 		return n.setNotifications(s)
 	}

@@ -8,12 +8,12 @@ import (
 	"annal/pkg/client"
 )
 
-// setDevice registers a device, or forgets it.
-func setDevice(s *Step) client.Op {
+// setDevice registers a device, or forgets it. A token is of the scenario's people alone, as they are of the run.
+func (n *Names) setDevice(s *Step) client.Op {
 	op := client.SetDevice{Device: s.Args[0], Off: s.argument(1) == "off"}
 	if token, ok := s.Options["token"]; ok {
 		op.Push = &logv1.PushToken{
-			Service: cmp.Or(s.Options["service"], "scenario"), Package: cmp.Or(s.Options["package"], "org.example"), Token: token, Locale: s.Options["locale"],
+			Service: cmp.Or(s.Options["service"], "scenario"), Package: cmp.Or(s.Options["package"], "org.example"), Token: n.prefix + token, Locale: s.Options["locale"],
 		}
 	}
 	return op

@@ -29,6 +29,8 @@ type Rules struct {
 	folded map[events.SessionID]*fold.Session
 	// known are the people who have their own session.
 	known map[string]bool
+	// holders are whose device registered a push token last.
+	holders map[string]string
 }
 
 var _ Way = (*Rules)(nil)
@@ -47,7 +49,7 @@ const rulesEpoch events.Millis = 1_764_000_000_000
 // NewRules begins a world without anything in it.
 func NewRules() *Rules {
 	return &Rules{
-		now: rulesEpoch, rows: map[events.SessionID]table{}, folded: map[events.SessionID]*fold.Session{}, known: map[string]bool{},
+		now: rulesEpoch, rows: map[events.SessionID]table{}, folded: map[events.SessionID]*fold.Session{}, known: map[string]bool{}, holders: map[string]string{},
 	}
 }
 
@@ -69,6 +71,13 @@ func (w *Rules) Do(ctx context.Context, who Who, m *clientv1.ClientFrame, how Ho
 	defer how.Started()
 	if m.GetCloseAccount() != nil {
 		return nil, notHere("what a closed account means for other sessions is no rule of one")
+	}
+	if d := m.GetSetDevice(); d.GetPush().GetToken() != "" {
+		holder := who.Person + " " + d.GetDevice()
+		if had := w.holders[d.GetPush().GetToken()]; had != "" && had != holder {
+			return nil, notHere("what a token's last registration means for those before is no rule of one session")
+		}
+		w.holders[d.GetPush().GetToken()] = holder
 	}
 	if err := w.hello(who.Person); err != nil {
 		return nil, err

@@ -1,5 +1,6 @@
 // Package steward does what one event asks for in many sessions: who closes their account is
-// let out of all sessions, and of those they are let into later. It asks for that by ordinary
+// let out of all sessions, and of those they are let into later; and a push token that somebody registers is
+// forgotten by whoever had it before. It asks for that by ordinary
 // commands with client ids that follow from what they are about, so doing it twice changes
 // nothing, and every rule holds: ownership passes on, who is last closes the group, and nobody
 // else is touched.
@@ -46,6 +47,10 @@ type View interface {
 	// Part is that of one who is in none of them yet.
 	Sessions(ctx context.Context, u events.UserID, after events.SessionID, limit int) ([]events.SessionID, error)
 	Part(ctx context.Context, s events.SessionID, u events.UserID) (Part, error)
+	// Holders gives who registered each of the tokens, the newest first.
+	Holders(ctx context.Context, tokens []events.PushToken) ([][]Holder, error)
+	// Has says whether the holder's device has the token since then.
+	Has(ctx context.Context, h Holder, token events.PushToken) (bool, error)
 }
 
 // Steward is a follow.Handler.
@@ -80,17 +85,21 @@ func (s *Steward) Handle(ctx context.Context, partition int32, outcomes []follow
 	met := int64(0)
 	comers := map[events.UserID][]coming{}
 	var closed []*events.Outcome
+	var registered []events.PushToken
 	for i := range outcomes {
 		o := &outcomes[i].Outcome
 		a, ok := o.Result.(events.Accepted)
 		if !ok {
 			continue
 		}
-		came := comersOf(o, a.Event)
+		came, token := comersOf(o, a.Event), tokenOf(a.Event)
 		if _, closes := a.Event.(events.AccountClosed); closes {
 			closed = append(closed, o)
-		} else if len(came) == 0 {
+		} else if len(came) == 0 && token == (events.PushToken{}) {
 			continue
+		}
+		if token != (events.PushToken{}) && !slices.Contains(registered, token) {
+			registered = append(registered, token)
 		}
 		met = outcomes[i].Offset + 1
 		for _, u := range came {
@@ -111,7 +120,10 @@ func (s *Steward) Handle(ctx context.Context, partition int32, outcomes []follow
 				return err
 			}
 		}
-		return s.came(ctx, comers)
+		if err := s.came(ctx, comers); err != nil {
+			return err
+		}
+		return s.moved(ctx, registered)
 	})
 }
 
@@ -290,8 +302,13 @@ func (s *Steward) letOut(ctx context.Context, c coming, user events.UserID) erro
 		op = events.Contact{Step: events.ContactRemove}
 	}
 	// The id is that of the stay, or of becoming contacts in it, so that another one has another.
+	return s.ask(ctx, session, user, fmt.Sprintf("%s-%s-%d", Service, op.Name(), max(part.From, c.seq)), op)
+}
+
+// ask appends a command for a user.
+func (s *Steward) ask(ctx context.Context, session events.SessionID, user events.UserID, id string, op events.Op) error {
 	rec, err := events.EncodeCommand(events.Command{
-		Session: session, Actor: events.Actor{User: user, Service: Service}, ClientID: fmt.Sprintf("%s-%s-%d", Service, op.Name(), max(part.From, c.seq)), Op: op,
+		Session: session, Actor: events.Actor{User: user, Service: Service}, ClientID: id, Op: op,
 	}, events.Envelope{Source: s.source})
 	if err != nil {
 		return fmt.Errorf("steward: %w", err)

@@ -2,6 +2,7 @@ package steward_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,6 +25,9 @@ type view struct {
 	through int64
 	closed  map[events.UserID]bool
 	parts   map[events.SessionID]map[events.UserID]steward.Part
+	// holders are by token; of those that let go of it the device has another.
+	holders map[string][]steward.Holder
+	letGo   map[steward.Holder]bool
 	// asked counts questions after the heads; broken fails the first so many.
 	asked  int
 	broken atomic.Int32
@@ -63,6 +67,21 @@ func (v *view) Sessions(_ context.Context, u events.UserID, after events.Session
 
 func (v *view) Part(_ context.Context, s events.SessionID, u events.UserID) (steward.Part, error) {
 	return v.parts[s][u], nil
+}
+
+func (v *view) Holders(_ context.Context, tokens []events.PushToken) ([][]steward.Holder, error) {
+	if v.broken.Add(-1) >= 0 {
+		return nil, errors.New("away")
+	}
+	holders := make([][]steward.Holder, len(tokens))
+	for i, t := range tokens {
+		holders[i] = v.holders[t.Token]
+	}
+	return holders, nil
+}
+
+func (v *view) Has(_ context.Context, h steward.Holder, _ events.PushToken) (bool, error) {
+	return !v.letGo[h], nil
 }
 
 func accepted(s events.SessionID, u events.UserID, seq events.Seq, e events.Event) follow.Outcome {
@@ -242,5 +261,55 @@ func TestContactsAgainAreNone(t *testing.T) {
 	}
 	if got := asked(t, client); !reflect.DeepEqual(got, want) {
 		t.Errorf("asked for %q, want %q", got, want)
+	}
+}
+
+// Who registers a token has all others forget it, who had it before, each by a command of that registration.
+func TestTokensMove(t *testing.T) {
+	log := eventlog.NewMemory(eventlog.MemoryOptions{Partitions: 1})
+	defer log.Close()
+	client := log.Client()
+	defer client.Close()
+	cid := steward.Holder{User: "cid", Device: "old", Since: 5}
+	v := &view{
+		holders: map[string][]steward.Holder{
+			"k1": {{User: "bob", Device: "pad", Since: 30}, {User: "ann", Device: "phone", Since: 20}, {User: "bob", Device: "web", Since: 10}, cid},
+			"k2": {{User: "bob", Device: "pad", Since: 40}},
+		},
+		letGo: map[steward.Holder]bool{cid: true},
+	}
+	v.looked = func(v *view) {
+		if v.asked == 2 {
+			v.through = 5
+		}
+	}
+	s := steward.New(client, v, "/test", slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	set := func(u events.UserID, device, token, version string) follow.Outcome {
+		return accepted(events.NewSelfID(u), u, 2, events.DeviceSet{Device: device, Push: events.PushToken{Service: "fcm", Token: token, AppVersion: version}})
+	}
+	off := accepted(events.NewSelfID("ann"), "ann", 3, events.DeviceSet{Device: "phone", Off: true})
+	if err := s.Handle(t.Context(), 0, []follow.Outcome{off, set("ann", "phone", "", "1")}); err != nil || v.asked > 0 {
+		t.Errorf("%v; the view was asked %d times of no token", err, v.asked)
+	}
+	outcomes := []follow.Outcome{set("ann", "phone", "k1", "1"), set("bob", "pad", "k1", "2"), set("bob", "pad", "k2", "2"), set("eve", "pad", "k3", "")}
+	v.broken.Store(1)
+	if err := s.Handle(t.Context(), 0, outcomes); err == nil {
+		t.Error("no error of a view that is away")
+	}
+	if v.asked < 2 {
+		t.Errorf("the view was asked %d times how far it is", v.asked)
+	}
+	if err := s.Handle(t.Context(), 0, outcomes); err != nil {
+		t.Fatal(err)
+	}
+	forget := func(u events.UserID, device string, since events.Millis) string {
+		sum := sha256.Sum256([]byte(device + "\x00k1"))
+		return fmt.Sprintf("%s %s/steward steward-forget_push-%d-%x %#v", events.NewSelfID(u), u, since, sum[:8],
+			events.ForgetPush{Device: device, Token: "k1", Until: since, Reason: events.ForgetMoved})
+	}
+	want := []string{forget("ann", "phone", 20), forget("bob", "web", 10)}
+	slices.Sort(want)
+	if got := asked(t, client); !reflect.DeepEqual(got, want) {
+		t.Errorf("asked for %q,\nwant %q", got, want)
 	}
 }
