@@ -107,6 +107,10 @@ func (c *client) decide(now time.Time) {
 			c.closeAccount()
 			return
 		}
+		if !c.closes && c.subs[events.NewSelfID(c.user)] != nil && c.dice.n(10) == 0 {
+			c.register()
+			return
+		}
 		s := pick(c.dice, known)
 		c.want(s.session, c.operation(s))
 	}

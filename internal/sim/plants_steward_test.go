@@ -51,6 +51,24 @@ type closesAll struct{ steward.View }
 
 func (closesAll) Closed(context.Context, events.UserID) (bool, error) { return true, nil }
 
+// keepsTokens is a steward that leaves push tokens with whoever had them.
+type keepsTokens struct{ steward.View }
+
+func (keepsTokens) Holders(_ context.Context, tokens []events.PushToken) ([][]steward.Holder, error) {
+	return make([][]steward.Holder, len(tokens)), nil
+}
+
+// oldestHolds is a steward that takes push tokens from whoever registered them later.
+type oldestHolds struct{ steward.View }
+
+func (o oldestHolds) Holders(ctx context.Context, tokens []events.PushToken) ([][]steward.Holder, error) {
+	all, err := o.View.Holders(ctx, tokens)
+	for i := range all {
+		slices.Reverse(all[i])
+	}
+	return all, err
+}
+
 // anyIDs is a steward whose commands have another client id each time.
 type anyIDs struct{ eventlog.Log }
 
@@ -101,11 +119,13 @@ func (l leaveOver) Decide(rows session.Rows, c *events.Command, at session.At) e
 }
 
 var stewardPlants = map[string]Plant{
-	"steward forgets who comes later":   {Handler: func(h follow.Handler) follow.Handler { return forgetsComers{h} }},
-	"steward gives up":                  {Handler: func(h follow.Handler) follow.Handler { return givesUp{h} }},
-	"steward looks before the view has": {StewardView: func(v steward.View) steward.View { return tooEarly{v} }},
-	"steward takes all for closed":      {StewardView: func(v steward.View) steward.View { return closesAll{v} }},
-	"steward asks under any client id":  {StewardLog: func(l eventlog.Log) eventlog.Log { return anyIDs{l} }},
+	"steward forgets who comes later":    {Handler: func(h follow.Handler) follow.Handler { return forgetsComers{h} }},
+	"steward gives up":                   {Handler: func(h follow.Handler) follow.Handler { return givesUp{h} }},
+	"steward looks before the view has":  {StewardView: func(v steward.View) steward.View { return tooEarly{v} }},
+	"steward takes all for closed":       {StewardView: func(v steward.View) steward.View { return closesAll{v} }},
+	"steward leaves tokens be":           {StewardView: func(v steward.View) steward.View { return keepsTokens{v} }},
+	"steward has the oldest hold tokens": {StewardView: func(v steward.View) steward.View { return oldestHolds{v} }},
+	"steward asks under any client id":   {StewardLog: func(l eventlog.Log) eventlog.Log { return anyIDs{l} }},
 	// Only a crash in between shows it.
 	"steward commits before it asks": {
 		Handler: func(h follow.Handler) follow.Handler { return doneLater{h} },

@@ -107,7 +107,7 @@ type followedUp struct {
 
 // asked is what came of a person there.
 type asked struct {
-	// occasions are how often they were let in, or became contacts by what they did.
+	// occasions are how often they were let in, became contacts by what they did, or registered a device.
 	occasions int
 	// ids are the client ids of the stewards' commands.
 	ids map[string]bool
@@ -128,7 +128,7 @@ func (f followUps) take(o *events.Outcome) string {
 		a := f.of(o.Session, user)
 		a.ids[o.ClientID] = true
 		if len(a.ids) > a.occasions {
-			return fmt.Sprintf("%s was let in %d times to %s, and stewards asked %d times for the end of it", user, a.occasions, o.Session, len(a.ids))
+			return fmt.Sprintf("%s was let in, or registered a device, %d times in %s, and stewards asked %d times for the end of it", user, a.occasions, o.Session, len(a.ids))
 		}
 	}
 	accepted, _ := o.Result.(events.Accepted)
@@ -143,7 +143,9 @@ func (f followUps) take(o *events.Outcome) string {
 		if e.Step == events.ContactAsk || e.Step == events.ContactAccept {
 			f.of(o.Session, user).occasions++
 		}
-	case events.AccountClosed, events.Audited, events.Asked, events.Deleted, events.Delivered, events.DeviceSet, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.Dismissed, events.Hidden,
+	case events.DeviceSet:
+		f.of(o.Session, user).occasions++
+	case events.AccountClosed, events.Audited, events.Asked, events.Deleted, events.Delivered, events.ProfileSet, events.PrivacySet, events.NotificationsSet, events.PushForgotten, events.Dismissed, events.Hidden,
 		events.InfoSet, events.Invited, events.Left, events.Muted, events.Overridden, events.Pinned, events.PolicySet, events.Reacted,
 		events.Read, events.Refused, events.Removed, events.Reported, events.Revoked, events.RoleSet, events.Sent, events.SessionSet,
 		events.Uninvited, events.SignedUp, events.SignedIn, events.SignedOut, events.Banned, events.Unbanned:
