@@ -1,0 +1,105 @@
+package huawei
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"annal/pkg/projections/push"
+)
+
+func TestShown(t *testing.T) {
+	r := newRig(t)
+	l := letter(r.token())
+	if a := r.send(l); a.Result != push.Delivered {
+		t.Fatalf("%+v", a)
+	}
+	s := r.screen(l.Token)
+	if len(s.Shown) != 1 || s.Badge != 3 {
+		t.Fatalf("%+v", s)
+	}
+	n := s.Shown[0]
+	if n.ID != l.Note.ID || n.Title != "Ann" || n.Body != l.Note.Body || n.Collapse != l.Note.Collapse || n.Thread != "g-1" || n.Link != l.Note.Link || !n.Urgent ||
+		n.Data["session"] != "g-1" || n.Data["kind"] != "message" {
+		t.Errorf("%+v", n)
+	}
+}
+
+func TestCompose(t *testing.T) {
+	r := newRig(t)
+	for _, c := range []struct {
+		name   string
+		change func(*push.Note)
+		left   time.Duration
+		want   string
+	}{
+		{"a message", func(*push.Note) {}, time.Minute, `"category":"IM","ttl":"60s"`},
+		{"a call", func(n *push.Note) { n.Kind = push.Call }, 30 * time.Second, `"category":"VOIP","ttl":"30s"`},
+		{"nearly over", func(*push.Note) {}, time.Millisecond, `"ttl":"1s"`},
+		{"for very long", func(*push.Note) {}, 1000 * time.Hour, `"ttl":"1296000s"`},
+		{"no characters of HTML are written otherwise", func(*push.Note) {}, time.Minute, `"body":"Hello <b>&</b>","tag":"c-1_A"`},
+		{"a link", func(*push.Note) {}, time.Minute, `"click_action":{"type":1,"intent":"intent://chat.example/s/g-1?seq=7#Intent;scheme=https;package=example.chat;launchFlags=0x4000000;end"}`},
+		{"a link of the app's own", func(n *push.Note) { n.Link = "chat:g-1#7" }, time.Minute, `"intent":"intent:g-1#7#Intent;scheme=chat;`},
+		{"no link", func(n *push.Note) { n.Link = "" }, time.Minute, `"click_action":{"type":3}`},
+		{"a badge", func(*push.Note) {}, time.Minute, `"badge":{"class":"example.chat.MainActivity","set_num":3}`},
+		{"no unread", func(n *push.Note) { n.Badge = 0 }, time.Minute, `"set_num":0}`},
+		{"a large badge", func(n *push.Note) { n.Badge = 1000 }, time.Minute, `"set_num":99}`},
+		{"no badge", func(n *push.Note) { n.Badge = -1 }, time.Minute, `"type":1,"intent":"intent://chat.example/s/g-1?seq=7#Intent;scheme=https;package=example.chat;launchFlags=0x4000000;end"}}}`},
+	} {
+		n := letter("").Note
+		c.change(&n)
+		composed, ok := r.compose(&n, c.left)
+		if got := string(written(composed)); !ok || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %s", c.name, got)
+		}
+	}
+	n := letter("").Note
+	without, ok := r.serve(map[string]string{"badge_class": ""}).compose(&n, time.Minute)
+	if !ok || without.Message.Android.Notification.Badge != nil {
+		t.Errorf("%+v", without)
+	}
+}
+
+// TestLimit: what is as long as it can be is taken, and is 4096 bytes but for the last character.
+func TestLimit(t *testing.T) {
+	r := newRig(t)
+	for i := range 4 {
+		l := letter(r.token())
+		l.Note.Body = fmt.Sprint(strings.Repeat("x", i), strings.Repeat("\U0001F600", 2000))
+		composed, _ := r.compose(&l.Note, time.Minute)
+		if size := len(written(composed)); size > maxMessage || size < maxMessage-3 {
+			t.Errorf("%d bytes", size)
+		}
+		if a := r.send(l); a.Result != push.Delivered {
+			t.Errorf("%+v", a)
+		}
+	}
+}
+
+func TestConfig(t *testing.T) {
+	good := Config{AppID: "104857600", AppSecret: "s"}
+	for _, c := range []struct {
+		change func(*Config)
+		want   error
+	}{
+		{func(*Config) {}, nil}, {func(c *Config) { c.AppID = "" }, ErrAppID}, {func(c *Config) { c.AppID = "1/../2" }, ErrAppID},
+		{func(c *Config) { c.AppSecret = "" }, ErrSecret}, {func(c *Config) { c.Endpoint = "http://x" }, ErrEndpoint}, {func(c *Config) { c.Endpoint = "https://x/y" }, ErrEndpoint},
+		{func(c *Config) { c.TokenEndpoint = "ftp://x/y" }, ErrEndpoint}, {func(c *Config) { c.TokenEndpoint = "https://u:p@x/y" }, ErrEndpoint},
+	} {
+		config := good
+		c.change(&config)
+		if _, err := New(app, config, http.DefaultClient); !errors.Is(err, c.want) {
+			t.Errorf("%+v: %v", config, err)
+		}
+	}
+	if _, err := New("", good, http.DefaultClient); !errors.Is(err, ErrApp) {
+		t.Error(err)
+	}
+	s, err := New(app, good, http.DefaultClient)
+	if err != nil || s.url != "https://push-api.cloud.huawei.com/v1/104857600/messages:send" {
+		t.Errorf("%v", err)
+	}
+}
