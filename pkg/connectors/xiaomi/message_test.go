@@ -1,0 +1,109 @@
+package xiaomi
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"annal/pkg/projections/push"
+)
+
+func TestShown(t *testing.T) {
+	r := newRig(t)
+	l := letter(r.token())
+	if a := r.send(l); a.Result != push.Delivered {
+		t.Fatalf("%+v", a)
+	}
+	s := r.screen(l.Token)
+	if len(s.Shown) != 1 {
+		t.Fatalf("%+v", s)
+	}
+	n := s.Shown[0]
+	if n.ID != l.Note.ID || n.Title != "Ann" || n.Body != l.Note.Body || n.Thread != "g-1" || n.Link != l.Note.Link || n.Data["session"] != "g-1" ||
+		n.Data["kind"] != "message" || n.Vendor == "" {
+		t.Errorf("%+v", n)
+	}
+	// Sent again since nobody knows what came of it: the phone shows the first alone.
+	if a := r.send(l); a.Result != push.Delivered || r.screen(l.Token).Came != 1 {
+		t.Errorf("%+v, came %d times", a, r.screen(l.Token).Came)
+	}
+}
+
+// TestTemplate: what a private channel shows is its template, filled with what it takes.
+func TestTemplate(t *testing.T) {
+	r := newRig(t)
+	s := r.serve(r.fake.Private())
+	for _, c := range []struct{ title, body, wantTitle, wantBody string }{
+		{"Ann", "hello", "Chat: Ann", "hello"},
+		{"Ann \U0001F600", "two\nlines ☎ and \U0001F468\u200D\U0001F469\u200D\U0001F467", "Chat: Ann", "two lines  and"},
+		{"\U0001F600", "\U0001F600\U0001F600", "Chat: …", "…"},
+		{"Ann", strings.Repeat("世", 200), "Chat: Ann", strings.Repeat("世", 127) + "…"},
+	} {
+		l := letter(r.token())
+		l.Note.Title, l.Note.Body = c.title, c.body
+		a := s.Send(t.Context(), []push.Letter{l})[0]
+		shown := r.screen(l.Token).Shown
+		if a.Result != push.Delivered || len(shown) != 1 || shown[0].Title != c.wantTitle || strings.Trim(shown[0].Body, " \u200d") != c.wantBody {
+			t.Errorf("%q: %+v, %+v", c.body, a, shown)
+		}
+	}
+}
+
+func TestCompose(t *testing.T) {
+	r := newRig(t)
+	s := r.serve(map[string]string{"call_channel_id": "calls", "call_template_id": "T", "title_keyword": "sender"})
+	for _, c := range []struct {
+		what        string
+		change      func(*push.Note)
+		left        time.Duration
+		field, want string
+	}{
+		{"time", func(*push.Note) {}, 1500 * time.Millisecond, "time_to_live", "1500"},
+		{"nearly over", func(*push.Note) {}, time.Millisecond, "time_to_live", "1000"},
+		{"for very long", func(*push.Note) {}, 1000 * time.Hour, "time_to_live", "864000000"},
+		{"the channel", func(*push.Note) {}, time.Minute, "extra.channel_id", "100001"},
+		{"no template", func(*push.Note) {}, time.Minute, "extra.template_id", ""},
+		{"of calls", func(n *push.Note) { n.Kind = push.Call }, time.Minute, "extra.channel_id", "calls"},
+		{"and the template", func(n *push.Note) { n.Kind = push.Call }, time.Minute, "extra.template_id", "T"},
+		{"with its keyword", func(n *push.Note) { n.Kind = push.Call }, time.Minute, "extra.template_param", `{"sender":"Ann"}`},
+		{"49 characters", func(n *push.Note) { n.Title = strings.Repeat("名", 49) }, time.Minute, "title", strings.Repeat("名", 49)},
+		{"50 characters", func(n *push.Note) { n.Title = strings.Repeat("名", 50) }, time.Minute, "title", strings.Repeat("名", 48) + "…"},
+		{"pairs", func(n *push.Note) { n.Body = strings.Repeat("\U0001F600", 64) }, time.Minute, "description", strings.Repeat("\U0001F600", 63) + "…"},
+		{"no body", func(n *push.Note) { n.Body = "" }, time.Minute, "description", "Ann"},
+		{"no title", func(n *push.Note) { n.Title = " " }, time.Minute, "title", "Hello <b>&</b>"},
+		{"a link", func(*push.Note) {}, time.Minute, "extra.intent_uri", "intent://chat.example/s/g-1?seq=7#Intent;scheme=https;package=example.chat;launchFlags=0x4000000;end"},
+		{"which is an intent", func(*push.Note) {}, time.Minute, "extra.notify_effect", "2"},
+		{"no link", func(n *push.Note) { n.Link = "" }, time.Minute, "extra.notify_effect", "1"},
+		{"a link that is too long", func(n *push.Note) { n.Link += strings.Repeat("x", 500) }, time.Minute, "extra.notify_effect", "1"},
+	} {
+		n := letter("").Note
+		c.change(&n)
+		form, bad := s.compose(&n, c.left)
+		if bad != nil || form.Get(c.field) != c.want {
+			t.Errorf("%s: %q, not %q; %v", c.what, form.Get(c.field), c.want, bad)
+		}
+	}
+}
+
+func TestConfig(t *testing.T) {
+	good := Config{AppSecret: "s"}
+	for _, c := range []struct {
+		change func(*Config)
+		want   error
+	}{
+		{func(*Config) {}, nil}, {func(c *Config) { c.AppSecret = "" }, ErrSecret}, {func(c *Config) { c.AppSecret = "a\nb" }, ErrSecret},
+		{func(c *Config) { c.TemplateID = "T" }, ErrTemplate}, {func(c *Config) { c.CallTemplateID, c.ChannelID = "T", "1" }, ErrTemplate},
+		{func(c *Config) { c.Endpoint = "http://x" }, ErrEndpoint}, {func(c *Config) { c.Endpoint = "https://x/y" }, ErrEndpoint},
+	} {
+		config := good
+		c.change(&config)
+		if _, err := New(app, config, http.DefaultClient); !errors.Is(err, c.want) {
+			t.Errorf("%v, not %v", err, c.want)
+		}
+	}
+	if _, err := New("", good, http.DefaultClient); !errors.Is(err, ErrApp) {
+		t.Error(err)
+	}
+}

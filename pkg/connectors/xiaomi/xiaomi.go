@@ -1,0 +1,167 @@
+// Package xiaomi brings notes to phones of Xiaomi (push.Service), by Mi Push
+// (https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1559).
+//
+// What is shown is short, 49 characters of title and 127 of body, and where a channel is private its template decides how it looks. Urgency and
+// threads have no place in Mi Push; both are decided by the channel, and by the app from the data. The number at the icon is the system's own count of
+// notifications (https://dev.mi.com/console/doc/detail?pId=939), so badges are refused.
+//
+// What is shown is taken back by the number under which it is shown, which version 3 of revoke does; the earlier ones end on 1 December 2026
+// (https://dev.mi.com/xiaomihyperos/documentation/detail?pId=2367). Its parameters are those of Xiaomi's SDK.
+package xiaomi
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"annal/pkg/projections/push"
+)
+
+const (
+	sendPath, revokePath = "/v3/message/regid", "/v3/message/regid/revoke"
+	// batch is how many letters a call has: notes differ from person to person, so most are requests of their own, of which inCall are under way.
+	// Mi Push takes 1000 registration ids in a request.
+	batch, inCall, atOnce = 100, 10, 4
+	maxAnswer             = 256 << 10 // a thousand ids can come back
+)
+
+// Codes of what is refused without asking Xiaomi.
+const (
+	codeUnsupported = "UNSUPPORTED"
+	codeExpired     = "EXPIRED"
+	codeTooBig      = "TOO_BIG"
+	codeEmpty       = "EMPTY"
+	codeToken       = "BAD_TOKEN"
+)
+
+func refused(code, text string) *push.Answer {
+	return &push.Answer{Result: push.Refused, Code: code, Text: text}
+}
+
+// Service is a push.Service.
+type Service struct {
+	app    string
+	config Config
+	client *http.Client
+}
+
+var _ push.Service = (*Service)(nil)
+
+// New makes the service of an app, by the name of its package.
+func New(app string, c Config, client *http.Client) (*Service, error) {
+	if app == "" {
+		return nil, ErrApp
+	}
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return &Service{app: app, config: c.withDefaults(), client: client}, nil
+}
+
+// Name implements push.Service.
+func (s *Service) Name() string { return "xiaomi" }
+
+// Abilities implements push.Service.
+func (s *Service) Abilities() push.Abilities {
+	return push.Abilities{Batch: batch, AtOnce: atOnce, Withdraw: true}
+}
+
+// group is letters that say the same: which ones, and whom they are for.
+type group struct {
+	path string
+	form url.Values
+	ids  []string
+	// letters has those of an id.
+	letters map[string][]int
+}
+
+// Send implements push.Service.
+func (s *Service) Send(ctx context.Context, letters []push.Letter) []push.Answer {
+	given := make([]push.Answer, len(letters))
+	var running sync.WaitGroup
+	room := make(chan struct{}, inCall)
+	for _, g := range s.sort(letters, given) {
+		room <- struct{}{}
+		running.Go(func() {
+			defer func() { <-room }()
+			answer, bad := s.ask(ctx, g)
+			for id, which := range g.letters {
+				for _, i := range which {
+					given[i] = answer
+					if bad[id] {
+						given[i] = push.Answer{Result: push.Gone, Code: "bad_regids"}
+					}
+				}
+			}
+		})
+	}
+	running.Wait()
+	return given
+}
+
+// sort puts letters that say the same together, and answers those that are not to be sent.
+func (s *Service) sort(letters []push.Letter, given []push.Answer) []*group {
+	now := time.Now()
+	var groups []*group
+	same := map[string]*group{}
+	for i := range letters {
+		l := &letters[i]
+		path, form, bad := s.write(l, now)
+		if bad != nil {
+			given[i] = *bad
+			continue
+		}
+		key := path + "?" + form.Encode()
+		g := same[key]
+		if g == nil {
+			g = &group{path: path, form: form, letters: map[string][]int{}}
+			same[key] = g
+			groups = append(groups, g)
+		}
+		if g.letters[l.Token] == nil {
+			g.ids = append(g.ids, l.Token)
+		}
+		g.letters[l.Token] = append(g.letters[l.Token], i)
+	}
+	return groups
+}
+
+// write says what is asked for a letter, and where.
+func (s *Service) write(l *push.Letter, now time.Time) (path string, form url.Values, bad *push.Answer) {
+	left := l.Note.Expires.Sub(now)
+	switch {
+	case l.Token == "" || strings.ContainsAny(l.Token, ", \t\r\n"):
+		// Ids are listed with commas: one with a comma would be two people's.
+		return "", nil, refused(codeToken, "no registration id")
+	case left <= 0:
+		return "", nil, refused(codeExpired, "")
+	case l.Note.Kind == push.Withdraw:
+		return revokePath, url.Values{"restricted_package_name": {s.app}, "notify_id": {notifyID(l.Note.Collapse)}}, nil
+	case !l.Note.Kind.Shown():
+		return "", nil, refused(codeUnsupported, "")
+	}
+	form, bad = s.compose(&l.Note, left)
+	return sendPath, form, bad
+}
+
+func (s *Service) ask(ctx context.Context, g *group) (push.Answer, map[string]bool) {
+	to := "registration_id"
+	if g.path == revokePath {
+		to = "registration_ids"
+	}
+	g.form.Set(to, strings.Join(g.ids, ","))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.config.Endpoint+g.path, strings.NewReader(g.form.Encode()))
+	if err != nil {
+		return push.Answer{Result: push.Misconfigured, Code: "ENDPOINT", Text: push.Clip(err.Error())}, nil
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
+	r.Header.Set("Authorization", "key="+s.config.AppSecret)
+	reply, failed := push.Ask(s.client, r, maxAnswer)
+	if failed != nil {
+		return *failed, nil
+	}
+	return verdict(reply, time.Now())
+}
