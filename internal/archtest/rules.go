@@ -184,6 +184,7 @@ var drivers = []string{
 	"github.com/twmb/franz-go", "github.com/redis/go-redis", "github.com/alicebob/miniredis", "github.com/ClickHouse",
 	"github.com/chdb-io", "github.com/aws", "github.com/minio/minio-go", "github.com/versity", "github.com/gorilla/websocket",
 	"github.com/cockroachdb/pebble", "github.com/sideshow/apns2", "firebase.google.com", "github.com/coreos/go-oidc",
+	"github.com/SherClockHolmes",
 }
 
 func driverOf(imported string) string {

@@ -10,9 +10,9 @@
 //	 "badge":  3,               for navigator.setAppBadge, if there is one
 //	 "data":   {"kind": …, "session": …, "event": …, …}}
 //
-// Nothing is sent that shows nothing. Browsers subscribe with userVisibleOnly, a promise to show something for every push: Chrome shows a line of its own when a page breaks it
-// (https://developer.chrome.com/docs/extensions/how-to/integrate/web-push), Safari ends the subscription. So badges and withdrawals are refused; an open
-// page learns both from its connection.
+// Nothing is sent that shows nothing. Browsers subscribe with userVisibleOnly, a promise to show something for every push: Chrome shows a line of its own when
+// a page breaks it (https://web.dev/articles/push-notifications-subscribing-a-user), Safari ends the subscription
+// (https://webkit.org/blog/12945/meet-web-push/). So badges and withdrawals are refused; an open page learns both from its connection.
 package webpush
 
 import (

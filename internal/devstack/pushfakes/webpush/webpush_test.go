@@ -2,11 +2,15 @@ package webpushfake
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/ecdh"
 	"crypto/ecdsa"
+	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -231,5 +235,63 @@ func TestFaults(t *testing.T) {
 	}
 	if w := f.send(t, func(*http.Request) {}); w.Code != http.StatusCreated {
 		t.Errorf("afterwards: %d", w.Code)
+	}
+}
+
+// encrypt is the other side of decrypt: one record of what is given, its end included.
+func encrypt(t *testing.T, to *ecdh.PublicKey, auth, record []byte, size uint32) []byte {
+	t.Helper()
+	own, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared, err := own.ECDH(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	salt := make([]byte, 16)
+	derive := func(secret, salt []byte, info string, length int) []byte {
+		key, err := hkdf.Key(sha256.New, secret, salt, info, length)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	ikm := derive(shared, auth, "WebPush: info\x00"+string(to.Bytes())+string(own.PublicKey().Bytes()), 32)
+	block, err := aes.NewCipher(derive(ikm, salt, "Content-Encoding: aes128gcm\x00", 16))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := append(binary.BigEndian.AppendUint32(salt, size), 65)
+	body = append(body, own.PublicKey().Bytes()...)
+	return gcm.Seal(body, derive(ikm, salt, "Content-Encoding: nonce\x00", 12), record, nil)
+}
+
+// TestRecords: what RFC 8188 says of the one record that there may be.
+func TestRecords(t *testing.T) {
+	private, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	auth := []byte("sixteen bytes of")
+	for _, c := range []struct {
+		name, record string
+		size         uint32
+		want         string
+		ok           bool
+	}{
+		{"as it is", "hi\x02", 4096, "hi", true}, {"padded", "hi\x02\x00\x00", 4096, "hi", true}, {"exactly full", "hi\x02", 19, "hi", true},
+		{"nothing", "\x02", 18, "", true}, {"zeros of its own", "\x00\x00\x02", 4096, "\x00\x00", true},
+		{"not the last", "hi\x01", 4096, "", false}, {"without an end", "hi", 4096, "", false}, {"zeros alone", "\x00\x00", 4096, "", false}, {"empty", "", 4096, "", false},
+		{"longer than it says", "hi\x02", 18, "", false}, {"too short a size", "\x02", 17, "", false},
+	} {
+		got, err := decrypt(private, auth, encrypt(t, private.PublicKey(), auth, []byte(c.record), c.size))
+		if string(got) != c.want || (err == nil) != c.ok {
+			t.Errorf("%s: %q, %v", c.name, got, err)
+		}
 	}
 }
