@@ -59,7 +59,7 @@ func TestSame(t *testing.T) {
 	var letters []push.Letter
 	for i := range 5 {
 		l := one
-		l.Token = r.token()
+		l.Token, l.Note.ID = r.token(), fmt.Sprint("note ", i)
 		if i == 1 {
 			l.Token = "unknown"
 		}

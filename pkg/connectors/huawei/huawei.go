@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// batch is how many letters a call has: notes differ from person to person, so most are requests of their own, of which inCall are under way.
-	// Huawei takes 1000 tokens in a request.
+	// batch is how many letters a call has: those that say the same are one request, of which inCall are under way. Huawei takes 1000 tokens in one; but
+	// where all differ, in language or number, a call is to be over before long.
 	batch, inCall, atOnce = 100, 10, 4
 	maxAnswer             = 256 << 10 // a thousand tokens can come back
 )
@@ -61,7 +61,7 @@ func (s *Service) Name() string { return "huawei" }
 // Abilities implements push.Service.
 func (s *Service) Abilities() push.Abilities { return push.Abilities{Batch: batch, AtOnce: atOnce} }
 
-// group is letters that say the same: which ones, and whom they are for.
+// group is letters that say the same, their ids aside: which ones, and whom they are for.
 type group struct {
 	request request
 	tokens  []string

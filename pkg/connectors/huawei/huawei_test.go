@@ -125,7 +125,7 @@ func TestConformance(t *testing.T) {
 func letter(token string) push.Letter {
 	return push.Letter{Token: token, Package: app, Note: push.Note{
 		ID: "0189aaaa-0000-7000-8000-000000000001", Kind: push.Message, Title: "Ann", Body: "Hello <b>&</b>", Badge: 3, Collapse: "c-1_A", Thread: "g-1",
-		Link: "https://chat.example/s/g-1?seq=7", Data: map[string]string{"kind": "message", "session": "g-1"}, Urgent: true,
+		Link: "https://chat.example/s/g-1?seq=7", Data: map[string]string{"kind": "message", "session": "g-1", "event": "01890000-0000-7000-8000-0000000000e1"}, Urgent: true,
 		Expires: time.Now().Add(time.Minute + 900*time.Millisecond),
 	}}
 }

@@ -96,13 +96,12 @@ func written(r any) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// data is what the app gets: the note's own, its id, thread and link.
+// data is what the app gets: the note's own, its thread and its link; nothing that is of one device, so that one request may be for many.
 func data(n *push.Note) string {
 	d := maps.Clone(n.Data)
 	if d == nil {
 		d = map[string]string{}
 	}
-	d["note"] = n.ID
 	if n.Thread != "" {
 		d["thread"] = n.Thread
 	}

@@ -22,7 +22,7 @@ func TestShown(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 	n := s.Shown[0]
-	if n.ID != l.Note.ID || n.Title != "Ann" || n.Body != l.Note.Body || n.Collapse != l.Note.Collapse || n.Thread != "g-1" || n.Link != l.Note.Link || !n.Urgent ||
+	if n.ID != l.Note.Data["event"] || n.Title != "Ann" || n.Body != l.Note.Body || n.Collapse != l.Note.Collapse || n.Thread != "g-1" || n.Link != l.Note.Link || !n.Urgent ||
 		n.Data["session"] != "g-1" || n.Data["kind"] != "message" {
 		t.Errorf("%+v", n)
 	}

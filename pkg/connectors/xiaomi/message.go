@@ -50,7 +50,7 @@ func (s *Service) compose(n *push.Note, left time.Duration) (form url.Values, ba
 		"notify_id":    {notifyID(n.Collapse)},
 		"time_to_live": {fmt.Sprint(max(min(left, longestTTL), time.Second).Milliseconds())},
 		// A phone shows the first of a jobkey alone: what is sent again since nobody knows what came of it.
-		"extra.jobkey":        {jobKey(n.ID)},
+		"extra.jobkey":        {jobKey(n)},
 		"extra.notify_effect": {"1"},
 	}
 	if intent := s.intent(n.Link); intent != "" {
@@ -112,19 +112,22 @@ func notifyID(collapse string) string {
 	return fmt.Sprint(binary.BigEndian.Uint32(sum[:]) & 0x7fffffff)
 }
 
-// jobKey is a note's id in the 20 characters that a jobkey has at most.
-func jobKey(id string) string {
-	sum := sha256.Sum256([]byte(id))
+// jobKey names what a note is about in the 20 characters that a jobkey has at most: the same for all phones, and when it is sent again.
+func jobKey(n *push.Note) string {
+	about := n.Data["event"]
+	if about == "" {
+		about = n.ID
+	}
+	sum := sha256.Sum256([]byte(string(n.Kind) + " " + about))
 	return base64.RawURLEncoding.EncodeToString(sum[:15])
 }
 
-// data is what the app gets: the note's own, its id, thread and link.
+// data is what the app gets: the note's own, its thread and its link; nothing that is of one device, so that one request may be for many.
 func data(n *push.Note) string {
 	d := maps.Clone(n.Data)
 	if d == nil {
 		d = map[string]string{}
 	}
-	d["note"] = n.ID
 	if n.Thread != "" {
 		d["thread"] = n.Thread
 	}

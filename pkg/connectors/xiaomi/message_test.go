@@ -21,12 +21,20 @@ func TestShown(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 	n := s.Shown[0]
-	if n.ID != l.Note.ID || n.Title != "Ann" || n.Body != l.Note.Body || n.Thread != "g-1" || n.Link != l.Note.Link || n.Data["session"] != "g-1" ||
+	if n.ID != l.Note.Data["event"] || n.Title != "Ann" || n.Body != l.Note.Body || n.Thread != "g-1" || n.Link != l.Note.Link || n.Data["session"] != "g-1" ||
 		n.Data["kind"] != "message" || n.Vendor == "" {
 		t.Errorf("%+v", n)
 	}
 	// Sent again since nobody knows what came of it: the phone shows the first alone.
 	if a := r.send(l); a.Result != push.Delivered || r.screen(l.Token).Came != 1 {
+		t.Errorf("%+v, came %d times", a, r.screen(l.Token).Came)
+	}
+	// What is not of an event goes by its own id.
+	one := letter(l.Token)
+	one.Note.Data = nil
+	two := one
+	two.Note.ID = "another"
+	if a := r.Send(t.Context(), []push.Letter{one, two}); a[0].Result != push.Delivered || a[1].Result != push.Delivered || r.screen(l.Token).Came != 3 {
 		t.Errorf("%+v, came %d times", a, r.screen(l.Token).Came)
 	}
 }

@@ -22,8 +22,8 @@ import (
 
 const (
 	sendPath, revokePath = "/v3/message/regid", "/v3/message/regid/revoke"
-	// batch is how many letters a call has: notes differ from person to person, so most are requests of their own, of which inCall are under way.
-	// Mi Push takes 1000 registration ids in a request.
+	// batch is how many letters a call has: those that say the same are one request, of which inCall are under way. Mi Push takes 1000 registration ids in
+	// one; but where all differ, as in language, a call is to be over before long.
 	batch, inCall, atOnce = 100, 10, 4
 	maxAnswer             = 256 << 10 // a thousand ids can come back
 )
@@ -69,7 +69,7 @@ func (s *Service) Abilities() push.Abilities {
 	return push.Abilities{Batch: batch, AtOnce: atOnce, Withdraw: true}
 }
 
-// group is letters that say the same: which ones, and whom they are for.
+// group is letters that say the same, their ids aside: which ones, and whom they are for.
 type group struct {
 	path string
 	form url.Values

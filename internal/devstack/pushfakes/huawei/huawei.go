@@ -224,7 +224,7 @@ func (f *Fake) show(m *message, token string) {
 	// What is no JSON object the app would have to know itself.
 	if json.Unmarshal([]byte(data), &shown.Data) == nil {
 		shown.Data = maps.Clone(shown.Data)
-		shown.ID, shown.Thread = shown.Data["note"], shown.Data["thread"]
+		shown.ID, shown.Thread = shown.Data["event"], shown.Data["thread"]
 	}
 	shown.Link = opened(n.ClickAction)
 	f.phones.Show(pushfakes.Phone{Service: f.Name(), Package: f.app, Token: token}, shown, f.number(token, n.Badge))

@@ -162,7 +162,7 @@ func (f *Fake) send(w http.ResponseWriter, r *http.Request, form url.Values) {
 	f.mu.Unlock()
 	shown.Collapse, shown.At = place(form), f.now()
 	if json.Unmarshal([]byte(form.Get("payload")), &shown.Data) == nil {
-		shown.ID, shown.Thread = shown.Data["note"], shown.Data["thread"]
+		shown.ID, shown.Thread = shown.Data["event"], shown.Data["thread"]
 	}
 	shown.Link = opened(form)
 	var badIDs []string

@@ -37,7 +37,7 @@ func newFixture(t *testing.T) *fixture {
 // message is one that is taken.
 func (x *fixture) message() url.Values {
 	return url.Values{
-		"payload": {`{"note":"n1"}`}, "restricted_package_name": {app}, "pass_through": {"0"}, "title": {"t"}, "description": {"d"}, "registration_id": {x.token},
+		"payload": {`{"event":"e1"}`}, "restricted_package_name": {app}, "pass_through": {"0"}, "title": {"t"}, "description": {"d"}, "registration_id": {x.token},
 		"extra.channel_id": {"100001"},
 	}
 }
