@@ -12,10 +12,12 @@ import (
 	"annal/internal/devstack/pushfakes"
 	apnsfake "annal/internal/devstack/pushfakes/apns"
 	fcmfake "annal/internal/devstack/pushfakes/fcm"
+	huaweifake "annal/internal/devstack/pushfakes/huawei"
 	meizufake "annal/internal/devstack/pushfakes/meizu"
 	oppofake "annal/internal/devstack/pushfakes/oppo"
 	vivofake "annal/internal/devstack/pushfakes/vivo"
 	webpushfake "annal/internal/devstack/pushfakes/webpush"
+	xiaomifake "annal/internal/devstack/pushfakes/xiaomi"
 )
 
 // DevPackage is the app that stand-ins of push services know.
@@ -38,6 +40,8 @@ func StartPushStandIns(app string) (s *PushStandIns, err error) {
 	for _, make := range []func() (pushfakes.Fake, error){
 		func() (pushfakes.Fake, error) { return apnsfake.New(s.Phones, app, time.Now) },
 		func() (pushfakes.Fake, error) { return fcmfake.New(s.Phones, app, time.Now) },
+		func() (pushfakes.Fake, error) { return huaweifake.New(s.Phones, app, time.Now) },
+		func() (pushfakes.Fake, error) { return xiaomifake.New(s.Phones, app, time.Now) },
 		func() (pushfakes.Fake, error) { return oppofake.New(s.Phones, app, time.Now) },
 		func() (pushfakes.Fake, error) { return vivofake.New(s.Phones, app, time.Now) },
 		func() (pushfakes.Fake, error) { return meizufake.New(s.Phones, app, time.Now) },
