@@ -137,6 +137,31 @@ func TestRebuildLeavesNothing(t *testing.T) {
 	}
 }
 
+// TestRebuildNotesHolders: who registered a token is noted again by what is built beside, and stays when that takes the view's place.
+func TestRebuildNotesHolders(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	push := events.PushToken{Service: "fcm", Token: "k1"}
+	for _, u := range []events.UserID{"ann", "bob"} {
+		self := events.NewSelfID(u)
+		w.chat.Accept(self, u, events.Created{Kind: events.KindSelf, Members: []events.NewMember{{User: u, Role: events.RoleOwner}}})
+		w.chat.Accept(self, u, events.DeviceSet{Device: "phone", Push: push})
+	}
+	w.chat.Wait()
+	p, _ := w.run(w.log.Client(), "")
+	w.ready(p)
+	admin := w.admin()
+	if n, err := admin.Del(w.ctx, w.opts.Prefix+"annal:{t:"+hot.TokenKey(push)+"}:holders").Result(); err != nil || n != 1 {
+		t.Fatalf("%d keys of the token's holders, %v", n, err)
+	}
+	w.askAll("once")
+	w.swapped("once")
+	got, err := w.store.Reader().Holders(w.ctx, []events.PushToken{push})
+	if err != nil || len(got) != 1 || len(got[0]) != 2 {
+		t.Errorf("the holders are %v, %v; want both", got, err)
+	}
+}
+
 // admin is a connection of its own to the store.
 func (w *world) admin() *goredis.Client {
 	c := goredis.NewClient(&goredis.Options{Addr: w.opts.Addrs[0]})
