@@ -144,7 +144,7 @@ func (l *lane) send(batch []*letter) {
 		case x.desk.ended():
 			l.box.took(x)
 		case !now.Before(x.deadline):
-			end(x, map[bool]Reason{true: WrongSettings, false: Expired}[x.wrong])
+			end(x, map[bool]Reason{true: WrongSettings, false: Expired}[l.box.refusing()])
 		case !configured:
 			end(x, NotConfigured)
 		case x.entry.Attempts >= MaxAttempts:
@@ -212,11 +212,11 @@ func (l *lane) attempt(s Service, going []*letter) {
 		return
 	}
 	o.metrics.calls.WithLabelValues(l.box.app.Service).Observe(time.Since(began).Seconds())
-	l.answered(going, answers)
+	l.answered(s, going, answers)
 }
 
 // answered does what a service's answers ask for.
-func (l *lane) answered(going []*letter, answers []Answer) {
+func (l *lane) answered(s Service, going []*letter, answers []Answer) {
 	o, now := l.box.office, time.Now()
 	var over []Settled
 	var ended []*letter
@@ -226,8 +226,9 @@ func (l *lane) answered(going []*letter, answers []Answer) {
 	}
 	for i, x := range going {
 		a := &answers[i]
+		l.box.judge(s, a)
 		o.metrics.answers.WithLabelValues(l.box.app.Service, string(a.Result)).Inc()
-		x.code, x.unsure, x.wrong = a.Code, a.Unsure, a.Result == Misconfigured
+		x.code, x.unsure = a.Code, a.Unsure
 		switch a.Result {
 		case Delivered:
 			x.entry.VendorID = a.VendorID

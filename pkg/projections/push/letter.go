@@ -33,11 +33,10 @@ type letter struct {
 	due, looked time.Time
 	// unsure: nobody knows what came of its last call.
 	unsure bool
-	// code is what the service last said, and wrong that it did not accept us.
-	code  string
-	wrong bool
-	desk  *desk
-	item  *item
+	// code is what the service last said.
+	code string
+	desk *desk
+	item *item
 }
 
 func (l *letter) app() App { return App{l.person.push.Service, l.person.push.Package} }

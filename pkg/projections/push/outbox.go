@@ -30,6 +30,8 @@ const (
 	// trips is how many calls in a row fail before a service is left alone for breakFor, and then asked with one.
 	trips    = 5
 	breakFor = 10 * time.Second
+	// mostGone is how many tokens a service may call dead before it has taken anything.
+	mostGone = 20
 	// lookAgain is after how long it is asked again whether a letter is still to be brought.
 	lookAgain = time.Second
 	// longestNap is how long a lane waits at most before it looks for what has expired.
@@ -49,6 +51,10 @@ type outbox struct {
 	paused time.Time
 	// refuses says that the service does not accept us.
 	refuses bool
+	// taken says that the present service ever took a letter, and gone how many it said are to tokens that are no good.
+	service Service
+	taken   bool
+	gone    int
 }
 
 var seed = maphash.MakeSeed()
@@ -98,6 +104,26 @@ func (b *outbox) pause(until time.Time) {
 	}
 }
 
+// judge takes an answer for what it is likely to mean: a service that has taken nothing yet, and calls token after token dead, is likely the wrong one for them (some
+// vendors say so of another app's tokens), and they are not forgotten for that.
+func (b *outbox) judge(s Service, a *Answer) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.service != s {
+		b.service, b.taken, b.gone = s, false, 0
+	}
+	switch a.Result {
+	case Delivered:
+		b.taken = true
+	case Gone:
+		if b.gone++; !b.taken && b.gone > mostGone {
+			a.Result = Misconfigured
+			a.Text = "it has taken nothing yet, and calls every token dead"
+		}
+	case Retry, Refused, Misconfigured:
+	}
+}
+
 // wrong notes whether the service accepts us.
 func (b *outbox) wrong(is bool) {
 	b.mu.Lock()
@@ -106,6 +132,13 @@ func (b *outbox) wrong(is bool) {
 		b.refuses = is
 		b.office.metrics.wrong.WithLabelValues(b.app.Service, b.app.Package).Set(float64(map[bool]int{true: 1}[is]))
 	}
+}
+
+// refusing says whether the service does not accept us.
+func (b *outbox) refusing() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.refuses
 }
 
 func (b *outbox) pausedFor(now time.Time) time.Duration {

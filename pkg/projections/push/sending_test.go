@@ -267,3 +267,22 @@ func TestFinish(t *testing.T) {
 		w.finished()
 	})
 }
+
+// A service that calls every token dead and has taken nothing is taken for the wrong one: people keep their tokens.
+func TestWrongService(t *testing.T) {
+	test(t, func(w *world) {
+		users := []events.UserID{"ann"}
+		for i := range 100 {
+			users = append(users, events.UserID(fmt.Sprintf("u%03d", i)))
+		}
+		w.group("g", events.KindGroup, users...)
+		w.fcm().answer = answering(Answer{Result: Gone, Code: "80300007"})
+		w.say("g", "ann", "hello")
+		pass(11 * time.Minute)
+		w.finished()
+		if n := len(w.forgotten); n > mostGone {
+			t.Errorf("%d tokens were forgotten", n)
+		}
+		w.want("u099", "message phone 2 misconfigured")
+	})
+}
