@@ -87,7 +87,7 @@ func (w *decision) alerts(ctx context.Context, session Session, batch []*item) (
 		w.after = members[len(members)-1].User
 	}
 	for _, it := range batch {
-		w.desk.decided(it, nil)
+		w.desk.decided(it)
 	}
 	return true, nil
 }
@@ -95,8 +95,10 @@ func (w *decision) alerts(ctx context.Context, session Session, batch []*item) (
 // told is what a user is told on a device, once decided.
 type told struct {
 	*asked
-	entry   Entry
-	device  Device
+	entry  Entry
+	device Device
+	// why speaks against the user; what somebody began to bring them is over then.
+	why     Reason
 	content events.ShownContent
 }
 
@@ -119,15 +121,14 @@ func (w *decision) page(ctx context.Context, all []asked) error {
 			w.projector.metrics.count(a.alert.kind, NoDevice, 1)
 			continue
 		}
-		e := a.entry("", why, now)
-		users, devices = append(users, e), append(devices, on)
+		users, devices = append(users, a.entry("", why, now)), append(devices, on)
 	}
 	unread, names, err := w.words(ctx, devices)
 	if err != nil {
 		return err
 	}
 	var open []told
-	err = w.decide(ctx, users, func(i int, e Entry) {
+	err = w.decide(ctx, users, func(i int, e Entry, _ bool) {
 		if e.Reason == toDevices {
 			open = append(open, devices[i]...)
 		}
@@ -140,11 +141,21 @@ func (w *decision) page(ctx context.Context, all []asked) error {
 		entries[i] = open[i].entry
 	}
 	var letters []*letter
-	err = w.decide(ctx, entries, func(i int, e Entry) {
-		if e.Open() {
-			letters = append(letters, w.letter(&open[i], e, unread[e.User], names[open[i].Actor], now))
+	var over endings
+	err = w.decide(ctx, entries, func(i int, e Entry, found bool) {
+		if !e.Open() {
+			return
+		}
+		x := w.letter(&open[i], e, found, unread[e.User], names[open[i].Actor], now)
+		if why := open[i].why; why != "" {
+			over.add(x, why, now)
+		} else {
+			letters = append(letters, x)
 		}
 	})
+	if err == nil {
+		err = w.settle(ctx, over)
+	}
 	if err != nil {
 		return err
 	}
@@ -152,8 +163,22 @@ func (w *decision) page(ctx context.Context, all []asked) error {
 	return nil
 }
 
+// settle ends what somebody began to bring, and what speaks against now.
+func (w *decision) settle(ctx context.Context, over endings) error {
+	if len(over.settled) == 0 {
+		return nil
+	}
+	if err := w.projector.opts.Store.Settle(ctx, over.settled); err != nil {
+		return err
+	}
+	for i := range over.settled {
+		w.projector.metrics.decided(&over.settled[i].Entry)
+	}
+	return nil
+}
+
 // decide claims entries. What each stands as is given to use: as it was decided now, or before.
-func (w *decision) decide(ctx context.Context, entries []Entry, use func(i int, e Entry)) error {
+func (w *decision) decide(ctx context.Context, entries []Entry, use func(i int, e Entry, found bool)) error {
 	for from := 0; from < len(entries); from += MaxEntries {
 		part := entries[from:min(len(entries), from+MaxEntries)]
 		before, err := w.projector.opts.Store.Decide(ctx, part)
@@ -170,18 +195,14 @@ func (w *decision) decide(ctx context.Context, entries []Entry, use func(i int, 
 			case !e.Open() && e.Reason != toDevices:
 				w.projector.metrics.decided(&e)
 			}
-			use(from+i, e)
+			use(from+i, e, before[i] != nil)
 		}
 	}
 	return nil
 }
 
 func (w *decision) send(letters []*letter) {
-	w.desk.mu.Lock()
-	for _, x := range letters {
-		w.desk.fly(x)
-	}
-	w.desk.mu.Unlock()
+	w.desk.fly(letters)
 	w.projector.office.send(letters)
 }
 
@@ -195,7 +216,7 @@ func (a *asked) entry(device string, why Reason, now time.Time) Entry {
 	}
 }
 
-func (w *decision) letter(t *told, e Entry, unread int, sender string, now time.Time) *letter {
+func (w *decision) letter(t *told, e Entry, found bool, unread int, sender string, now time.Time) *letter {
 	if sender == "" {
 		sender = string(t.Actor)
 	}
@@ -205,8 +226,8 @@ func (w *decision) letter(t *told, e Entry, unread int, sender string, now time.
 		deadline = t.until(0)
 	}
 	return &letter{
-		entry: e, about: t.about, person: p, since: t.device.Since, session: t.Session, deadline: deadline, looked: now,
-		note: w.projector.opts.Style.note(t.about, e.ID, &p, sender), unsure: e.Attempts > 0, desk: w.desk, item: t.item,
+		entry: e, about: t.about, sender: sender, person: p, since: t.device.Since, session: t.Session, deadline: deadline, looked: now,
+		note: w.projector.opts.Style.note(t.about, e.ID, &p, sender), unsure: e.Attempts > 0, maybe: e.Attempts > 0, found: found, desk: w.desk, item: t.item,
 	}
 }
 
@@ -278,7 +299,7 @@ func (f *facts) hide(ctx context.Context, view View, rest []*asked) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for _, a := range rest {
-		if a.alert.kind == Contact || f.active(a) {
+		if a.alert.kind == Contact || !f.reach[a.User].Hides || f.active(a) {
 			continue
 		}
 		group.Go(func() error {
@@ -301,7 +322,7 @@ func (f *facts) early(a *asked, now time.Time) Reason {
 	if why := a.seen(&a.Member); why != "" {
 		return why
 	}
-	return a.ofUser(a.User, r, now, &f.projector.zones)
+	return a.ofUser(a.User, r, now, &f.projector.office.zones)
 }
 
 func (f *facts) active(a *asked) bool {
@@ -309,28 +330,29 @@ func (f *facts) active(a *asked) bool {
 	return a.ofPresence(&r.Notifications, f.presence[a.User]) != ""
 }
 
-// judge says why a user gets none, or else what becomes of it on each device.
-func (f *facts) judge(a *asked, now time.Time) (Reason, []told) {
-	why := f.early(a, now)
-	switch {
+// judge says why a user gets none, and what becomes of it on each device if that was not so before.
+func (f *facts) judge(a *asked, now time.Time) (why Reason, on []told) {
+	switch why = f.early(a, now); {
 	case why != "":
-		return why, nil
 	case f.hidden[a]:
-		return WasHidden, nil
+		why = WasHidden
 	case f.active(a):
-		return UserActive, nil
+		why = UserActive
 	}
-	var on []told
-	for id, d := range f.reach[a.User].Devices {
-		why := f.ofDevice(a, id, &d)
-		if why == "" {
-			why = Sending
+	r := f.reach[a.User]
+	for id, d := range r.Devices {
+		is := why
+		if is == "" {
+			is = f.ofDevice(a, id, &d)
 		}
-		e := a.entry(id, why, now)
+		if is == "" {
+			is = Sending
+		}
+		e := a.entry(id, is, now)
 		e.Service, e.Package = d.Push.Service, d.Push.Package
-		on = append(on, told{a, e, d, f.reach[a.User].Notifications.Content})
+		on = append(on, told{asked: a, entry: e, device: d, why: why, content: r.Notifications.Content})
 	}
-	return "", on
+	return why, on
 }
 
 func (f *facts) ofDevice(a *asked, id string, d *Device) Reason {

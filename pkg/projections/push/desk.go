@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,7 +24,8 @@ type desk struct {
 
 	mu sync.Mutex
 	// items are those not finished, and finished ones behind them, by offset.
-	items []*item
+	items    []*item
+	finished int
 	// lines have what is to be decided, by session.
 	lines     map[events.SessionID]*line
 	undecided int
@@ -40,8 +42,12 @@ type item struct {
 	*matter
 	offset int64
 	due    time.Time
-	// left is 1 until it is decided, and 1 for each letter on its way. Under the desk's mu.
+	// left is 1 until it is decided, and 1 for each letter on its way, each letter that it waits for, and each child. Under the desk's mu, as is what follows.
 	left int
+	// parent is of what is done for it once a letter has arrived, which was on its way.
+	parent *item
+	// waits: the letters that it waits for know of it.
+	waits bool
 }
 
 func newDesk(p *Projector, partition int32) *desk {
@@ -77,19 +83,23 @@ func (d *desk) take(ctx context.Context, m *matter, offset int64, due time.Time)
 
 // put is called with mu held.
 func (d *desk) put(it *item) {
-	key := it.Session
-	if it.touch != nil {
-		key = it.touch.of
-	}
-	l := d.lines[key]
-	if l != nil && l.merge(it) {
+	if l := d.lines[it.of()]; l != nil && l.merge(it) {
 		return
 	}
 	d.items = append(d.items, it)
 	d.undecided++
+	d.line(it)
+}
+
+// line puts an item in its line, with mu held.
+func (d *desk) line(it *item) {
+	if d.ended() {
+		return
+	}
+	l := d.lines[it.of()]
 	if l == nil {
-		l = &line{desk: d, session: key, wake: make(chan struct{}, 1)}
-		d.lines[key] = l
+		l = &line{desk: d, session: it.of(), wake: make(chan struct{}, 1)}
+		d.lines[it.of()] = l
 		l.waiting = append(l.waiting, it)
 		d.running.Go(l.run)
 		return
@@ -101,48 +111,96 @@ func (d *desk) put(it *item) {
 	}
 }
 
-// decided says that it is known what is to be sent of an item: these letters.
-func (d *desk) decided(it *item, letters []*letter) {
+// decided says that it is known what is to be sent of an item.
+func (d *desk) decided(it *item) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, x := range letters {
-		d.fly(x)
-	}
 	d.undecided--
 	close(d.room)
 	d.room = make(chan struct{})
-	it.left--
-	d.trim()
+	d.less(it)
 }
 
-// fly counts a letter as on its way, with mu held.
-func (d *desk) fly(x *letter) {
-	x.item.left++
-	if d.flying[x.session] == nil {
-		d.flying[x.session] = map[*letter]bool{}
-	}
-	d.flying[x.session][x] = true
-}
-
-// settled says that a letter is on its way no more.
-func (d *desk) settled(x *letter) {
+// fly counts letters as on their way.
+func (d *desk) fly(letters []*letter) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	x.item.left--
+	for _, x := range letters {
+		x.item.left++
+		if d.flying[x.session] == nil {
+			d.flying[x.session] = map[*letter]bool{}
+		}
+		d.flying[x.session][x] = true
+	}
+}
+
+// wait has an item wait for what becomes of the letters on their way in a session that fit: what is shown of them is taken back then. Others go on meanwhile.
+func (d *desk) wait(it *item, s events.SessionID, fits func(*letter) bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if it.waits {
+		return
+	}
+	it.waits = true
+	for x := range d.flying[s] {
+		if x.note.Kind.Shown() && fits(x) {
+			x.after = append(x.after, it)
+			it.left++
+		}
+	}
+}
+
+// settled says that a letter is on its way no more, and as what its entry stands.
+func (d *desk) settled(x *letter, e Entry) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	delete(d.flying[x.session], x)
 	if len(d.flying[x.session]) == 0 {
 		delete(d.flying, x.session)
 	}
-	d.trim()
+	for _, it := range x.after {
+		if e.Reason == Brought || x.maybe {
+			d.follow(it, x)
+		}
+		d.less(it)
+	}
+	x.after = nil
+	d.less(x.item)
 }
 
-func (d *desk) trim() {
+// follow does for one person what an item asks for, with mu held.
+func (d *desk) follow(it *item, x *letter) {
+	t := touch{of: x.session, seqs: []events.Seq{x.entry.Seq}}
+	m := &matter{Session: it.Session, Seq: it.Seq, At: it.At, ID: it.ID, Actor: it.Actor, touch: &t}
+	t.users = []events.UserID{x.person.user}
+	it.left++
+	d.undecided++
+	d.line(&item{matter: m, offset: it.offset, due: time.Now(), left: 1, parent: it})
+}
+
+// less counts one thing less that is left of an item, with mu held.
+func (d *desk) less(it *item) {
+	if it.left--; it.left > 0 {
+		return
+	}
+	it.matter = nil
+	if it.parent != nil {
+		d.less(it.parent)
+		return
+	}
+	d.finished++
 	n := 0
 	for n < len(d.items) && d.items[n].left == 0 {
 		d.items[n] = nil
 		n++
+		d.finished--
 	}
 	d.items = d.items[n:]
+	// What is finished behind one that is not would be kept with it.
+	if d.finished > 1000 && d.finished > len(d.items)/2 {
+		d.items = slices.DeleteFunc(d.items, func(it *item) bool { return it.left == 0 })
+		d.finished = 0
+	}
 }
 
 // open gives the first offset that is not finished.
@@ -155,21 +213,11 @@ func (d *desk) open() (int64, bool) {
 	return d.items[0].offset, true
 }
 
-// onTheWay says whether a letter that fits is on its way in a session.
-func (d *desk) onTheWay(s events.SessionID, fits func(*letter) bool) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for x := range d.flying[s] {
-		if fits(x) {
-			return true
-		}
-	}
-	return false
-}
-
 // finish ends it: nothing more is decided, and no call begins. It waits for calls, until ctx ends.
 func (d *desk) finish(ctx context.Context) {
+	d.mu.Lock()
 	d.over.Store(true)
+	d.mu.Unlock()
 	d.cancel()
 	done := make(chan struct{})
 	d.projector.office.running.Go(func() {

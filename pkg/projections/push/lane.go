@@ -1,7 +1,6 @@
 package push
 
 import (
-	"context"
 	"slices"
 	"sync"
 	"time"
@@ -13,8 +12,10 @@ import (
 type lane struct {
 	box  *outbox
 	wake chan struct{}
-	// newest is by place what was brought last.
-	newest map[string]placed
+	// newest is by place the seq of what was brought last.
+	newest *recent[events.Seq]
+	// badges are by token one more than the number that was brought last.
+	badges *recent[int]
 
 	mu sync.Mutex
 	// ready are in order; later wait for their time.
@@ -22,10 +23,8 @@ type lane struct {
 	running      bool
 }
 
-type placed struct {
-	seq events.Seq
-	at  time.Time
-}
+// maxPlaces is how many places a lane remembers at least.
+const maxPlaces = 10_000
 
 func (l *lane) add(x *letter) {
 	l.mu.Lock()
@@ -52,12 +51,17 @@ func (l *lane) run() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		batch, nap, done := l.take(time.Now())
+		batch, may, nap, done := l.take(time.Now())
 		if done {
 			return
 		}
 		if len(batch) > 0 {
-			l.send(batch)
+			l.send(batch, may)
+		}
+		if may {
+			l.box.leave()
+		}
+		if len(batch) > 0 {
 			continue
 		}
 		timer.Reset(nap)
@@ -71,11 +75,39 @@ func (l *lane) run() {
 	}
 }
 
-// take gives what is to be sent now, else how long there is to wait.
-func (l *lane) take(now time.Time) (batch []*letter, nap time.Duration, done bool) {
+// take gives what is to be sent now, else how long there is to wait. With may a call may be made; without, what it gives needs none.
+func (l *lane) take(now time.Time) (batch []*letter, may bool, nap time.Duration, done bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	nap = longestNap
+	nap = l.wakeUp(now)
+	if len(l.ready) == 0 {
+		if len(l.later) == 0 {
+			l.running = false
+			return nil, false, 0, true
+		}
+		return nil, false, nap, false
+	}
+	pause := l.box.pausedFor(now)
+	if pause <= 0 && l.box.enter() {
+		return l.together(), true, 0, false
+	}
+	// What is over needs no call.
+	over := func(x *letter) bool { return !now.Before(x.deadline) || x.desk.ended() }
+	for _, x := range l.ready {
+		if over(x) {
+			batch = append(batch, x)
+		}
+	}
+	if pause <= 0 {
+		pause = longestNap
+	}
+	l.ready = slices.DeleteFunc(l.ready, over)
+	return batch, false, min(longestNap, pause, nap), false
+}
+
+// wakeUp moves what waited for its time, or is over, and says how long until the next does.
+func (l *lane) wakeUp(now time.Time) time.Duration {
+	nap := longestNap
 	l.later = slices.DeleteFunc(l.later, func(x *letter) bool {
 		wait := min(x.due.Sub(now), x.deadline.Sub(now))
 		if wait > 0 {
@@ -85,21 +117,12 @@ func (l *lane) take(now time.Time) (batch []*letter, nap time.Duration, done boo
 		l.ready = append(l.ready, x)
 		return true
 	})
-	if len(l.ready) == 0 {
-		if len(l.later) == 0 {
-			l.running = false
-			return nil, 0, true
-		}
-		return nil, nap, false
-	}
+	return nap
+}
+
+// together takes the letters of one call: one to a device at most, so that what comes to it comes in order.
+func (l *lane) together() (batch []*letter) {
 	most := l.box.batch
-	if pause := l.box.pausedFor(now); pause > 0 {
-		if l.ready[0].deadline.After(now) && !l.ready[0].desk.ended() {
-			return nil, min(longestNap, pause), false
-		}
-		most = 1 // that one, which needs no call
-	}
-	// A call has one letter to a device at most: what comes to it comes in order.
 	devices := map[string]bool{}
 	looked := min(len(l.ready), 4*most)
 	kept := l.ready[:0]
@@ -116,7 +139,7 @@ func (l *lane) take(now time.Time) (batch []*letter, nap time.Duration, done boo
 		}
 	}
 	l.ready = append(kept, l.ready[looked:]...)
-	return batch, 0, false
+	return batch
 }
 
 func (l *lane) abandon() {
@@ -128,49 +151,118 @@ func (l *lane) abandon() {
 	l.ready, l.later, l.running = nil, nil, false
 }
 
+// endings are letters of which it is known what came of them.
+type endings struct {
+	settled []Settled
+	letters []*letter
+}
+
+func (e *endings) add(x *letter, r Reason, now time.Time) {
+	e.settled = append(e.settled, x.settled(r, now))
+	e.letters = append(e.letters, x)
+}
+
 // send makes a call for those of a batch that are still to be brought.
-func (l *lane) send(batch []*letter) {
+func (l *lane) send(batch []*letter, may bool) {
 	o, now := l.box.office, time.Now()
 	service, configured := o.services.Of(l.box.app)
 	var going []*letter
-	var over []Settled
-	var ended []*letter
-	end := func(x *letter, r Reason) {
-		over = append(over, x.settled(r, now))
-		ended = append(ended, x)
-	}
+	var over endings
 	for _, x := range batch {
-		switch {
+		switch r := l.over(x, configured, now); {
 		case x.desk.ended():
 			l.box.took(x)
-		case !now.Before(x.deadline):
-			end(x, map[bool]Reason{true: WrongSettings, false: Expired}[l.box.refusing()])
-		case !configured:
-			end(x, NotConfigured)
-		case x.entry.Attempts >= MaxAttempts:
-			end(x, GaveUp)
-		case x.note.Kind.Shown() && x.entry.Attempts > 0 && l.newest[x.place()].seq > x.entry.Seq:
-			end(x, Superseded)
+		case r != "":
+			over.add(x, r, now)
+		case may:
+			going = append(going, x)
 		default:
-			switch r, ok := o.still(x, now); {
-			case !ok:
-				l.again(x, lookAgain)
-			case r != "":
-				end(x, r)
-			case !x.desk.calling():
-				l.box.took(x)
-			default:
-				going = append(going, x)
-			}
+			l.again(x, 0)
 		}
 	}
-	o.settle(over, ended, l.box)
+	going = l.unfinished(going)
+	going = l.wanted(going, &over, now)
+	o.settle(over, l.box)
+	going = slices.DeleteFunc(going, func(x *letter) bool {
+		if x.desk.calling() {
+			return false
+		}
+		l.box.took(x)
+		return true
+	})
 	if len(going) > 0 {
-		l.attempt(service, going)
+		l.attempt(service, going, now)
 	}
 	for _, x := range going {
 		x.desk.called()
 	}
+}
+
+// over is why a letter is not sent, as far as that is known without asking anybody.
+func (l *lane) over(x *letter, configured bool, now time.Time) Reason {
+	newest, _ := l.newest.get(x.place())
+	badge, _ := l.badges.get(x.person.push.Token)
+	switch {
+	case !now.Before(x.deadline) && l.box.refusing():
+		return WrongSettings
+	case !now.Before(x.deadline):
+		return Expired
+	case !configured:
+		return NotConfigured
+	case x.entry.Attempts >= MaxAttempts:
+		return GaveUp
+	case x.note.Kind.Shown() && newest > x.entry.Seq, x.note.Kind == Withdraw && newest > x.clears:
+		return Superseded
+	case x.note.Kind == Badge && badge == x.note.Badge+1:
+		return Unchanged
+	}
+	return ""
+}
+
+// unfinished leaves out what somebody else has come to know the end of since it was found.
+func (l *lane) unfinished(going []*letter) []*letter {
+	var found []*letter
+	var entries []Entry
+	for _, x := range going {
+		if x.found {
+			found, entries = append(found, x), append(entries, x.entry)
+		}
+	}
+	if len(found) == 0 {
+		return going
+	}
+	now, ok := l.box.office.look(entries)
+	for i, x := range found {
+		switch {
+		case !ok:
+			l.again(x, lookAgain)
+		case now[i] != nil && !now[i].Open():
+			l.box.took(x)
+			x.desk.settled(x, *now[i])
+		default:
+			x.found = false
+			continue
+		}
+		going = slices.DeleteFunc(going, func(g *letter) bool { return g == x })
+	}
+	return going
+}
+
+// wanted leaves out what is not to be brought any more, and what can't be asked about now.
+func (l *lane) wanted(going []*letter, over *endings, now time.Time) []*letter {
+	answers := l.box.office.stillAll(going, now)
+	kept := going[:0]
+	for i, x := range going {
+		switch {
+		case !answers[i].known:
+			l.again(x, lookAgain)
+		case answers[i].why != "":
+			over.add(x, answers[i].why, now)
+		default:
+			kept = append(kept, x)
+		}
+	}
+	return kept
 }
 
 func (l *lane) again(x *letter, wait time.Duration) {
@@ -181,61 +273,81 @@ func (l *lane) again(x *letter, wait time.Duration) {
 }
 
 // attempt makes a call, having noted that it does.
-func (l *lane) attempt(s Service, going []*letter) {
+func (l *lane) attempt(s Service, going []*letter, since time.Time) {
 	o := l.box.office
 	entries, letters := make([]Entry, len(going)), make([]Letter, len(going))
 	for i, x := range going {
 		x.entry.Attempts++
 		if x.unsure {
 			x.entry.Repeats++
-			o.metrics.repeated.WithLabelValues(l.box.app.Service).Inc()
 		}
 		entries[i], letters[i] = x.entry, x.send()
 	}
-	if !o.patiently("note an attempt", func(ctx context.Context) error { return o.store.Put(ctx, entries) }) {
+	if !o.note(entries) {
 		for _, x := range going {
 			l.box.took(x)
 		}
 		return
 	}
+	// What was known of them may no longer be so.
+	late := time.Since(since) > lookAgain
+	var answers []Answer
 	began := time.Now()
-	answers := l.box.call(o.ctx, s, letters)
+	if !late {
+		answers = l.box.call(o.ctx, s, letters)
+	}
 	if answers == nil {
-		// The service is left alone: no call was made.
-		for _, x := range going {
-			x.entry.Attempts--
-			if x.unsure {
-				x.entry.Repeats--
-			}
-			l.again(x, longestNap)
-		}
+		l.uncalled(going)
 		return
 	}
 	o.metrics.calls.WithLabelValues(l.box.app.Service).Observe(time.Since(began).Seconds())
+	for _, x := range going {
+		if x.unsure {
+			o.metrics.repeated.WithLabelValues(l.box.app.Service).Inc()
+		}
+	}
 	l.answered(s, going, answers)
+}
+
+// uncalled takes back that a call was made for letters.
+func (l *lane) uncalled(going []*letter) {
+	entries := make([]Entry, len(going))
+	for i, x := range going {
+		x.entry.Attempts--
+		if x.unsure {
+			x.entry.Repeats--
+		}
+		x.looked = time.Time{}
+		entries[i] = x.entry
+	}
+	l.box.office.note(entries)
+	for _, x := range going {
+		l.again(x, 0)
+	}
 }
 
 // answered does what a service's answers ask for.
 func (l *lane) answered(s Service, going []*letter, answers []Answer) {
 	o, now := l.box.office, time.Now()
-	var over []Settled
-	var ended []*letter
-	end := func(x *letter, r Reason) {
-		over = append(over, x.settled(r, now))
-		ended = append(ended, x)
-	}
+	var over endings
+	var noted []Entry
 	for i, x := range going {
 		a := &answers[i]
 		l.box.judge(s, a)
 		o.metrics.answers.WithLabelValues(l.box.app.Service, string(a.Result)).Inc()
-		x.code, x.unsure = a.Code, a.Unsure
+		x.code, x.unsure, x.maybe = a.Code, a.Unsure, x.maybe || a.Unsure
 		switch a.Result {
 		case Delivered:
 			x.entry.VendorID = a.VendorID
 			l.box.wrong(false)
-			l.place(x, now)
+			if x.note.Badge >= 0 {
+				l.badges.put(x.person.push.Token, func(int) int { return x.note.Badge + 1 })
+			}
+			if x.note.Kind.Shown() {
+				l.newest.put(x.place(), func(was events.Seq) events.Seq { return max(was, x.entry.Seq) })
+			}
 			o.metrics.seconds.WithLabelValues(l.box.app.Service).Observe(now.Sub(time.UnixMilli(int64(x.entry.At))).Seconds())
-			end(x, Brought)
+			over.add(x, Brought, now)
 		case Gone:
 			// Still to be brought if the device registered since.
 			o.gone(x, a.Since)
@@ -244,43 +356,35 @@ func (l *lane) answered(s Service, going []*letter, answers []Answer) {
 		case Misconfigured:
 			// It says so of us, not of the letter: that is no attempt of its.
 			x.entry.Attempts--
+			noted = append(noted, x.entry)
 			o.logger.Error("push: a service does not accept us", "service", l.box.app.Service, "package", l.box.app.Package, "code", a.Code, "text", a.Text)
 			l.box.wrong(true)
 			l.box.pause(now.Add(wrongPause))
 			l.again(x, wrongPause)
 		case Retry:
-			wait := max(a.After, waitAfter(x.entry.Attempts))
-			if a.All {
-				l.box.pause(now.Add(max(a.After, backoff)))
-			}
-			switch {
-			case x.entry.Attempts >= MaxAttempts:
-				end(x, GaveUp)
-			case now.Add(wait).After(x.deadline):
-				end(x, Expired)
-			default:
-				l.again(x, wait)
-			}
+			l.retry(x, a, &over, now)
 		case Refused:
-			end(x, NotTaken)
+			over.add(x, NotTaken, now)
 		}
 	}
-	o.settle(over, ended, l.box)
+	if len(noted) > 0 {
+		o.note(noted)
+	}
+	o.settle(over, l.box)
 }
 
-// maxPlaces is how many places a lane remembers before it forgets old ones.
-const maxPlaces = 10_000
-
-func (l *lane) place(x *letter, now time.Time) {
-	if !x.note.Kind.Shown() {
-		return
+// retry has a letter tried again, if it may be.
+func (l *lane) retry(x *letter, a *Answer, over *endings, now time.Time) {
+	wait := max(a.After, waitAfter(x.entry.Attempts))
+	if a.All {
+		l.box.pause(now.Add(max(a.After, backoff)))
 	}
-	if len(l.newest) >= maxPlaces {
-		for p, n := range l.newest {
-			if now.Sub(n.at) > MaxAge {
-				delete(l.newest, p)
-			}
-		}
+	switch {
+	case x.entry.Attempts >= MaxAttempts:
+		over.add(x, GaveUp, now)
+	case now.Add(wait).After(x.deadline):
+		over.add(x, Expired, now)
+	default:
+		l.again(x, wait)
 	}
-	l.newest[x.place()] = placed{max(x.entry.Seq, l.newest[x.place()].seq), now}
 }

@@ -19,20 +19,25 @@ type Services interface {
 type letter struct {
 	// entry is what the store knows of it.
 	entry Entry
-	// about is nil for what shows nothing.
+	// about is nil for what shows nothing, and sender the name of who said it.
 	about   *about
+	sender  string
 	person  person
 	since   events.Millis
 	note    Note
 	session events.SessionID
-	// clears: the phone shows nothing of the session after it.
-	clears bool
+	// clears is the seq of what the phone shows no more of the session after it; 0: it shows what it did.
+	clears events.Seq
 	// deadline is when it is given up.
 	deadline time.Time
 	// due is when it may be tried, and looked when it was last known that it is to be brought.
 	due, looked time.Time
-	// unsure: nobody knows what came of its last call.
-	unsure bool
+	// unsure: nobody knows what came of its last call. maybe: of one of its calls.
+	unsure, maybe bool
+	// found: it was decided on and open when this process came to it. So another one, or an earlier desk of this one, may know more.
+	found bool
+	// after are matters that wait for what becomes of it: if it is shown, it is to be taken back. Under the desk's mu.
+	after []*item
 	// code is what the service last said.
 	code string
 	desk *desk
@@ -54,13 +59,21 @@ func (l *letter) settled(r Reason, now time.Time) Settled {
 	l.entry.Reason, l.entry.Settled, l.entry.Code = r, millis(now), l.code
 	s := Settled{Entry: l.entry, Badge: -1}
 	if r != Brought {
+		if l.maybe && l.note.Kind.Shown() {
+			s.Shown = l.shown() // to be taken off the phone when it is to be
+		}
 		return s
 	}
-	s.Badge, s.Clear = l.note.Badge, l.clears
+	s.Badge, s.Clear = l.note.Badge, l.clears != 0
 	if l.note.Kind.Shown() {
-		s.Shown = &Shown{ID: l.entry.ID, Seq: l.entry.Seq, At: l.entry.At, Kind: l.note.Kind, VendorID: l.entry.VendorID}
+		s.Shown = l.shown()
 	}
 	return s
+}
+
+// shown is what the phone shows once it has the letter.
+func (l *letter) shown() *Shown {
+	return &Shown{ID: l.entry.ID, Seq: l.entry.Seq, At: l.entry.At, Kind: l.note.Kind, VendorID: l.entry.VendorID}
 }
 
 func millis(t time.Time) events.Millis { return events.Millis(t.UnixMilli()) }

@@ -23,11 +23,11 @@ const maxTogether = 50
 // merge lets a touch that waits do for another one of the same user, with the desk's mu held.
 func (l *line) merge(it *item) bool {
 	t := it.touch
-	if t == nil || len(t.users) != 1 || len(t.seqs) > 0 {
+	if t == nil || len(t.users) != 1 || len(t.seqs) > 0 || t.contact != 0 {
 		return false
 	}
 	for _, w := range l.waiting {
-		if w.touch != nil && len(w.touch.users) == 1 && w.touch.users[0] == t.users[0] && len(w.touch.seqs) == 0 {
+		if w.touch != nil && len(w.touch.users) == 1 && w.touch.users[0] == t.users[0] && len(w.touch.seqs) == 0 && w.touch.contact == 0 && w.parent == nil {
 			w.touch.upTo, w.touch.all = max(w.touch.upTo, t.upTo), w.touch.all || t.all
 			return true
 		}
@@ -82,14 +82,6 @@ func (l *line) next(now time.Time) (batch []*item, nap time.Duration, empty bool
 	return batch, nap, false
 }
 
-// later puts an item back.
-func (l *line) later(it *item, wait time.Duration) {
-	it.due = time.Now().Add(wait)
-	l.desk.mu.Lock()
-	defer l.desk.mu.Unlock()
-	l.waiting = append(l.waiting, it)
-}
-
 // decide decides on a batch, waiting out what fails.
 func (l *line) decide(batch []*item) {
 	p := l.desk.projector
@@ -107,6 +99,7 @@ func (l *line) decide(batch []*item) {
 	}
 	defer give()
 	work := &decision{line: l, projector: p, desk: l.desk}
+	tries := 0
 	for wait := leastWait; ; wait = min(2*wait, mostWait) {
 		ready, err := work.on(l.desk.ctx, batch)
 		switch {
@@ -117,11 +110,12 @@ func (l *line) decide(batch []*item) {
 		case old(batch[0].At, time.Now()):
 			p.metrics.old.Add(float64(len(batch)))
 			for _, it := range batch {
-				l.desk.decided(it, nil)
+				l.desk.decided(it)
 			}
 			return
 		}
-		nap := viewNap
+		nap := min(viewNap*time.Duration(1<<min(tries, 5)), mostViewNap)
+		tries++
 		if err != nil {
 			p.metrics.outages.Inc()
 			p.opts.Logger.Warn("push: cannot decide; trying again", "session", l.session, "retry_in", wait, "error", err)
@@ -140,8 +134,11 @@ func (l *line) decide(batch []*item) {
 	}
 }
 
-// viewNap is how often it is looked whether the view has come so far.
-const viewNap = 10 * time.Millisecond
+// viewNap is when it is looked again whether the view has come so far, first; then less and less often, up to mostViewNap.
+const (
+	viewNap     = 10 * time.Millisecond
+	mostViewNap = 250 * time.Millisecond
+)
 
 // sleep says false when ctx ends before.
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -14,6 +14,9 @@ type office struct {
 	services Services
 	store    Store
 	view     View
+	presence Presence
+	zones    zones
+	style    *Style
 	forget   Forget
 	metrics  *Metrics
 	logger   *slog.Logger
@@ -23,18 +26,22 @@ type office struct {
 	running sync.WaitGroup
 
 	mu    sync.Mutex
-	boxes map[App]*outbox
+	boxes map[boxKey]*outbox
 	// dead are tokens that are gone, until when they were registered, for as long as the view may not know it.
-	dead map[string]death
+	dead *recent[events.Millis]
 }
 
-type death struct {
-	until events.Millis
-	at    time.Time
+// boxKey names an outbox: of an app, or of a part of its service.
+type boxKey struct {
+	App
+	part string
 }
 
-// maxDead is how many dead tokens are kept in mind.
-const maxDead = 100_000
+// maxDead is how many dead tokens are kept in mind at least.
+const maxDead = 50_000
+
+// maxBoxes is how many outboxes there are. Beyond, parts share one.
+const maxBoxes = 1000
 
 // Forgotten is a device's token that is good no more, if it was registered at Until or before.
 type Forgotten struct {
@@ -47,18 +54,25 @@ type Forgotten struct {
 // Forget has the log say that a token is forgotten; errors are outages.
 type Forget func(ctx context.Context, f Forgotten) error
 
-// box gives the outbox of an app; nil if it is not configured.
-func (o *office) box(app App) *outbox {
+// box gives the outbox of a token; nil if its app is not configured.
+func (o *office) box(app App, token string) *outbox {
 	service, ok := o.services.Of(app)
 	if !ok {
 		return nil
 	}
+	key := boxKey{App: app}
+	if s, is := service.(Parted); is {
+		key.part = s.Part(token)
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	b := o.boxes[app]
+	if o.boxes[key] == nil && len(o.boxes) >= maxBoxes {
+		key.part = ""
+	}
+	b := o.boxes[key]
 	if b == nil {
-		b = newOutbox(o, app, service.Abilities())
-		o.boxes[app] = b
+		b = newOutbox(o, app, key.part, service.Abilities())
+		o.boxes[key] = b
 	}
 	return b
 }
@@ -66,32 +80,51 @@ func (o *office) box(app App) *outbox {
 // send queues letters that were decided on. Those for which there is no room are settled at once.
 func (o *office) send(letters []*letter) {
 	now := time.Now()
-	var over []Settled
-	var ended []*letter
+	var over endings
 	for _, x := range letters {
-		if b := o.box(x.app()); b == nil || !b.add(x) {
-			over = append(over, x.settled(map[bool]Reason{true: NotConfigured, false: Overload}[b == nil], now))
-			ended = append(ended, x)
+		b := o.box(x.app(), x.person.push.Token)
+		switch {
+		case b == nil:
+			over.add(x, NotConfigured, now)
+		case !b.add(x):
+			over.add(x, Overload, now)
 		}
 	}
-	o.settle(over, ended, nil)
+	o.settle(over, nil)
 }
 
 // settle notes what came of letters, and then tells their desks. Of a box they are no longer queued.
-func (o *office) settle(over []Settled, ended []*letter, b *outbox) {
-	if len(over) == 0 {
+func (o *office) settle(over endings, b *outbox) {
+	if len(over.settled) == 0 {
 		return
 	}
-	noted := o.patiently("note what came of it", func(ctx context.Context) error { return o.store.Settle(ctx, over) })
-	for i, x := range ended {
+	noted := o.patiently("note what came of it", func(ctx context.Context) error { return o.store.Settle(ctx, over.settled) })
+	for i, x := range over.letters {
 		if b != nil {
 			b.took(x)
 		}
 		if noted {
-			o.metrics.decided(&over[i].Entry)
-			x.desk.settled(x)
+			o.metrics.decided(&over.settled[i].Entry)
+			x.desk.settled(x, over.settled[i].Entry)
 		}
 	}
+}
+
+// note notes what is so of entries that are open. It says false when the office closes before.
+func (o *office) note(entries []Entry) bool {
+	return o.patiently("note an attempt", func(ctx context.Context) error { return o.store.Put(ctx, entries) })
+}
+
+// look reads entries again. It says false when that can't be done now.
+func (o *office) look(entries []Entry) ([]*Entry, bool) {
+	ctx, cancel := context.WithTimeout(o.ctx, stillTimeout)
+	defer cancel()
+	now, err := o.store.Decide(ctx, entries)
+	if err != nil {
+		o.metrics.outages.Inc()
+		o.logger.Warn("push: cannot look what was decided; trying again", "error", err)
+	}
+	return now, err == nil
 }
 
 // gone has a token forgotten: since then by the vendor's clock, or of the registration that the letter was for.
@@ -100,17 +133,7 @@ func (o *office) gone(x *letter, since events.Millis) {
 	if since > 0 {
 		until = since
 	}
-	o.mu.Lock()
-	if len(o.dead) >= maxDead {
-		for k, d := range o.dead {
-			if time.Since(d.at) > MaxAge {
-				delete(o.dead, k)
-			}
-		}
-	}
-	key := tokenKey(&x.person.push)
-	o.dead[key] = death{max(until, o.dead[key].until), time.Now()}
-	o.mu.Unlock()
+	o.dead.put(tokenKey(&x.person.push), func(was events.Millis) events.Millis { return max(was, until) })
 	o.metrics.gone.WithLabelValues(x.person.push.Service).Inc()
 	o.patiently("forget a token", func(ctx context.Context) error {
 		return o.forget(ctx, Forgotten{x.person.user, x.person.device, x.person.push.Token, until})
@@ -119,10 +142,8 @@ func (o *office) gone(x *letter, since events.Millis) {
 
 // died says whether a registration is known to be gone.
 func (o *office) died(d *Device) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	dead, known := o.dead[tokenKey(&d.Push)]
-	return known && d.Since <= dead.until
+	until, known := o.dead.get(tokenKey(&d.Push))
+	return known && d.Since <= until
 }
 
 // leastWait and mostWait are how long an outage is waited out at a time.

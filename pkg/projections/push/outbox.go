@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/sony/gobreaker/v2"
+
+	"annal/pkg/events"
 )
 
 // Bounds of sending.
@@ -40,7 +42,9 @@ const (
 
 // outbox has the letters to one app at one vendor: nothing that happens to them holds up another's.
 type outbox struct {
-	app     App
+	app App
+	// part is of the service, where it has such that fail each by itself.
+	part    string
 	office  *office
 	lanes   []*lane
 	queued  atomic.Int64
@@ -49,6 +53,8 @@ type outbox struct {
 
 	mu     sync.Mutex
 	paused time.Time
+	// asking: a lane asks a service that failed whether it is well again; the others wait for that.
+	asking bool
 	// refuses says that the service does not accept us.
 	refuses bool
 	// taken says that the present service ever took a letter, and gone how many it said are to tokens that are no good.
@@ -61,17 +67,20 @@ var seed = maphash.MakeSeed()
 
 var errFailing = errors.New("push: the service fails")
 
-func newOutbox(o *office, app App, can Abilities) *outbox {
-	b := &outbox{app: app, office: o, batch: max(1, can.Batch)}
+func newOutbox(o *office, app App, part string, can Abilities) *outbox {
+	b := &outbox{app: app, part: part, office: o, batch: max(1, can.Batch)}
 	b.lanes = make([]*lane, max(1, min(can.AtOnce, maxLanes)))
 	for i := range b.lanes {
-		b.lanes[i] = &lane{box: b, wake: make(chan struct{}, 1), newest: map[string]placed{}}
+		b.lanes[i] = &lane{box: b, wake: make(chan struct{}, 1), newest: newRecent[events.Seq](MaxAge, maxPlaces), badges: newRecent[int](MaxAge, maxPlaces)}
 	}
-	state := o.metrics.broken.WithLabelValues(app.Service, app.Package)
+	state := o.metrics.broken.WithLabelValues(app.Service, app.Package, part)
 	state.Set(0)
 	b.breaker = gobreaker.NewCircuitBreaker[[]Answer](gobreaker.Settings{
 		Timeout: breakFor, ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= trips },
 		OnStateChange: func(_ string, from, to gobreaker.State) {
+			if to == gobreaker.StateOpen {
+				b.pause(time.Now().Add(breakFor))
+			}
 			state.Set(float64(map[bool]int{true: 1}[to == gobreaker.StateOpen]))
 			o.logger.Warn("push: a service", "service", app.Service, "package", app.Package, "was", from, "is", to)
 		},
@@ -130,7 +139,7 @@ func (b *outbox) wrong(is bool) {
 	defer b.mu.Unlock()
 	if b.refuses != is {
 		b.refuses = is
-		b.office.metrics.wrong.WithLabelValues(b.app.Service, b.app.Package).Set(float64(map[bool]int{true: 1}[is]))
+		b.office.metrics.wrong.WithLabelValues(b.app.Service, b.app.Package, b.part).Set(float64(map[bool]int{true: 1}[is]))
 	}
 }
 
@@ -145,6 +154,24 @@ func (b *outbox) pausedFor(now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.paused.Sub(now)
+}
+
+// enter asks for leave to make a call; while the service is asked whether it is well again, nobody else has it. Who has leave calls leave.
+func (b *outbox) enter() bool {
+	state := b.breaker.State()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if state == gobreaker.StateOpen || b.asking {
+		return false
+	}
+	b.asking = state == gobreaker.StateHalfOpen
+	return true
+}
+
+func (b *outbox) leave() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.asking = false
 }
 
 // call makes a call unless the service is left alone: then it gives nil.

@@ -2,6 +2,7 @@ package push
 
 import (
 	"encoding/json"
+	"slices"
 
 	"annal/pkg/events"
 )
@@ -43,10 +44,43 @@ type touch struct {
 	seqs []events.Seq
 	// all: nothing of the session is to be shown any more.
 	all bool
+	// contact is the seq of what answers the request to be a contact, or takes it back; 0: it is not about that. The users are the two.
+	contact events.Seq
 }
 
-// mattersOf says what an outcome is about; nil for nothing. It is pure.
-func mattersOf(o *events.Outcome) *matter {
+// takesBack says whether what a phone shows is to be taken back.
+func (t *touch) takesBack(k Kind, seq events.Seq) bool {
+	return t.all || seq <= t.upTo || slices.Contains(t.seqs, seq) || k == Contact && seq < t.contact
+}
+
+// of is the session it is about, as far as phones go.
+func (m *matter) of() events.SessionID {
+	if m.touch != nil {
+		return m.touch.of
+	}
+	return m.Session
+}
+
+// mattersOf says what an outcome is about, maybe nothing. It is pure.
+func mattersOf(o *events.Outcome) []*matter {
+	m := matterOf(o)
+	accepted, _ := o.Result.(events.Accepted)
+	e, is := accepted.Event.(events.ContactChanged)
+	if !is || e.Step == events.ContactAsk || e.Step == events.ContactUnblock {
+		if m == nil {
+			return nil
+		}
+		return []*matter{m}
+	}
+	// Besides, the request is no more.
+	over := &matter{Session: o.Session, Seq: accepted.Seq, At: o.Time, ID: o.ID, Actor: o.Actor.User, touch: &touch{of: o.Session, contact: accepted.Seq}}
+	if m == nil {
+		return []*matter{over}
+	}
+	return []*matter{m, over}
+}
+
+func matterOf(o *events.Outcome) *matter {
 	a, ok := o.Result.(events.Accepted)
 	if !ok {
 		return nil
@@ -70,7 +104,6 @@ func mattersOf(o *events.Outcome) *matter {
 			m.alert = &alert{kind: Contact, text: e.Text, accepted: e.State == events.Contacts}
 		case events.ContactAccept:
 			m.alert = &alert{kind: Contact, accepted: true}
-			// Who accepts has seen the request.
 		case events.ContactRefuse, events.ContactRemove, events.ContactBlock, events.ContactUnblock:
 			return nil
 		}

@@ -63,7 +63,6 @@ type Projector struct {
 	opts    Options
 	office  *office
 	metrics *Metrics
-	zones   zones
 	// deciding bounds how many sessions are decided on at once.
 	deciding chan struct{}
 
@@ -87,7 +86,7 @@ func New(o Options) (*Projector, error) {
 		opts: o, metrics: m, desks: map[int32]*desk{}, deciding: make(chan struct{}, atOnce),
 		office: &office{
 			services: o.Services, store: o.Store, view: o.View, forget: o.Forget, metrics: m, logger: o.Logger,
-			ctx: ctx, close: cancel, boxes: map[App]*outbox{}, dead: map[string]death{},
+			presence: o.Presence, style: &o.Style, ctx: ctx, close: cancel, boxes: map[boxKey]*outbox{}, dead: newRecent[events.Millis](MaxAge, maxDead),
 		},
 	}, nil
 }
@@ -102,7 +101,7 @@ func (p *Projector) Close() {
 func (p *Projector) Handle(ctx context.Context, partition int32, outcomes []follow.Outcome) error {
 	p.mu.Lock()
 	d := p.desks[partition]
-	if d == nil {
+	if d == nil || d.ended() {
 		d = newDesk(p, partition)
 		p.desks[partition] = d
 	}
@@ -113,16 +112,18 @@ func (p *Projector) Handle(ctx context.Context, partition int32, outcomes []foll
 		if o.Err != nil {
 			continue
 		}
-		m := mattersOf(&o.Outcome)
-		if m == nil {
+		matters := mattersOf(&o.Outcome)
+		if len(matters) == 0 {
 			continue
 		}
 		if old(o.Time, now) || o.Origin != 0 && old(o.Origin, now) {
 			p.metrics.old.Inc() // also what was brought in from elsewhere, and is new here alone
 			continue
 		}
-		if err := d.take(ctx, m, o.Offset, p.due(m)); err != nil {
-			return err
+		for _, m := range matters {
+			if err := d.take(ctx, m, o.Offset, p.due(m)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -154,11 +155,11 @@ func (p *Projector) Open(partition int32) (int64, bool) {
 	return d.open()
 }
 
-// Finish implements follow.Keeper: nothing more is decided or sent for the partition, and what goes on is waited for.
+// Finish implements follow.Keeper: nothing more is decided or sent for the partition, and what goes on is waited for. What is open stays open for Open, until the
+// partition is handed to us again.
 func (p *Projector) Finish(ctx context.Context, partition int32) {
 	p.mu.Lock()
 	d := p.desks[partition]
-	delete(p.desks, partition)
 	p.mu.Unlock()
 	if d != nil {
 		d.finish(ctx)

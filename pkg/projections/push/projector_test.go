@@ -110,7 +110,7 @@ func TestCrashBeforeSending(t *testing.T) {
 			}
 			if !called {
 				// Left alone, so no call is made.
-				w.projector.office.box(App{"fcm", "app"}).pause(time.Now().Add(time.Minute))
+				w.projector.office.box(App{"fcm", "app"}, "").pause(time.Now().Add(time.Minute))
 			}
 			w.say("g", "ann", "hello")
 			again := w.last("g", "ann", events.Sent{Index: 1, Body: events.TextBody("hello")})
@@ -227,6 +227,7 @@ func TestOtherKinds(t *testing.T) {
 		w.happen("d", "bob", events.ContactChanged{Step: events.ContactAccept, State: events.Contacts})
 		pass(3 * time.Second)
 		w.took("token-ann", "contact: bob | bob accepted your request")
+		w.took("token-bob", "withdraw:  | ") // the request that he accepted elsewhere
 		w.change(func() { w.sessions["d"].Contact = events.ContactAsked })
 		w.happen("d", "ann", events.ContactChanged{Step: events.ContactAsk, State: events.ContactAsked})
 		pass(time.Second)

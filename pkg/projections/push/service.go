@@ -104,6 +104,13 @@ type Abilities struct {
 	Badge, Withdraw bool
 }
 
+// Parted is a Service some of whose tokens are another's business than others: when one part fails, another does not.
+type Parted interface {
+	Service
+	// Part names the part that a token belongs to, one of few.
+	Part(token string) string
+}
+
 // Service brings letters to the devices of one package (app) at one vendor. pushtest has its conformance suite.
 type Service interface {
 	// Name is the vendor's: apns, fcm, huawei, xiaomi, oppo, vivo, meizu or webpush.

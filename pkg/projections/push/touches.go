@@ -9,27 +9,35 @@ import (
 	"annal/pkg/events"
 )
 
-// flyingNap is how often it is looked whether a letter that is on its way has arrived, before what it shows is taken back.
-const flyingNap = 100 * time.Millisecond
-
 // touch sets right what phones show after users have read, or left, or muted.
 func (w *decision) touch(ctx context.Context, it *item) (bool, error) {
 	t := it.touch
 	if through, err := w.through(ctx, t); !through || err != nil {
 		return false, err
 	}
-	mine := func(x *letter) bool { return slices.Contains(t.users, x.person.user) }
-	if w.desk.onTheWay(t.of, mine) {
-		w.line.later(it, flyingNap)
-		return true, nil
+	users := t.users
+	if t.contact != 0 {
+		members, err := w.projector.opts.View.Members(ctx, t.of, "", MaxUsers)
+		if err != nil {
+			return false, err
+		}
+		users = []events.UserID{it.Actor}
+		for i := range members {
+			if members[i].User != it.Actor {
+				users = append(users, members[i].User)
+			}
+		}
 	}
-	takesBack := func(s *Shown) bool { return t.all || s.Seq <= t.upTo || slices.Contains(t.seqs, s.Seq) }
-	for part := range slices.Chunk(t.users, MaxUsers) {
+	w.desk.wait(it, t.of, func(x *letter) bool {
+		return slices.Contains(users, x.person.user) && t.takesBack(x.note.Kind, x.entry.Seq)
+	})
+	takesBack := func(s *Shown) bool { return t.takesBack(s.Kind, s.Seq) }
+	for part := range slices.Chunk(users, MaxUsers) {
 		if err := w.setRight(ctx, it, part, takesBack); err != nil {
 			return false, err
 		}
 	}
-	w.desk.decided(it, nil)
+	w.desk.decided(it)
 	return true, nil
 }
 
@@ -44,10 +52,7 @@ func (w *decision) through(ctx context.Context, t *touch) (bool, error) {
 
 // hide takes back what shows a message that is no more.
 func (w *decision) hide(ctx context.Context, it *item) (bool, error) {
-	if w.desk.onTheWay(it.Session, func(x *letter) bool { return x.entry.Seq == it.hides }) {
-		w.line.later(it, flyingNap)
-		return true, nil
-	}
+	w.desk.wait(it, it.Session, func(x *letter) bool { return x.entry.Seq == it.hides })
 	for {
 		members, err := w.projector.opts.View.Members(ctx, it.Session, w.after, MaxUsers)
 		if err != nil {
@@ -65,7 +70,7 @@ func (w *decision) hide(ctx context.Context, it *item) (bool, error) {
 		}
 		w.after = users[len(users)-1]
 	}
-	w.desk.decided(it, nil)
+	w.desk.decided(it)
 	return true, nil
 }
 
@@ -117,10 +122,11 @@ func (w *decision) spots(ctx context.Context, users []events.UserID) ([]spot, er
 	}
 	var queries []Query
 	var devices []Device
+	var tokens []events.PushToken
 	for _, u := range users {
 		for id, d := range reach[u].Devices {
-			if d.Push.Token != "" && w.projector.office.box(App{d.Push.Service, d.Push.Package}) != nil {
-				queries, devices = append(queries, Query{u, id, w.line.session}), append(devices, d)
+			if _, configured := w.projector.opts.Services.Of(App{d.Push.Service, d.Push.Package}); configured && d.Push.Token != "" && !w.projector.office.died(&d) {
+				queries, devices, tokens = append(queries, Query{u, id, w.line.session}), append(devices, d), append(tokens, d.Push)
 			}
 		}
 	}
@@ -131,9 +137,13 @@ func (w *decision) spots(ctx context.Context, users []events.UserID) ([]spot, er
 	if err != nil {
 		return nil, err
 	}
+	holders, err := w.projector.opts.View.Holders(ctx, tokens)
+	if err != nil {
+		return nil, err
+	}
 	var spots []spot
 	for i, p := range phones {
-		if p.Shown != nil || p.Badge >= 0 {
+		if (p.Shown != nil || p.Badge >= 0) && holders[i].Holds(queries[i].User, queries[i].Device) {
 			spots = append(spots, spot{queries[i], devices[i], p})
 		}
 	}
@@ -165,10 +175,15 @@ func (w *decision) quiet(it *item, s *spot, unread int, clears, active bool, now
 		why = Unable
 	}
 	user := s.User
-	id := noteID(kind, string(w.line.session), fmt.Sprint(w.desk.partition), fmt.Sprint(it.offset), string(user), s.Query.Device)
-	brought := ""
-	if s.phone.Shown != nil {
-		brought = s.phone.Shown.VendorID
+	// What follows a letter that arrived is another one's than what there was to do at first.
+	follows := ""
+	if it.parent != nil {
+		follows = fmt.Sprint(it.touch.seqs)
+	}
+	id := noteID(kind, string(w.line.session), fmt.Sprint(w.desk.partition), fmt.Sprint(it.offset), string(user), s.Query.Device, follows)
+	brought, upTo := "", events.Seq(0)
+	if s.phone.Shown != nil && clears {
+		brought, upTo = s.phone.Shown.VendorID, s.phone.Shown.Seq
 	}
 	deadline := time.UnixMilli(int64(it.At)).Add(MaxAge)
 	return &letter{
@@ -177,7 +192,7 @@ func (w *decision) quiet(it *item, s *spot, unread int, clears, active bool, now
 			Service: s.Push.Service, Package: s.Push.Package,
 		},
 		person: person{user: user, device: s.Query.Device, push: s.Push}, since: s.Since, session: w.line.session,
-		note: w.projector.opts.Style.quiet(kind, id, w.line.session, unread, brought, deadline), clears: clears,
+		note: w.projector.opts.Style.quiet(kind, id, w.line.session, unread, brought, deadline), clears: upTo,
 		deadline: deadline, looked: now, desk: w.desk, item: it,
 	}
 }
@@ -190,14 +205,14 @@ func (w *decision) claim(ctx context.Context, letters []*letter) error {
 	}
 	var going []*letter
 	var right []Settled
-	err := w.decide(ctx, entries, func(i int, e Entry) {
+	err := w.decide(ctx, entries, func(i int, e Entry, found bool) {
 		x := letters[i]
 		switch {
 		case e.Open():
-			x.entry, x.unsure = e, e.Attempts > 0
+			x.entry, x.unsure, x.found = e, e.Attempts > 0, found
 			going = append(going, x)
 		case e.Reason == DeviceActive:
-			right = append(right, Settled{Entry: e, Clear: x.clears, Badge: x.note.Badge})
+			right = append(right, Settled{Entry: e, Clear: x.clears != 0, Badge: x.note.Badge})
 		}
 	})
 	if err == nil && len(right) > 0 {

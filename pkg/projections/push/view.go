@@ -77,8 +77,10 @@ type Reach struct {
 	// Devices are by id, as registered.
 	Devices map[string]Device
 	// Notifications is what the user wants; MuteUntil is theirs for the session.
-	Notifications  events.Notifications
-	MuteUntil      events.Millis
+	Notifications events.Notifications
+	MuteUntil     events.Millis
+	// Hides: they hid messages of the session from themselves.
+	Hides          bool
 	Banned, Closed bool
 }
 

@@ -316,7 +316,7 @@ func (w *world) Reach(_ context.Context, s events.SessionID, users []events.User
 	for _, u := range users {
 		if r := w.reach[u]; r != nil {
 			c := *r
-			c.MuteUntil = w.mutes[u][s]
+			c.MuteUntil, c.Hides = w.mutes[u][s], w.hidden[u] != 0
 			c.Devices = map[string]Device{}
 			for id, d := range r.Devices {
 				c.Devices[id] = d
