@@ -289,7 +289,7 @@ func TestWrongService(t *testing.T) {
 				n++
 			}
 		}
-		if n != len(users)-1-mostGone {
+		if n < len(users)-1-mostGone {
 			t.Errorf("%d are said to be misconfigured", n)
 		}
 	})
