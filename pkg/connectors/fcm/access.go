@@ -20,45 +20,25 @@ const (
 	scope = "https://www.googleapis.com/auth/firebase.messaging"
 	// maxLife is for how long Google lets an assertion be good at most.
 	maxLife = time.Hour
-	// early is how long before its end a token is renewed, if it is good for longer than twice that.
-	early = 5 * time.Minute
 )
 
-// access has the token by which Google knows the account. Safe for use at once: one asks for a new token, and the others wait for it.
+// access has the token by which Google knows the account.
 type access struct {
+	*push.Access
 	account  account
 	key      *rsa.PrivateKey
 	endpoint string
 	client   *http.Client
 	now      func() time.Time
-
-	// turn has room for who reads and changes what follows.
-	turn  chan struct{}
-	token string
-	until time.Time
 }
 
-// get gives a token other than refused, which Google said is no good; or what is to be said to a letter that cannot be sent.
-func (a *access) get(ctx context.Context, refused string) (string, *push.Answer) {
-	select {
-	case a.turn <- struct{}{}:
-		defer func() { <-a.turn }()
-	case <-ctx.Done():
-		return "", &push.Answer{Result: push.Retry, Text: "no access token in time", Unsure: true}
-	}
-	if a.token != "" && a.token != refused && a.now().Before(a.until) {
-		return a.token, nil
-	}
-	a.token = ""
-	token, life, failed := a.ask(ctx)
-	if failed != nil {
-		return "", failed
-	}
-	a.token, a.until = token, a.now().Add(life-min(early, life/2))
-	return token, nil
+func newAccess(a account, key *rsa.PrivateKey, endpoint string, client *http.Client) *access {
+	made := &access{account: a, key: key, endpoint: endpoint, client: client, now: time.Now}
+	made.Access = push.NewAccess(func() time.Time { return made.now() }, made.ask)
+	return made
 }
 
-// ask asks Google for a token.
+// ask is push.AskAccess.
 func (a *access) ask(ctx context.Context) (token string, life time.Duration, failed *push.Answer) {
 	now := a.now()
 	claim := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
@@ -80,8 +60,6 @@ func (a *access) ask(ctx context.Context) (token string, life time.Duration, fai
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	reply, failed := push.Ask(a.client, r, maxAnswer)
 	if failed != nil {
-		// The letter itself was not sent: that is sure, unless time ran out.
-		failed.Unsure, failed.All = ctx.Err() != nil, ctx.Err() == nil
 		return "", 0, failed
 	}
 	var said struct {

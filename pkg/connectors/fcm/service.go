@@ -36,7 +36,7 @@ func New(app string, c Config, client *http.Client) (*Service, error) {
 	}
 	return &Service{
 		app: app, url: c.endpoint() + "/v1/projects/" + url.PathEscape(a.ProjectID) + "/messages:send", client: client, now: time.Now,
-		access: &access{account: a, key: key, endpoint: c.tokenEndpoint(a), client: client, now: time.Now, turn: make(chan struct{}, 1)},
+		access: newAccess(a, key, c.tokenEndpoint(a), client),
 	}, nil
 }
 
@@ -69,13 +69,14 @@ func (s *Service) send(ctx context.Context, l push.Letter) push.Answer {
 	if err != nil {
 		return push.Answer{Result: push.Refused, Code: "UNSENDABLE", Text: push.Clip(err.Error())}
 	}
-	token, failed := s.access.get(ctx, "")
+	token, failed := s.access.Token(ctx)
 	if failed != nil {
 		return *failed
 	}
 	a := s.post(ctx, message, token)
 	if a.Code == "UNAUTHENTICATED" || a.Code == "401" {
-		if token, failed = s.access.get(ctx, token); failed != nil {
+		s.access.Forget(token)
+		if token, failed = s.access.Token(ctx); failed != nil {
 			return *failed
 		}
 		a = s.post(ctx, message, token)

@@ -132,7 +132,7 @@ func (s *Service) sort(letters []push.Letter, given []push.Answer) []*group {
 
 // bring sends a group, once more with another access token if that was what was wrong.
 func (s *Service) bring(ctx context.Context, g *group) (push.Answer, map[string]bool) {
-	token, failed := s.access.get(ctx, "")
+	token, failed := s.access.Token(ctx)
 	if failed != nil {
 		return *failed, nil
 	}
@@ -140,7 +140,8 @@ func (s *Service) bring(ctx context.Context, g *group) (push.Answer, map[string]
 	if !tired(answer) {
 		return answer, illegal
 	}
-	token, failed = s.access.get(ctx, token)
+	s.access.Forget(token)
+	token, failed = s.access.Token(ctx)
 	if failed != nil {
 		return *failed, nil
 	}

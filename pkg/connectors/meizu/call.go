@@ -5,15 +5,11 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"encoding/json"
-	"io"
 	"maps"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"annal/pkg/projections/push"
@@ -97,48 +93,22 @@ func (s *Service) post(ctx context.Context, fields map[string]string) (reply, *p
 	for name, value := range fields {
 		form.Set(name, value)
 	}
-	var connected atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint+pushPath, strings.NewReader(form.Encode()))
 	if err != nil {
-		return reply{}, &push.Answer{Result: push.Misconfigured, Text: short(err.Error())}
+		return reply{}, &push.Answer{Result: push.Misconfigured, Text: push.Clip(err.Error())}
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded;charset=UTF-8")
-	response, err := s.client.Do(request)
-	if err != nil {
-		return reply{}, unanswered(ctx, err, connected.Load())
+	said, problem := push.Ask(s.client, request, maxBody)
+	if problem != nil {
+		return reply{}, problem
 	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
-	if err != nil {
-		return reply{}, unanswered(ctx, err, true)
-	}
-	wait := retryAfter(response.Header, s.now())
-	if response.StatusCode != http.StatusOK {
-		a := answerStatus(response.StatusCode, string(text), wait)
+	r := reply{wait: said.After(s.now())}
+	switch {
+	case said.Status != http.StatusOK:
+		a := answerStatus(said.Status, string(said.Body), r.wait)
 		return reply{}, &a
-	}
-	r := reply{wait: wait}
-	if json.Unmarshal(text, &r) != nil || !r.readable() {
-		return reply{}, &push.Answer{Result: push.Retry, Unsure: true, Text: short("unreadable: " + string(text))}
+	case json.Unmarshal(said.Body, &r) != nil || !r.readable():
+		return reply{}, &push.Answer{Result: push.Retry, Unsure: true, Text: push.Clip("unreadable: " + string(said.Body))}
 	}
 	return r, nil
-}
-
-// unanswered is for a call that got no answer. What never had a connection was not taken, and neither would others be.
-func unanswered(ctx context.Context, err error, connected bool) *push.Answer {
-	unsure := connected || ctx.Err() != nil
-	return &push.Answer{Result: push.Retry, Unsure: unsure, All: !unsure, Text: short(err.Error())}
-}
-
-// retryAfter reads RFC 9110, 10.2.3: seconds or a date. 0: nothing was said.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	value := h.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(at.Sub(now), 0)
-	}
-	return 0
 }

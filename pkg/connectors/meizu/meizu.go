@@ -25,11 +25,11 @@ import (
 const production = "https://server-api-push.meizu.com"
 
 const (
-	// batch is how many letters Send takes. The vendor takes 100 phones in a call, but one content for all of them. Letters that differ, and be it in
-	// their note's id, have a call each, and whoever waits for Send waits for all of those.
-	batch = 32
-	// atOnce is how many of those calls are under way at once.
-	atOnce = 8
+	// batch is how many letters Send takes. Those of one message say the same, and are one call: no more than the 100 phones that the vendor takes in one. A call
+	// that is cut leaves as many in doubt as it had. Letters that do not say the same have a call each, and whoever waits for Send waits for all of those.
+	batch = 100
+	// atOnce is how many of those calls are under way at once: with 100 and a tenth of a second for each, Send is over in one.
+	atOnce = 10
 )
 
 // Config is what the app is at the vendor. Names are the vendor's.

@@ -3,9 +3,11 @@ package meizu
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,12 +82,12 @@ func (r *rig) letter(body string) push.Letter {
 	return r.fixture.Letter(r.fixture.Token(), "Ann", body)
 }
 
-// same are letters of one note to several phones.
+// same are letters of one message to several phones, each with a note, and a number at the icon, of its own.
 func (r *rig) same(n int) []push.Letter {
 	letters := []push.Letter{r.letter("the same")}
-	for range n - 1 {
+	for i := range n - 1 {
 		l := letters[0]
-		l.Token = r.fixture.Token()
+		l.Token, l.Note.ID, l.Note.Badge = r.fixture.Token(), fmt.Sprint(l.Note.ID, "-", i), i
 		letters = append(letters, l)
 	}
 	return letters
@@ -107,10 +109,10 @@ func TestFields(t *testing.T) {
 	l := r.letter("Hello")
 	answer := r.one(t, l)
 	got := r.screen(l.Token).Shown[0]
-	if answer.VendorID == "" || got.Vendor != answer.VendorID || got.ID != l.Note.ID || got.Link != l.Note.Link || !got.Urgent || got.Collapse == "" {
+	if answer.VendorID == "" || got.Vendor != answer.VendorID || got.ID != l.Note.Data["event"] || got.Link != l.Note.Link || !got.Urgent || got.Collapse == "" {
 		t.Errorf("%+v of %+v", got, answer)
 	}
-	if got.Data["kind"] != "message" || got.Data["session"] != "g-1" || got.Data["note"] != l.Note.ID {
+	if !maps.Equal(got.Data, l.Note.Data) {
 		t.Errorf("%+v", got)
 	}
 	quiet := r.letter("Later")
@@ -156,12 +158,6 @@ func TestMessage(t *testing.T) {
 // TestSame: one content to several phones goes in one call; other contents have calls of their own.
 func TestSame(t *testing.T) {
 	r := open(t)
-	var calls atomic.Int32
-	next := r.server.Client().Transport
-	r.Service.client = &http.Client{Transport: carrier(func(request *http.Request) (*http.Response, error) {
-		calls.Add(1)
-		return next.RoundTrip(request)
-	})}
 	letters := append(r.same(5), r.letter("another"))
 	letters = append(letters, letters[0])
 	r.fail(letters[1].Token, "110003", 1)
@@ -175,12 +171,31 @@ func TestSame(t *testing.T) {
 			t.Errorf("letter %d: %+v", i, a)
 		}
 	}
-	if n := calls.Load(); n != 2 {
+	if n := len(r.fake.Requests.All()); n != 2 {
 		t.Errorf("%d calls", n)
 	}
 	for i, want := range []int{1, 0, 0, 1, 1, 1} {
 		if s := r.screen(letters[i].Token); s.Came != want {
 			t.Errorf("letter %d came %d times", i, s.Came)
+		}
+	}
+}
+
+// TestFull: two messages, each to half of all phones that Send takes at once, are two calls, and one to all of them is one.
+func TestFull(t *testing.T) {
+	r := open(t)
+	batch := r.Abilities().Batch
+	halves := append(r.same(batch/2), r.same(batch/2)...)
+	rand.Shuffle(len(halves), func(i, j int) { halves[i], halves[j] = halves[j], halves[i] })
+	calls := 0
+	for want, letters := range map[int][]push.Letter{2: halves, 1: r.same(batch)} {
+		for i, a := range r.Send(t.Context(), letters) {
+			if a.Result != push.Delivered {
+				t.Errorf("letter %d: %+v", i, a)
+			}
+		}
+		if calls += want; len(r.fake.Requests.All()) != calls {
+			t.Errorf("%d calls, not %d", len(r.fake.Requests.All()), calls)
 		}
 	}
 }

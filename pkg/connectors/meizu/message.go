@@ -3,7 +3,6 @@ package meizu
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"maps"
 	"time"
 	"unicode/utf16"
 
@@ -42,7 +41,7 @@ type (
 	clickType struct {
 		ClickType  int               `json:"clickType"`
 		URL        string            `json:"url,omitempty"`
-		Parameters map[string]string `json:"parameters"`
+		Parameters map[string]string `json:"parameters,omitempty"`
 	}
 	// pushTime says whether a message waits for a phone that is away, and for how many hours.
 	pushTime struct {
@@ -67,12 +66,10 @@ type (
 func newMessage(n *push.Note, now time.Time) message {
 	m := message{
 		NoticeBar: noticeBar{NoticeMsgType: private, Title: cut(n.Title, maxTitle), Content: cut(n.Body, maxContent)},
-		ClickType: clickType{ClickType: opensApp, Parameters: map[string]string{}},
+		ClickType: clickType{ClickType: opensApp, Parameters: n.Data},
 		PushTime:  waits(n.Expires, now),
 		Advance:   advance{ClearNoticeBar: 1, NotifyKey: notifyKey(n.Collapse)},
 	}
-	maps.Copy(m.ClickType.Parameters, n.Data)
-	m.ClickType.Parameters["note"] = n.ID
 	if n.Link != "" {
 		m.ClickType.ClickType, m.ClickType.URL = opensURI, n.Link
 	}
@@ -114,14 +111,6 @@ func length(text string) int {
 
 // cut shortens a text to so many characters, the last of which then is an ellipsis.
 func cut(text string, most int) string {
-	if length(text) <= most {
-		return text
-	}
-	n := 0
-	for i, r := range text {
-		if n += utf16.RuneLen(r); n > most-1 {
-			return text[:i] + "…"
-		}
-	}
-	return text
+	_, short, _ := push.Fit("", text, func(_, text string) bool { return length(text) <= most })
+	return short
 }

@@ -41,8 +41,8 @@ func TestRenewal(t *testing.T) {
 		asked int32
 	}{
 		{"the first", func() {}, 1},
-		{"kept", func() { *r.clock = r.clock.Add(22 * time.Hour) }, 1},
-		{"renewed before it ends", func() { *r.clock = r.clock.Add(time.Hour) }, 2},
+		{"kept", func() { *r.clock = r.clock.Add(23 * time.Hour) }, 1},
+		{"renewed before it ends", func() { *r.clock = r.clock.Add(55 * time.Minute) }, 2},
 		{"renewed when the vendor has forgotten it", r.fake.Revoke, 3},
 	} {
 		c.after()

@@ -3,13 +3,9 @@ package oppo
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"annal/pkg/projections/push"
@@ -43,8 +39,8 @@ func (s *Service) bring(ctx context.Context, messages []message) []push.Answer {
 	if err != nil {
 		panic(err) // strings and numbers always have a form in JSON
 	}
-	for bad := ""; ; {
-		token, problem := s.accessToken(ctx, bad)
+	for renewed := false; ; renewed = true {
+		token, problem := s.access.Token(ctx)
 		if problem != nil {
 			return all(*problem, len(messages))
 		}
@@ -52,8 +48,8 @@ func (s *Service) bring(ctx context.Context, messages []message) []push.Answer {
 		switch {
 		case problem != nil:
 			return all(*problem, len(messages))
-		case *r.Code == invalidAuthToken && bad == "":
-			bad = token
+		case *r.Code == invalidAuthToken && !renewed:
+			s.access.Forget(token)
 		case *r.Code != 0:
 			return all(answer(*r.Code, r.Message, r.wait), len(messages))
 		default:
@@ -98,48 +94,22 @@ func all(a push.Answer, n int) []push.Answer {
 
 // post sends a form and reads the answer. A problem is the answer to all letters of the call.
 func (s *Service) post(ctx context.Context, path string, form url.Values) (reply, *push.Answer) {
-	var connected atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint+path, strings.NewReader(form.Encode()))
 	if err != nil {
-		return reply{}, &push.Answer{Result: push.Misconfigured, Text: short(err.Error())}
+		return reply{}, &push.Answer{Result: push.Misconfigured, Text: push.Clip(err.Error())}
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
-	response, err := s.client.Do(request)
-	if err != nil {
-		return reply{}, unanswered(ctx, err, connected.Load())
+	said, problem := push.Ask(s.client, request, maxBody)
+	if problem != nil {
+		return reply{}, problem
 	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
-	if err != nil {
-		return reply{}, unanswered(ctx, err, true)
-	}
-	wait := retryAfter(response.Header, s.now())
-	if response.StatusCode != http.StatusOK {
-		a := answerStatus(response.StatusCode, string(body), wait)
+	r := reply{wait: said.After(s.now())}
+	switch {
+	case said.Status != http.StatusOK:
+		a := answerStatus(said.Status, string(said.Body), r.wait)
 		return reply{}, &a
-	}
-	r := reply{wait: wait}
-	if json.Unmarshal(body, &r) != nil || r.Code == nil {
-		return reply{}, &push.Answer{Result: push.Retry, Unsure: true, Text: short("unreadable: " + string(body))}
+	case json.Unmarshal(said.Body, &r) != nil || r.Code == nil:
+		return reply{}, &push.Answer{Result: push.Retry, Unsure: true, Text: push.Clip("unreadable: " + string(said.Body))}
 	}
 	return r, nil
-}
-
-// unanswered is for a call that got no answer. What never had a connection was not taken, and neither would others be.
-func unanswered(ctx context.Context, err error, connected bool) *push.Answer {
-	unsure := connected || ctx.Err() != nil
-	return &push.Answer{Result: push.Retry, Unsure: unsure, All: !unsure, Text: short(err.Error())}
-}
-
-// retryAfter reads RFC 9110, 10.2.3: seconds or a date. 0: nothing was said.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	value := h.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(at.Sub(now), 0)
-	}
-	return 0
 }

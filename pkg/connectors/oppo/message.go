@@ -3,7 +3,6 @@ package oppo
 import (
 	"encoding/json"
 	"hash/fnv"
-	"maps"
 	"time"
 	"unicode/utf16"
 
@@ -48,12 +47,13 @@ type message struct {
 // notification has the fields of 11236 that notes have something for.
 type notification struct {
 	// AppMessageID is the note's: the vendor brings one with the same id to the same phone once.
-	AppMessageID     string `json:"app_message_id"`
-	Style            int    `json:"style"`
-	Title            string `json:"title"`
-	Content          string `json:"content"`
-	ClickActionType  int    `json:"click_action_type"`
-	ClickActionURL   string `json:"click_action_url,omitempty"`
+	AppMessageID    string `json:"app_message_id"`
+	Style           int    `json:"style"`
+	Title           string `json:"title"`
+	Content         string `json:"content"`
+	ClickActionType int    `json:"click_action_type"`
+	ClickActionURL  string `json:"click_action_url,omitempty"`
+	// ActionParameters are what the app is given when the notification is opened, as JSON.
 	ActionParameters string `json:"action_parameters"`
 	OffLine          bool   `json:"off_line"`
 	OffLineTTL       int    `json:"off_line_ttl,omitempty"` // seconds
@@ -75,7 +75,7 @@ func (s *Service) message(l *push.Letter, now time.Time) message {
 	note := &l.Note
 	n := notification{
 		AppMessageID: note.ID, Style: standard, Title: cut(note.Title, maxTitle), Content: note.Body, ClickActionType: opensApp,
-		ActionParameters: parameters(note), OffLine: true, ChannelID: s.config.ChannelID, NotifyID: notifyID(note.Collapse),
+		ActionParameters: object(note.Data), OffLine: true, ChannelID: s.config.ChannelID, NotifyID: notifyID(note.Collapse),
 		Category: s.config.Category, NotifyLevel: inList,
 	}
 	if length(n.Content) > maxContent {
@@ -115,16 +115,6 @@ func (m *message) fault() int {
 	return 0
 }
 
-// parameters are what the app is given when the notification is opened, as JSON.
-func parameters(n *push.Note) string {
-	data := maps.Clone(n.Data)
-	if data == nil {
-		data = map[string]string{}
-	}
-	data["note"] = n.ID
-	return object(data)
-}
-
 // parameter is a template's one parameter, as JSON.
 func parameter(name, value string) string {
 	if name == "" {
@@ -162,14 +152,6 @@ func length(text string) int {
 
 // cut shortens a text to so many characters, the last of which then is an ellipsis.
 func cut(text string, most int) string {
-	if length(text) <= most {
-		return text
-	}
-	n := 0
-	for i, r := range text {
-		if n += utf16.RuneLen(r); n > most-1 {
-			return text[:i] + "…"
-		}
-	}
-	return text
+	_, short, _ := push.Fit("", text, func(_, text string) bool { return length(text) <= most })
+	return short
 }

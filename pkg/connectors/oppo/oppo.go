@@ -84,7 +84,7 @@ type Service struct {
 	endpoint string
 	client   *http.Client
 	now      func() time.Time
-	access   access
+	access   *push.Access
 }
 
 var _ push.Service = (*Service)(nil)
@@ -106,7 +106,9 @@ func New(_ string, c Config, client *http.Client) (*Service, error) {
 	if c.CallNotifyLevel == 0 {
 		c.CallNotifyLevel = lockScreen
 	}
-	return &Service{config: c, endpoint: strings.TrimSuffix(c.Endpoint, "/"), client: client, now: time.Now, access: newAccess()}, nil
+	s := &Service{config: c, endpoint: strings.TrimSuffix(c.Endpoint, "/"), client: client, now: time.Now}
+	s.access = push.NewAccess(func() time.Time { return s.now() }, s.askAccess)
+	return s, nil
 }
 
 // Name implements push.Service.

@@ -3,6 +3,7 @@ package oppo
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -93,13 +94,12 @@ func TestConformance(t *testing.T) {
 func TestFields(t *testing.T) {
 	r := open(t)
 	l := r.letter("Hello")
-	l.Note.Data = map[string]string{"kind": "message", "session": "g-1"}
 	answer := r.one(t, l)
 	got := r.screen(l.Token).Shown[0]
-	if answer.VendorID == "" || got.Vendor != answer.VendorID || got.ID != l.Note.ID || got.Link != l.Note.Link || !got.Urgent || got.Collapse == "" {
+	if answer.VendorID == "" || got.Vendor != answer.VendorID || got.ID != l.Note.Data["event"] || got.Link != l.Note.Link || !got.Urgent || got.Collapse == "" {
 		t.Errorf("%+v of %+v", got, answer)
 	}
-	if got.Data["kind"] != "message" || got.Data["session"] != "g-1" || r.screen(l.Token).Badge != 3 {
+	if !maps.Equal(got.Data, l.Note.Data) || r.screen(l.Token).Badge != 3 {
 		t.Errorf("%+v", r.screen(l.Token))
 	}
 	quiet := r.letter("Later")

@@ -41,7 +41,7 @@ func TestRenewal(t *testing.T) {
 		asked int32
 	}{
 		{"the first", func() {}, 1},
-		{"kept", func() { *r.clock = r.clock.Add(119 * time.Minute) }, 1},
+		{"kept", func() { *r.clock = r.clock.Add(114 * time.Minute) }, 1},
 		{"renewed as the vendor wants it", func() { *r.clock = r.clock.Add(time.Minute) }, 2},
 		{"renewed when the vendor has forgotten it", r.fake.Revoke, 3},
 	} {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"annal/pkg/projections/push"
 )
@@ -87,7 +86,7 @@ func answer(code int, text string, wait time.Duration) push.Answer {
 	if !known {
 		v = refused
 	}
-	a := push.Answer{Result: v.result, Code: strconv.Itoa(code), Text: short(text)}
+	a := push.Answer{Result: v.result, Code: strconv.Itoa(code), Text: push.Clip(text)}
 	if v.result == push.Retry {
 		a.After, a.All = max(v.after, wait), true
 	}
@@ -105,7 +104,7 @@ func answerUser(status int) push.Answer {
 
 // answerStatus is what a status other than 200 means; the vendor documents 500.
 func answerStatus(status int, text string, wait time.Duration) push.Answer {
-	a := push.Answer{Result: push.Refused, Code: strconv.Itoa(status), Text: short(text)}
+	a := push.Answer{Result: push.Refused, Code: strconv.Itoa(status), Text: push.Clip(text)}
 	switch {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		a.Result = push.Misconfigured
@@ -113,17 +112,4 @@ func answerStatus(status int, text string, wait time.Duration) push.Answer {
 		a.Result, a.After, a.All = push.Retry, wait, true
 	}
 	return a
-}
-
-// short keeps the first 200 bytes, between characters.
-func short(text string) string {
-	const most = 200
-	if len(text) <= most {
-		return text
-	}
-	end := most
-	for end > 0 && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end]
 }

@@ -4,11 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
-	"net/http/httptrace"
-	"strconv"
-	"sync/atomic"
 	"time"
 
 	"annal/pkg/projections/push"
@@ -44,11 +40,11 @@ type user struct {
 
 // bring sends one content to its phones, and gives an answer for each.
 func (s *Service) bring(ctx context.Context, g *group) map[string]push.Answer {
-	note := g.payload.ClientCustomMap["note"]
+	request := requestID(g.ids)
 	if len(g.tokens) == 1 {
-		return map[string]push.Answer{g.tokens[0]: s.bringOne(ctx, single{payload: g.payload, RegID: g.tokens[0], RequestID: requestID(note, g.tokens[0])})}
+		return map[string]push.Answer{g.tokens[0]: s.bringOne(ctx, single{payload: g.payload, RegID: g.tokens[0], RequestID: request})}
 	}
-	r, problem := s.call(ctx, savePath, saved{payload: g.payload, RequestID: requestID(note, g.tokens...)})
+	r, problem := s.call(ctx, savePath, saved{payload: g.payload, RequestID: request})
 	if problem == nil && *r.Result != 0 {
 		a := answer(*r.Result, r.Desc, r.wait)
 		problem = &a
@@ -58,9 +54,7 @@ func (s *Service) bring(ctx context.Context, g *group) map[string]push.Answer {
 		problem.Unsure = problem.Unsure && ctx.Err() != nil
 		return each(g.tokens, *problem)
 	}
-	return s.bringMany(ctx, list{
-		AppID: s.config.AppID, RegIDs: g.tokens, TaskID: r.TaskID, RequestID: requestID(note, g.tokens...), PushMode: s.config.PushMode,
-	})
+	return s.bringMany(ctx, list{AppID: s.config.AppID, RegIDs: g.tokens, TaskID: r.TaskID, RequestID: request, PushMode: s.config.PushMode})
 }
 
 func (s *Service) bringOne(ctx context.Context, m single) push.Answer {
@@ -104,66 +98,40 @@ func each(tokens []string, a push.Answer) map[string]push.Answer {
 
 // call makes a call, and once more if the access token had expired.
 func (s *Service) call(ctx context.Context, path string, body any) (reply, *push.Answer) {
-	for bad := ""; ; {
-		token, problem := s.accessToken(ctx, bad)
+	for renewed := false; ; renewed = true {
+		token, problem := s.access.Token(ctx)
 		if problem != nil {
 			return reply{}, problem
 		}
 		r, problem := s.post(ctx, path, token, body)
-		if problem != nil || *r.Result != badAccess || bad != "" {
+		if problem != nil || *r.Result != badAccess || renewed {
 			return r, problem
 		}
-		bad = token
+		s.access.Forget(token)
 	}
 }
 
 // post sends a body and reads the answer. A problem is the answer to all letters of the call.
 func (s *Service) post(ctx context.Context, path, token string, body any) (reply, *push.Answer) {
-	var connected atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint+path, bytes.NewReader(encode(body)))
 	if err != nil {
-		return reply{}, &push.Answer{Result: push.Misconfigured, Text: short(err.Error())}
+		return reply{}, &push.Answer{Result: push.Misconfigured, Text: push.Clip(err.Error())}
 	}
 	request.Header.Set("Content-Type", "application/json")
 	if token != "" {
 		request.Header.Set("authToken", token)
 	}
-	response, err := s.client.Do(request)
-	if err != nil {
-		return reply{}, unanswered(ctx, err, connected.Load())
+	said, problem := push.Ask(s.client, request, maxBody)
+	if problem != nil {
+		return reply{}, problem
 	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
-	if err != nil {
-		return reply{}, unanswered(ctx, err, true)
-	}
-	wait := retryAfter(response.Header, s.now())
-	if response.StatusCode != http.StatusOK {
-		a := answerStatus(response.StatusCode, string(text), wait)
+	r := reply{wait: said.After(s.now())}
+	switch {
+	case said.Status != http.StatusOK:
+		a := answerStatus(said.Status, string(said.Body), r.wait)
 		return reply{}, &a
-	}
-	r := reply{wait: wait}
-	if json.Unmarshal(text, &r) != nil || r.Result == nil {
-		return reply{}, &push.Answer{Result: push.Retry, Unsure: true, Text: short("unreadable: " + string(text))}
+	case json.Unmarshal(said.Body, &r) != nil || r.Result == nil:
+		return reply{}, &push.Answer{Result: push.Retry, Unsure: true, Text: push.Clip("unreadable: " + string(said.Body))}
 	}
 	return r, nil
-}
-
-// unanswered is for a call that got no answer. What never had a connection was not taken, and neither would others be.
-func unanswered(ctx context.Context, err error, connected bool) *push.Answer {
-	unsure := connected || ctx.Err() != nil
-	return &push.Answer{Result: push.Retry, Unsure: unsure, All: !unsure, Text: short(err.Error())}
-}
-
-// retryAfter reads RFC 9110, 10.2.3: seconds or a date. 0: nothing was said.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	value := h.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(at.Sub(now), 0)
-	}
-	return 0
 }

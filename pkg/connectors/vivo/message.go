@@ -4,7 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"hash/fnv"
-	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,7 +44,7 @@ type payload struct {
 	NetworkType     int               `json:"networkType"`
 	Classification  int               `json:"classification"`
 	Category        string            `json:"category"`
-	ClientCustomMap map[string]string `json:"clientCustomMap"`
+	ClientCustomMap map[string]string `json:"clientCustomMap,omitempty"`
 	PushMode        int               `json:"pushMode"`
 	// NotifyID is the number under which phones show it: a later one takes the place of an earlier one.
 	NotifyID int32 `json:"notifyId,omitempty"`
@@ -74,10 +74,8 @@ type (
 func (s *Service) payload(n *push.Note, now time.Time) payload {
 	p := payload{
 		AppID: s.config.AppID, Title: cut(n.Title, maxTitle), Content: cut(n.Body, maxContent), NotifyType: silent, SkipType: opensApp, NetworkType: anyNetwork,
-		Classification: systemMessage, Category: s.config.Category, ClientCustomMap: map[string]string{}, PushMode: s.config.PushMode, NotifyID: notifyID(n.Collapse),
+		Classification: systemMessage, Category: s.config.Category, ClientCustomMap: n.Data, PushMode: s.config.PushMode, NotifyID: notifyID(n.Collapse),
 	}
-	maps.Copy(p.ClientCustomMap, n.Data)
-	p.ClientCustomMap["note"] = n.ID
 	if !n.Expires.IsZero() {
 		p.TimeToLive = int((min(max(n.Expires.Sub(now), minLive), maxLive) + time.Second - 1) / time.Second)
 	}
@@ -107,10 +105,10 @@ func notifyID(collapse string) int32 {
 	return int32(h.Sum32()&0x7fffffff) | 1
 }
 
-// requestID names a call, 64 characters at most: the same when it is made again. The vendor does not say within what it has to be
-// unique, so calls of one note to several phones have several.
-func requestID(note string, tokens ...string) string {
-	sum := sha256.Sum256([]byte(note + "\x00" + strings.Join(tokens, "\x00")))
+// requestID names a call by the notes of its letters, in 64 characters at most: the same when it is made again for the same ones. The vendor does not say within what
+// it has to be unique.
+func requestID(notes []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(slices.Sorted(slices.Values(notes)), "\x00")))
 	return hex.EncodeToString(sum[:16])
 }
 
@@ -132,14 +130,6 @@ func width(r rune) int {
 
 // cut shortens a text to so many characters, the last two of which then are an ellipsis.
 func cut(text string, most int) string {
-	if length(text) <= most {
-		return text
-	}
-	n := 0
-	for i, r := range text {
-		if n += width(r); n > most-2 {
-			return text[:i] + "…"
-		}
-	}
-	return text
+	_, short, _ := push.Fit("", text, func(_, text string) bool { return length(text) <= most })
+	return short
 }

@@ -2,11 +2,13 @@ package vivo
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -81,12 +83,12 @@ func (r *rig) letter(body string) push.Letter {
 	return r.fixture.Letter(r.fixture.Token(), "Ann", body)
 }
 
-// same are letters of one note to several phones.
+// same are letters of one message to several phones, each with a note, and a number at the icon, of its own.
 func (r *rig) same(n int) []push.Letter {
 	letters := []push.Letter{r.letter("the same")}
-	for range n - 1 {
+	for i := range n - 1 {
 		l := letters[0]
-		l.Token = r.fixture.Token()
+		l.Token, l.Note.ID, l.Note.Badge = r.fixture.Token(), fmt.Sprint(l.Note.ID, "-", i), i
 		letters = append(letters, l)
 	}
 	return letters
@@ -108,10 +110,10 @@ func TestFields(t *testing.T) {
 	l := r.letter("Hello")
 	answer := r.one(t, l)
 	got := r.screen(l.Token).Shown[0]
-	if answer.VendorID == "" || got.Vendor != answer.VendorID || got.ID != l.Note.ID || got.Link != l.Note.Link || !got.Urgent || got.Collapse == "" {
+	if answer.VendorID == "" || got.Vendor != answer.VendorID || got.ID != l.Note.Data["event"] || got.Link != l.Note.Link || !got.Urgent || got.Collapse == "" {
 		t.Errorf("%+v of %+v", got, answer)
 	}
-	if got.Data["kind"] != "message" || got.Data["session"] != "g-1" || got.Data["note"] != l.Note.ID {
+	if !maps.Equal(got.Data, l.Note.Data) {
 		t.Errorf("%+v", got)
 	}
 	quiet := r.letter("Later")
@@ -161,15 +163,6 @@ func TestPayload(t *testing.T) {
 // TestSame: one content to several phones is kept once and goes in one call; other contents have calls of their own.
 func TestSame(t *testing.T) {
 	r := open(t)
-	var mu sync.Mutex
-	paths := map[string]int{}
-	next := r.server.Client().Transport
-	r.Service.client = &http.Client{Transport: carrier(func(request *http.Request) (*http.Response, error) {
-		mu.Lock()
-		paths[request.URL.Path]++
-		mu.Unlock()
-		return next.RoundTrip(request)
-	})}
 	letters := append(r.same(5), r.letter("another"))
 	letters = append(letters, letters[0])
 	r.fail(letters[1].Token, "user-2", 1)
@@ -183,13 +176,73 @@ func TestSame(t *testing.T) {
 			t.Errorf("letter %d: %+v", i, a)
 		}
 	}
-	if want := fmt.Sprint(map[string]int{authPath: 1, savePath: 1, listPath: 1, sendPath: 1}); fmt.Sprint(paths) != want {
-		t.Errorf("%v", paths)
+	if calls, want := r.calls(), map[string]int{authPath: 1, savePath: 1, listPath: 1, sendPath: 1}; !maps.Equal(calls, want) {
+		t.Errorf("%v", calls)
 	}
 	for i, want := range []int{1, 0, 0, 1, 1, 1} {
 		if s := r.screen(letters[i].Token); s.Came != want {
 			t.Errorf("letter %d came %d times", i, s.Came)
 		}
+	}
+}
+
+// calls are how many came to the vendor, by path.
+func (r *rig) calls() map[string]int {
+	calls := map[string]int{}
+	for _, request := range r.fake.Requests.All() {
+		calls[request.Path]++
+	}
+	return calls
+}
+
+// TestFull: three messages, each to a third of all phones that Send takes at once, are three calls.
+func TestFull(t *testing.T) {
+	r := open(t)
+	var letters []push.Letter
+	for range 3 {
+		letters = append(letters, r.same(r.Abilities().Batch/3)...)
+	}
+	rand.Shuffle(len(letters), func(i, j int) { letters[i], letters[j] = letters[j], letters[i] })
+	for i, a := range r.Send(t.Context(), letters) {
+		if a.Result != push.Delivered {
+			t.Errorf("letter %d: %+v", i, a)
+		}
+	}
+	if calls, want := r.calls(), map[string]int{authPath: 1, savePath: 3, listPath: 3}; !maps.Equal(calls, want) {
+		t.Errorf("%v", calls)
+	}
+	// Of one message, all are one.
+	for i, a := range r.Send(t.Context(), r.same(r.Abilities().Batch)) {
+		if a.Result != push.Delivered {
+			t.Errorf("letter %d: %+v", i, a)
+		}
+	}
+	if calls := r.calls(); calls[savePath] != 4 || calls[listPath] != 4 || calls[sendPath] != 0 {
+		t.Errorf("%v", calls)
+	}
+}
+
+// TestRequestID: a call that is made again has the id that it had, whatever the order, and one to others has another.
+func TestRequestID(t *testing.T) {
+	r := open(t)
+	letters := r.same(3)
+	back := []push.Letter{letters[2], letters[1], letters[0]}
+	for _, sent := range [][]push.Letter{letters, back, letters[:2]} {
+		r.Send(t.Context(), sent)
+	}
+	var ids []string
+	for _, request := range r.fake.Requests.All() {
+		var call struct{ RequestID string }
+		if request.Path != listPath {
+			continue
+		}
+		if err := json.Unmarshal(request.Body, &call); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, call.RequestID)
+	}
+	if len(ids) != 3 || ids[0] == "" || len(ids[0]) > 64 || ids[1] != ids[0] || ids[2] == ids[0] {
+		t.Errorf("%q", ids)
 	}
 }
 

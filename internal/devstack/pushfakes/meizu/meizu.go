@@ -5,10 +5,12 @@
 package meizufake
 
 import (
+	"bytes"
 	"crypto/md5"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -31,6 +33,8 @@ type Fake struct {
 	now        func() time.Time
 	id, secret string
 	faults     pushfakes.Faults
+	// Requests are those that came.
+	Requests pushfakes.Requests
 
 	mu  sync.Mutex
 	ids map[string]bool // the pushIds made
@@ -95,8 +99,10 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if r.ParseForm() != nil {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
+	f.Requests.Add(r, body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if err != nil || r.ParseForm() != nil {
 		refuse(w, badArgument)
 		return
 	}
@@ -197,7 +203,7 @@ func (f *Fake) show(m *message, task, id, code string) string {
 	}
 	data := m.ClickType.Parameters
 	f.phones.Show(pushfakes.Phone{Service: f.Name(), Package: f.app, Token: id}, pushfakes.Shown{
-		ID: data["note"], Vendor: task, Collapse: m.Advance.NotifyKey, Title: m.NoticeBar.Title, Body: m.NoticeBar.Content, Link: m.ClickType.URL, Data: data,
+		ID: data["event"], Vendor: task, Collapse: m.Advance.NotifyKey, Title: m.NoticeBar.Title, Body: m.NoticeBar.Content, Link: m.ClickType.URL, Data: data,
 		Urgent: m.Advance.Suspend == nil || *m.Advance.Suspend == 1, At: f.now(),
 	}, -1)
 	return ""

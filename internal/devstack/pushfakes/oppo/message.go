@@ -1,6 +1,7 @@
 package oppofake
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -250,8 +251,9 @@ func (f *Fake) show(m *message) result {
 	if n.NotifyID != 0 {
 		shown.Collapse = strconv.Itoa(int(n.NotifyID))
 	}
+	shown.ID = n.AppMessageID
 	if json.Unmarshal([]byte(n.ActionParameters), &shown.Data) == nil {
-		shown.ID = shown.Data["note"]
+		shown.ID = cmp.Or(shown.Data["event"], shown.ID)
 	}
 	at := pushfakes.Phone{Service: f.Name(), Package: f.app, Token: m.TargetValue}
 	f.phones.Show(at, shown, f.badge(at, n))

@@ -1,6 +1,7 @@
 package vivofake
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -257,7 +258,7 @@ func (f *Fake) show(m *message, task, id string) *refusal {
 		return useless(id, 1)
 	}
 	shown := pushfakes.Shown{
-		ID: m.ClientCustomMap["note"], Vendor: task, Title: m.Title, Body: m.Content, Link: m.link(), Data: m.ClientCustomMap, Urgent: m.NotifyType == 4, At: f.now(),
+		ID: cmp.Or(m.ClientCustomMap["event"], m.RequestID), Vendor: task, Title: m.Title, Body: m.Content, Link: m.link(), Data: m.ClientCustomMap, Urgent: m.NotifyType == 4, At: f.now(),
 	}
 	if m.NotifyID != 0 {
 		shown.Collapse = strconv.Itoa(int(m.NotifyID))

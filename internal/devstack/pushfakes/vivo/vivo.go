@@ -5,10 +5,12 @@
 package vivofake
 
 import (
+	"bytes"
 	"crypto/md5"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"mime"
 	"net/http"
 	"strconv"
@@ -35,6 +37,8 @@ type Fake struct {
 	now             func() time.Time
 	id, key, secret string
 	faults          pushfakes.Faults
+	// Requests are those that came.
+	Requests pushfakes.Requests
 
 	mu sync.Mutex
 	// ids are the regIds made, access the tokens given and when they end, asked the last calls for those, saved what is kept for many, by task.
@@ -112,6 +116,12 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	serve, known := map[string]func(http.ResponseWriter, *http.Request, *json.Decoder){
 		"/message/auth": f.auth, "/message/send": f.send, "/message/saveListPayload": f.save, "/message/pushToList": f.push,
 	}[r.URL.Path]
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		http.Error(w, "request entity too large", http.StatusRequestEntityTooLarge)
+		return
+	}
+	f.Requests.Add(r, body)
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch {
 	case !known:
@@ -121,7 +131,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil || kind != "application/json":
 		http.Error(w, "unsupported media type", http.StatusUnsupportedMediaType)
 	default:
-		serve(w, r, json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)))
+		serve(w, r, json.NewDecoder(bytes.NewReader(body)))
 	}
 }
 
