@@ -13,9 +13,9 @@ type Keeper interface {
 	Handler
 	// Open gives the offset of the first outcome of a partition that it took and has not finished; false when there is none.
 	Open(partition int32) (offset int64, open bool)
-	// Finish says that no more of a partition comes. It returns once nothing that it has begun for it goes on, or soon after ctx ends; what is
-	// still open then is handed over again, maybe to another process.
-	Finish(ctx context.Context, partition int32)
+	// Finish says that no more of a partition comes. It returns once nothing that it has begun for it goes on, or soon after ctx ends, and says what is
+	// open then, as Open does: that is handed over again, maybe to another process. From then on nothing is open.
+	Finish(ctx context.Context, partition int32) (offset int64, open bool)
 }
 
 // maxMarks bounds the marks kept. With fewer of them a commit is further behind, and more is handed over again after a restart.
@@ -38,7 +38,11 @@ func (w *worker) finished() events.Progress {
 	if w.keeper == nil {
 		return w.reader.Progress()
 	}
-	open, is := w.keeper.Open(w.partition)
+	return w.before(w.keeper.Open(w.partition))
+}
+
+// before is the progress before which all is finished, where open is the first offset that is not.
+func (w *worker) before(open int64, is bool) events.Progress {
 	if !is {
 		w.marks = w.marks[:0]
 		return w.reader.Progress()

@@ -36,12 +36,19 @@ func (k *keeping) Open(int32) (int64, bool) {
 	return k.open[0], true
 }
 
-func (k *keeping) Finish(context.Context, int32) {
+// Finish forgets what is open once it has said so, as Keeper wants it.
+func (k *keeping) Finish(context.Context, int32) (int64, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	left := k.open
 	if k.ended++; k.finishes {
-		k.open = nil
+		left = nil
 	}
+	k.open = nil
+	if len(left) == 0 {
+		return 0, false
+	}
+	return left[0], true
 }
 
 // What is not finished is handed over again to whoever comes next, and what is finished is not.

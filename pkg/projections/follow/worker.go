@@ -105,11 +105,11 @@ func (w *worker) work() error {
 		if err := w.handle(records); err != nil {
 			return err
 		}
-		if drained && w.keeper != nil {
-			w.keeper.Finish(w.ctx, w.partition)
-		}
-		if drained || time.Since(w.commits) >= w.opts.CommitEvery {
-			w.commit()
+		switch {
+		case drained && w.keeper != nil:
+			w.commit(w.before(w.keeper.Finish(w.ctx, w.partition)))
+		case drained || time.Since(w.commits) >= w.opts.CommitEvery:
+			w.commit(w.finished())
 		}
 		if drained {
 			return nil
@@ -207,11 +207,10 @@ func (w *worker) handle(records []eventlog.Record) error {
 	return w.patiently("do what outcomes ask for", func() error { return w.opts.Handler.Handle(w.ctx, w.partition, outcomes) })
 }
 
-// commit notes how far all is done. One that fails costs no more than a repeat: the next one
+// commit notes that all before p is done. One that fails costs no more than a repeat: the next one
 // is soon.
-func (w *worker) commit() {
+func (w *worker) commit(p events.Progress) {
 	w.commits = time.Now()
-	p := w.finished()
 	w.measure(p)
 	if p.Offset == w.committed.Offset && w.told {
 		return

@@ -101,7 +101,7 @@ func (p *Projector) Close() {
 func (p *Projector) Handle(ctx context.Context, partition int32, outcomes []follow.Outcome) error {
 	p.mu.Lock()
 	d := p.desks[partition]
-	if d == nil || d.ended() {
+	if d == nil {
 		d = newDesk(p, partition)
 		p.desks[partition] = d
 	}
@@ -155,13 +155,15 @@ func (p *Projector) Open(partition int32) (int64, bool) {
 	return d.open()
 }
 
-// Finish implements follow.Keeper: nothing more is decided or sent for the partition, and what goes on is waited for. What is open stays open for Open, until the
-// partition is handed to us again.
-func (p *Projector) Finish(ctx context.Context, partition int32) {
+// Finish implements follow.Keeper: nothing more is decided or sent for the partition, and what goes on is waited for.
+func (p *Projector) Finish(ctx context.Context, partition int32) (offset int64, open bool) {
 	p.mu.Lock()
 	d := p.desks[partition]
+	delete(p.desks, partition)
 	p.mu.Unlock()
-	if d != nil {
-		d.finish(ctx)
+	if d == nil {
+		return 0, false
 	}
+	d.finish(ctx)
+	return d.open()
 }

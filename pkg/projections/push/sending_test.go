@@ -244,7 +244,9 @@ func TestFinish(t *testing.T) {
 		again := w.last("g", "ann", events.Sent{Index: 1, Body: events.TextBody("hello")})
 		pass(3 * time.Second)
 		done := make(chan struct{})
-		go func() { w.projector.Finish(context.Background(), 0); close(done) }()
+		var left int64
+		var open bool
+		go func() { left, open = w.projector.Finish(context.Background(), 0); close(done) }()
 		pass(time.Second)
 		select {
 		case <-done:
@@ -253,6 +255,12 @@ func TestFinish(t *testing.T) {
 		}
 		close(block)
 		<-done
+		if !open || left != again.Offset {
+			t.Errorf("%d is open: %t; want %d, which has a letter that was not sent", left, open, again.Offset)
+		}
+		if left, open := w.projector.Open(0); open {
+			t.Errorf("%d is open of a partition that is over", left)
+		}
 		pass(time.Second)
 		if n := len(w.fcm().times()); n != 1 {
 			t.Errorf("%d calls", n)

@@ -11,20 +11,6 @@ import (
 	"annal/pkg/events"
 )
 
-func TestFinishOpen(t *testing.T) {
-	test(t, func(w *world) {
-		w.group("g", events.KindGroup, "ann", "bob")
-		w.say("g", "ann", "hello")
-		pass(time.Second) // in the hold
-		_, before := w.projector.Open(0)
-		w.projector.Finish(context.Background(), 0)
-		_, after := w.projector.Open(0)
-		if before && !after {
-			t.Error("open before Finish, not after: the worker's commit after Finish passes it over")
-		}
-	})
-}
-
 func TestWithdrawHeldUp(t *testing.T) {
 	test(t, func(w *world) {
 		w.group("g", events.KindGroup, "ann", "bob", "cid")
