@@ -60,7 +60,7 @@ func (s *Style) note(a *about, id string, p *person, sender string) Note {
 		ID: id, Kind: a.alert.kind, Badge: p.badge, Collapse: collapseOf(a.Session), Thread: string(a.Session),
 		Urgent:  a.alert.kind != Message || a.alert.refs.Priority != events.PriorityLow,
 		Expires: a.until(s.Keep), Data: map[string]string{
-			"kind": string(a.alert.kind), "session": string(a.Session), "seq": fmt.Sprint(a.Seq), "event": a.ID.String(), "from": string(a.Actor),
+			"kind": string(a.alert.kind), "session": string(a.Session), "seq": fmt.Sprint(a.Seq), "event": a.ID.String(), "sender": string(a.Actor),
 		},
 	}
 	if s.Link != "" {

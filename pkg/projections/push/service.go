@@ -42,8 +42,8 @@ type Note struct {
 	Thread string
 	// Link opens the place in the app; may be empty.
 	Link string
-	// Data is for the app, and goes along as it is; keys of lower-case letters and _. It holds at least "kind" and, but for kind badge, "session"; and of what is
-	// shown "event", which is the same on all devices, so that letters may have all but ID in common.
+	// Data is for the app, and goes along as it is; keys of lower-case letters and _, but "from" and "message_type", which FCM keeps for itself. It holds at
+	// least "kind" and, but for kind badge, "session"; and of what is shown "event", which is the same on all devices, so that letters may have all but ID in common.
 	Data map[string]string
 	// Urgent wakes the phone at once; others may wait until it wakes by itself.
 	Urgent bool

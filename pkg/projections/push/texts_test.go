@@ -86,8 +86,13 @@ func TestWords(t *testing.T) {
 		if n.Title != c.title || n.Body != c.body {
 			t.Errorf("%s: %q, %q", c.name, n.Title, n.Body)
 		}
-		if !utf8.ValidString(n.Body) || n.Badge != 2 || n.Link != "annal://s_1/7/"+string(c.alert.kind) || n.Data["from"] != "ann" || n.Data["seq"] != "7" || !n.Urgent || len(n.Collapse) != 32 {
+		if !utf8.ValidString(n.Body) || n.Badge != 2 || n.Link != "annal://s_1/7/"+string(c.alert.kind) || n.Data["sender"] != "ann" || n.Data["seq"] != "7" || !n.Urgent || len(n.Collapse) != 32 {
 			t.Errorf("%s: %+v", c.name, n)
+		}
+		for _, key := range []string{"from", "message_type"} {
+			if _, is := n.Data[key]; is {
+				t.Errorf("%s: FCM refuses notes whose data has %q", c.name, key)
+			}
 		}
 	}
 }
