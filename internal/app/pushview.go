@@ -94,7 +94,7 @@ func (v PushView) Reach(ctx context.Context, s events.SessionID, users []events.
 		for id, d := range r.Devices {
 			devices[id] = push.Device{Push: d.Push, Since: d.Since}
 		}
-		reach[u] = push.Reach{Devices: devices, Notifications: r.Notifications, MuteUntil: r.MuteUntil, Banned: r.Banned, Closed: r.Closed}
+		reach[u] = push.Reach{Devices: devices, Notifications: r.Notifications, MuteUntil: r.MuteUntil, Hides: r.Hides, Banned: r.Banned, Closed: r.Closed}
 	}
 	return reach, nil
 }

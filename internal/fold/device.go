@@ -40,6 +40,9 @@ func compareReach(ctx context.Context, view hot.View, s *Session, report *Report
 		for session := range s.Facts.Settings {
 			of = append(of, session)
 		}
+		for session := range s.Facts.Hides {
+			of = append(of, session)
+		}
 		slices.Sort(of)
 		for _, session := range of {
 			got, err := view.Reach(ctx, session, []events.UserID{u})
@@ -48,7 +51,7 @@ func compareReach(ctx context.Context, view hot.View, s *Session, report *Report
 			}
 			settings := s.Facts.Settings[session]
 			report.fields(s.ID, "reach", string(u)+" of "+string(session), got[u], hot.Reach{
-				Devices: s.Devices, Notifications: s.Notifications, MuteUntil: settings.MuteUntil, Hidden: settings.Hidden,
+				Devices: s.Devices, Notifications: s.Notifications, MuteUntil: settings.MuteUntil, Hidden: settings.Hidden, Hides: s.Facts.Hides[session],
 				Banned: s.Head.Banned, Closed: s.Head.Closed,
 			})
 		}

@@ -61,9 +61,9 @@ func (p Push) Decide(ctx context.Context, entries []push.Entry) ([]*push.Entry, 
 	set := make([]*redis.BoolCmd, len(entries))
 	expires := map[string]bool{}
 	for i := range entries {
-		value, err := json.Marshal(&entries[i])
+		value, err := entryValue(&entries[i])
 		if err != nil {
-			return nil, fmt.Errorf("redis: decide: %w", err)
+			return nil, err
 		}
 		key := p.entriesKey(entries[i].User, entries[i].At)
 		set[i] = pipe.HSetNX(ctx, key, entries[i].ID, value)
@@ -104,9 +104,25 @@ func (p Push) before(ctx context.Context, entries []push.Entry, set []*redis.Boo
 	return before, nil
 }
 
+// entryValue is what is stored of an entry: a letter that says how far it is, and JSON.
+func entryValue(e *push.Entry) (string, error) {
+	value, err := json.Marshal(e)
+	if err != nil {
+		return "", fmt.Errorf("redis: an entry: %w", err)
+	}
+	how := "s"
+	switch {
+	case e.Open():
+		how = "o"
+	case e.Reason == push.Brought:
+		how = "d"
+	}
+	return how + string(value), nil
+}
+
 func entry(u events.UserID, id, value string) (push.Entry, error) {
 	var e push.Entry
-	if err := json.Unmarshal([]byte(value), &e); err != nil {
+	if err := json.Unmarshal([]byte(value[min(1, len(value)):]), &e); err != nil {
 		return e, fmt.Errorf("redis: the entry %s of %s: %w", id, u, err)
 	}
 	e.User, e.ID = u, id
@@ -138,15 +154,20 @@ func (p Push) Settle(ctx context.Context, settled []push.Settled) error {
 		}
 	}
 	for i := range settled {
-		value, err := json.Marshal(&settled[i].Entry)
+		value, err := entryValue(&settled[i].Entry)
 		if err != nil {
-			return fmt.Errorf("redis: settle: %w", err)
+			return err
 		}
 		key := p.entriesKey(settled[i].User, settled[i].At)
-		pipe.HSet(ctx, key, settled[i].ID, value)
-		pipe.Expire(ctx, key, p.keep+entriesSpan)
+		p.r.scripts.entry.EvalSha(ctx, pipe, []string{key}, settled[i].ID, value, (p.keep + entriesSpan).Milliseconds())
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
+	commands, err := pipe.Exec(ctx)
+	for _, c := range commands {
+		if isUnknownScript(c.Err()) {
+			return errors.Join(fmt.Errorf("redis: settle: %w", c.Err()), p.r.loadScripts(ctx))
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("redis: settle: %w", err)
 	}
 	for u, n := range counts {

@@ -73,7 +73,7 @@ func (w *World) Reach(ctx context.Context, s events.SessionID, users []events.Us
 		notifications, _ := st.rows[events.NotificationsKey].(events.Notifications)
 		r := hot.Reach{
 			Devices: map[string]events.DeviceRow{}, Notifications: notifications, MuteUntil: settings.Settings.MuteUntil, Hidden: settings.Settings.Hidden,
-			Banned: head.Banned, Closed: head.Closed,
+			Banned: head.Banned, Closed: head.Closed, Hides: len(st.hidden()[s]) > 0,
 		}
 		for k, row := range st.rows {
 			if device, is := row.(events.DeviceRow); is {

@@ -15,6 +15,8 @@ type Reach struct {
 	// MuteUntil and Hidden are how that session is shown to the user.
 	MuteUntil events.Millis
 	Hidden    bool
+	// Hides: they hid messages of it from themselves (View.Hidden has which).
+	Hides bool
 	// Banned: nobody gets in as the user. Closed: they closed their account.
 	Banned, Closed bool
 }
@@ -27,7 +29,7 @@ const (
 
 // ReachFields are the facts that ParseReach reads of a user's own session, in its order; s is the session that is spoken of.
 func ReachFields(s events.SessionID) []string {
-	return []string{factNotifications, settingField(s, "mute"), settingField(s, "hidden"), factBanned}
+	return []string{factNotifications, settingField(s, "mute"), settingField(s, "hidden"), factBanned, factHides + string(s)}
 }
 
 // DeviceTraits begin the fields of the traits that ParseReach reads.
@@ -48,7 +50,7 @@ func ParseReach(values, traits []string) (r Reach, err error) {
 			return Reach{}, fmt.Errorf("hot: %q is no time: %w", values[1], err)
 		}
 	}
-	r.Hidden, r.Banned = values[2] != "", values[3] != ""
+	r.Hidden, r.Banned, r.Hides = values[2] != "", values[3] != "", values[4] != ""
 	r.Devices = map[string]events.DeviceRow{}
 	for ; len(traits) >= 2; traits = traits[2:] {
 		device, is := strings.CutPrefix(traits[0], traitDevice)

@@ -38,6 +38,9 @@ func (m *Memory) Decide(_ context.Context, entries []Entry) ([]*Entry, error) {
 }
 
 func (m *Memory) put(e Entry) {
+	if had, there := m.entries[e.User][e.ID]; there && !had.Open() && (had.Reason == Brought || e.Reason != Brought) {
+		return
+	}
 	if m.entries[e.User] == nil {
 		m.entries[e.User] = map[string]Entry{}
 	}

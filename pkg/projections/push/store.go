@@ -93,9 +93,9 @@ type Store interface {
 	// Decide puts entries that are not there yet, MaxEntries at most. It gives for each the one that was there before, nil if none was:
 	// of several callers one alone gets nil.
 	Decide(ctx context.Context, entries []Entry) ([]*Entry, error)
-	// Put replaces entries.
+	// Put replaces entries. One that is settled stays as it is, and so does one that was delivered whatever comes: who writes may be late.
 	Put(ctx context.Context, entries []Entry) error
-	// Settle replaces entries, and what phones show.
+	// Settle replaces entries as Put does, and what phones show.
 	Settle(ctx context.Context, settled []Settled) error
 	// Phones says what is known of devices.
 	Phones(ctx context.Context, queries []Query) ([]Phone, error)

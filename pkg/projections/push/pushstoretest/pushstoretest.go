@@ -19,7 +19,7 @@ func Run(t *testing.T, open func(t *testing.T) push.Store) {
 		name string
 		test func(*testing.T, push.Store)
 	}{
-		{"what was decided first stands", testDecide}, {"one alone decides", testRace}, {"entries are replaced", testPut},
+		{"what was decided first stands", testDecide}, {"one alone decides", testRace}, {"entries are replaced", testPut}, {"what is settled stays", testLate},
 		{"what phones show", testPhones}, {"the log of a user", testLog}, {"many phones", testMany}, {"nothing asked", testNothing},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
@@ -111,6 +111,28 @@ func testPut(t *testing.T, s push.Store) {
 	settle(t, s, push.Settled{Entry: e, Badge: -1})
 	if got := decide(t, s, e); *got[0] != e {
 		t.Errorf("got %v", *got[0])
+	}
+}
+
+// testLate: a process that was cut off may write when another one has come to the end.
+func testLate(t *testing.T, s push.Store) {
+	open := entry("ann", "1", now())
+	decide(t, s, open)
+	expired, brought := open, open
+	expired.Reason, brought.Reason = push.Expired, push.Brought
+	for _, step := range []struct {
+		write, stands push.Entry
+	}{{expired, expired}, {open, expired}, {brought, brought}, {expired, brought}, {open, brought}} {
+		settle(t, s, push.Settled{Entry: step.write, Badge: -1})
+		if got := decide(t, s, open); got[0] == nil || *got[0] != step.stands {
+			t.Errorf("%s was written, and it stands as %v", step.write.Reason, got[0])
+		}
+		if err := s.Put(t.Context(), []push.Entry{step.write}); err != nil {
+			t.Fatal(err)
+		}
+		if got := decide(t, s, open); *got[0] != step.stands {
+			t.Errorf("%s was put, and it stands as %v", step.write.Reason, *got[0])
+		}
 	}
 }
 
