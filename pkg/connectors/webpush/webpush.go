@@ -71,6 +71,18 @@ func (s *Service) Name() string { return "webpush" }
 // Abilities implements push.Service.
 func (s *Service) Abilities() push.Abilities { return push.Abilities{Batch: 1, AtOnce: atOnce} }
 
+var _ push.Parted = (*Service)(nil)
+
+// Part implements push.Parted: makers of browsers have services of their own, and one that fails or asks to wait is no reason to leave another alone. It is
+// the entry of hosts that the token's endpoint is of; empty for none.
+func (s *Service) Part(token string) string {
+	_, where, bad := s.subscription(token)
+	if bad != nil {
+		return ""
+	}
+	return where.host + where.path
+}
+
 // Send implements push.Service.
 func (s *Service) Send(ctx context.Context, letters []push.Letter) []push.Answer {
 	given := make([]push.Answer, len(letters))

@@ -1,6 +1,7 @@
 package webpush
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -96,4 +97,30 @@ func letter(token string) push.Letter {
 		ID: "0189aaaa-0000-7000-8000-000000000001", Kind: push.Message, Title: "Ann", Body: "Hello <b>&</b>", Badge: 3, Collapse: "c-1_A", Thread: "g-1",
 		Link: "https://chat.example/s/g-1?seq=7", Data: map[string]string{"kind": "message", "session": "g-1", "event": "0189aaaa-0000-7000-8000-000000000001"}, Urgent: true, Expires: time.Now().Add(time.Minute),
 	}}
+}
+
+// TestPart: each maker's service is a part of its own, whatever the names below it.
+func TestPart(t *testing.T) {
+	r := newRig(t)
+	public, auth := r.token(), ""
+	c := r.fake.Settings(r.server.URL)
+	s, err := New(app, Config{Subject: c["subject"], PublicKey: c["public_key"], PrivateKey: c["private_key"]}, r.server.Client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, keys, _ := strings.Cut(public, `"keys":`)
+	auth = `","expirationTime":null,"keys":` + keys
+	for endpoint, want := range map[string]string{
+		"https://updates.push.services.mozilla.com/wpush/v2/abc": "updates.push.services.mozilla.com/wpush/",
+		"https://a.notify.windows.com/w/?token=1":                "notify.windows.com/w/",
+		"https://b.notify.windows.com/w/?token=2":                "notify.windows.com/w/",
+		"https://elsewhere.example/x":                            "",
+	} {
+		if got := s.Part(`{"endpoint":"` + endpoint + auth); got != want {
+			t.Errorf("%s is of %q, must %q", endpoint, got, want)
+		}
+	}
+	if got := s.Part("no token"); got != "" {
+		t.Error(got)
+	}
 }

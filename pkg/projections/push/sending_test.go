@@ -302,3 +302,27 @@ func TestWrongService(t *testing.T) {
 		}
 	})
 }
+
+// A part of a service that asks to wait holds up no other part.
+func TestParts(t *testing.T) {
+	test(t, func(w *world) {
+		w.change(func() {
+			w.parts = true
+			w.register("bob", "phone", "fcm", "bad")
+			w.register("cid", "phone", "fcm", "well")
+		})
+		w.group("g", events.KindGroup, "ann", "bob", "cid")
+		w.fcm().answer = func(_ context.Context, l Letter) Answer {
+			if l.Token == "bad" {
+				return Answer{Result: Retry, All: true, After: time.Minute}
+			}
+			return Answer{Result: Delivered}
+		}
+		w.say("g", "ann", "1")
+		pass(3 * time.Second)
+		w.say("g", "ann", "2")
+		pass(3 * time.Second)
+		w.took("well", "message: Club | Ann: 1", "message: Club | Ann: 2")
+		w.took("bad")
+	})
+}

@@ -91,3 +91,8 @@ func (w *world) took(token string, want ...string) {
 		w.Errorf("%s took %q, must %q", token, got, want)
 	}
 }
+
+// parted is a vendor whose tokens belong to parts by their first letter.
+type parted struct{ *vendor }
+
+func (p parted) Part(token string) string { return token[:1] }

@@ -45,6 +45,8 @@ type world struct {
 	unread   map[events.UserID]int
 	hidden   map[events.UserID]events.Index
 	states   map[events.UserID]presence.State
+	// parts: services have parts.
+	parts bool
 	// down is what the view answers, unless nil.
 	down error
 }
@@ -377,5 +379,8 @@ func (w *world) Of(a App) (Service, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v, ok := w.services[a]
+	if ok && w.parts {
+		return parted{v}, true
+	}
 	return v, ok
 }
