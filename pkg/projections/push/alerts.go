@@ -61,9 +61,14 @@ func (w *decision) alerts(ctx context.Context, session Session, batch []*item) (
 	if err != nil {
 		return false, err
 	}
+	since := w.line.since()
 	abouts := make([]*about, len(batch))
 	for i, it := range batch {
-		abouts[i] = &about{it.matter, session, became[it.Seq]}
+		b, is := since.became[it.Seq]
+		if !is {
+			b = became[it.Seq]
+		}
+		abouts[i] = &about{it.matter, session, b}
 	}
 	for {
 		members, err := view.Members(ctx, w.line.session, w.after, MaxUsers)
@@ -71,10 +76,11 @@ func (w *decision) alerts(ctx context.Context, session Session, batch []*item) (
 			return false, err
 		}
 		var all []asked
-		for i := range members {
+		for _, m := range members {
+			m.Marker = max(m.Marker, since.read[m.User])
 			for j, a := range abouts {
-				if a.concerns(&members[i]) {
-					all = append(all, asked{a, batch[j], members[i]})
+				if a.concerns(&m) {
+					all = append(all, asked{a, batch[j], m})
 				}
 			}
 		}
@@ -95,10 +101,8 @@ func (w *decision) alerts(ctx context.Context, session Session, batch []*item) (
 // told is what a user is told on a device, once decided.
 type told struct {
 	*asked
-	entry  Entry
-	device Device
-	// why speaks against the user; what somebody began to bring them is over then.
-	why     Reason
+	entry   Entry
+	device  Device
 	content events.ShownContent
 }
 
@@ -147,7 +151,8 @@ func (w *decision) page(ctx context.Context, all []asked) error {
 			return
 		}
 		x := w.letter(&open[i], e, found, unread[e.User], names[open[i].Actor], now)
-		if why := open[i].why; why != "" {
+		// Somebody began to bring it, and now something may speak against that.
+		if why := open[i].entry.Reason; why != Sending {
 			over.add(x, why, now)
 		} else {
 			letters = append(letters, x)
@@ -350,7 +355,7 @@ func (f *facts) judge(a *asked, now time.Time) (why Reason, on []told) {
 		}
 		e := a.entry(id, is, now)
 		e.Service, e.Package = d.Push.Service, d.Push.Package
-		on = append(on, told{asked: a, entry: e, device: d, why: why, content: r.Notifications.Content})
+		on = append(on, told{asked: a, entry: e, device: d, content: r.Notifications.Content})
 	}
 	return why, on
 }

@@ -82,6 +82,30 @@ func (l *line) next(now time.Time) (batch []*item, nap time.Duration, empty bool
 	return batch, nap, false
 }
 
+// since is what the log says that the view may not have yet.
+type since struct {
+	read   map[events.UserID]events.Seq
+	became map[events.Seq]Became
+}
+
+// since gathers it from what waits.
+func (l *line) since() since {
+	s := since{map[events.UserID]events.Seq{}, map[events.Seq]Became{}}
+	l.desk.mu.Lock()
+	defer l.desk.mu.Unlock()
+	for _, it := range l.waiting {
+		switch {
+		case it.hides != 0:
+			s.became[it.hides] = Became{Revoked: !it.deleted, Deleted: it.deleted}
+		case it.touch != nil:
+			for _, u := range it.touch.users {
+				s.read[u] = max(s.read[u], it.touch.upTo)
+			}
+		}
+	}
+	return s
+}
+
 // decide decides on a batch, waiting out what fails.
 func (l *line) decide(batch []*item) {
 	p := l.desk.projector

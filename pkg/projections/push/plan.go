@@ -14,11 +14,12 @@ type matter struct {
 	At      events.Millis
 	ID      events.ID
 	Actor   events.UserID
-	// Exactly one of these.
+	// Exactly one of alert, hides and touch.
 	alert *alert
-	// hides are the seqs of a message that is no more.
-	hides events.Seq
-	touch *touch
+	// hides is the seq of a message that is no more: it was deleted, or else revoked.
+	hides   events.Seq
+	deleted bool
+	touch   *touch
 }
 
 // alert is something that people may be told of.
@@ -110,7 +111,7 @@ func matterOf(o *events.Outcome) *matter {
 	case events.Revoked:
 		m.hides = e.Target
 	case events.Deleted:
-		m.hides = e.Target
+		m.hides, m.deleted = e.Target, true
 	case events.Read:
 		m.touch = &touch{users: mine, of: o.Session, upTo: e.Marker}
 	case events.Left:

@@ -87,6 +87,23 @@ func TestOnceOverRestarts(t *testing.T) {
 	})
 }
 
+// The view may be so far behind that it has a message, and not yet what was done about it before the hold ended.
+func TestDoneWhileTheViewIsBehind(t *testing.T) {
+	test(t, func(w *world) {
+		w.group("g", events.KindGroup, "ann", "bob", "cid")
+		first := w.say("g", "ann", "one")
+		second := w.say("g", "ann", "two")
+		third := w.say("g", "ann", "three")
+		pass(time.Second)
+		w.happen("g", "bob", events.Read{Marker: first})
+		w.happen("g", "ann", events.Revoked{Target: second})
+		w.happen("g", "ann", events.Deleted{Target: third})
+		pass(1500 * time.Millisecond)
+		w.want("bob", "message - 2 read", "message - 3 revoked", "message - 4 deleted")
+		w.want("cid", "message phone 2 delivered", "message - 3 revoked", "message - 4 deleted")
+	})
+}
+
 // last is the outcome that was handed over last, as it would be read again.
 func (w *world) last(s events.SessionID, by events.UserID, e events.Event) follow.Outcome {
 	at := events.Millis(time.Now().UnixMilli())
