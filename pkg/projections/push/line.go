@@ -138,7 +138,7 @@ func (l *line) decide(batch []*item) {
 			}
 			return
 		}
-		nap := min(viewNap*time.Duration(1<<min(tries, 5)), mostViewNap)
+		nap := min(viewNap*time.Duration(1<<min(tries, 7)), mostViewNap)
 		tries++
 		if err != nil {
 			p.metrics.outages.Inc()
@@ -160,7 +160,7 @@ func (l *line) decide(batch []*item) {
 
 // viewNap is when it is looked again whether the view has come so far, first; then less and less often, up to mostViewNap.
 const (
-	viewNap     = 10 * time.Millisecond
+	viewNap     = 2 * time.Millisecond
 	mostViewNap = 250 * time.Millisecond
 )
 
