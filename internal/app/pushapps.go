@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -44,8 +45,14 @@ type PushApps struct {
 
 	mu    sync.Mutex
 	files *reload.Files
+	// again is when they are read again though they are the same, unless zero: what could not be used may be so now, since something that was missing is there; and
+	// one that was replaced while it was read looks as if it was not.
+	again time.Time
 	apps  map[push.App]pushApp
 }
+
+// readAgain is after how long files are read once more.
+const readAgain = 5 * time.Second
 
 // pushApp is a service, and the settings that it was made with.
 type pushApp struct {
@@ -55,7 +62,7 @@ type pushApp struct {
 
 // OpenPushApps reads a file. Errors: ErrPushApps and those that wrap it, and the connectors' own.
 func OpenPushApps(path string, now func() time.Time, logger *slog.Logger) (*PushApps, error) {
-	p := &PushApps{path: path, logger: logger, now: now}
+	p := &PushApps{path: path, logger: logger, now: now, again: now().Add(readAgain)}
 	return p, p.read()
 }
 
@@ -63,14 +70,21 @@ func OpenPushApps(path string, now func() time.Time, logger *slog.Logger) (*Push
 func (p *PushApps) Of(a push.App) (push.Service, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	changed, err := p.files.Changed(p.now())
-	if err == nil && changed {
-		if err = p.read(); err == nil {
-			p.logger.Info("push: the apps were read again", "file", p.path, "apps", len(p.apps))
-		}
+	now := p.now()
+	changed, err := p.files.Changed(now)
+	due := !p.again.IsZero() && !now.Before(p.again)
+	if err == nil && (changed || due) {
+		err = p.read()
 	}
-	if err != nil {
+	switch {
+	case err != nil:
+		p.again = now.Add(readAgain)
 		p.logger.Error("push: the apps stay as they were", "error", err)
+	case changed:
+		p.again = now.Add(readAgain)
+		p.logger.Info("push: the apps were read again", "file", p.path, "apps", len(p.apps))
+	case due:
+		p.again = time.Time{}
 	}
 	app, ok := p.apps[a]
 	return app.Service, ok
@@ -182,22 +196,30 @@ func (p *PushApps) resolve(settings map[string]yaml.Node) (values map[string]*ya
 
 // secret reads a setting that is in a file or in the environment; nil if it is where it stands.
 func (p *PushApps) secret(name, where string) (value *yaml.Node, path string, err error) {
-	text := func(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
 	switch {
 	case strings.HasSuffix(name, "_file"):
 		if path = where; !filepath.IsAbs(path) {
 			path = filepath.Join(filepath.Dir(p.path), path)
 		}
 		content, err := os.ReadFile(path)
-		return text(strings.TrimSuffix(string(content), "\n")), path, err
+		return scalar(strings.TrimSuffix(string(content), "\n")), path, err
 	case strings.HasSuffix(name, "_env"):
 		content, set := os.LookupEnv(where)
 		if !set {
 			return nil, "", fmt.Errorf("%s is not set", where)
 		}
-		return text(content), "", nil
+		return scalar(content), "", nil
 	}
 	return nil, "", nil
+}
+
+// scalar is a setting's value as it would be read where the file has it in one line: a number is one. What has several lines is text.
+func scalar(s string) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
+	if _, err := strconv.Atoi(s); err == nil && len(s) < 10 {
+		n.Tag = "!!int"
+	}
+	return n
 }
 
 // pushClient is what a service is asked with. A connection that died without a word is found by pings.

@@ -57,8 +57,20 @@ func TestPushApps(t *testing.T) {
 	if of("a") != a {
 		t.Error("the apps did not stay as they were")
 	}
+	t.Setenv("PUSH_TEST_LEVEL", "16")
+	write(t, path, "apps: [{service: oppo, package: d, app_key: k, master_secret_file: later, call_notify_level_env: PUSH_TEST_LEVEL}]\n")
+	now = now.Add(2 * time.Second)
+	if of("d") != nil {
+		t.Fatal("there without its secret")
+	}
+	write(t, filepath.Join(dir, "later"), "s")
+	now = now.Add(readAgain)
+	if of("d") == nil {
+		t.Error("what was missing is there, and nobody looked")
+	}
+	a = of("d")
 	again("a file that is gone", func() { _ = os.Remove(path) })
-	if of("a") != a {
+	if of("d") != a {
 		t.Error("the apps did not stay as they were")
 	}
 	again("another file", func() { write(t, path, "apps: [{service: oppo, package: c, app_key: k, master_secret: s}]\n") })
