@@ -157,6 +157,13 @@ MESSAGES ?= 200000
 history-walk: engines ## Walk through MESSAGES=200000 of one session by pages of 50, both ways, while others write and revoke
 	go test -count=1 -timeout 60m -run 'F13Walk' -v ./internal/cases -walked $(MESSAGES) -walk-time 50m
 
+PEOPLE ?= 5000
+
+.PHONY: push-kill
+push-kill: MESSAGES = 20000
+push-kill: engines ## Kill push every 15 s over MESSAGES=20000 to PEOPLE=5000, and judge what phones showed (SEED=7 for the same people again)
+	go test -count=1 -timeout 60m -run PushKilled -v ./internal/pushkill -people $(PEOPLE) -messages $(MESSAGES) -rate 80 -kill-every 15s $(if $(SEED),-seed $(SEED))
+
 .PHONY: clean
 clean: ## Remove what was built and the data of `make run`, but not .cache
 	rm -rf bin data

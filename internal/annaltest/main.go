@@ -35,7 +35,8 @@ func (b built) Run() (code int) {
 		}
 	}()
 	binary = filepath.Join(dir, "annal")
-	if out, err := exec.Command("go", "build", "-race", "-o", binary, "annal/cmd/annal").CombinedOutput(); err != nil {
+	args := append(append([]string{"build"}, buildFlags...), "-o", binary, "annal/cmd/annal")
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build annal: %v\n%s", err, out)
 		return 1
 	}

@@ -56,6 +56,7 @@ var planted = []struct {
 	{"examples have what others have", map[string]string{"examples/a/a.go": "package main\nimport _ \"annal/pkg/connectors/redis\"\n", "pkg/connectors/redis/a.go": "package redis\n"}},
 	{"examples have what others have", map[string]string{"examples/a/a.go": "package main\nimport _ \"annal/pkg/login\"\n", "pkg/login/a.go": "package login\n"}},
 	{"the checker of chaos stands apart", map[string]string{"internal/chaos/check/a.go": "package check\n\nimport _ \"annal/pkg/events\"\n", "pkg/events/b.go": "package events\n"}},
+	{"the checker of push stands apart", map[string]string{"internal/pushkill/check/a.go": "package check\n\nimport _ \"annal/pkg/events\"\n", "pkg/events/b.go": "package events\n"}},
 	{"the load of chaos stands apart", map[string]string{"internal/chaos/load/a.go": "package load\n\nimport _ \"annal/pkg/client\"\n", "pkg/client/b.go": "package client\n"}},
 	{"packages are named after things", map[string]string{"pkg/helpers/a.go": "package helpers\n"}},
 	{"files say one thing", map[string]string{"pkg/long/a.go": "package long\n" + strings.Repeat("\n", maxLines)}},

@@ -132,6 +132,13 @@ func rules() []rule {
 			})),
 		},
 		{
+			name:   "the checker of push stands apart",
+			reason: "as that of chaos",
+			check: within("internal/pushkill/check", importsNone(func(_ pkg, imported string) bool {
+				return under(imported, "./pkg") || under(imported, "./internal") || under(imported, "./cmd")
+			})),
+		},
+		{
 			name:   "the load of chaos stands apart",
 			reason: "what it records must not have gone through the product's own client",
 			check: within("internal/chaos/load", importsNone(func(_ pkg, imported string) bool {

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"annal/pkg/events"
-	"annal/pkg/presence"
 )
 
 // decision decides on what is due of a session.
@@ -159,7 +158,10 @@ func (w *decision) page(ctx context.Context, all []asked) error {
 		}
 	})
 	if err == nil {
-		err = w.settle(ctx, over)
+		letters, err = w.overtaken(ctx, letters, &over, now)
+	}
+	if err == nil {
+		err = w.settle(ctx, over.settled)
 	}
 	if err != nil {
 		return err
@@ -168,16 +170,45 @@ func (w *decision) page(ctx context.Context, all []asked) error {
 	return nil
 }
 
-// settle ends what somebody began to bring, and what speaks against now.
-func (w *decision) settle(ctx context.Context, over endings) error {
-	if len(over.settled) == 0 {
+// overtaken leaves out letters that were on their way when a process ended, and whose device shows a later one since: to bring them again would put that away.
+func (w *decision) overtaken(ctx context.Context, letters []*letter, over *endings, now time.Time) (rest []*letter, err error) {
+	var queries []Query
+	for _, x := range letters {
+		if x.unsure {
+			queries = append(queries, Query{x.person.user, x.person.device, x.session})
+		}
+	}
+	if len(queries) == 0 {
+		return letters, nil
+	}
+	phones, err := w.projector.opts.Store.Phones(ctx, queries)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range letters {
+		if x.unsure {
+			shown := phones[0].Shown
+			phones = phones[1:]
+			if shown != nil && shown.Seq > x.entry.Seq {
+				over.add(x, Superseded, now)
+				continue
+			}
+		}
+		rest = append(rest, x)
+	}
+	return rest, nil
+}
+
+// settle ends what is not to be sent.
+func (w *decision) settle(ctx context.Context, over []Settled) error {
+	if len(over) == 0 {
 		return nil
 	}
-	if err := w.projector.opts.Store.Settle(ctx, over.settled); err != nil {
+	if err := w.projector.opts.Store.Settle(ctx, over); err != nil {
 		return err
 	}
-	for i := range over.settled {
-		w.projector.metrics.decided(&over.settled[i].Entry)
+	for i := range over {
+		w.projector.metrics.decided(&over[i].Entry)
 	}
 	return nil
 }
@@ -234,147 +265,6 @@ func (w *decision) letter(t *told, e Entry, found bool, unread int, sender strin
 		entry: e, about: t.about, sender: sender, person: p, since: t.device.Since, session: t.Session, deadline: deadline, looked: now,
 		note: w.projector.opts.Style.note(t.about, e.ID, &p, sender), unsure: e.Attempts > 0, maybe: e.Attempts > 0, found: found, desk: w.desk, item: t.item,
 	}
-}
-
-// facts are what is known of people when it is decided.
-type facts struct {
-	projector *Projector
-	reach     map[events.UserID]Reach
-	presence  map[events.UserID]*presence.State
-	holders   map[string]Holder
-	hidden    map[*asked]bool
-}
-
-// facts reads what is needed, and of people no more than that.
-func (w *decision) facts(ctx context.Context, all []asked) (*facts, error) {
-	f := &facts{projector: w.projector, presence: map[events.UserID]*presence.State{}, holders: map[string]Holder{}, hidden: map[*asked]bool{}}
-	var users []events.UserID
-	for i := range all {
-		if len(users) == 0 || users[len(users)-1] != all[i].User {
-			users = append(users, all[i].User)
-		}
-	}
-	view, now := w.projector.opts.View, time.Now()
-	var err error
-	if f.reach, err = view.Reach(ctx, w.line.session, users); err != nil {
-		return nil, err
-	}
-	users = users[:0]
-	var tokens []events.PushToken
-	var rest []*asked
-	for i := range all {
-		a := &all[i]
-		if f.early(a, now) != "" {
-			continue
-		}
-		rest = append(rest, a)
-		if len(users) > 0 && users[len(users)-1] == a.User {
-			continue
-		}
-		users = append(users, a.User)
-		for _, d := range f.reach[a.User].Devices {
-			if d.Push.Token != "" {
-				tokens = append(tokens, d.Push)
-			}
-		}
-	}
-	if len(users) == 0 {
-		return f, nil
-	}
-	states, err := w.projector.opts.Presence.Of(ctx, users...)
-	if err != nil {
-		return nil, err
-	}
-	for i, u := range users {
-		f.presence[u] = &states[i]
-	}
-	holders, err := view.Holders(ctx, tokens)
-	if err != nil {
-		return nil, err
-	}
-	for i := range tokens {
-		f.holders[tokenKey(&tokens[i])] = holders[i]
-	}
-	return f, f.hide(ctx, view, rest)
-}
-
-// hide finds who hid the message from themselves.
-func (f *facts) hide(ctx context.Context, view View, rest []*asked) error {
-	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
-	for _, a := range rest {
-		if a.alert.kind == Contact || !f.reach[a.User].Hides || f.active(a) {
-			continue
-		}
-		group.Go(func() error {
-			is, err := view.Hidden(ctx, a.User, a.Session, a.alert.index)
-			mu.Lock()
-			defer mu.Unlock()
-			f.hidden[a] = is
-			return err
-		})
-	}
-	return group.Wait()
-}
-
-// early is why a user gets none, as far as that can be said without knowing where they are.
-func (f *facts) early(a *asked, now time.Time) Reason {
-	r := f.reach[a.User]
-	if len(r.Devices) == 0 {
-		return NoDevice
-	}
-	if why := a.seen(&a.Member); why != "" {
-		return why
-	}
-	return a.ofUser(a.User, r, now, &f.projector.office.zones)
-}
-
-func (f *facts) active(a *asked) bool {
-	r := f.reach[a.User]
-	return a.ofPresence(&r.Notifications, f.presence[a.User]) != ""
-}
-
-// judge says why a user gets none, and what becomes of it on each device if that was not so before.
-func (f *facts) judge(a *asked, now time.Time) (why Reason, on []told) {
-	switch why = f.early(a, now); {
-	case why != "":
-	case f.hidden[a]:
-		why = WasHidden
-	case f.active(a):
-		why = UserActive
-	}
-	r := f.reach[a.User]
-	for id, d := range r.Devices {
-		is := why
-		if is == "" {
-			is = f.ofDevice(a, id, &d)
-		}
-		if is == "" {
-			is = Sending
-		}
-		e := a.entry(id, is, now)
-		e.Service, e.Package = d.Push.Service, d.Push.Package
-		on = append(on, told{asked: a, entry: e, device: d, content: r.Notifications.Content})
-	}
-	return why, on
-}
-
-func (f *facts) ofDevice(a *asked, id string, d *Device) Reason {
-	_, configured := f.projector.opts.Services.Of(App{d.Push.Service, d.Push.Package})
-	switch {
-	case d.Push.Token == "":
-		return NoToken
-	case activeOn(f.presence[a.User], id):
-		return DeviceActive
-	case !configured:
-		return NotConfigured
-	case !f.holders[tokenKey(&d.Push)].Holds(a.User, id):
-		return TokenMoved
-	case f.projector.office.died(d):
-		return TokenGone
-	}
-	return ""
 }
 
 // words reads what notes say besides: of those who are to be told, what is unread, and of senders their names.

@@ -257,7 +257,7 @@ func (l *lane) wanted(going []*letter, over *endings, now time.Time) []*letter {
 		case !answers[i].known:
 			l.again(x, lookAgain)
 		case answers[i].why != "":
-			over.add(x, answers[i].why, now)
+			over.add(x, answers[i].why, time.Now()) // whoever looks at the log sees what was so by then
 		default:
 			kept = append(kept, x)
 		}
@@ -272,18 +272,18 @@ func (l *lane) again(x *letter, wait time.Duration) {
 	l.mu.Unlock()
 }
 
-// attempt makes a call, having noted that it does.
+// attempt makes a call, having noted that it does; of what shows nothing it is noted only what came of it.
 func (l *lane) attempt(s Service, going []*letter, since time.Time) {
 	o := l.box.office
-	entries, letters := make([]Entry, len(going)), make([]Letter, len(going))
+	letters := make([]Letter, len(going))
 	for i, x := range going {
 		x.entry.Attempts++
 		if x.unsure {
 			x.entry.Repeats++
 		}
-		entries[i], letters[i] = x.entry, x.send()
+		letters[i] = x.send()
 	}
-	if !o.note(entries) {
+	if !o.note(shown(going)) {
 		for _, x := range going {
 			l.box.took(x)
 		}
@@ -309,18 +309,26 @@ func (l *lane) attempt(s Service, going []*letter, since time.Time) {
 	l.answered(s, going, answers)
 }
 
+// shown are the entries of those letters that show something.
+func shown(letters []*letter) (entries []Entry) {
+	for _, x := range letters {
+		if x.note.Kind.Shown() {
+			entries = append(entries, x.entry)
+		}
+	}
+	return entries
+}
+
 // uncalled takes back that a call was made for letters.
 func (l *lane) uncalled(going []*letter) {
-	entries := make([]Entry, len(going))
-	for i, x := range going {
+	for _, x := range going {
 		x.entry.Attempts--
 		if x.unsure {
 			x.entry.Repeats--
 		}
 		x.looked = time.Time{}
-		entries[i] = x.entry
 	}
-	l.box.office.note(entries)
+	l.box.office.note(shown(going))
 	for _, x := range going {
 		l.again(x, 0)
 	}
@@ -330,7 +338,7 @@ func (l *lane) uncalled(going []*letter) {
 func (l *lane) answered(s Service, going []*letter, answers []Answer) {
 	o, now := l.box.office, time.Now()
 	var over endings
-	var noted []Entry
+	var unasked []*letter
 	for i, x := range going {
 		a := &answers[i]
 		l.box.judge(s, a)
@@ -356,7 +364,7 @@ func (l *lane) answered(s Service, going []*letter, answers []Answer) {
 		case Misconfigured:
 			// It says so of us, not of the letter: that is no attempt of its.
 			x.entry.Attempts--
-			noted = append(noted, x.entry)
+			unasked = append(unasked, x)
 			o.logger.Error("push: a service does not accept us", "service", l.box.app.Service, "package", l.box.app.Package, "code", a.Code, "text", a.Text)
 			l.box.wrong(true)
 			l.box.pause(now.Add(wrongPause))
@@ -367,9 +375,7 @@ func (l *lane) answered(s Service, going []*letter, answers []Answer) {
 			over.add(x, NotTaken, now)
 		}
 	}
-	if len(noted) > 0 {
-		o.note(noted)
-	}
+	o.note(shown(unasked))
 	o.settle(over, l.box)
 }
 

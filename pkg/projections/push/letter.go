@@ -59,7 +59,7 @@ func (l *letter) settled(r Reason, now time.Time) Settled {
 	l.entry.Reason, l.entry.Settled, l.entry.Code = r, millis(now), l.code
 	s := Settled{Entry: l.entry, Badge: -1}
 	if r != Brought {
-		if l.maybe && l.note.Kind.Shown() {
+		if l.maybe && r != Superseded && l.note.Kind.Shown() {
 			s.Shown = l.shown() // to be taken off the phone when it is to be
 		}
 		return s

@@ -112,6 +112,9 @@ func (o *office) settle(over endings, b *outbox) {
 
 // note notes what is so of entries that are open. It says false when the office closes before.
 func (o *office) note(entries []Entry) bool {
+	if len(entries) == 0 {
+		return true
+	}
 	return o.patiently("note an attempt", func(ctx context.Context) error { return o.store.Put(ctx, entries) })
 }
 

@@ -111,7 +111,7 @@ func (w *decision) setRight(ctx context.Context, it *item, users []events.UserID
 			letters = append(letters, x)
 		}
 	}
-	return w.claim(ctx, letters)
+	return w.bring(ctx, letters)
 }
 
 // spots are the devices of users of which it is known what they show.
@@ -180,11 +180,12 @@ func (w *decision) quiet(it *item, s *spot, unread int, clears, active bool, now
 	if it.parent != nil {
 		follows = fmt.Sprint(it.touch.seqs)
 	}
-	id := noteID(kind, string(w.line.session), fmt.Sprint(w.desk.partition), fmt.Sprint(it.offset), string(user), s.Query.Device, follows)
-	brought, upTo := "", events.Seq(0)
+	brought, taken, upTo := "", "", events.Seq(0)
 	if s.phone.Shown != nil && clears {
-		brought, upTo = s.phone.Shown.VendorID, s.phone.Shown.Seq
+		brought, taken, upTo = s.phone.Shown.VendorID, s.phone.Shown.ID, s.phone.Shown.Seq
 	}
+	// So is what it takes back, and the number: read again, a touch may do for others than it did.
+	id := noteID(kind, string(w.line.session), fmt.Sprint(w.desk.partition), fmt.Sprint(it.offset), string(user), s.Query.Device, follows, taken, fmt.Sprint(unread))
 	deadline := time.UnixMilli(int64(it.At)).Add(MaxAge)
 	return &letter{
 		entry: Entry{
@@ -197,29 +198,24 @@ func (w *decision) quiet(it *item, s *spot, unread int, clears, active bool, now
 	}
 }
 
-// claim decides on letters, and sends those that are to be sent. A device that is active sets itself right: that is noted.
-func (w *decision) claim(ctx context.Context, letters []*letter) error {
-	entries := make([]Entry, len(letters))
-	for i, x := range letters {
-		entries[i] = x.entry
-	}
+// bring sends letters that are to be sent. Nobody claims them: to do it again changes nothing, and what phones show, as noted, says whether there is anything to do. A device
+// that is active sets itself right: that is noted.
+func (w *decision) bring(ctx context.Context, letters []*letter) error {
 	var going []*letter
 	var right []Settled
-	err := w.decide(ctx, entries, func(i int, e Entry, found bool) {
-		x := letters[i]
-		switch {
-		case e.Open():
-			x.entry, x.unsure, x.found = e, e.Attempts > 0, found
+	for _, x := range letters {
+		switch x.entry.Reason {
+		case Sending:
 			going = append(going, x)
-		case e.Reason == DeviceActive:
-			right = append(right, Settled{Entry: e, Clear: x.clears != 0, Badge: x.note.Badge})
+		case DeviceActive:
+			right = append(right, Settled{Entry: x.entry, Clear: x.clears != 0, Badge: x.note.Badge})
+		default:
+			w.projector.metrics.decided(&x.entry)
 		}
-	})
-	if err == nil && len(right) > 0 {
-		err = w.projector.opts.Store.Settle(ctx, right)
 	}
-	if err == nil {
-		w.send(going)
+	if err := w.settle(ctx, right); err != nil {
+		return err
 	}
-	return err
+	w.send(going)
+	return nil
 }
