@@ -32,8 +32,9 @@ func TestScenariosLive(t *testing.T) {
 	d := annaltest.NewDeployment(t)
 	d.Archive(t)
 	d.StoreVault(t)
+	d.StandInPush(t)
 	d.Serve(t, app.Roles()...)
-	args := append([]string{"scenario", "run", "--endpoints", d.File(), "--key", d.KeyFile}, scenariotest.Files(t, "../..")...)
+	args := append([]string{"scenario", "run", "--endpoints", d.File(), "--key", d.KeyFile, "--phones", d.Phones}, scenariotest.Files(t, "../..")...)
 	out := string(annaltest.Start(t, "scenario", nil, args...).Wait(scenarioTime))
 	cells, last := map[string]string{}, ""
 	for line := range strings.Lines(out) {
