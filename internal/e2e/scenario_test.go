@@ -17,7 +17,7 @@ import (
 )
 
 // scenarioTime is how long all scenarios may take, most of which is waits.
-const scenarioTime = 10 * time.Minute
+const scenarioTime = 15 * time.Minute
 
 var (
 	passedLine = regexp.MustCompile(`^passed  (.*) \(\d+ steps, [0-9.]+ s\)$`)
