@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -39,6 +40,8 @@ type scenarioRun struct {
 	rules   bool
 	json    bool
 	only    string
+	// phones is where stand-ins of push services are; empty: at the first endpoints file's server, if it has some.
+	phones string
 	// clickhouse is where the archive is; the endpoints name it where nothing else does.
 	clickhouse app.ClickHouse
 }
@@ -66,6 +69,7 @@ func scenarioRunCommand() *cobra.Command {
 	f.BoolVar(&r.rules, "rules", false, "run against the rules alone")
 	f.BoolVar(&r.json, "json", false, `print {"scenarios","steps","passed","failed","not_run"} only; the rest goes to standard error`)
 	bindClickHouse(f, &r.clickhouse, " (default: from the first endpoints file)")
+	f.StringVar(&r.phones, "phones", "", "the URL of stand-ins of push services (default: the first endpoints file's server, if it has some, as annal dev has)")
 	f.StringVar(&r.only, "only", "", "run only scenarios whose file or name has this in it")
 	cmd.MarkFlagsMutuallyExclusive("rules", "endpoints")
 	return cmd
@@ -149,6 +153,10 @@ func (r *scenarioRun) way(ctx context.Context) (open func() (scenario.Way, func(
 		d.URLs = append(d.URLs, f.WS)
 		if i == 0 {
 			request.Data, target = f.Data, targetOf(f, r.clickhouse)
+			at := &live.StandIns{URL: cmp.Or(r.phones, f.HTTP), App: app.DevPackage}
+			if r.phones != "" || at.There(ctx) {
+				d.StandIns = at
+			}
 		}
 	}
 	d.Sign = func(c scenario.Claims) (string, error) {

@@ -1,6 +1,7 @@
 package annaltest
 
 import (
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 
 	"annal/internal/app"
 	"annal/internal/devstack"
+	"annal/internal/devstack/pushfakes"
 	"annal/pkg/events"
 	"annal/pkg/gateway/auth"
 )
@@ -26,6 +28,8 @@ type Deployment struct {
 	ClickHouse app.ClickHouse
 	// Vault is where the vault is; without a URL there is none.
 	Vault app.Vault
+	// PushApps is the file of the apps that are notified, and Phones where it is shown what their phones show; without a file there are none.
+	PushApps, Phones string
 	// Roles are the processes, by name.
 	Roles map[string]*Server
 	// KeyFile has the key that tokens are signed with.
@@ -103,6 +107,26 @@ func (d *Deployment) archiveFlags() []string {
 	return []string{"--clickhouse", d.ClickHouse.URL, "--clickhouse-database", d.ClickHouse.Database}
 }
 
+// StandInPush starts stand-ins of push services, until the test ends.
+func (d *Deployment) StandInPush(t *testing.T) {
+	t.Helper()
+	standIns, err := app.StartPushStandIns(app.DevPackage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := httptest.NewServer(pushfakes.Page(standIns.Phones, standIns.Servers))
+	t.Cleanup(func() {
+		page.Close()
+		if err := standIns.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	d.PushApps, d.Phones = filepath.Join(t.TempDir(), "push-apps.yaml"), page.URL
+	if err := standIns.WriteApps(d.PushApps, app.DevPackage); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Deploy makes a deployment and starts one process of each role, named after it.
 func Deploy(t *testing.T) *Deployment {
 	t.Helper()
@@ -131,6 +155,9 @@ func (d *Deployment) Launch(t *testing.T, name string, settings ...string) *Serv
 	}
 	if d.Vault.URL != "" {
 		settings = append(d.vaultFlags(), settings...)
+	}
+	if role == app.RolePush {
+		settings = append([]string{"--push-apps", d.PushApps}, settings...)
 	}
 	if role == app.RoleLogin {
 		settings = append(d.loginFlags(), settings...)

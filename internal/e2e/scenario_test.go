@@ -17,7 +17,7 @@ import (
 )
 
 // scenarioTime is how long all scenarios may take, most of which is waits.
-const scenarioTime = 10 * time.Minute
+const scenarioTime = 15 * time.Minute
 
 var (
 	passedLine = regexp.MustCompile(`^passed  (.*) \(\d+ steps, [0-9.]+ s\)$`)
@@ -32,8 +32,9 @@ func TestScenariosLive(t *testing.T) {
 	d := annaltest.NewDeployment(t)
 	d.Archive(t)
 	d.StoreVault(t)
+	d.StandInPush(t)
 	d.Serve(t, app.Roles()...)
-	args := append([]string{"scenario", "run", "--endpoints", d.File(), "--key", d.KeyFile}, scenariotest.Files(t, "../..")...)
+	args := append([]string{"scenario", "run", "--endpoints", d.File(), "--key", d.KeyFile, "--phones", d.Phones}, scenariotest.Files(t, "../..")...)
 	out := string(annaltest.Start(t, "scenario", nil, args...).Wait(scenarioTime))
 	cells, last := map[string]string{}, ""
 	for line := range strings.Lines(out) {

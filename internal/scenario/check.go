@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	clientv1 "annal/gen/annal/client/v1"
 	logv1 "annal/gen/annal/log/v1"
@@ -285,17 +284,12 @@ func (r *run) live(ctx context.Context, s *Step, who Who) error {
 	if s.Verb == "closed" {
 		expected = "closed with " + s.Args[0]
 	}
-	within, began := s.Options["within"], r.way.Now()
-	became := time.Time{} // how long it must stay so is not counted
-	err := r.eventually(ctx, s, expected, func(context.Context) (string, error) {
+	err := r.within(ctx, s, expected, func(context.Context) (string, error) {
 		live, err := r.way.Live(who)
 		switch {
 		case err != nil:
 			return "", err
 		case s.Verb == "closed" && live.Code != "":
-			if became.IsZero() {
-				became = r.way.Now()
-			}
 			return "closed with " + live.Code, nil
 		case live.Online:
 			return "online", nil
@@ -306,13 +300,6 @@ func (r *run) live(ctx context.Context, s *Step, who Who) error {
 		noting.Lock()
 		r.result.Codes[s.Args[0]] = true
 		noting.Unlock()
-	}
-	if err != nil || within == "" {
-		return err
-	}
-	limit, err := span(within)
-	if took := became.Sub(began); err == nil && took > limit {
-		err = &Failure{Line: s.Line, Text: s.Text, Expected: expected + " within " + within, Got: expected + " after " + took.String()}
 	}
 	return err
 }

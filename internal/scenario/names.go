@@ -16,12 +16,14 @@ import (
 type Names struct {
 	prefix   string
 	sessions map[string]string
+	// phones are by what the scenario calls them.
+	phones map[string]Phone
 	// Now is the time by which spans are made times; nil: the system's.
 	now func() time.Time
 }
 
 func newNames(prefix string, now func() time.Time) *Names {
-	return &Names{prefix: prefix, sessions: map[string]string{}, now: now}
+	return &Names{prefix: prefix, sessions: map[string]string{}, phones: map[string]Phone{}, now: now}
 }
 
 func (n *Names) user(person string) string { return n.prefix + person }

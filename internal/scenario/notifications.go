@@ -8,10 +8,14 @@ import (
 	"annal/pkg/client"
 )
 
-// setDevice registers a device, or forgets it. A token is of the scenario's people alone, as they are of the run.
+// setDevice registers a device, or forgets it. A token that is a phone's name is that phone's; else it is of the scenario's people alone, as they are of
+// the run.
 func (n *Names) setDevice(s *Step) client.Op {
 	op := client.SetDevice{Device: s.Args[0], Off: s.argument(1) == "off"}
-	if token, ok := s.Options["token"]; ok {
+	token, ok := s.Options["token"]
+	if p, known := n.phones[token]; known {
+		op.Push = &logv1.PushToken{Service: p.Service, Package: p.Package, Token: p.Token, Locale: s.Options["locale"]}
+	} else if ok {
 		op.Push = &logv1.PushToken{
 			Service: cmp.Or(s.Options["service"], "scenario"), Package: cmp.Or(s.Options["package"], "org.example"), Token: n.prefix + token, Locale: s.Options["locale"],
 		}

@@ -31,6 +31,7 @@ func TestWrongFiles(t *testing.T) {
 		"scenario A\nu1 unread S 1 -> ok":          "f:2: unread has no answer",
 		"scenario A\nu1 archived S 2":              "f:2: archived is nothing that a person does",
 		"scenario A\nverify all":                   `f:2: there is no "all" to verify`,
+		"scenario A\nu1 phone K1 came 1":           "f:2: phone is nothing that a person does",
 		"scenario A\nend":                          "f:2: there is nothing to end",
 		"scenario A\nrepeat 2\nu1 leave S":         "f:2: repeat has no end",
 		"scenario A\ntogether\nu1 unread S 0\nend": "f:4: line 3: only commands happen together",

@@ -73,6 +73,9 @@ func (c inProcess) Wait(ctx context.Context, d time.Duration) error { return sle
 // Archive implements Cluster.
 func (c inProcess) Archive() (archive.View, error) { return c.Cluster.Archive(), nil }
 
+// Phones implements Cluster.
+func (c inProcess) Phones() (scenario.Phones, error) { return inProcessPhones(c), nil }
+
 // World implements Cluster.
 func (c inProcess) World(ctx context.Context, s *scenario.Step) (*clientv1.ServerFrame, error) {
 	switch name := first(s); s.Verb {
@@ -93,9 +96,15 @@ func (c inProcess) World(ctx context.Context, s *scenario.Step) (*clientv1.Serve
 	case "pause", "unpause":
 		return nil, c.Pause(name, s.Verb == "pause")
 	case "empty":
+		if name == "push" {
+			return nil, c.EmptyPush()
+		}
 		c.EmptyStore()
 		return nil, nil
 	case "rebuild":
+		if name == "push" {
+			return nil, c.LosePush()
+		}
 		return nil, c.Rebuild(ctx, name)
 	case "lose":
 		if !c.LoseSession(name) {

@@ -216,6 +216,9 @@ func (w *Rules) Live(Who) (Live, error) { return Live{}, notHere("there are no c
 // Archive implements Way.
 func (w *Rules) Archive() (archive.View, error) { return nil, ErrNoArchive }
 
+// Phones implements Way.
+func (w *Rules) Phones() (Phones, error) { return nil, errNoPhones }
+
 // World implements Way.
 func (w *Rules) World(_ context.Context, s *Step) (*clientv1.ServerFrame, error) {
 	switch s.Verb {

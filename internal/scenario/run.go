@@ -123,6 +123,10 @@ func (r *run) step(ctx context.Context, s *Step) error {
 			return r.way.Wait(ctx, d)
 		case "archived":
 			return r.archived(ctx, s)
+		case "phone":
+			return r.phone(ctx, s)
+		case "push":
+			return r.push(ctx, s)
 		}
 		return r.answered(s, r.world)(ctx)
 	case isCheck:
@@ -148,7 +152,7 @@ func (r *run) resolved(s *Step) *Step {
 	case "subscribe", "lose", "inject":
 		out.Args[0] = r.names.session(s.Args[0])
 	case "rebuild":
-		if s.Args[0] != "hot" {
+		if s.Args[0] != "hot" && s.Args[0] != "push" {
 			out.Args[0] = r.names.session(s.Args[0])
 		}
 	}

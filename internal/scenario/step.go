@@ -195,6 +195,7 @@ var verbs = map[string]verb{
 	"raw":        {isDevice, 1, 1, nil},
 	"dial":       {isDevice, 0, 0, nil},
 	"subscribe":  {isDevice, 1, 1, []string{"after"}},
+	"set_away":   {isDevice, 1, 1, nil},
 
 	"unread":    {isCheck, 2, 2, []string{"mentions"}},
 	"preview":   {isCheck, 2, 2, nil},
@@ -232,6 +233,8 @@ var verbs = map[string]verb{
 	"verify":      {isWorld, 0, 1, nil},
 	"archived":    {isWorld, 1, -1, nil},
 	"trim":        {isWorld, 1, 1, nil},
+	"phone":       {isWorld, 2, -1, []string{"within"}},
+	"push":        {isWorld, 2, 2, []string{"phone", "times", "since", "after"}},
 
 	"together": {isBlock, 0, 0, nil},
 	"repeat":   {isBlock, 1, 1, nil},

@@ -22,6 +22,8 @@ type Cluster interface {
 	Token(c Claims) (string, error)
 	// Archive is [Way]'s.
 	Archive() (archive.View, error)
+	// Phones is [Way]'s.
+	Phones() (Phones, error)
 	// World does to the system what a step says.
 	World(ctx context.Context, s *Step) (*clientv1.ServerFrame, error)
 	// Settled is [Way]'s.
@@ -110,6 +112,9 @@ func (w *System) Settled() (settle, patience time.Duration) { return w.cluster.S
 // Archive implements Way.
 func (w *System) Archive() (archive.View, error) { return w.cluster.Archive() }
 
+// Phones implements Way.
+func (w *System) Phones() (Phones, error) { return w.cluster.Phones() }
+
 // World implements Way.
 func (w *System) World(ctx context.Context, s *Step) (*clientv1.ServerFrame, error) {
 	return w.cluster.World(ctx, s)
@@ -178,6 +183,9 @@ func (w *System) Device(ctx context.Context, s *Step) (*clientv1.ServerFrame, er
 		return nil, d.dialOnly(ctx)
 	case "subscribe":
 		return d.subscribe(ctx, s)
+	case "set_away":
+		away := &clientv1.SetAway{Away: s.Args[0] == "on"}
+		return d.do(ctx, &clientv1.ClientFrame{Op: &clientv1.ClientFrame_SetAway{SetAway: away}}, How{Started: func() {}})
 	}
 	return d.suffer(ctx, s)
 }

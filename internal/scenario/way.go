@@ -29,6 +29,8 @@ type Way interface {
 	Live(who Who) (Live, error)
 	// Archive is what is archived; [NotHere] where there is no archive.
 	Archive() (archive.View, error)
+	// Phones are the phones behind push services; [NotHere] where there are none.
+	Phones() (Phones, error)
 	// World does to the system what a step says.
 	World(ctx context.Context, s *Step) (*clientv1.ServerFrame, error)
 	// Settled is for how long something must stay as it is before it counts; patience is how

@@ -33,7 +33,7 @@ const (
 	clusterWrites        = 3000 // of a person, and one more a minute
 )
 
-// NewCluster starts two sequencers, two projectors, a steward, two archivers, two vaulters and [ClusterGateways] gateways.
+// NewCluster starts two sequencers, two projectors, a steward, two archivers, two vaulters, two pushers and [ClusterGateways] gateways.
 func NewCluster() (*Cluster, error) {
 	w := &World{calmed: make(chan struct{}), began: time.Now(), verbose: true}
 	w.calm.Store(true)
@@ -47,6 +47,7 @@ func NewCluster() (*Cluster, error) {
 	w.stewards = w.processes("steward", 1, openSteward)
 	w.archivers = w.processes("archiver", 2, openArchiver)
 	w.vaulters = w.processes("vaulter", 2, openVaulter)
+	w.pushers = w.processes("pusher", 2, openPusher)
 	c := &Cluster{w}
 	for _, p := range w.all() {
 		if err := p.start(); err != nil {
@@ -102,13 +103,13 @@ func (c *Cluster) Dial(gateway int) *Socket {
 	return nil
 }
 
-// processes are those of a role, or of all: sequencer, projector, gateway, steward, archiver, vaulter, or one by number, such
-// as gateway1.
+// processes are those of a role, or of all: sequencer, projector, gateway, steward, archiver, vaulter, pusher, or one by number,
+// such as gateway1.
 func (c *Cluster) processes(name string) ([]*process, error) {
 	roles := map[string][]*process{
 		"sequencer": c.w.sequencers, "projector": c.w.projectors, "gateway": c.w.gateways, "steward": c.w.stewards, "archiver": c.w.archivers,
-		"vaulter": c.w.vaulters,
-		"all":     c.w.all(),
+		"vaulter": c.w.vaulters, "pusher": c.w.pushers,
+		"all": c.w.all(),
 	}
 	if all, ok := roles[name]; ok {
 		return all, nil

@@ -169,7 +169,7 @@ func openGateway(p *process, l *life) (func(context.Context) error, error) {
 	l.feed.late, l.feed.pace = p.w.lateness(l.name), l.link.moment()
 	ports := gateway.Ports{
 		Log: l.whole(p), View: newNetView(l.link, p.w.hot), Feed: planted[hot.Feed](p.w.plant.Feed, l.feed), Notifier: netHot{l.link, p.w.hot},
-		Cold: p.w.cold(l), Tokens: auth.NewVerifier(signing.Public(), time.Now), Now: time.Now,
+		Presence: netPresence{l.link, p.w.presence}, Cold: p.w.cold(l), Tokens: auth.NewVerifier(signing.Public(), time.Now), Now: time.Now,
 		Logger: p.w.logger.With("process", l.name), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
 	}
 	if p.w.rates != nil {

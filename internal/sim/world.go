@@ -15,7 +15,9 @@ import (
 	"annal/pkg/gateway"
 	"annal/pkg/gateway/auth"
 	"annal/pkg/limits"
+	"annal/pkg/presence"
 	"annal/pkg/projections/archive"
+	"annal/pkg/projections/push"
 	"annal/pkg/projections/vault"
 	"annal/pkg/sequencer"
 )
@@ -44,8 +46,15 @@ type World struct {
 	rates  limits.Table
 	counts *limits.Memory
 
-	sequencers, projectors, gateways, stewards, archivers, vaulters []*process
-	clients                                                         []*client
+	// presence is where it is kept who is online, notes what was decided of notifications, and vendors the services that bring them.
+	presence *presence.Memory
+	notes    atomic.Pointer[push.Memory]
+	vendors  *vendors
+	// pushLost counts how often the pushers forgot how far they had come.
+	pushLost atomic.Int64
+
+	sequencers, projectors, gateways, stewards, archivers, vaulters, pushers []*process
+	clients                                                                  []*client
 	// open are channels anybody may join, once they are created.
 	open []*command
 
@@ -107,6 +116,8 @@ func (w *World) openEngines(partitions int32, window int) {
 	w.hot = NewHot(partitions, window)
 	w.archive, w.bucket = w.plant.archive(archive.NewMemory()), planted[vault.Bucket](w.plant.Bucket, vault.NewMemory())
 	w.archiveUp, w.bucketUp, w.searchesUp = newGate(), newGate(), newGate()
+	w.presence, w.vendors = presence.NewMemory(time.Now), newVendors()
+	w.notes.Store(push.NewMemory())
 	w.log = vault.NewLog(trimmable{w.memory}, w.bucket, "", w.logger)
 }
 
@@ -129,7 +140,8 @@ func (w *World) all() []*process {
 	all = append(all, w.gateways...)
 	all = append(all, w.stewards...)
 	all = append(all, w.archivers...)
-	return append(all, w.vaulters...)
+	all = append(all, w.vaulters...)
+	return append(all, w.pushers...)
 }
 
 // openSessions has the first clients create sessions.

@@ -21,7 +21,11 @@ func (s Screen) Newest() []Shown {
 	return all
 }
 
+// maxFault is how much a fault may have, as JSON.
+const maxFault = 64 << 10
+
 // Page shows phones to a person: GET /phones a page, GET /phones.json the same as data, POST /phones/SERVICE makes a phone and answers with its token.
+// POST /phones/SERVICE/faults has a Fault, as JSON, go wrong there; DELETE ends all of the service's.
 func Page(phones *Phones, servers []*Server) http.Handler {
 	mux := http.NewServeMux()
 	var services []string
@@ -37,13 +41,25 @@ func Page(phones *Phones, servers []*Server) http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(phones.Screens())
 	})
-	mux.HandleFunc("POST /phones/{service}", func(w http.ResponseWriter, r *http.Request) {
-		i := slices.Index(services, r.PathValue("service"))
-		if i < 0 {
-			http.Error(w, fmt.Sprintf("there is no such service: want one of %v", services), http.StatusNotFound)
+	of := func(do func(*Server, http.ResponseWriter, *http.Request)) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			i := slices.Index(services, r.PathValue("service"))
+			if i < 0 {
+				http.Error(w, fmt.Sprintf("there is no such service: want one of %v", services), http.StatusNotFound)
+				return
+			}
+			do(servers[i], w, r)
+		}
+	}
+	mux.HandleFunc("POST /phones/{service}", of(func(s *Server, w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, s.Token(s.URL)) }))
+	mux.HandleFunc("POST /phones/{service}/faults", of(func(s *Server, w http.ResponseWriter, r *http.Request) {
+		var f Fault
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxFault)).Decode(&f); err != nil || f.Name == "" {
+			http.Error(w, "want a fault as JSON, with its name", http.StatusBadRequest)
 			return
 		}
-		fmt.Fprintln(w, servers[i].Token(servers[i].URL))
-	})
+		s.Faults().Add(f)
+	}))
+	mux.HandleFunc("DELETE /phones/{service}/faults", of(func(s *Server, _ http.ResponseWriter, _ *http.Request) { s.Faults().Clear() }))
 	return mux
 }

@@ -95,10 +95,11 @@ func TestServer(t *testing.T) {
 func TestPage(t *testing.T) {
 	p := NewPhones()
 	p.Show(Phone{"fcm", "app", "t<oken"}, Shown{ID: "1", Title: "Ann & Bob", Body: "<b>hi</b>", At: time.Now()}, 3)
-	server := httptest.NewServer(Page(p, []*Server{{Fake: &fake{}, URL: "https://x"}}))
+	is := &fake{}
+	server := httptest.NewServer(Page(p, []*Server{{Fake: is, URL: "https://x"}}))
 	defer server.Close()
-	ask := func(method, path string) (int, string) {
-		r, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, nil)
+	ask := func(method, path string, says ...string) (int, string) {
+		r, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, strings.NewReader(strings.Join(says, "")))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,5 +122,20 @@ func TestPage(t *testing.T) {
 	}
 	if status, _ := ask("POST", "/phones/pigeon"); status != 404 {
 		t.Error(status)
+	}
+	if status, text := ask("POST", "/phones/fcm/faults", `{"token": "t", "name": "UNREGISTERED", "times": 2}`); status != 200 {
+		t.Error(status, text)
+	}
+	if f, ok := is.Faults().Next("t"); !ok || f.Name != "UNREGISTERED" {
+		t.Error(f, ok)
+	}
+	if status, _ := ask("POST", "/phones/fcm/faults", `{"token": "t"}`); status != 400 {
+		t.Error("a fault without a name:", status)
+	}
+	if status, _ := ask("DELETE", "/phones/fcm/faults"); status != 200 {
+		t.Error(status)
+	}
+	if f, ok := is.Faults().Next("t"); ok {
+		t.Error("is left:", f)
 	}
 }

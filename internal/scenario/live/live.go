@@ -24,6 +24,8 @@ type Deployment struct {
 	// Archived is what is archived, and CheckArchive compares it with the log; nil where there is no archive.
 	Archived     archive.View
 	CheckArchive func(ctx context.Context) (string, error)
+	// StandIns are those of push services; nil where there are none.
+	StandIns *StandIns
 	// MaxWait is the longest wait of a step that is waited out.
 	MaxWait time.Duration
 }
@@ -66,6 +68,14 @@ func (d *Deployment) Archive() (archive.View, error) {
 		return nil, scenario.ErrNoArchive
 	}
 	return d.Archived, nil
+}
+
+// Phones implements scenario.Cluster.
+func (d *Deployment) Phones() (scenario.Phones, error) {
+	if d.StandIns == nil {
+		return nil, errNoStandIns
+	}
+	return d.StandIns, nil
 }
 
 // World implements scenario.Cluster.
