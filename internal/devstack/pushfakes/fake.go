@@ -15,3 +15,9 @@ type Fake interface {
 	// Token makes a token of a new phone, in the vendor's form, given where the fake is reached.
 	Token(url string) string
 }
+
+// Headed is a Fake of a service that says how long the headers of a request can be.
+type Headed interface {
+	// MaxHeaders is its SETTINGS_MAX_HEADER_LIST_SIZE (RFC 9113, 6.5.2), in bytes.
+	MaxHeaders() int
+}

@@ -30,6 +30,9 @@ type Server struct {
 	done   chan error
 }
 
+// unnamed is what net/http adds to MaxHeaderBytes when it tells it as SETTINGS_MAX_HEADER_LIST_SIZE (RFC 9113, 6.5.2), which counts 32 bytes more for each header.
+const unnamed = 10 * 32
+
 // Serve starts a server for a fake; port 0 takes a free one.
 func Serve(fake Fake, port int) (*Server, error) {
 	certificate, ca, err := newCertificate()
@@ -41,8 +44,12 @@ func Serve(fake Fake, port int) (*Server, error) {
 		return nil, fmt.Errorf("pushfakes: %w", err)
 	}
 	s := &Server{Fake: fake, URL: "https://" + listener.Addr().String(), CA: ca, done: make(chan error, 1)}
+	most := 64 << 10
+	if f, is := fake.(Headed); is {
+		most = f.MaxHeaders() - unnamed
+	}
 	s.server = &http.Server{
-		Handler: fake, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10,
+		Handler: fake, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: most,
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
 		// Clients that go away in the middle are what it is for.
 		ErrorLog: log.New(io.Discard, "", 0),

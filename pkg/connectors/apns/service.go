@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -63,8 +63,15 @@ func (s *Service) Send(ctx context.Context, letters []push.Letter) []push.Answer
 	return answers
 }
 
+// tokens are what a device's can be: hexadecimal, of 32 bytes at present, and of 100 as far as Apple announced
+// (https://developer.apple.com/videos/wwdc2015/720). What is none is not sent: it goes into the path, and one that is
+// longer than the connection takes headers would cost a call, and be taken for a connection that failed.
+var tokens = regexp.MustCompile(`^[0-9A-Fa-f]{2,200}$`)
+
 func (s *Service) send(ctx context.Context, l push.Letter) push.Answer {
 	switch {
+	case !tokens.MatchString(l.Token):
+		return push.Answer{Result: push.Refused, Code: "BAD_TOKEN", Text: "no hexadecimal of 2 to 200 characters"}
 	case s.voip && l.Note.Kind != push.Call:
 		return push.Answer{Result: push.Refused, Code: "UNSUPPORTED"}
 	case !l.Note.Expires.IsZero() && !l.Note.Expires.After(s.now()):
@@ -113,7 +120,7 @@ func (s *Service) request(ctx context.Context, l push.Letter, token string) (*ht
 	if err != nil {
 		return nil, err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint+"/3/device/"+url.PathEscape(l.Token), bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint+"/3/device/"+l.Token, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("apns: %w", err)
 	}

@@ -261,6 +261,25 @@ func TestExpired(t *testing.T) {
 	}
 }
 
+// TestBadToken: what can't be a token costs no call, and is nobody else's affair.
+func TestBadToken(t *testing.T) {
+	r := open(t, "com.example.chat")
+	for _, token := range []string{"", "a", strings.Repeat("a", 201), "not hex", "0123\n", strings.Repeat("é", 2000), "../../3/device/ab", "ab?x=", "0x12"} {
+		got := r.one(t, r.Letter(token, "Ann", "x"))
+		if got.Result != push.Refused || got.Code != "BAD_TOKEN" {
+			t.Errorf("%.20q: %+v", token, got)
+		}
+	}
+	if n := len(r.fake.Requests.All()); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+	for _, token := range []string{"ab", "0123456789abcdefABCDEF", strings.Repeat("a", 200)} {
+		if got := r.one(t, r.Letter(token, "Ann", "x")); got.Code != "BadDeviceToken" {
+			t.Errorf("%.20q: %+v", token, got)
+		}
+	}
+}
+
 // TestVoIP: an app of calls gets calls and nothing else.
 func TestVoIP(t *testing.T) {
 	r := open(t, "com.example.chat.voip")

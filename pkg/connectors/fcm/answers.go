@@ -24,13 +24,13 @@ type meaning struct {
 // (https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode), and below them those of all its APIs
 // (https://cloud.google.com/apis/design/errors#error_codes), which come alone where FCM was not reached.
 var codes = map[string]meaning{
-	"INVALID_ARGUMENT":       {push.Refused, false, 0},       // 400: a field is wrong, or the token has not the form of one
-	"UNREGISTERED":           {push.Gone, false, 0},          // 404: the app is no longer on the phone, or has another token
-	"SENDER_ID_MISMATCH":     {push.Refused, false, 0},       // 403: the token was made for another project; others may be ours
-	"QUOTA_EXCEEDED":         {push.Retry, true, minute},     // 429: too many messages; no sooner than in a minute
-	"UNAVAILABLE":            {push.Retry, true, second},     // 503: overloaded
-	"INTERNAL":               {push.Retry, true, second},     // 500: something is wrong on Google's side
-	"THIRD_PARTY_AUTH_ERROR": {push.Misconfigured, false, 0}, // 401: what the project has for Apple or browsers is wrong or missing
+	"INVALID_ARGUMENT":       {push.Refused, false, 0},   // 400: a field is wrong, or the token has not the form of one
+	"UNREGISTERED":           {push.Gone, false, 0},      // 404: the app is no longer on the phone, or has another token
+	"SENDER_ID_MISMATCH":     {push.Refused, false, 0},   // 403: the token was made for another project; others may be ours
+	"QUOTA_EXCEEDED":         {push.Retry, true, minute}, // 429: too many messages; no sooner than in a minute
+	"UNAVAILABLE":            {push.Retry, true, second}, // 503: overloaded
+	"INTERNAL":               {push.Retry, true, second}, // 500: something is wrong on Google's side
+	"THIRD_PARTY_AUTH_ERROR": {push.Refused, false, 0},   // 401: the token is of iOS or a browser, for which the project has nothing that is good; those of Android are well
 
 	"UNAUTHENTICATED":    {push.Misconfigured, false, 0}, // 401: the access token is no good, though it was renewed
 	"PERMISSION_DENIED":  {push.Misconfigured, false, 0}, // 403: the account may not send for the project, or FCM is off there

@@ -92,7 +92,7 @@ func byGoogle(t *testing.T, r *rig, letters ...push.Letter) []said {
 		messages = append(messages, map[string]any{
 			"token": l.Token, "notification": map[string]string{"title": l.Note.Title, "body": l.Note.Body}, "data": data,
 			"android": map[string]any{
-				"collapseKey": l.Note.Collapse, "priority": "high", "ttl": 600_000, "restrictedPackageName": app,
+				"priority": "high", "ttl": 600_000, "restrictedPackageName": app,
 				"notification": map[string]any{"tag": l.Note.Collapse, "channelId": "message", "defaultSound": true, "notificationCount": l.Note.Badge},
 			},
 		})

@@ -32,8 +32,10 @@ type notification struct {
 	Body  string `json:"body,omitempty"`
 }
 
+// android is what is for Android alone. One field is not used: collapse_key has no say in notifications, which collapse on Google's servers in any case, and of what has one Google keeps four keys
+// for a phone that is away, whichever they are: withdrawals of a fifth session would be lost. What is shown takes its place by the tag
+// (https://firebase.google.com/docs/cloud-messaging/customize-messages/collapsible-message-types).
 type android struct {
-	CollapseKey string `json:"collapse_key,omitempty"`
 	// Priority HIGH wakes a phone that sleeps. Google takes it back from apps that show nothing for it.
 	Priority string `json:"priority"`
 	// TTL is in seconds, with an s behind.
@@ -78,8 +80,7 @@ func compose(app string, n push.Note, now time.Time) message {
 			data[key] = value
 		}
 	}
-	// What was not brought yet gives way in the same place: a withdrawal takes that of what it withdraws.
-	m := message{Data: data, Android: android{CollapseKey: n.Collapse, Priority: "NORMAL", Package: app}}
+	m := message{Data: data, Android: android{Priority: "NORMAL", Package: app}}
 	if !n.Expires.IsZero() {
 		m.Android.TTL = strconv.Itoa(int(min(n.Expires.Sub(now), maxLifetime)/time.Second)) + "s"
 	}

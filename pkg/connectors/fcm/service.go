@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"time"
 
 	"annal/pkg/projections/push"
@@ -57,9 +58,15 @@ func (s *Service) Send(ctx context.Context, letters []push.Letter) []push.Answer
 	return answers
 }
 
+// tokens are what a registration's can be. Google does not say; those that it gives are of less than 200 characters, and of those of base64url and a colon.
+// What is none is not sent.
+var tokens = regexp.MustCompile(`^[!-~]{1,1000}$`)
+
 func (s *Service) send(ctx context.Context, l push.Letter) push.Answer {
 	now := s.now()
 	switch {
+	case !tokens.MatchString(l.Token):
+		return push.Answer{Result: push.Refused, Code: "BAD_TOKEN", Text: "not of 1 to 1000 characters of ASCII without blanks"}
 	case l.Note.Kind == push.Badge:
 		return push.Answer{Result: push.Refused, Code: "UNSUPPORTED"}
 	case !l.Note.Expires.IsZero() && !l.Note.Expires.After(now):

@@ -110,11 +110,11 @@ func TestAnswers(t *testing.T) {
 	}
 	known := map[string]bool{}
 	for codes, want := range map[string]meant{
-		"INVALID_ARGUMENT SENDER_ID_MISMATCH NOT_FOUND 400 404 418 NEVER_SAID UNSPECIFIED_ERROR": {push.Refused, 0, false},
+		"INVALID_ARGUMENT SENDER_ID_MISMATCH THIRD_PARTY_AUTH_ERROR NOT_FOUND 400 404 418 NEVER_SAID UNSPECIFIED_ERROR": {push.Refused, 0, false},
 		"UNREGISTERED": {push.Gone, 0, false},
-		"THIRD_PARTY_AUTH_ERROR UNAUTHENTICATED PERMISSION_DENIED 401 403": {push.Misconfigured, 0, false},
-		"QUOTA_EXCEEDED RESOURCE_EXHAUSTED 429":                            {push.Retry, time.Minute, true},
-		"UNAVAILABLE INTERNAL DEADLINE_EXCEEDED 500 502 503":               {push.Retry, time.Second, true},
+		"UNAUTHENTICATED PERMISSION_DENIED 401 403":          {push.Misconfigured, 0, false},
+		"QUOTA_EXCEEDED RESOURCE_EXHAUSTED 429":              {push.Retry, time.Minute, true},
+		"UNAVAILABLE INTERNAL DEADLINE_EXCEEDED 500 502 503": {push.Retry, time.Second, true},
 	} {
 		for code := range strings.FieldsSeq(codes) {
 			known[code] = true
@@ -289,12 +289,12 @@ func TestRequest(t *testing.T) {
 		letter push.Letter
 		want   string
 	}{
-		{l, `"notification":{"title":"Ann","body":"Hello <b>& you</b>"},"data":{` + fmt.Sprintf(data, l.Note.ID) + `},"android":{"collapse_key":"` + l.Note.Collapse +
-			`","priority":"HIGH","ttl":"3600s","restricted_package_name":"com.example.chat","notification":{"tag":"` + l.Note.Collapse + `","channel_id":"message","default_sound":true,"notification_count":3}}`},
-		{call, `"notification":{"title":"Bob","body":"calls"},"data":{` + fmt.Sprintf(data, call.Note.ID) + `},"android":{"collapse_key":"` + call.Note.Collapse +
-			`","priority":"HIGH","restricted_package_name":"com.example.chat","notification":{"tag":"` + call.Note.Collapse + `","channel_id":"call","notification_priority":"PRIORITY_MAX"}}`},
-		{withdraw, `"data":{"badge":"2","event":"` + withdraw.Note.ID + `","kind":"message","seq":"7","session":"g-1","thread":"g-1","withdraw":"` + l.Note.Collapse + `"},"android":{"collapse_key":"` +
-			l.Note.Collapse + `","priority":"NORMAL","ttl":"2419200s","restricted_package_name":"com.example.chat"}`},
+		{l, `"notification":{"title":"Ann","body":"Hello <b>& you</b>"},"data":{` + fmt.Sprintf(data, l.Note.ID) + `},"android":{` +
+			`"priority":"HIGH","ttl":"3600s","restricted_package_name":"com.example.chat","notification":{"tag":"` + l.Note.Collapse + `","channel_id":"message","default_sound":true,"notification_count":3}}`},
+		{call, `"notification":{"title":"Bob","body":"calls"},"data":{` + fmt.Sprintf(data, call.Note.ID) + `},"android":{` +
+			`"priority":"HIGH","restricted_package_name":"com.example.chat","notification":{"tag":"` + call.Note.Collapse + `","channel_id":"call","notification_priority":"PRIORITY_MAX"}}`},
+		{withdraw, `"data":{"badge":"2","event":"` + withdraw.Note.ID + `","kind":"message","seq":"7","session":"g-1","thread":"g-1","withdraw":"` + l.Note.Collapse + `"},"android":{` +
+			`"priority":"NORMAL","ttl":"2419200s","restricted_package_name":"com.example.chat"}`},
 	} {
 		want := `{"message":{"token":"` + token + `",` + c.want + `}}`
 		got, err := body(app, c.letter, now)
@@ -319,6 +319,22 @@ func TestExpired(t *testing.T) {
 	l := r.Letter(r.Token(), "Ann", "x")
 	r.ours.Store(int64(time.Hour))
 	if a := r.Send(t.Context(), []push.Letter{l})[0]; a.Result != push.Refused || a.Code != "EXPIRED" || len(r.fake.Requests.All()) != 0 {
+		t.Errorf("%+v", a)
+	}
+}
+
+// TestBadToken: what can't be a token costs no call, of messages or for access.
+func TestBadToken(t *testing.T) {
+	r := open(t)
+	for _, token := range []string{"", "a b", "a\n", strings.Repeat("a", 1001), "é"} {
+		if a := r.one(t, r.Letter(token, "Ann", "x")); a.Result != push.Refused || a.Code != "BAD_TOKEN" {
+			t.Errorf("%.20q: %+v", token, a)
+		}
+	}
+	if n := len(r.fake.Requests.All()); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+	if a := r.one(t, r.Letter(strings.Repeat("a", 1000), "Ann", "x")); a.Code != "INVALID_ARGUMENT" {
 		t.Errorf("%+v", a)
 	}
 }

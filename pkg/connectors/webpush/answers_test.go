@@ -2,7 +2,6 @@ package webpush
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -22,6 +21,8 @@ func TestAnswers(t *testing.T) {
 	}{
 		{"400", push.Answer{Result: push.Refused}}, {"401", push.Answer{Result: push.Misconfigured}}, {"403", push.Answer{Result: push.Misconfigured}},
 		{"404", push.Answer{Result: push.Gone}}, {"410", push.Answer{Result: push.Gone}}, {"413", push.Answer{Result: push.Refused}},
+		{"406", push.Answer{Result: push.Retry, All: true, After: minute}}, {"appthrottled", push.Answer{Result: push.Retry, Code: "406", All: true, After: minute}},
+		{"channelthrottled", push.Answer{Result: push.Retry, Code: "406", After: minute}},
 		{"429", push.Answer{Result: push.Retry, All: true, After: minute}}, {"500", push.Answer{Result: push.Retry, All: true, After: minute}},
 		{"502", push.Answer{Result: push.Retry, All: true, After: minute}}, {"503", push.Answer{Result: push.Retry, All: true, After: minute}},
 		{"504", push.Answer{Result: push.Retry, All: true, After: minute}}, {"599", push.Answer{Result: push.Retry, All: true, After: minute}},
@@ -39,7 +40,10 @@ func TestAnswers(t *testing.T) {
 		if got.Text == "" {
 			t.Errorf("%s: no text", c.name)
 		}
-		got.Text, c.want.Code = "", c.name
+		got.Text = ""
+		if c.want.Code == "" {
+			c.want.Code = c.name
+		}
 		if got != c.want {
 			t.Errorf("%s: %+v, not %+v", c.name, got, c.want)
 		}
@@ -56,7 +60,7 @@ func TestAnswers(t *testing.T) {
 func TestForeignSubscription(t *testing.T) {
 	r := newRig(t)
 	token := r.token()
-	for _, name := range []string{"401", "403", "VapidPkHashMismatch"} {
+	for _, name := range []string{"401", "403", "VapidPkHashMismatch", "BadJwtToken"} {
 		s := r.serve(nil)
 		for _, want := range []push.Result{push.Misconfigured, push.Delivered, push.Refused} {
 			if want != push.Delivered {
@@ -86,17 +90,7 @@ func TestNotSent(t *testing.T) {
 		change(&l)
 		return l
 	}
-	endpoint := func(url string) push.Letter {
-		return with(func(l *push.Letter) {
-			var sub map[string]any
-			if err := json.Unmarshal([]byte(good), &sub); err != nil {
-				t.Fatal(err)
-			}
-			sub["endpoint"] = url
-			b, _ := json.Marshal(sub)
-			l.Token = string(b)
-		})
-	}
+	endpoint := func(url string) push.Letter { return letter(at(t, good, url)) }
 	for name, c := range map[string]struct {
 		letter push.Letter
 		code   string

@@ -4,7 +4,9 @@ import (
 	"crypto/ecdh"
 	"encoding/base64"
 	"errors"
+	"net"
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -86,12 +88,16 @@ func parsePlaces(hosts string) ([]place, error) {
 	return places, nil
 }
 
+// names are those below a host (RFC 1123, 2.1), with the dot before it. An endpoint has them in ASCII.
+var names = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+$`)
+
 // has says whether a letter may go to u.
 func (p place) has(u *url.URL) bool {
 	host, port := strings.ToLower(u.Hostname()), u.Port()
 	named := host == p.host
 	if p.below {
-		named = strings.HasSuffix(host, "."+p.host)
+		above, is := strings.CutSuffix(host, p.host)
+		named = is && names.MatchString(above)
 	}
 	if port == "" {
 		port = "443"
@@ -102,4 +108,18 @@ func (p place) has(u *url.URL) bool {
 	}
 	// A server may resolve dots in a path, decoded or not; a subscription has none.
 	return named && port == want && strings.HasPrefix(u.Path, p.path) && !strings.Contains(u.Path, "/.")
+}
+
+// canonical spells a URL as an origin is spelled (RFC 6454, 6.2): the host in lower case, no port that is the scheme's own. It is what a push service compares
+// the audience of our token with, and the audience is made of how the endpoint is spelled.
+func canonical(u *url.URL) string {
+	c := *u
+	c.Host = strings.ToLower(u.Hostname())
+	switch port := u.Port(); {
+	case port != "" && port != "443":
+		c.Host = net.JoinHostPort(c.Host, port)
+	case strings.Contains(c.Host, ":"):
+		c.Host = "[" + c.Host + "]"
+	}
+	return c.String()
 }

@@ -18,6 +18,7 @@ const (
 	codeExpired      = "EXPIRED"
 	codeSubscription = "BAD_SUBSCRIPTION"
 	codeNotAllowed   = "ENDPOINT_NOT_ALLOWED"
+	codeNoHost       = "NO_SUCH_HOST"
 	codeTooBig       = "TOO_BIG"
 )
 
@@ -51,6 +52,7 @@ func (s *Service) subscription(token string) (sub *driver.Subscription, where pl
 	}
 	for _, p := range s.places {
 		if p.has(u) {
+			sub.Endpoint = canonical(u)
 			return sub, p, nil
 		}
 	}

@@ -18,6 +18,7 @@ package webpush
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -109,7 +110,7 @@ func (s *Service) bring(ctx context.Context, l *push.Letter) push.Answer {
 	if text == nil {
 		return *refused(codeTooBig, "what is not shown is too long")
 	}
-	asked := asking{client: s.client}
+	asked := asking{client: s.client, where: where}
 	resp, err := driver.SendNotificationWithContext(ctx, text, sub, s.options(&asked, &l.Note, left, recordSize(text)))
 	switch {
 	case asked.failed != nil:
@@ -149,8 +150,11 @@ func (s *Service) accepted(where place, now bool) bool {
 // asking makes the driver's request.
 type asking struct {
 	client *http.Client
+	where  place
 	reply  push.Reply
 	failed *push.Answer
+	// cause is what the transport failed of.
+	cause error
 }
 
 // errUnanswered ends the driver's work; what happened is in failed.
@@ -158,8 +162,34 @@ var errUnanswered = errors.New("webpush: no answer")
 
 // Do implements the driver's HTTPClient.
 func (a *asking) Do(r *http.Request) (*http.Response, error) {
-	if a.reply, a.failed = push.Ask(a.client, r, maxAnswer); a.failed != nil {
+	client := *a.client
+	client.Transport = a
+	if a.reply, a.failed = push.Ask(&client, r, maxAnswer); a.failed != nil {
+		a.blame()
 		return nil, errUnanswered
 	}
 	return &http.Response{StatusCode: a.reply.Status, Header: a.reply.Header, Body: http.NoBody}, nil
+}
+
+// RoundTrip implements http.RoundTripper with the client's own.
+func (a *asking) RoundTrip(r *http.Request) (resp *http.Response, err error) {
+	transport := a.client.Transport
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	resp, a.cause = transport.RoundTrip(r)
+	return resp, a.cause
+}
+
+// blame says whose affair it is that there is no connection. Hosts that are named in full are the operator's word, and what befalls them befalls all. A name
+// below one is a user's word: that it is not there, or that nobody answers at it, is no reason to leave the others waiting.
+func (a *asking) blame() {
+	if !a.where.below || !a.failed.All {
+		return
+	}
+	a.failed.All = false
+	var name *net.DNSError
+	if errors.As(a.cause, &name) && name.IsNotFound {
+		a.failed = refused(codeNoHost, a.failed.Text)
+	}
 }

@@ -65,6 +65,9 @@ func New(phones *pushfakes.Phones, app string, now func() time.Time) (*Fake, err
 // Name implements pushfakes.Fake.
 func (f *Fake) Name() string { return "apns" }
 
+// MaxHeaders implements pushfakes.Headed: what senders report of Apple's servers, whose pages do not say it.
+func (f *Fake) MaxHeaders() int { return 8000 }
+
 // Faults implements pushfakes.Fake.
 func (f *Fake) Faults() *pushfakes.Faults { return &f.faults }
 

@@ -113,6 +113,28 @@ func (r *rig) do(t *testing.T, a *asked) (status int, reason string, header http
 	return response.StatusCode, said.Reason, response.Header
 }
 
+// TestLongHeaders: of a path that is longer than the connection takes, the fake sees nothing.
+func TestLongHeaders(t *testing.T) {
+	r := open(t)
+	for _, c := range []struct {
+		length int
+		taken  bool
+	}{{7000, true}, {8000, false}} {
+		q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.server.URL+"/3/device/"+strings.Repeat("a", c.length), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		came := len(r.fake.Requests.All())
+		resp, err := r.client.Do(q)
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		if taken := len(r.fake.Requests.All()) > came; taken != c.taken || taken && err != nil {
+			t.Errorf("%d characters: taken %v, %v", c.length, taken, err)
+		}
+	}
+}
+
 // TestStrict: everything of a request that Apple's pages ask for is missed.
 func TestStrict(t *testing.T) {
 	r := open(t)

@@ -79,8 +79,9 @@ func (v vapid) genuine() bool {
 	return ecdsa.Verify(key, sum[:], new(big.Int).SetBytes(v.signature[:32]), new(big.Int).SetBytes(v.signature[32:]))
 }
 
-// check is what a push service does with the header of a message to a subscription that is restricted to a key (RFC 8292, 4.2). Reasons are Apple's.
-func (f *Fake) check(r *http.Request) *complaint {
+// check is what a push service does with the header of a message to a subscription that is restricted to a key (RFC 8292, 4.2). Origin is its own, which it
+// takes from nothing that a sender says. Reasons are Apple's.
+func (f *Fake) check(r *http.Request, origin string) *complaint {
 	header := r.Header.Get("Authorization")
 	if header == "" {
 		return &complaint{status: http.StatusUnauthorized, detail: "no Authorization"}
@@ -90,7 +91,7 @@ func (f *Fake) check(r *http.Request) *complaint {
 	switch {
 	case !ok || !v.genuine():
 		return &complaint{http.StatusForbidden, "BadJwtToken", "the token is not signed with its key"}
-	case v.claims.Aud != "https://"+r.Host:
+	case v.claims.Aud != origin:
 		return &complaint{http.StatusForbidden, "BadJwtToken", "aud is another origin"}
 	case v.claims.Exp <= now.Unix() || v.claims.Exp > now.Add(longestToken).Unix():
 		return &complaint{http.StatusForbidden, "BadJwtToken", "exp has gone by, or is more than a day away"}

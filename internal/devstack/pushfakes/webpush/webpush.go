@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -32,7 +31,9 @@ const (
 
 // subscription is a browser's.
 type subscription struct {
-	token   string
+	token string
+	// origin is where the fake is reached, as it says itself.
+	origin  string
 	private *ecdh.PrivateKey
 	auth    []byte
 }
@@ -68,7 +69,8 @@ func New(phones *pushfakes.Phones, app string, now func() time.Time) (*Fake, err
 // Name implements pushfakes.Fake.
 func (f *Fake) Name() string { return "webpush" }
 
-// Faults implements pushfakes.Fake. Names are statuses, such as 410, and Apple's reasons BadJwtToken and VapidPkHashMismatch.
+// Faults implements pushfakes.Fake. Names are statuses, such as 410, Apple's reasons BadJwtToken and VapidPkHashMismatch, and Windows'
+// words appthrottled and channelthrottled.
 func (f *Fake) Faults() *pushfakes.Faults { return &f.faults }
 
 // Settings implements pushfakes.Fake.
@@ -99,7 +101,7 @@ func (f *Fake) subscribe(at, id string, private *ecdh.PrivateKey, auth []byte) s
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.subs[id] = &subscription{token: string(token), private: private, auth: auth}
+	f.subs[id] = &subscription{token: string(token), origin: at, private: private, auth: auth}
 	return string(token)
 }
 
@@ -131,10 +133,13 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case "", pushfakes.CutAfter:
 	default:
+		if strings.HasSuffix(fault.Name, "throttled") {
+			w.Header().Set("X-WNS-Status", fault.Name)
+		}
 		refuse(w, named(fault.Name), fault.RetryAfter)
 		return
 	}
-	if c := f.accept(r, body); c != nil {
+	if c := f.accept(r, sub, body); c != nil {
 		refuse(w, *c, 0)
 		return
 	}
@@ -154,6 +159,8 @@ func named(name string) complaint {
 		return complaint{http.StatusForbidden, name, "as asked"}
 	case "VapidPkHashMismatch":
 		return complaint{http.StatusBadRequest, name, "as asked"}
+	case "appthrottled", "channelthrottled":
+		return complaint{status: http.StatusNotAcceptable, detail: "as asked: " + name}
 	}
 	status, err := strconv.Atoi(name)
 	if err != nil || status < 300 || status > 599 {
@@ -184,7 +191,7 @@ var (
 )
 
 // accept checks what a push service can see of a message (RFC 8030, 5; RFC 8291, 4).
-func (f *Fake) accept(r *http.Request, body []byte) *complaint {
+func (f *Fake) accept(r *http.Request, sub *subscription, body []byte) *complaint {
 	h := r.Header
 	topic := h.Values("Topic")
 	switch {
@@ -199,7 +206,7 @@ func (f *Fake) accept(r *http.Request, body []byte) *complaint {
 	case len(body) > 0 && h.Get("Content-Encoding") != "aes128gcm":
 		return &complaint{status: http.StatusBadRequest, detail: "Content-Encoding is not aes128gcm"}
 	}
-	return f.check(r)
+	return f.check(r, sub.origin)
 }
 
 // shown is what the page's service worker knows of a push: see the connector's documentation, which is the contract with pages.
@@ -214,7 +221,7 @@ type shown struct {
 func (f *Fake) deliver(r *http.Request, sub *subscription, body []byte) (location string) {
 	f.mu.Lock()
 	f.taken++
-	location = (&url.URL{Scheme: "https", Host: r.Host, Path: receipts + strconv.Itoa(f.taken)}).String()
+	location = sub.origin + receipts + strconv.Itoa(f.taken)
 	f.mu.Unlock()
 	plain, err := decrypt(sub.private, sub.auth, body)
 	if err != nil {

@@ -198,6 +198,10 @@ func TestStrict(t *testing.T) {
 		}, 403, "BadJwtToken"},
 		{"another algorithm", signed(`{"typ":"JWT","alg":"none"}`, same), 403, "BadJwtToken"},
 		{"another origin", signed(head, func(c *claims) { c.Aud = "https://push.example:444" }), 403, "BadJwtToken"},
+		{"another origin that the request names as well", func(r *http.Request) {
+			signed(head, func(c *claims) { c.Aud = "https://PUSH.example:443" })(r)
+			r.Host = "PUSH.example:443"
+		}, 403, "BadJwtToken"},
 		{"the whole address", signed(head, func(c *claims) { c.Aud = origin + "/" }), 403, "BadJwtToken"},
 		{"too late", signed(head, func(c *claims) { c.Exp = clock.Unix() }), 403, "BadJwtToken"},
 		{"for too long", signed(head, func(c *claims) { c.Exp = clock.Add(24*time.Hour + time.Second).Unix() }), 403, "BadJwtToken"},
@@ -225,7 +229,7 @@ func TestFaults(t *testing.T) {
 		says   string
 	}{
 		"410": {410, "410"}, "429": {429, ""}, "503": {503, ""}, "BadJwtToken": {403, `{"reason":"BadJwtToken"}`},
-		"VapidPkHashMismatch": {400, `{"reason":"VapidPkHashMismatch"}`}, "no name of ours": {501, "no name of ours"},
+		"VapidPkHashMismatch": {400, `{"reason":"VapidPkHashMismatch"}`}, "channelthrottled": {406, ""}, "no name of ours": {501, "no name of ours"},
 	} {
 		f.Faults().Add(pushfakes.Fault{Token: f.token, Name: name, RetryAfter: 7 * time.Second})
 		w := f.send(t, func(*http.Request) {})

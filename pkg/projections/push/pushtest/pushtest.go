@@ -127,10 +127,11 @@ func testAgain(t *testing.T, f Fixture) {
 }
 
 func testResults(t *testing.T, f Fixture) {
+	// Wrong comes first: a service that accepted us may blame a token for what it says later.
 	for _, c := range []struct {
 		name string
 		want push.Result
-	}{{f.Gone, push.Gone}, {f.Busy, push.Retry}, {f.Refuse, push.Refused}, {f.Wrong, push.Misconfigured}} {
+	}{{f.Wrong, push.Misconfigured}, {f.Gone, push.Gone}, {f.Busy, push.Retry}, {f.Refuse, push.Refused}} {
 		token := f.Token()
 		f.Fail(token, c.name)
 		a := f.send(t, f.Letter(token, "Ann", "x"))[0]
