@@ -22,8 +22,8 @@ const (
 	takeover = 8 * time.Second
 	// longEvery is how often one stays away for so long.
 	longEvery = 3
-	// quietWait bounds waiting for all to be settled, and quietLook is how often it is looked.
-	quietWait = 2 * time.Minute
+	// quietWait bounds waiting for all to be settled: a letter may wait 160 s for its last try. quietLook is how often it is looked.
+	quietWait = 4 * time.Minute
 	quietLook = 500 * time.Millisecond
 )
 
@@ -108,7 +108,7 @@ func (w *world) torment(t *testing.T, talked <-chan struct{}) (kills int) {
 // cutEvery is how often a service cuts a connection.
 const cutEvery = 200 * time.Millisecond
 
-// disturb has services cut connections until the talk is over: before they took what comes, or after.
+// disturb has services cut connections until the talk is over: before they took what comes, or after. Each has one to cut at most, or those that are seldom called would cut them all.
 func (w *world) disturb(talked <-chan struct{}) {
 	dice := rand.New(rand.NewPCG(*seed, 0))
 	tick := time.NewTicker(cutEvery)
@@ -116,9 +116,13 @@ func (w *world) disturb(talked <-chan struct{}) {
 	for {
 		select {
 		case <-tick.C:
-			how := []string{pushfakes.CutAfter, pushfakes.CutBefore}[dice.IntN(2)]
-			w.standIns.Servers[dice.IntN(len(w.standIns.Servers))].Faults().Add(pushfakes.Fault{Name: how})
+			faults := w.standIns.Servers[dice.IntN(len(w.standIns.Servers))].Faults()
+			faults.Clear()
+			faults.Add(pushfakes.Fault{Name: []string{pushfakes.CutAfter, pushfakes.CutBefore}[dice.IntN(2)]})
 		case <-talked:
+			for _, s := range w.standIns.Servers {
+				s.Faults().Clear()
+			}
 			return
 		}
 	}
