@@ -25,7 +25,7 @@ func openPusher(p *process, l *life) (func(context.Context) error, error) {
 	logger, log := p.w.logger.With("process", l.name), l.whole(p)
 	projector, err := push.New(push.Options{
 		View:     app.PushView{View: newNetView(l.link, p.w.hot)},
-		Presence: presence.NewLookup(netPresence{l.link, p.w.presence}, presence.Fresh), Store: netNotes{l.link, p.w.notes.Load()},
+		Presence: netPresence{l.link, p.w.presence}, Store: netNotes{l.link, p.w.notes.Load()},
 		Services: netVendors{l.link, p.w.vendors}, Forget: push.ForgetIn(log, l.name), Hold: pushHold,
 		Style:  push.Style{Name: "Annal", Keep: 24 * time.Hour, Texts: texts},
 		Logger: logger, Metrics: push.NewMetrics(prometheus.NewRegistry()),
@@ -136,6 +136,11 @@ func (n netPresence) Beat(ctx context.Context, node string, floor uint64, ttl ti
 func (n netPresence) Signs(ctx context.Context) (s presence.Signs, err error) {
 	err = n.call(ctx, "signs", func() (err error) { s, err = n.store.Signs(ctx); return err })
 	return s, err
+}
+
+// Of implements push.Presence. A lookup of its own for each question: one for all has a lock held over calls, which fake time does not pass.
+func (n netPresence) Of(ctx context.Context, users ...events.UserID) ([]presence.State, error) {
+	return presence.NewLookup(n, presence.Fresh).Of(ctx, users...)
 }
 
 // LosePush has the pushers forget how far they came: they begin at the log's start.
