@@ -64,8 +64,6 @@ type odds struct {
 	crash, loseDisk, freeze, cutLog, cutStore, stop int
 	// Weights of faults of the store and of feeds.
 	flush, damage, older, cutFeed int
-	// pushCut is of ways to a push service and back: nobody knows what came of the call.
-	pushCut int
 	// Weights of an operator who asks that a view be built anew, and who deletes from the log what the vault has.
 	rebuild, trim int
 	// every is the mean time between faults of one part, in milliseconds.

@@ -137,14 +137,14 @@ func (n netVendor) Send(ctx context.Context, letters []push.Letter) []push.Answe
 			}
 		}
 		return slices.Repeat([]push.Answer{unanswered}, len(letters))
-	case err != nil, link.chance(link.odds.pushCut):
+	case err != nil:
 		return slices.Repeat([]push.Answer{unanswered}, len(letters))
 	}
 	answers := make([]push.Answer, len(letters))
 	for i := range letters {
 		answers[i] = n.v.answer(ctx, n.name, &letters[i])
 	}
-	if link.outward(ctx) != nil || link.chance(link.odds.pushCut) {
+	if link.outward(ctx) != nil {
 		return slices.Repeat([]push.Answer{unanswered}, len(letters))
 	}
 	return answers
