@@ -49,8 +49,16 @@ func (p Push) phonesKey(u events.UserID) string {
 	return p.r.opts.Prefix + "annal:{u:" + string(u) + "}:phones"
 }
 
-// shownField is what a device shows of a session; of none, which is no session, it is the number at the app's icon.
-func shownField(device string, s events.SessionID) string { return device + "\x00" + string(s) }
+// shownField is what a device shows of a session, or of a call there.
+func shownField(q push.Query) string {
+	if q.Call {
+		return q.Device + "\x00" + string(q.Session) + "\x00call"
+	}
+	return q.Device + "\x00" + string(q.Session)
+}
+
+// badgeField is the number at the app's icon: of no session.
+func badgeField(device string) string { return device + "\x00" }
 
 // Decide implements push.Store.
 func (p Push) Decide(ctx context.Context, entries []push.Entry) ([]*push.Entry, error) {
@@ -147,7 +155,7 @@ func (p Push) Settle(ctx context.Context, settled []push.Settled) error {
 		return nil
 	}
 	pipe := p.r.aside.Pipeline()
-	counts := map[events.UserID]*redis.IntCmd{}
+	counts := map[events.UserID]*redis.Cmd{}
 	for i := range settled {
 		if err := p.phone(ctx, pipe, &settled[i], counts); err != nil {
 			return err
@@ -171,7 +179,7 @@ func (p Push) Settle(ctx context.Context, settled []push.Settled) error {
 		return fmt.Errorf("redis: settle: %w", err)
 	}
 	for u, n := range counts {
-		if n.Val() > maxShown {
+		if many, err := n.Int64(); err == nil && many > maxShown {
 			if err := p.prune(ctx, u); err != nil {
 				return err
 			}
@@ -180,26 +188,30 @@ func (p Push) Settle(ctx context.Context, settled []push.Settled) error {
 	return nil
 }
 
-func (p Push) phone(ctx context.Context, pipe redis.Pipeliner, s *push.Settled, counts map[events.UserID]*redis.IntCmd) error {
-	key := p.phonesKey(s.User)
-	if s.Clear {
-		pipe.HDel(ctx, key, shownField(s.Device, s.Session))
-	}
-	if s.Shown == nil && s.Badge < 0 {
+// shownDigits are those of a seq before what is shown.
+const shownDigits = 20
+
+func (p Push) phone(ctx context.Context, pipe redis.Pipeliner, s *push.Settled, counts map[events.UserID]*redis.Cmd) error {
+	if s.Shown == nil && s.Badge < 0 && s.Clear == 0 {
 		return nil
+	}
+	clearTo, shows, badge := "", "", ""
+	if s.Clear > 0 {
+		clearTo = fmt.Sprintf("%0*d", shownDigits, s.Clear)
 	}
 	if s.Shown != nil {
 		value, err := json.Marshal(s.Shown)
 		if err != nil {
 			return fmt.Errorf("redis: what a phone shows: %w", err)
 		}
-		pipe.HSet(ctx, key, shownField(s.Device, s.Session), value)
+		shows = fmt.Sprintf("%0*d%s", shownDigits, s.Shown.Seq, value)
 	}
 	if s.Badge >= 0 {
-		pipe.HSet(ctx, key, shownField(s.Device, ""), s.Badge)
+		badge = strconv.Itoa(s.Badge)
 	}
-	pipe.Expire(ctx, key, push.KeepShown)
-	counts[s.User] = pipe.HLen(ctx, key)
+	at := push.Query{User: s.User, Device: s.Device, Session: s.Session, Call: s.Call}
+	counts[s.User] = p.r.scripts.show.EvalSha(ctx, pipe, []string{p.phonesKey(s.User)},
+		shownField(at), clearTo, shows, badgeField(s.Device), badge, push.KeepShown.Milliseconds())
 	return nil
 }
 
@@ -216,7 +228,7 @@ func (p Push) prune(ctx context.Context, u events.UserID) error {
 	var places []place
 	for field, value := range all {
 		var s push.Shown
-		if json.Unmarshal([]byte(value), &s) == nil {
+		if len(value) > shownDigits && json.Unmarshal([]byte(value[shownDigits:]), &s) == nil {
 			places = append(places, place{field, s.At})
 		}
 	}
@@ -242,7 +254,7 @@ func (p Push) Phones(ctx context.Context, queries []push.Query) ([]push.Phone, e
 	pipe := p.r.aside.Pipeline()
 	answers := make([]*redis.SliceCmd, len(queries))
 	for i, q := range queries {
-		answers[i] = pipe.HMGet(ctx, p.phonesKey(q.User), shownField(q.Device, q.Session), shownField(q.Device, ""))
+		answers[i] = pipe.HMGet(ctx, p.phonesKey(q.User), shownField(q), badgeField(q.Device))
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, fmt.Errorf("redis: what phones show: %w", err)
@@ -253,7 +265,7 @@ func (p Push) Phones(ctx context.Context, queries []push.Query) ([]push.Phone, e
 		values := a.Val()
 		if shown, ok := values[0].(string); ok {
 			var s push.Shown
-			if err := json.Unmarshal([]byte(shown), &s); err != nil {
+			if err := json.Unmarshal([]byte(shown[min(shownDigits, len(shown)):]), &s); err != nil {
 				return nil, fmt.Errorf("redis: what a phone of %s shows: %w", queries[i].User, err)
 			}
 			phones[i].Shown = &s

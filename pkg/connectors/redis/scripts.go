@@ -84,6 +84,8 @@ var (
 	limitSource string
 	//go:embed push_put.lua
 	pushPutSource string
+	//go:embed push_show.lua
+	pushShowSource string
 	//go:embed presence_seen.lua
 	seenSource string
 	//go:embed presence_put.lua
@@ -105,7 +107,7 @@ type scripts struct {
 
 	ask, beside, swap, swapSession, now, conclude, remove, removed, promise *redis.Script
 
-	announce, nodes, assign, limit, put, end, beat, signs, entry *redis.Script
+	announce, nodes, assign, limit, put, end, beat, signs, entry, show *redis.Script
 }
 
 func newScripts(embedded bool) scripts {
@@ -125,13 +127,13 @@ func newScripts(embedded bool) scripts {
 		announce: redis.NewScript(leaseSource + announceSource), nodes: redis.NewScript(leaseSource + nodesSource), assign: redis.NewScript(leaseSource + assignSource),
 		limit: redis.NewScript(limitSource), own: redis.NewScript(life + ownSource), holders: redis.NewScript(life + holdersSource),
 		put: redis.NewScript(leaseSource + seenSource + putSource), end: redis.NewScript(leaseSource + seenSource + endSource),
-		beat: redis.NewScript(leaseSource + beatSource), signs: redis.NewScript(leaseSource + signsSource), entry: redis.NewScript(pushPutSource),
+		beat: redis.NewScript(leaseSource + beatSource), signs: redis.NewScript(leaseSource + signsSource), entry: redis.NewScript(pushPutSource), show: redis.NewScript(pushShowSource),
 	}
 }
 
 func (r *Redis) loadScripts(ctx context.Context) error {
 	s := r.scripts
-	for _, script := range []*redis.Script{s.apply, s.person, s.items, s.facts, s.hidden, s.kept, s.members, s.tally, s.activity, s.list, s.sessions, s.head, s.view, s.lost, s.note, s.own, s.holders, s.remove, s.promise, s.put, s.end, s.entry} {
+	for _, script := range []*redis.Script{s.apply, s.person, s.items, s.facts, s.hidden, s.kept, s.members, s.tally, s.activity, s.list, s.sessions, s.head, s.view, s.lost, s.note, s.own, s.holders, s.remove, s.promise, s.put, s.end, s.entry, s.show} {
 		if err := script.Load(ctx, r.client).Err(); err != nil {
 			return fmt.Errorf("redis: load a script: %w", err)
 		}

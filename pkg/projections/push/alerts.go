@@ -175,7 +175,7 @@ func (w *decision) overtaken(ctx context.Context, letters []*letter, over *endin
 	var queries []Query
 	for _, x := range letters {
 		if x.unsure {
-			queries = append(queries, Query{x.person.user, x.person.device, x.session})
+			queries = append(queries, Query{x.person.user, x.person.device, x.session, x.ofCall()})
 		}
 	}
 	if len(queries) == 0 {

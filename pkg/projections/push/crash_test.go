@@ -109,7 +109,7 @@ func TestCrashWithWithdrawal(t *testing.T) {
 		w.hand(first, second) // they wait together, and are one
 		pass(5 * time.Second)
 		w.finished()
-		w.want("bob", "message phone 2 delivered", "withdraw phone 0 delivered", "withdraw phone 0 delivered", "message phone 3 delivered")
+		w.want("bob", "message phone 2 delivered", "withdraw phone 0 delivered", "message phone 3 delivered", "withdraw phone 0 delivered")
 	})
 }
 

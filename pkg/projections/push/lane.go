@@ -4,27 +4,18 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"annal/pkg/events"
 )
 
 // lane brings the letters of some of an outbox's devices, one call after another, so that what comes to a device comes in order.
 type lane struct {
 	box  *outbox
 	wake chan struct{}
-	// newest is by place the seq of what was brought last.
-	newest *recent[events.Seq]
-	// badges are by token one more than the number that was brought last.
-	badges *recent[int]
 
 	mu sync.Mutex
 	// ready are in order; later wait for their time.
 	ready, later []*letter
 	running      bool
 }
-
-// maxPlaces is how many places a lane remembers at least.
-const maxPlaces = 10_000
 
 func (l *lane) add(x *letter) {
 	l.mu.Lock()
@@ -51,15 +42,15 @@ func (l *lane) run() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		batch, may, nap, done := l.take(time.Now())
+		batch, may, asks, nap, done := l.take(time.Now())
 		if done {
 			return
 		}
 		if len(batch) > 0 {
 			l.send(batch, may)
 		}
-		if may {
-			l.box.leave()
+		if asks {
+			l.box.asked()
 		}
 		if len(batch) > 0 {
 			continue
@@ -75,21 +66,24 @@ func (l *lane) run() {
 	}
 }
 
-// take gives what is to be sent now, else how long there is to wait. With may a call may be made; without, what it gives needs none.
-func (l *lane) take(now time.Time) (batch []*letter, may bool, nap time.Duration, done bool) {
+// take gives what is to be sent now, else how long there is to wait. With may a call may be made; without, what it gives needs none. With asks the call asks whether the service
+// is well again.
+func (l *lane) take(now time.Time) (batch []*letter, may, asks bool, nap time.Duration, done bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	nap = l.wakeUp(now)
 	if len(l.ready) == 0 {
 		if len(l.later) == 0 {
 			l.running = false
-			return nil, false, 0, true
+			return nil, false, false, 0, true
 		}
-		return nil, false, nap, false
+		return nil, false, false, nap, false
 	}
 	pause := l.box.pausedFor(now)
-	if pause <= 0 && l.box.enter() {
-		return l.together(), true, 0, false
+	if pause <= 0 {
+		if may, asks = l.box.enter(); may {
+			return l.together(), true, asks, 0, false
+		}
 	}
 	// What is over needs no call.
 	over := func(x *letter) bool { return !now.Before(x.deadline) || x.desk.ended() }
@@ -102,7 +96,7 @@ func (l *lane) take(now time.Time) (batch []*letter, may bool, nap time.Duration
 		pause = longestNap
 	}
 	l.ready = slices.DeleteFunc(l.ready, over)
-	return batch, false, min(longestNap, pause, nap), false
+	return batch, false, false, min(longestNap, pause, nap), false
 }
 
 // wakeUp moves what waited for its time, or is over, and says how long until the next does.
@@ -191,7 +185,7 @@ func (l *lane) send(batch []*letter, may bool) {
 		return true
 	})
 	if len(going) > 0 {
-		l.attempt(service, going, now)
+		l.attempt(service, going)
 	}
 	for _, x := range going {
 		x.desk.called()
@@ -200,9 +194,9 @@ func (l *lane) send(batch []*letter, may bool) {
 
 // over is why a letter is not sent, as far as that is known without asking anybody.
 func (l *lane) over(x *letter, configured bool, now time.Time) Reason {
-	newest, _ := l.newest.get(x.place())
-	badge, _ := l.badges.get(x.person.push.Token)
 	switch {
+	case l.box.office.overtaken(x):
+		return Superseded
 	case !now.Before(x.deadline) && l.box.refusing():
 		return WrongSettings
 	case !now.Before(x.deadline):
@@ -211,10 +205,6 @@ func (l *lane) over(x *letter, configured bool, now time.Time) Reason {
 		return NotConfigured
 	case x.entry.Attempts >= MaxAttempts:
 		return GaveUp
-	case x.note.Kind.Shown() && newest > x.entry.Seq, x.note.Kind == Withdraw && newest > x.clears:
-		return Superseded
-	case x.note.Kind == Badge && badge == x.note.Badge+1:
-		return Unchanged
 	}
 	return ""
 }
@@ -248,20 +238,34 @@ func (l *lane) unfinished(going []*letter) []*letter {
 	return going
 }
 
-// wanted leaves out what is not to be brought any more, and what can't be asked about now.
+// wanted leaves out what is not to be brought any more, and what can't be asked about now. What goes to another token now goes to the lane of that one.
 func (l *lane) wanted(going []*letter, over *endings, now time.Time) []*letter {
-	answers := l.box.office.stillAll(going, now)
+	o := l.box.office
+	tokens := make([]string, len(going))
+	for i, x := range going {
+		tokens[i] = tokenKey(&x.person.push)
+	}
+	answers := o.stillAll(going, now)
 	kept := going[:0]
+	var moved []*letter
 	for i, x := range going {
 		switch {
 		case !answers[i].known:
 			l.again(x, lookAgain)
 		case answers[i].why != "":
 			over.add(x, answers[i].why, time.Now()) // whoever looks at the log sees what was so by then
+		case o.unchanged(x):
+			l.box.took(x)
+			o.metrics.count(x.note.Kind, Unchanged, 1)
+			x.desk.settled(x, x.entry)
+		case tokenKey(&x.person.push) != tokens[i]:
+			l.box.took(x)
+			moved = append(moved, x)
 		default:
 			kept = append(kept, x)
 		}
 	}
+	o.send(moved)
 	return kept
 }
 
@@ -273,7 +277,7 @@ func (l *lane) again(x *letter, wait time.Duration) {
 }
 
 // attempt makes a call, having noted that it does; of what shows nothing it is noted only what came of it.
-func (l *lane) attempt(s Service, going []*letter, since time.Time) {
+func (l *lane) attempt(s Service, going []*letter) {
 	o := l.box.office
 	letters := make([]Letter, len(going))
 	for i, x := range going {
@@ -283,21 +287,25 @@ func (l *lane) attempt(s Service, going []*letter, since time.Time) {
 		}
 		letters[i] = x.send()
 	}
+	known := time.Now()
 	if !o.note(shown(going)) {
 		for _, x := range going {
 			l.box.took(x)
 		}
 		return
 	}
-	// What was known of them may no longer be so.
-	late := time.Since(since) > lookAgain
-	var answers []Answer
 	began := time.Now()
-	if !late {
-		answers = l.box.call(o.ctx, s, letters)
+	if began.Sub(known) > lookAgain {
+		// The store was away. What was known of them may no longer be so.
+		for _, x := range going {
+			x.looked = time.Time{}
+		}
+		l.uncalled(going, 0)
+		return
 	}
+	answers := l.box.call(o.ctx, s, letters)
 	if answers == nil {
-		l.uncalled(going)
+		l.uncalled(going, lookAgain)
 		return
 	}
 	o.metrics.calls.WithLabelValues(l.box.app.Service).Observe(time.Since(began).Seconds())
@@ -319,18 +327,17 @@ func shown(letters []*letter) (entries []Entry) {
 	return entries
 }
 
-// uncalled takes back that a call was made for letters.
-func (l *lane) uncalled(going []*letter) {
+// uncalled takes back that a call was made for letters, which wait for so long then.
+func (l *lane) uncalled(going []*letter, wait time.Duration) {
 	for _, x := range going {
 		x.entry.Attempts--
 		if x.unsure {
 			x.entry.Repeats--
 		}
-		x.looked = time.Time{}
 	}
 	l.box.office.note(shown(going))
 	for _, x := range going {
-		l.again(x, 0)
+		l.again(x, wait)
 	}
 }
 
@@ -348,12 +355,7 @@ func (l *lane) answered(s Service, going []*letter, answers []Answer) {
 		case Delivered:
 			x.entry.VendorID = a.VendorID
 			l.box.wrong(false)
-			if x.note.Badge >= 0 {
-				l.badges.put(x.person.push.Token, func(int) int { return x.note.Badge + 1 })
-			}
-			if x.note.Kind.Shown() {
-				l.newest.put(x.place(), func(was events.Seq) events.Seq { return max(was, x.entry.Seq) })
-			}
+			o.brought(x)
 			o.metrics.seconds.WithLabelValues(l.box.app.Service).Observe(now.Sub(time.UnixMilli(int64(x.entry.At))).Seconds())
 			over.add(x, Brought, now)
 		case Gone:

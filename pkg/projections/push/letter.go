@@ -28,6 +28,8 @@ type letter struct {
 	session events.SessionID
 	// clears is the seq of what the phone shows no more of the session after it; 0: it shows what it did.
 	clears events.Seq
+	// call: what it clears is a call.
+	call bool
 	// deadline is when it is given up.
 	deadline time.Time
 	// due is when it may be tried, and looked when it was last known that it is to be brought.
@@ -46,8 +48,8 @@ type letter struct {
 
 func (l *letter) app() App { return App{l.person.push.Service, l.person.push.Package} }
 
-// place is what letters have in common that take each other's place on a phone.
-func (l *letter) place() string { return l.person.push.Token + "\x00" + l.note.Collapse }
+// ofCall says whether it shows a call, or takes one back.
+func (l *letter) ofCall() bool { return l.note.Kind == Call || l.call }
 
 func (l *letter) send() Letter {
 	p := &l.person.push
@@ -57,14 +59,14 @@ func (l *letter) send() Letter {
 // settled is the letter's entry with what came of it.
 func (l *letter) settled(r Reason, now time.Time) Settled {
 	l.entry.Reason, l.entry.Settled, l.entry.Code = r, millis(now), l.code
-	s := Settled{Entry: l.entry, Badge: -1}
+	s := Settled{Entry: l.entry, Call: l.ofCall(), Badge: -1}
 	if r != Brought {
 		if l.maybe && r != Superseded && l.note.Kind.Shown() {
 			s.Shown = l.shown() // to be taken off the phone when it is to be
 		}
 		return s
 	}
-	s.Badge, s.Clear = l.note.Badge, l.clears != 0
+	s.Badge, s.Clear = l.note.Badge, l.clears
 	if l.note.Kind.Shown() {
 		s.Shown = l.shown()
 	}

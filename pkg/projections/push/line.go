@@ -23,12 +23,12 @@ const maxTogether = 50
 // merge lets a touch that waits do for another one of the same user, with the desk's mu held.
 func (l *line) merge(it *item) bool {
 	t := it.touch
-	if t == nil || len(t.users) != 1 || len(t.seqs) > 0 || t.contact != 0 {
-		return false
+	if t == nil || t.upTo == 0 {
+		return false // reading is what comes often; the others have more to wait for
 	}
 	for _, w := range l.waiting {
-		if w.touch != nil && len(w.touch.users) == 1 && w.touch.users[0] == t.users[0] && len(w.touch.seqs) == 0 && w.touch.contact == 0 && w.parent == nil {
-			w.touch.upTo, w.touch.all = max(w.touch.upTo, t.upTo), w.touch.all || t.all
+		if w.touch != nil && w.touch.upTo > 0 && w.touch.users[0] == t.users[0] && w.parent == nil {
+			w.touch.upTo, w.At = max(w.touch.upTo, t.upTo), max(w.At, it.At)
 			return true
 		}
 	}
@@ -131,11 +131,8 @@ func (l *line) decide(batch []*item) {
 			return
 		case l.desk.ctx.Err() != nil:
 			return
-		case old(batch[0].At, time.Now()):
-			p.metrics.old.Add(float64(len(batch)))
-			for _, it := range batch {
-				l.desk.decided(it)
-			}
+		}
+		if batch = l.young(batch); len(batch) == 0 {
 			return
 		}
 		nap := min(viewNap*time.Duration(1<<min(tries, 7)), mostViewNap)
@@ -156,6 +153,19 @@ func (l *line) decide(batch []*item) {
 			return
 		}
 	}
+}
+
+// young drops what is too old by now.
+func (l *line) young(batch []*item) []*item {
+	now := time.Now()
+	return slices.DeleteFunc(batch, func(it *item) bool {
+		if !old(it.At, now) {
+			return false
+		}
+		l.desk.projector.metrics.old.Inc()
+		l.desk.decided(it)
+		return true
+	})
 }
 
 // viewNap is when it is looked again whether the view has come so far, first; then less and less often, up to mostViewNap.

@@ -63,11 +63,11 @@ func (m *Memory) Settle(_ context.Context, settled []Settled) error {
 	defer m.mu.Unlock()
 	for _, s := range settled {
 		m.put(s.Entry)
-		at := Query{s.User, s.Device, s.Session}
-		if s.Clear {
+		at := Query{s.User, s.Device, s.Session, s.Call}
+		if m.shown[at].Seq <= s.Clear {
 			delete(m.shown, at)
 		}
-		if s.Shown != nil {
+		if s.Shown != nil && m.shown[at].Seq <= s.Shown.Seq {
 			m.shown[at] = *s.Shown
 		}
 		if s.Badge >= 0 {

@@ -39,8 +39,11 @@ func noteID(kind Kind, parts ...string) string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
 }
 
-// collapseOf is what notes of a session have in common.
-func collapseOf(s events.SessionID) string {
+// collapseOf is what notes of a session have in common; calls have a place of their own, so that what is said meanwhile does not end the ringing.
+func collapseOf(s events.SessionID, call bool) string {
+	if call {
+		s += "\x00call"
+	}
 	sum := sha256.Sum256([]byte(s))
 	return base64.RawURLEncoding.EncodeToString(sum[:24])
 }
@@ -57,7 +60,7 @@ type person struct {
 // note writes what a device is told.
 func (s *Style) note(a *about, id string, p *person, sender string) Note {
 	n := Note{
-		ID: id, Kind: a.alert.kind, Badge: p.badge, Collapse: collapseOf(a.Session), Thread: string(a.Session),
+		ID: id, Kind: a.alert.kind, Badge: p.badge, Collapse: collapseOf(a.Session, a.alert.kind == Call), Thread: string(a.Session),
 		Urgent:  a.alert.kind != Message || a.alert.refs.Priority != events.PriorityLow,
 		Expires: a.until(s.Keep), Data: map[string]string{
 			"kind": string(a.alert.kind), "session": string(a.Session), "seq": fmt.Sprint(a.Seq), "event": a.ID.String(), "sender": string(a.Actor),
@@ -71,10 +74,10 @@ func (s *Style) note(a *about, id string, p *person, sender string) Note {
 }
 
 // quiet writes what shows nothing: a badge, or a withdrawal.
-func (s *Style) quiet(kind Kind, id string, session events.SessionID, badge int, brought string, until time.Time) Note {
+func (s *Style) quiet(kind Kind, id string, session events.SessionID, call bool, badge int, brought string, until time.Time) Note {
 	n := Note{ID: id, Kind: kind, Badge: badge, Expires: until, Data: map[string]string{"kind": string(kind)}}
 	if kind == Withdraw {
-		n.Collapse, n.Thread, n.Brought = collapseOf(session), string(session), brought
+		n.Collapse, n.Thread, n.Brought = collapseOf(session, call), string(session), brought
 		n.Data["session"] = string(session)
 	}
 	return n

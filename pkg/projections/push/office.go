@@ -15,6 +15,7 @@ type office struct {
 	store    Store
 	view     View
 	presence Presence
+	latest   latest
 	zones    zones
 	style    *Style
 	forget   Forget

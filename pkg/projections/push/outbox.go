@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/sony/gobreaker/v2"
-
-	"annal/pkg/events"
 )
 
 // Bounds of sending.
@@ -71,7 +69,7 @@ func newOutbox(o *office, app App, part string, can Abilities) *outbox {
 	b := &outbox{app: app, part: part, office: o, batch: max(1, can.Batch)}
 	b.lanes = make([]*lane, max(1, min(can.AtOnce, maxLanes)))
 	for i := range b.lanes {
-		b.lanes[i] = &lane{box: b, wake: make(chan struct{}, 1), newest: newRecent[events.Seq](MaxAge, maxPlaces), badges: newRecent[int](MaxAge, maxPlaces)}
+		b.lanes[i] = &lane{box: b, wake: make(chan struct{}, 1)}
 	}
 	state := o.metrics.broken.WithLabelValues(app.Service, app.Package, part)
 	state.Set(0)
@@ -156,19 +154,19 @@ func (b *outbox) pausedFor(now time.Time) time.Duration {
 	return b.paused.Sub(now)
 }
 
-// enter asks for leave to make a call; while the service is asked whether it is well again, nobody else has it. Who has leave calls leave.
-func (b *outbox) enter() bool {
+// enter says whether a call may be made. While the service is asked whether it is well again, nobody else may: asks says that it is the caller who does, and calls asked then.
+func (b *outbox) enter() (may, asks bool) {
 	state := b.breaker.State()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if state == gobreaker.StateOpen || b.asking {
-		return false
+		return false, false
 	}
 	b.asking = state == gobreaker.StateHalfOpen
-	return true
+	return true, b.asking
 }
 
-func (b *outbox) leave() {
+func (b *outbox) asked() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.asking = false

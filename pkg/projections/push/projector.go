@@ -86,7 +86,7 @@ func New(o Options) (*Projector, error) {
 		opts: o, metrics: m, desks: map[int32]*desk{}, deciding: make(chan struct{}, atOnce),
 		office: &office{
 			services: o.Services, store: o.Store, view: o.View, forget: o.Forget, metrics: m, logger: o.Logger,
-			presence: o.Presence, style: &o.Style, ctx: ctx, close: cancel, boxes: map[boxKey]*outbox{}, dead: newRecent[events.Millis](MaxAge, maxDead),
+			presence: o.Presence, latest: newLatest(), style: &o.Style, ctx: ctx, close: cancel, boxes: map[boxKey]*outbox{}, dead: newRecent[events.Millis](MaxAge, maxDead),
 		},
 	}, nil
 }

@@ -56,8 +56,10 @@ type Settled struct {
 	Entry
 	// Shown is what it shows of the session now; nil: as before.
 	Shown *Shown
-	// Clear: it shows nothing of the session any more.
-	Clear bool
+	// Call: that is a call's, which has a place of its own beside the session's messages.
+	Call bool
+	// Clear: it shows nothing of the session up to that seq any more.
+	Clear events.Seq
 	// Badge is the number that it has now; negative: as before.
 	Badge int
 }
@@ -80,11 +82,12 @@ type Phone struct {
 	Badge int
 }
 
-// Query asks what is known of a device, about a session.
+// Query asks what is known of a device, about a session, or a call there.
 type Query struct {
 	User    events.UserID
 	Device  string
 	Session events.SessionID
+	Call    bool
 }
 
 // Store keeps what was decided, for a time. pushstoretest has its conformance suite. Errors are outages: then any part of a call may be
@@ -95,7 +98,7 @@ type Store interface {
 	Decide(ctx context.Context, entries []Entry) ([]*Entry, error)
 	// Put replaces entries. One that is settled stays as it is, and so does one that was delivered whatever comes: who writes may be late.
 	Put(ctx context.Context, entries []Entry) error
-	// Settle replaces entries as Put does, and what phones show.
+	// Settle replaces entries as Put does, and what phones show: what is newer there stays.
 	Settle(ctx context.Context, settled []Settled) error
 	// Phones says what is known of devices.
 	Phones(ctx context.Context, queries []Query) ([]Phone, error)

@@ -126,7 +126,7 @@ func (w *decision) spots(ctx context.Context, users []events.UserID) ([]spot, er
 	for _, u := range users {
 		for id, d := range reach[u].Devices {
 			if _, configured := w.projector.opts.Services.Of(App{d.Push.Service, d.Push.Package}); configured && d.Push.Token != "" && !w.projector.office.died(&d) {
-				queries, devices, tokens = append(queries, Query{u, id, w.line.session}), append(devices, d), append(tokens, d.Push)
+				queries, devices, tokens = append(queries, Query{u, id, w.line.session, false}, Query{u, id, w.line.session, true}), append(devices, d), append(tokens, d.Push)
 			}
 		}
 	}
@@ -143,8 +143,10 @@ func (w *decision) spots(ctx context.Context, users []events.UserID) ([]spot, er
 	}
 	var spots []spot
 	for i, p := range phones {
-		if (p.Shown != nil || p.Badge >= 0) && holders[i].Holds(queries[i].User, queries[i].Device) {
-			spots = append(spots, spot{queries[i], devices[i], p})
+		// A call has a place of its own; the number is the same one.
+		known := p.Shown != nil || p.Badge >= 0 && !queries[i].Call
+		if known && holders[i/2].Holds(queries[i].User, queries[i].Device) {
+			spots = append(spots, spot{queries[i], devices[i/2], p})
 		}
 	}
 	return spots, nil
@@ -152,6 +154,9 @@ func (w *decision) spots(ctx context.Context, users []events.UserID) ([]spot, er
 
 // quiet is what sets a device right; nil if there is nothing to be done.
 func (w *decision) quiet(it *item, s *spot, unread int, clears, active bool, now time.Time) *letter {
+	if s.Call && !clears {
+		return nil
+	}
 	if !clears && unread == s.phone.Badge {
 		w.projector.metrics.count(Badge, Unchanged, 1)
 		return nil
@@ -193,7 +198,7 @@ func (w *decision) quiet(it *item, s *spot, unread int, clears, active bool, now
 			Service: s.Push.Service, Package: s.Push.Package,
 		},
 		person: person{user: user, device: s.Query.Device, push: s.Push}, since: s.Since, session: w.line.session,
-		note: w.projector.opts.Style.quiet(kind, id, w.line.session, unread, brought, deadline), clears: upTo,
+		note: w.projector.opts.Style.quiet(kind, id, w.line.session, s.Call, unread, brought, deadline), clears: upTo, call: s.Call,
 		deadline: deadline, looked: now, desk: w.desk, item: it,
 	}
 }
@@ -208,7 +213,8 @@ func (w *decision) bring(ctx context.Context, letters []*letter) error {
 		case Sending:
 			going = append(going, x)
 		case DeviceActive:
-			right = append(right, Settled{Entry: x.entry, Clear: x.clears != 0, Badge: x.note.Badge})
+			right = append(right, Settled{Entry: x.entry, Call: x.call, Clear: x.clears, Badge: x.note.Badge})
+			w.projector.office.brought(x)
 		default:
 			w.projector.metrics.decided(&x.entry)
 		}

@@ -163,17 +163,25 @@ func testPhones(t *testing.T, s push.Store) {
 	is("shown", one, 3)
 	settle(t, s, push.Settled{Entry: entry("ann", "2", at), Shown: two, Badge: -1})
 	is("another in its place", two, 3)
+	settle(t, s, push.Settled{Entry: entry("ann", "1", at), Shown: one, Badge: -1})
+	is("an older one comes late", two, 3)
 	other := entry("ann", "3", at)
 	other.Session = "g_2"
-	settle(t, s, push.Settled{Entry: other, Clear: true, Badge: 0})
+	settle(t, s, push.Settled{Entry: other, Clear: 9, Badge: 0})
 	is("another session's cleared", two, 0)
-	other.Device = "pad"
-	other.Session = "g_1"
-	settle(t, s, push.Settled{Entry: other, Clear: true, Badge: 5})
+	other.Device, other.Session = "pad", "g_1"
+	settle(t, s, push.Settled{Entry: other, Clear: 9, Badge: 5})
 	is("another device's cleared", two, 0)
-	settle(t, s, push.Settled{Entry: entry("ann", "4", at), Clear: true, Badge: 1})
+	settle(t, s, push.Settled{Entry: entry("ann", "4", at), Call: true, Clear: 9, Shown: one, Badge: -1})
+	is("a call shown", two, 0)
+	q.Call = true
+	is("the call", one, 0)
+	q.Call = false
+	settle(t, s, push.Settled{Entry: entry("ann", "4", at), Clear: 8, Badge: 1})
+	is("cleared below it", two, 1)
+	settle(t, s, push.Settled{Entry: entry("ann", "4", at), Clear: 9, Badge: 1})
 	is("cleared", nil, 1)
-	settle(t, s, push.Settled{Entry: entry("ann", "5", at), Clear: true, Shown: one, Badge: 2})
+	settle(t, s, push.Settled{Entry: entry("ann", "5", at), Clear: 9, Shown: one, Badge: 2})
 	is("cleared and shown", one, 2)
 }
 

@@ -1,0 +1,56 @@
+package push
+
+import "annal/pkg/events"
+
+// maxPlaces is how many places on phones are remembered at least.
+const maxPlaces = 100_000
+
+// latest is what was brought to phones last, as far as this process did, and remembers.
+type latest struct {
+	// shown are by place the seqs of what was shown, and cleared of what was taken back.
+	shown, cleared *recent[events.Seq]
+	// badges are by device one more than the number.
+	badges *recent[int]
+}
+
+func newLatest() latest {
+	return latest{newRecent[events.Seq](MaxAge, maxPlaces), newRecent[events.Seq](MaxAge, maxPlaces), newRecent[int](MaxAge, maxPlaces)}
+}
+
+// device names the device of a letter, whatever its token.
+func (l *letter) device() string { return string(l.person.user) + "\x00" + l.person.device }
+
+// place is what letters have in common that take each other's place on a phone.
+func (l *letter) place() string { return l.device() + "\x00" + collapseOf(l.session, l.ofCall()) }
+
+func higher(to events.Seq) func(events.Seq) events.Seq {
+	return func(was events.Seq) events.Seq { return max(was, to) }
+}
+
+// brought remembers what a letter did.
+func (o *office) brought(x *letter) {
+	if x.note.Badge >= 0 {
+		o.latest.badges.put(x.device(), func(int) int { return x.note.Badge + 1 })
+	}
+	switch {
+	case x.note.Kind.Shown():
+		o.latest.shown.put(x.place(), higher(x.entry.Seq))
+	case x.note.Kind == Withdraw:
+		o.latest.cleared.put(x.place(), higher(x.clears))
+	}
+}
+
+// overtaken says whether the phone shows something newer in the place that a letter is for, or would clear.
+func (o *office) overtaken(x *letter) bool {
+	shown, _ := o.latest.shown.get(x.place())
+	return x.note.Kind.Shown() && shown > x.entry.Seq || x.note.Kind == Withdraw && shown > x.clears
+}
+
+// unchanged says whether what a quiet letter is to do was done.
+func (o *office) unchanged(x *letter) bool {
+	badge, _ := o.latest.badges.get(x.device())
+	cleared, _ := o.latest.cleared.get(x.place())
+	shown, _ := o.latest.shown.get(x.place())
+	same := badge == x.note.Badge+1
+	return x.note.Kind == Badge && same || x.note.Kind == Withdraw && same && cleared >= x.clears && shown <= cleared
+}
