@@ -66,10 +66,18 @@ func (s *Service) bringOne(ctx context.Context, m single) push.Answer {
 	if problem != nil {
 		return *problem
 	}
-	if *r.Result == badRegID && r.InvalidUser != nil {
-		return answerUser(r.InvalidUser.Status)
-	}
 	a := answer(*r.Result, r.Desc, r.wait)
+	if *r.Result == badRegID {
+		if r.InvalidUser != nil {
+			r.InvalidUsers = append(r.InvalidUsers, *r.InvalidUser)
+		}
+		for _, u := range r.InvalidUsers {
+			if u.UserID == m.RegID {
+				return answerUser(u.Status)
+			}
+			a.Result = push.Refused // it is about somebody else
+		}
+	}
 	if a.Result == push.Delivered {
 		a.VendorID = r.TaskID
 	}
