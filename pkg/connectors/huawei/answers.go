@@ -56,6 +56,10 @@ func verdict(reply push.Reply, now time.Time) (answer push.Answer, illegal map[s
 	status := fmt.Sprint(reply.Status)
 	if json.Unmarshal(reply.Body, &said) != nil || said.Code == "" {
 		said.Code, said.Msg = status, string(reply.Body)
+		if reply.Status == http.StatusOK {
+			// Not Push Kit's word, or only its beginning: nobody knows what came of it.
+			return push.Answer{Result: push.Retry, Unsure: true, Text: push.Clip("unreadable: " + said.Msg)}, nil
+		}
 	}
 	answer, known := answers[said.Code]
 	switch {

@@ -3,7 +3,9 @@ package huawei
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -124,6 +126,11 @@ func TestNotSent(t *testing.T) {
 			t.Errorf("%s: %+v", code, a)
 		}
 	}
+	for _, token := range []string{"", "a,b", strings.Repeat("x", 513)} {
+		if a := r.send(letter(token)); a.Result != push.Refused || a.Code != "BAD_TOKEN" {
+			t.Errorf("%q: %+v", token, a)
+		}
+	}
 	if r.times(sendPath)+r.times(tokenPath) != 0 {
 		t.Errorf("asked %v", r.asked)
 	}
@@ -137,4 +144,28 @@ func TestNotSent(t *testing.T) {
 	if a := r.Send(ended, []push.Letter{letter(r.token())})[0]; a.Result != push.Retry {
 		t.Errorf("%+v", a)
 	}
+}
+
+// TestUnreadable: an answer that is not the vendor's, or only its beginning, says nothing of what came of a letter.
+func TestUnreadable(t *testing.T) {
+	for _, body := range []string{"", "<html>", `{"code":"80100000","msg":"{\"illegal_tokens\":[\"`, `{"msg":"no code"}`} {
+		a, bad := verdict(push.Reply{Status: 200, Body: []byte(body)}, time.Now())
+		if want := (push.Answer{Result: push.Retry, Unsure: true, Text: "unreadable: " + body}); a != want || len(bad) != 0 {
+			t.Errorf("%q: %+v", body, a)
+		}
+	}
+	r := newRig(t)
+	s := r.serve(nil)
+	s.client = &http.Client{Transport: long{}}
+	if a := s.Send(t.Context(), []push.Letter{letter(r.token())})[0]; a.Result != push.Retry || !a.Unsure || !strings.HasPrefix(a.Text, "unreadable") {
+		t.Errorf("%+v", a)
+	}
+}
+
+// long answers with more than is read.
+type long struct{}
+
+func (long) RoundTrip(r *http.Request) (*http.Response, error) {
+	body := `{"code":"80100000","msg":"{\"illegal_tokens\":[\"` + strings.Repeat("x", maxAnswer) + `\"]}"}`
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }

@@ -30,6 +30,7 @@ const (
 	codeUnsupported = "UNSUPPORTED"
 	codeExpired     = "EXPIRED"
 	codeTooBig      = "TOO_BIG"
+	codeToken       = "BAD_TOKEN"
 )
 
 // Service is a push.Service.
@@ -102,6 +103,9 @@ func (s *Service) sort(letters []push.Letter, given []push.Answer) []*group {
 		n := &letters[i].Note
 		left := n.Expires.Sub(now)
 		switch {
+		case !push.Plain(letters[i].Token, push.MaxToken):
+			given[i] = push.Answer{Result: push.Refused, Code: codeToken, Text: "not the form of a token"}
+			continue
 		case !n.Kind.Shown():
 			given[i] = push.Answer{Result: push.Refused, Code: codeUnsupported}
 			continue

@@ -130,9 +130,9 @@ func (s *Service) groups(letters []push.Letter, answers []push.Answer) []*group 
 		case !n.Expires.IsZero() && !now.Before(n.Expires):
 			answers[i] = push.Answer{Result: push.Refused, Code: "EXPIRED"}
 			continue
-		case token == "" || strings.Contains(token, ","):
-			// A call lists phones with commas: this would be other phones.
-			answers[i] = push.Answer{Result: push.Gone, Code: "110003", Text: "not the form of a pushId"}
+		case !push.Plain(token, push.MaxToken):
+			// A call lists phones with commas: one with a comma would be other phones.
+			answers[i] = push.Answer{Result: push.Refused, Code: "BAD_TOKEN", Text: "not the form of a pushId"}
 			continue
 		}
 		content := encode(newMessage(n, now))

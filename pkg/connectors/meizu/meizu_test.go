@@ -224,12 +224,15 @@ func TestComma(t *testing.T) {
 	r := open(t)
 	mine, other := r.letter("x"), r.fixture.Token()
 	mine.Token += "," + other
-	empty := mine
-	empty.Token = ""
-	for i, a := range r.Send(t.Context(), []push.Letter{mine, empty}) {
-		if a.Result != push.Gone || a.Code != "110003" {
+	empty, long := mine, mine
+	empty.Token, long.Token = "", strings.Repeat("x", 513)
+	for i, a := range r.Send(t.Context(), []push.Letter{mine, empty, long}) {
+		if a.Result != push.Refused || a.Code != "BAD_TOKEN" {
 			t.Errorf("%d: %+v", i, a)
 		}
+	}
+	if n := len(r.fake.Requests.All()); n != 0 {
+		t.Errorf("%d calls", n)
 	}
 	if s := r.screen(other); s.Came != 0 {
 		t.Errorf("%+v", s)

@@ -16,6 +16,9 @@ const (
 	badRegistration  = 10000
 )
 
+// codeLater is ours, of letters that were refused together with others and had no call alone.
+const codeLater = "LATER"
+
 // verdict is what a code means for a letter. What is to be tried again concerns all letters of the app.
 type verdict struct {
 	result push.Result

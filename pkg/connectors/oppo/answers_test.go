@@ -187,12 +187,15 @@ func TestSamePhone(t *testing.T) {
 func TestOneBad(t *testing.T) {
 	r := open(t)
 	none, untitled, empty, far, much, good := r.letter("x"), r.letter("x"), r.letter(""), r.letter("x"), r.letter("x"), r.letter("x")
+	long, odd, unseen, bare := r.letter("x"), r.letter("x"), r.letter("\u200b \ufeff\u3164"), r.letter("\ufe0f")
+	long.Token, odd.Token, bare.Note.Title, bare.Note.Body = strings.Repeat("x", 257), odd.Token+"\n", " \t", "x"
 	none.Token, untitled.Note.Title, far.Note.Link = "", "", "https://chat.example/"+strings.Repeat("x", 2000)
 	much.Note.Data = map[string]string{"kind": strings.Repeat("x", 4000)}
-	answers := r.Send(t.Context(), []push.Letter{none, untitled, empty, far, much, good})
+	answers := r.Send(t.Context(), []push.Letter{none, untitled, empty, far, much, good, long, odd, unseen, bare})
 	for i, want := range []push.Answer{
-		{Result: push.Gone, Code: "10000"}, {Result: push.Refused, Code: "40"}, {Result: push.Refused, Code: "40"}, {Result: push.Refused, Code: "41"},
-		{Result: push.Refused, Code: "41"}, {Result: push.Delivered, Code: "0"},
+		{Result: push.Refused, Code: "BAD_TOKEN"}, {Result: push.Refused, Code: "40"}, {Result: push.Refused, Code: "40"}, {Result: push.Refused, Code: "41"},
+		{Result: push.Refused, Code: "41"}, {Result: push.Delivered, Code: "0"}, {Result: push.Refused, Code: "BAD_TOKEN"}, {Result: push.Refused, Code: "BAD_TOKEN"},
+		{Result: push.Refused, Code: "40"}, {Result: push.Refused, Code: "40"},
 	} {
 		if a := answers[i]; a.Result != want.Result || a.Code != want.Code {
 			t.Errorf("%d: %+v", i, a)

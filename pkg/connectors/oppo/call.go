@@ -33,8 +33,29 @@ type item struct {
 	ErrorMessage   string `json:"errorMessage"`
 }
 
-// bring sends messages in one call, and once more if the access token had expired.
-func (s *Service) bring(ctx context.Context, messages []message) []push.Answer {
+// maxCalls is how many calls Send makes at most where the vendor refuses a batch for one of its letters: of 100, one is found by 15.
+const maxCalls = 32
+
+// bring sends messages, in halves where the vendor refuses them as a whole: one of them may be what is wrong, and the others are to come. calls is how many may
+// still be made.
+func (s *Service) bring(ctx context.Context, messages []message, calls *int) []push.Answer {
+	if *calls == 0 {
+		return all(push.Answer{Result: push.Retry, Code: codeLater, Text: "refused with others, and not yet alone"}, len(messages))
+	}
+	*calls--
+	answers, whole := s.call(ctx, messages)
+	switch {
+	case whole == nil:
+		return answers
+	case len(messages) == 1 || whole.Result == push.Retry || whole.Result == push.Misconfigured:
+		return all(*whole, len(messages))
+	}
+	half := len(messages) / 2
+	return append(s.bring(ctx, messages[:half], calls), s.bring(ctx, messages[half:], calls)...)
+}
+
+// call sends messages in one call, and once more if the access token had expired. What is said of the call, and of no message of it, is whole.
+func (s *Service) call(ctx context.Context, messages []message) (answers []push.Answer, whole *push.Answer) {
 	body, err := json.Marshal(messages)
 	if err != nil {
 		panic(err) // strings and numbers always have a form in JSON
@@ -42,18 +63,19 @@ func (s *Service) bring(ctx context.Context, messages []message) []push.Answer {
 	for renewed := false; ; renewed = true {
 		token, problem := s.access.Token(ctx)
 		if problem != nil {
-			return all(*problem, len(messages))
+			return nil, problem
 		}
 		r, problem := s.post(ctx, batchPath, url.Values{"auth_token": {token}, "messages": {string(body)}})
 		switch {
 		case problem != nil:
-			return all(*problem, len(messages))
+			return nil, problem
 		case *r.Code == invalidAuthToken && !renewed:
 			s.access.Forget(token)
 		case *r.Code != 0:
-			return all(answer(*r.Code, r.Message, r.wait), len(messages))
+			a := answer(*r.Code, r.Message, r.wait)
+			return nil, &a
 		default:
-			return s.each(r, messages)
+			return s.each(r, messages), nil
 		}
 	}
 }

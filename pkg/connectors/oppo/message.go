@@ -3,7 +3,9 @@ package oppo
 import (
 	"encoding/json"
 	"hash/fnv"
+	"strings"
 	"time"
+	"unicode"
 	"unicode/utf16"
 
 	"annal/pkg/projections/push"
@@ -17,6 +19,8 @@ const (
 	maxURL     = 2000
 	maxParams  = 4000
 	maxOffline = 10 * 24 * time.Hour
+	// maxToken is how long a registration id is taken for one, in bytes; those of the vendor's samples have some 40.
+	maxToken = 256
 )
 
 // What the fields' numbers say (11236, 11238).
@@ -105,14 +109,19 @@ func (s *Service) message(l *push.Letter, now time.Time) message {
 // fault is the vendor's code for what it would refuse of the message, 0 for nothing. A batch with one such is refused as a whole.
 func (m *message) fault() int {
 	switch n := &m.Notification; {
-	case m.TargetValue == "":
-		return badRegistration
-	case n.Title == "" || n.Content == "":
+	case blank(n.Title) || blank(n.Content):
 		return missingArgument
 	case length(n.ClickActionURL) > maxURL || length(n.ActionParameters) > maxParams:
 		return badArgument
 	}
 	return 0
+}
+
+// blank says whether nothing of a text is seen: it has spaces only, or characters without a width.
+func blank(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return !unicode.In(r, unicode.Z, unicode.Cc, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+	})
 }
 
 // parameter is a template's one parameter, as JSON.

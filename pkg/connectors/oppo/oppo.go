@@ -117,7 +117,7 @@ func (*Service) Name() string { return "oppo" }
 // Abilities implements push.Service.
 func (*Service) Abilities() push.Abilities { return push.Abilities{Batch: batch, AtOnce: 8} }
 
-// Send implements push.Service: all letters in one call.
+// Send implements push.Service: all letters in one call, if the vendor takes it.
 func (s *Service) Send(ctx context.Context, letters []push.Letter) []push.Answer {
 	answers := make([]push.Answer, len(letters))
 	var messages []message
@@ -129,6 +129,8 @@ func (s *Service) Send(ctx context.Context, letters []push.Letter) []push.Answer
 			answers[i] = push.Answer{Result: push.Refused, Code: "UNSUPPORTED", Text: "OPPO PUSH only shows"}
 		case !n.Expires.IsZero() && !now.Before(n.Expires):
 			answers[i] = push.Answer{Result: push.Refused, Code: "EXPIRED"}
+		case !push.Plain(letters[i].Token, maxToken):
+			answers[i] = push.Answer{Result: push.Refused, Code: "BAD_TOKEN", Text: "not the form of a registration id"}
 		default:
 			m := s.message(&letters[i], now)
 			if code := m.fault(); code != 0 {
@@ -141,7 +143,8 @@ func (s *Service) Send(ctx context.Context, letters []push.Letter) []push.Answer
 	if len(messages) == 0 {
 		return answers
 	}
-	for m, a := range s.bring(ctx, messages) {
+	calls := maxCalls
+	for m, a := range s.bring(ctx, messages, &calls) {
 		answers[of[m]] = a
 	}
 	return answers

@@ -15,9 +15,6 @@ const (
 	badRegID  = 10302
 )
 
-// noUser is the state of a regId that there is none of.
-const noUser = 1
-
 // verdict is what a code means for a letter. What is to be tried again concerns all letters of the app.
 type verdict struct {
 	result push.Result
@@ -74,10 +71,10 @@ var verdicts = map[int]verdict{
 
 // userStates are why a regId is of no use: status of invalidUser and of invalidUsers (doc/362). Others are refused.
 var userStates = map[int]verdict{
-	noUser: gone,
-	2:      gone,    // uninstalled, or notifications are off: the app registers anew when it is used
-	3:      gone,    // not seen for 90 days
-	4:      refused, // not one of the phones for tests, in push_mode 1
+	1: gone,    // there is none
+	2: gone,    // uninstalled, or notifications are off: the app registers anew when it is used
+	3: gone,    // not seen for 90 days
+	4: refused, // not one of the phones for tests, in push_mode 1
 }
 
 // answer is what the vendor's code means.

@@ -116,7 +116,9 @@ func TestStatuses(t *testing.T) {
 		{200, "30", `{"result":10072,"desc":"m"}`, push.Answer{Result: push.Retry, Code: "10072", Text: "m", After: 30 * time.Second, All: true}},
 		{200, "", `<html>`, push.Answer{Result: push.Retry, Unsure: true, Text: "unreadable: <html>"}},
 		{200, "", `{"desc":"no code"}`, push.Answer{Result: push.Retry, Unsure: true, Text: `unreadable: {"desc":"no code"}`}},
-		{200, "", `{"result":10302,"desc":"d","invalidUser":{"status":9,"userid":"x"}}`, push.Answer{Result: push.Refused, Code: "10302", Text: "status 9"}},
+		{200, "", `{"result":10302,"desc":"d","invalidUser":{"status":9,"userid":"me"}}`, push.Answer{Result: push.Refused, Code: "10302", Text: "status 9"}},
+		{200, "", `{"result":10302,"desc":"d","invalidUser":{"status":1,"userid":"x"}}`, push.Answer{Result: push.Refused, Code: "10302", Text: "d"}},
+		{200, "", `{"result":10302,"desc":"d","invalidUsers":[{"status":1,"userid":"x"},{"status":1,"userid":"me"}]}`, push.Answer{Result: push.Gone, Code: "10302", Text: "status 1"}},
 		{200, "", `{"result":10302,"desc":"d"}`, push.Answer{Result: push.Gone, Code: "10302", Text: "d"}},
 	} {
 		r := open(t)
@@ -127,7 +129,7 @@ func TestStatuses(t *testing.T) {
 		}
 		s.now = r.now
 		l := r.letter("x")
-		l.Note.Expires = at.Add(time.Hour)
+		l.Token, l.Note.Expires = "me", at.Add(time.Hour)
 		if a := s.Send(t.Context(), []push.Letter{l})[0]; a != c.want {
 			t.Errorf("%d %s: %+v, must %+v", c.status, c.body, a, c.want)
 		}

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
+	"strconv"
 	"time"
 
 	"annal/pkg/projections/push"
@@ -54,7 +57,8 @@ func (s *Service) bring(ctx context.Context, g *group) map[string]push.Answer {
 		problem.Unsure = problem.Unsure && ctx.Err() != nil
 		return each(g.tokens, *problem)
 	}
-	return s.bringMany(ctx, list{AppID: s.config.AppID, RegIDs: g.tokens, TaskID: r.TaskID, RequestID: request, PushMode: s.config.PushMode})
+	m := many{payload: g.payload, task: r.TaskID, request: request, calls: maxCalls}
+	return s.bringMany(ctx, &m, g.tokens)
 }
 
 func (s *Service) bringOne(ctx context.Context, m single) push.Answer {
@@ -62,28 +66,74 @@ func (s *Service) bringOne(ctx context.Context, m single) push.Answer {
 	if problem != nil {
 		return *problem
 	}
-	if *r.Result == badRegID && r.InvalidUser != nil {
-		return answerUser(r.InvalidUser.Status)
-	}
 	a := answer(*r.Result, r.Desc, r.wait)
+	if *r.Result == badRegID {
+		if r.InvalidUser != nil {
+			r.InvalidUsers = append(r.InvalidUsers, *r.InvalidUser)
+		}
+		for _, u := range r.InvalidUsers {
+			if u.UserID == m.RegID {
+				return answerUser(u.Status)
+			}
+			a.Result = push.Refused // it is about somebody else
+		}
+	}
 	if a.Result == push.Delivered {
 		a.VendorID = r.TaskID
 	}
 	return a
 }
 
-func (s *Service) bringMany(ctx context.Context, l list) map[string]push.Answer {
-	r, problem := s.call(ctx, listPath, l)
+// maxCalls is how many calls one content has at most where lists of its phones are refused for one of them: of 200, one is found by 15.
+const maxCalls = 32
+
+// many is a content that is kept and goes to many, and how many calls it may still have.
+type many struct {
+	payload payload
+	task    string
+	request string
+	calls   int
+}
+
+// bringMany sends what is kept to phones. A list that is refused for regIds in it went to nobody: it goes once more without those that were named, or in halves if
+// none was. Who is not named is not gone.
+func (s *Service) bringMany(ctx context.Context, m *many, tokens []string) map[string]push.Answer {
+	if m.calls == 0 {
+		return each(tokens, push.Answer{Result: push.Retry, Code: strconv.Itoa(badRegID), Text: "refused with others, who were not named"})
+	}
+	request := m.request
+	if m.calls < maxCalls { // not the first one
+		request = requestID(append([]string{request}, tokens...))
+	}
+	m.calls--
+	if len(tokens) == 1 {
+		return map[string]push.Answer{tokens[0]: s.bringOne(ctx, single{payload: m.payload, RegID: tokens[0], RequestID: request})}
+	}
+	r, problem := s.call(ctx, listPath, list{AppID: s.config.AppID, RegIDs: tokens, TaskID: m.task, RequestID: request, PushMode: s.config.PushMode})
 	if problem != nil {
-		return each(l.RegIDs, *problem)
+		return each(tokens, *problem)
 	}
 	a := answer(*r.Result, r.Desc, r.wait)
 	if a.Result == push.Delivered {
-		a.VendorID = l.TaskID
+		a.VendorID = m.task
 	}
-	answers := each(l.RegIDs, a)
+	answers := each(tokens, a)
+	named := map[string]bool{}
 	for _, u := range r.InvalidUsers {
-		answers[u.UserID] = answerUser(u.Status)
+		answers[u.UserID], named[u.UserID] = answerUser(u.Status), true
+	}
+	if *r.Result != badRegID {
+		return answers
+	}
+	rest := slices.DeleteFunc(slices.Clone(tokens), func(token string) bool { return named[token] })
+	again := [][]string{rest}
+	if len(rest) == len(tokens) {
+		again = [][]string{rest[:len(rest)/2], rest[len(rest)/2:]}
+	}
+	for _, part := range again {
+		if len(part) > 0 {
+			maps.Copy(answers, s.bringMany(ctx, m, part))
+		}
 	}
 	return answers
 }

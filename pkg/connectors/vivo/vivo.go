@@ -152,8 +152,8 @@ func (s *Service) groups(letters []push.Letter, answers []push.Answer) []*group 
 		case !n.Expires.IsZero() && !now.Before(n.Expires):
 			answers[i] = push.Answer{Result: push.Refused, Code: "EXPIRED"}
 			continue
-		case token == "":
-			answers[i] = answerUser(noUser)
+		case !push.Plain(token, push.MaxToken):
+			answers[i] = push.Answer{Result: push.Refused, Code: "BAD_TOKEN", Text: "not the form of a regId"}
 			continue
 		}
 		p := s.payload(n, now)

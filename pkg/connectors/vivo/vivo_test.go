@@ -285,13 +285,10 @@ func TestNotSent(t *testing.T) {
 	badge.Note.Kind = push.Badge
 	back := r.letter("")
 	back.Note.Kind = push.Withdraw
-	nobody := r.letter("x")
-	nobody.Token = ""
-	answers := r.Send(t.Context(), []push.Letter{late, badge, back, nobody})
-	if a := answers[3]; a.Result != push.Gone || a.Code != "10302" {
-		t.Errorf("no token: %+v", a)
-	}
-	for i, want := range []string{"EXPIRED", "UNSUPPORTED", "UNSUPPORTED"} {
+	nobody, long, odd := r.letter("x"), r.letter("x"), r.letter("x")
+	nobody.Token, long.Token, odd.Token = "", strings.Repeat("1", 513), "1,2"
+	answers := r.Send(t.Context(), []push.Letter{late, badge, back, nobody, long, odd})
+	for i, want := range []string{"EXPIRED", "UNSUPPORTED", "UNSUPPORTED", "BAD_TOKEN", "BAD_TOKEN", "BAD_TOKEN"} {
 		if a := answers[i]; a.Result != push.Refused || a.Code != want {
 			t.Errorf("%d: %+v", i, a)
 		}

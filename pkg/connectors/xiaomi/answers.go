@@ -3,6 +3,7 @@ package xiaomi
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -70,8 +71,12 @@ func verdict(reply push.Reply, now time.Time) (answer push.Answer, bad map[strin
 		Data        json.RawMessage
 	}
 	code, text := fmt.Sprint(reply.Status), string(reply.Body)
-	if json.Unmarshal(reply.Body, &said) == nil && said.Code != nil {
+	switch {
+	case json.Unmarshal(reply.Body, &said) == nil && said.Code != nil:
 		code, text = fmt.Sprint(*said.Code), strings.TrimSpace(said.Description+" "+said.Reason)
+	case reply.Status == http.StatusOK:
+		// Not Mi Push's word, or only its beginning: nobody knows what came of it.
+		return push.Answer{Result: push.Retry, Unsure: true, Text: push.Clip("unreadable: " + text)}, nil
 	}
 	answer, known := answers[code]
 	switch {

@@ -3,6 +3,8 @@ package xiaomi
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +141,11 @@ func TestNotSent(t *testing.T) {
 			t.Errorf("%s: %+v", code, a)
 		}
 	}
+	for _, token := range []string{"", "a b", strings.Repeat("x", 513)} {
+		if a := r.send(letter(token)); a.Result != push.Refused || a.Code != "BAD_TOKEN" {
+			t.Errorf("%q: %+v", token, a)
+		}
+	}
 	if r.times(sendPath) != 0 {
 		t.Errorf("asked %v", r.asked)
 	}
@@ -170,4 +177,27 @@ func TestWrongSettings(t *testing.T) {
 			t.Errorf("%s: %+v", name, a)
 		}
 	}
+}
+
+// TestUnreadable: an answer that is not the vendor's, or only its beginning, says nothing of what came of a letter.
+func TestUnreadable(t *testing.T) {
+	for _, body := range []string{"", "<html>", `{"code":0,"data":{"bad_regids":"a,`, `{"msg":"no code"}`} {
+		a, bad := verdict(push.Reply{Status: 200, Body: []byte(body)}, time.Now())
+		if want := (push.Answer{Result: push.Retry, Unsure: true, Text: "unreadable: " + body}); a != want || len(bad) != 0 {
+			t.Errorf("%q: %+v", body, a)
+		}
+	}
+	r := newRig(t)
+	r.client = &http.Client{Transport: long{}}
+	if a := r.send(letter(r.token())); a.Result != push.Retry || !a.Unsure {
+		t.Errorf("%+v", a)
+	}
+}
+
+// long answers with more than is read.
+type long struct{}
+
+func (long) RoundTrip(r *http.Request) (*http.Response, error) {
+	body := `{"code":0,"data":{"bad_regids":"` + strings.Repeat("x,", maxAnswer/2) + `"}}`
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }

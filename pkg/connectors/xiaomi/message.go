@@ -3,8 +3,8 @@ package xiaomi
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -90,7 +90,7 @@ func keyword(text string) string {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
-		case unicode.Is(unicode.So, r) || !unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S):
+		case unicode.Is(unicode.So, r) || emojiPart(r) || !unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S):
 			return -1
 		}
 		return r
@@ -99,6 +99,12 @@ func keyword(text string) string {
 		return "…"
 	}
 	return text
+}
+
+// emojiPart says whether a character only changes an emoji before it, and would be left bare: a skin tone, how it is drawn, a keycap. What joins emoji is of no
+// category that a template takes.
+func emojiPart(r rune) bool {
+	return r >= 0x1F3FB && r <= 0x1F3FF || r == 0xFE0E || r == 0xFE0F || r == 0x20E3
 }
 
 func cut(text string, most int) string {
@@ -112,14 +118,15 @@ func notifyID(collapse string) string {
 	return fmt.Sprint(binary.BigEndian.Uint32(sum[:]) & 0x7fffffff)
 }
 
-// jobKey names what a note is about in the 20 characters that a jobkey has at most: the same for all phones, and when it is sent again.
+// jobKey names what a note is about in the 20 characters that a jobkey has at most, the first of which may not be an underscore: the same for all phones, and
+// when it is sent again.
 func jobKey(n *push.Note) string {
 	about := n.Data["event"]
 	if about == "" {
 		about = n.ID
 	}
 	sum := sha256.Sum256([]byte(string(n.Kind) + " " + about))
-	return base64.RawURLEncoding.EncodeToString(sum[:15])
+	return hex.EncodeToString(sum[:10])
 }
 
 // data is what the app gets: the note's own, its thread and its link; nothing that is of one device, so that one request may be for many.

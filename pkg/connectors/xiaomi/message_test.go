@@ -2,6 +2,7 @@ package xiaomi
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -47,13 +48,15 @@ func TestTemplate(t *testing.T) {
 		{"Ann", "hello", "Chat: Ann", "hello"},
 		{"Ann \U0001F600", "two\nlines ☎ and \U0001F468\u200D\U0001F469\u200D\U0001F467", "Chat: Ann", "two lines  and"},
 		{"\U0001F600", "\U0001F600\U0001F600", "Chat: …", "…"},
+		{"\U0001F44D\U0001F3FD", "I \u2764\ufe0f 1\ufe0f\u20e3 \U0001F44B\U0001F3FB", "Chat: …", "I  1"},
+		{"`a^b` été", "\u2764\ufe0f", "Chat: `a^b` été", "…"},
 		{"Ann", strings.Repeat("世", 200), "Chat: Ann", strings.Repeat("世", 127) + "…"},
 	} {
 		l := letter(r.token())
 		l.Note.Title, l.Note.Body = c.title, c.body
 		a := s.Send(t.Context(), []push.Letter{l})[0]
 		shown := r.screen(l.Token).Shown
-		if a.Result != push.Delivered || len(shown) != 1 || shown[0].Title != c.wantTitle || strings.Trim(shown[0].Body, " \u200d") != c.wantBody {
+		if a.Result != push.Delivered || len(shown) != 1 || shown[0].Title != c.wantTitle || shown[0].Body != c.wantBody {
 			t.Errorf("%q: %+v, %+v", c.body, a, shown)
 		}
 	}
@@ -92,6 +95,22 @@ func TestCompose(t *testing.T) {
 		if bad != nil || form.Get(c.field) != c.want {
 			t.Errorf("%s: %q, not %q; %v", c.what, form.Get(c.field), c.want, bad)
 		}
+	}
+}
+
+// TestJobKey: a jobkey has what Mi Push takes, and begins with no underscore.
+func TestJobKey(t *testing.T) {
+	keys := map[string]bool{}
+	for i := range 1000 {
+		n := push.Note{Kind: push.Message, Data: map[string]string{"event": fmt.Sprint("e", i)}}
+		key := jobKey(&n)
+		if len(key) == 0 || len(key) > 20 || strings.Trim(key, "0123456789abcdef") != "" {
+			t.Errorf("%q", key)
+		}
+		keys[key] = true
+	}
+	if len(keys) != 1000 {
+		t.Errorf("%d of 1000 differ", len(keys))
 	}
 }
 

@@ -133,9 +133,9 @@ func (s *Service) sort(letters []push.Letter, given []push.Answer) []*group {
 func (s *Service) write(l *push.Letter, now time.Time) (path string, form url.Values, bad *push.Answer) {
 	left := l.Note.Expires.Sub(now)
 	switch {
-	case l.Token == "" || strings.ContainsAny(l.Token, ", \t\r\n"):
+	case !push.Plain(l.Token, push.MaxToken):
 		// Ids are listed with commas: one with a comma would be two people's.
-		return "", nil, refused(codeToken, "no registration id")
+		return "", nil, refused(codeToken, "not the form of a registration id")
 	case left <= 0:
 		return "", nil, refused(codeExpired, "")
 	case l.Note.Kind == push.Withdraw:

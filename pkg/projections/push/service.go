@@ -118,6 +118,6 @@ type Service interface {
 	Abilities() Abilities
 	// Send brings letters, Abilities().Batch at most, and gives one answer each, in order. It returns soon after ctx ends; letters
 	// without an answer by then are Retry and Unsure. It tries nothing again by itself, but for a call refused since its own access token had
-	// expired. Safe for use at once.
+	// expired, and for what a vendor refused as a whole since one letter of it was wrong. Safe for use at once.
 	Send(ctx context.Context, letters []Letter) []Answer
 }

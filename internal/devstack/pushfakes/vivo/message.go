@@ -122,12 +122,8 @@ func (f *Fake) push(w http.ResponseWriter, r *http.Request, body *json.Decoder) 
 		refuse(w, whole)
 	default:
 		done := map[string]any{"requestId": l.RequestID, "result": 0, "desc": "请求成功"}
-		var users []map[string]any
-		for _, u := range useless {
-			users = append(users, u.invalid())
-		}
-		if len(users) > 0 {
-			done["invalidUsers"] = users
+		if len(useless) > 0 {
+			done["invalidUsers"] = invalidUsers(useless)
 		}
 		answer(w, done)
 	}
@@ -217,6 +213,12 @@ func (f *Fake) task(kept *message) string {
 	return id
 }
 
+// Faults of a list as a whole.
+const (
+	listNamed   = "list-named"
+	listUnnamed = "list-unnamed"
+)
+
 // bring shows a message, but for what faults say: of phones that are of no use, or of the whole call, which then shows nothing. cut says that
 // the answer is to be lost.
 func (f *Fake) bring(r *http.Request, m message, task string, ids []string) (useless []*refusal, whole *refusal, cut bool) {
@@ -227,6 +229,13 @@ func (f *Fake) bring(r *http.Request, m message, task string, ids []string) (use
 		case !ok:
 		case fault.Name == pushfakes.CutAfter:
 			cut = true
+		case len(ids) > 1 && (fault.Name == listNamed || fault.Name == listUnnamed):
+			if whole == nil {
+				whole = &refusal{code: 10302, text: "regId不合法"}
+			}
+			if fault.Name == listNamed {
+				whole.named = append(whole.named, act(r, fault.Name, id))
+			}
 		default:
 			if bad := act(r, fault.Name, id); bad.user != "" {
 				out[id] = bad

@@ -62,7 +62,8 @@ func New(phones *pushfakes.Phones, app string, now func() time.Time) (*Fake, err
 // Name implements pushfakes.Fake.
 func (f *Fake) Name() string { return "vivo" }
 
-// Faults implements pushfakes.Fake. Names are the vendor's codes, 500, which is a status, and user-1 to user-4, which say that the regId is of no use and why.
+// Faults implements pushfakes.Fake. Names are the vendor's codes, 500, which is a status, user-1 to user-4, which say that the regId is of no use and why, and
+// list-named and list-unnamed, with which it has a list refused as a whole, and is named or is not.
 func (f *Fake) Faults() *pushfakes.Faults { return &f.faults }
 
 // Settings implements pushfakes.Fake.
@@ -93,6 +94,8 @@ type refusal struct {
 	// user is the regId that it is about, and its state.
 	user  string
 	state int
+	// named are those of a list that is refused for them.
+	named []*refusal
 }
 
 // The codes that it gives by itself.
@@ -231,6 +234,9 @@ func act(r *http.Request, name, id string) *refusal {
 	case "user-1", "user-2", "user-3", "user-4":
 		return useless(id, int(name[len(name)-1]-'0'))
 	}
+	if name == listNamed || name == listUnnamed {
+		return useless(id, 1) // alone it is no list
+	}
 	code, err := strconv.Atoi(name)
 	switch {
 	case err != nil || code == http.StatusInternalServerError:
@@ -255,7 +261,18 @@ func refuse(w http.ResponseWriter, why *refusal) {
 	if why.user != "" {
 		body["invalidUser"] = why.invalid()
 	}
+	if len(why.named) > 0 {
+		body["invalidUsers"] = invalidUsers(why.named)
+	}
 	answer(w, body)
+}
+
+func invalidUsers(useless []*refusal) []map[string]any {
+	users := make([]map[string]any, len(useless))
+	for i, u := range useless {
+		users[i] = u.invalid()
+	}
+	return users
 }
 
 func (r *refusal) invalid() map[string]any {

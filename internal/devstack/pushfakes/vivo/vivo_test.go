@@ -209,6 +209,30 @@ func TestListRefuses(t *testing.T) {
 	}
 }
 
+// TestListRefused: a list is refused as a whole for some, who are named or are not, and nobody shows it.
+func TestListRefused(t *testing.T) {
+	f, _ := open(t)
+	token := access(t, f)
+	ids := []string{f.Token(""), f.Token(""), f.Token("")}
+	task := ask(t, f, "/message/saveListPayload", token, message1(""))["taskId"]
+	list := object{"regIds": ids, "taskId": task, "requestId": "r"}
+	f.faults.Add(pushfakes.Fault{Token: ids[1], Name: "list-named"})
+	f.faults.Add(pushfakes.Fault{Token: ids[2], Name: "list-unnamed"})
+	a := ask(t, f, "/message/pushToList", token, list)
+	if users := []any{map[string]any{"status": 1., "userid": ids[1]}}; code(a) != 10302 || !reflect.DeepEqual(a["invalidUsers"], users) {
+		t.Errorf("%v", a)
+	}
+	f.faults.Add(pushfakes.Fault{Token: ids[2], Name: "list-unnamed"})
+	if a := ask(t, f, "/message/pushToList", token, list); code(a) != 10302 || a["invalidUsers"] != nil {
+		t.Errorf("%v", a)
+	}
+	for _, id := range ids {
+		if s := f.phones.Screen(pushfakes.Phone{Service: "vivo", Package: f.app, Token: id}); s.Came != 0 {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
 // TestSamples: the vendor's own request is taken for a regId that there is, and answers are like its own.
 func TestSamples(t *testing.T) {
 	f, _ := open(t)

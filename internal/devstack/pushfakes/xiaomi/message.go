@@ -29,7 +29,8 @@ var (
 		"payload", "restricted_package_name", "pass_through", "title", "description", "notify_type", "time_to_live", "time_to_send", "notify_id", "registration_id",
 	}
 	revokeFields = []string{"registration_ids", "restricted_package_name", "notify_id"}
-	jobKeys      = regexp.MustCompile(`^[0-9A-Za-z_-]{1,20}$`)
+	// jobKeys may not begin with an underscore.
+	jobKeys = regexp.MustCompile(`^[0-9A-Za-z-][0-9A-Za-z_-]{0,19}$`)
 )
 
 func missing(name string) *refusal { return &refusal{"10016", "missing required parameter: " + name} }
@@ -166,7 +167,8 @@ func fill(form url.Values) (shownTitle, shownBody string, bad *refusal) {
 	return shownTitle, shownBody, nil
 }
 
-// symbol says whether a character is not taken in a template: of category So, such as emoji, or of none.
+// symbol says whether a character is not taken in a template: of category So, such as emoji, or of none; or a part of an emoji, which are skin tones, the
+// variation that is drawn, the keycap, and what joins them.
 func symbol(r rune) bool {
-	return unicode.Is(unicode.So, r) || !unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z, unicode.C)
+	return unicode.Is(unicode.So, r) || r >= 0x1F3FB && r <= 0x1F3FF || r == 0xFE0F || r == 0x20E3 || r == 0x200D || !unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z, unicode.C)
 }

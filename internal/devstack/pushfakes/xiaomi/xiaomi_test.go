@@ -113,6 +113,7 @@ func TestStrict(t *testing.T) {
 		{"notify_id", with(nil, "notify_id", "2147483648"), same, 10017}, {"time_to_live", with(nil, "time_to_live", "0"), same, 10017},
 		{"a long payload", with(nil, "payload", strings.Repeat("x", 4097)), same, 65009},
 		{"many extras", with(many), same, 65014}, {"long extras", with(nil, "extra.x", strings.Repeat("x", 1025)), same, 65015},
+		{"a jobkey that begins with an underscore", with(nil, "extra.jobkey", "_a"), same, 10017},
 		{"a long jobkey", with(nil, "extra.jobkey", strings.Repeat("x", 21)), same, 10017}, {"an effect that is none", with(nil, "extra.notify_effect", "4"), same, 10017},
 		{"an effect without its intent", with(nil, "extra.notify_effect", "2"), same, 10016}, {"one without its page", with(nil, "extra.notify_effect", "3"), same, 10016},
 		{"no channel", without("extra.channel_id"), same, 27001}, {"a channel that is none", with(nil, "extra.channel_id", "7"), same, 27001},
@@ -121,6 +122,9 @@ func TestStrict(t *testing.T) {
 		{"no values", with(private, "extra.template_param", "{}"), same, 27001}, {"one too many", with(private, "extra.template_param", `{"sender":"a","text":"b","x":"c"}`), same, 27001},
 		{"others", with(private, "extra.template_param", `{"sender":"a","x":"c"}`), same, 27001},
 		{"an emoji in a template", with(private, "extra.template_param", `{"sender":"a","text":"\ud83d\ude00"}`), same, 10017},
+		{"a skin tone in a template", with(private, "extra.template_param", `{"sender":"a","text":"b\ud83c\udffd"}`), same, 10017},
+		{"how it is drawn in a template", with(private, "extra.template_param", `{"sender":"a","text":"b\ufe0f"}`), same, 10017},
+		{"what joins in a template", with(private, "extra.template_param", `{"sender":"a","text":"b\u200d"}`), same, 10017},
 		{"a blank in a template", with(private, "extra.template_param", `{"sender":"a","text":" "}`), same, 10017},
 		{"too much for a template", with(private, "extra.template_param", `{"sender":"a","text":"`+strings.Repeat("x", 129)+`"}`), same, 10017},
 	} {
