@@ -169,8 +169,11 @@ func openGateway(p *process, l *life) (func(context.Context) error, error) {
 	l.feed.late, l.feed.pace = p.w.lateness(l.name), l.link.moment()
 	ports := gateway.Ports{
 		Log: l.whole(p), View: newNetView(l.link, p.w.hot), Feed: planted[hot.Feed](p.w.plant.Feed, l.feed), Notifier: netHot{l.link, p.w.hot},
-		Presence: netPresence{l.link, p.w.presence}, Cold: p.w.cold(l), Tokens: auth.NewVerifier(signing.Public(), time.Now), Now: time.Now,
+		Cold: p.w.cold(l), Tokens: auth.NewVerifier(signing.Public(), time.Now), Now: time.Now,
 		Logger: p.w.logger.With("process", l.name), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
+	}
+	if p.w.presence != nil {
+		ports.Presence = netPresence{l.link, p.w.presence}
 	}
 	if p.w.rates != nil {
 		ports.Limits = limits.New(p.w.rates, p.w.counts, time.Now, ports.Logger, limits.NewMetrics(prometheus.NewRegistry()))

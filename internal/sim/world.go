@@ -16,8 +16,10 @@ import (
 	"annal/pkg/gateway/auth"
 	"annal/pkg/limits"
 	"annal/pkg/presence"
+
 	"annal/pkg/projections/archive"
 	"annal/pkg/projections/push"
+
 	"annal/pkg/projections/vault"
 	"annal/pkg/sequencer"
 )
@@ -46,7 +48,8 @@ type World struct {
 	rates  limits.Table
 	counts *limits.Memory
 
-	// presence is where it is kept who is online, notes what was decided of notifications, and vendors the services that bring them.
+	// presence is where it is kept who is online, notes what was decided of notifications, and vendors the services that bring them: of a Cluster alone. Who draws faults
+	// by seed has none of them, and nobody to ask for it.
 	presence *presence.Memory
 	notes    atomic.Pointer[push.Memory]
 	vendors  *vendors
@@ -116,8 +119,6 @@ func (w *World) openEngines(partitions int32, window int) {
 	w.hot = NewHot(partitions, window)
 	w.archive, w.bucket = w.plant.archive(archive.NewMemory()), planted[vault.Bucket](w.plant.Bucket, vault.NewMemory())
 	w.archiveUp, w.bucketUp, w.searchesUp = newGate(), newGate(), newGate()
-	w.presence, w.vendors = presence.NewMemory(time.Now), newVendors()
-	w.notes.Store(push.NewMemory())
 	w.log = vault.NewLog(trimmable{w.memory}, w.bucket, "", w.logger)
 }
 
