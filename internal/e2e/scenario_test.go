@@ -34,8 +34,16 @@ func TestScenariosLive(t *testing.T) {
 	d.StoreVault(t)
 	d.StandInPush(t)
 	d.Serve(t, app.Roles()...)
-	args := append([]string{"scenario", "run", "--endpoints", d.File(), "--key", d.KeyFile, "--phones", d.Phones}, scenariotest.Files(t, "../..")...)
-	out := string(annaltest.Start(t, "scenario", nil, args...).Wait(scenarioTime))
+	run := func(name string, files []string) *annaltest.Process {
+		args := append([]string{"scenario", "run", "--endpoints", d.File(), "--key", d.KeyFile, "--phones", d.Phones}, files...)
+		return annaltest.Start(t, name, nil, args...)
+	}
+	phones, looks, others := kindsOfStories(t)
+	var out string
+	for _, p := range []*annaltest.Process{run("scenario-phones", phones), run("scenario", others)} {
+		out += string(p.Wait(scenarioTime))
+	}
+	out += string(run("scenario-looks", looks).Wait(scenarioTime))
 	cells, last := map[string]string{}, ""
 	for line := range strings.Lines(out) {
 		line = strings.TrimSuffix(line, "\n")
@@ -53,6 +61,31 @@ func TestScenariosLive(t *testing.T) {
 	}
 	scenariotest.Check(t, "../..", scenariotest.Live, cells)
 }
+
+// kindsOfStories parts the scenarios, which mostly wait, so that some run at the same time: what is told to phones in a row, since the services that it has fail are
+// everybody's; and what holds a whole view against the log when nothing else goes on.
+func kindsOfStories(t *testing.T) (phones, looks, others []string) {
+	for _, file := range scenariotest.Files(t, "../..") {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case verifies.Match(content):
+			looks = append(looks, file)
+		case tellsPhones.Match(content):
+			phones = append(phones, file)
+		default:
+			others = append(others, file)
+		}
+	}
+	return phones, looks, others
+}
+
+var (
+	verifies    = regexp.MustCompile(`(?m)^verify\b`)
+	tellsPhones = regexp.MustCompile(`(?m)^(phone|push) `)
+)
 
 // TestScenarioFails: what is not as a scenario says is told, with the step, and by the exit status.
 func TestScenarioFails(t *testing.T) {
