@@ -184,7 +184,6 @@ func (w *World) failOver(d *dice) {
 	// Not before any projector has seen the other.
 	if d.n(2) == 0 && w.sleep(d.between(10*time.Second, 15*time.Second)) {
 		w.note("the store fails back to what it had before")
-		w.failedBack.Store(true)
 		w.hot.FailBack()
 	}
 }

@@ -67,7 +67,7 @@ func (w *World) unsettled(ctx context.Context) string {
 	case report.Undecided > 0:
 		return fmt.Sprintf("%d commands are undecided", report.Undecided)
 	}
-	if problem := cmp.Or(unstewarded(sessions), misheld(sessions, !w.failedBack.Load())); problem != "" {
+	if problem := cmp.Or(unstewarded(sessions), misheld(sessions)); problem != "" {
 		return problem
 	}
 	if problem, err := w.unsealed(ctx); err != nil || problem != "" {

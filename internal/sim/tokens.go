@@ -22,9 +22,8 @@ func (c *client) register() {
 }
 
 // misheld is the first push token that somebody has besides who registered it last, or that was taken from them. A closed account's
-// stays as it is: nothing is sent there. A steward that looks at a store which has just come back with what it had before may not see who had a token; that one keeps
-// it until it is registered again, so all are tidied up only where that did not happen. Nothing is sent by it: who sends asks who holds the token.
-func misheld(sessions map[events.SessionID]*fold.Session, tidied bool) string {
+// stays as it is: nothing is sent there.
+func misheld(sessions map[events.SessionID]*fold.Session) string {
 	registered, newest := map[string][]hot.Holder{}, map[events.UserID]string{}
 	for _, id := range slices.Sorted(maps.Keys(sessions)) {
 		for _, seq := range slices.Sorted(maps.Keys(sessions[id].Timeline)) {
@@ -44,7 +43,7 @@ func misheld(sessions map[events.SessionID]*fold.Session, tidied bool) string {
 			row := s.Devices[h.Device]
 			switch {
 			case s.Head.Closed:
-			case tidied && i > 0 && h.User != all[0].User && row.Push.Token == token:
+			case i > 0 && h.User != all[0].User && row.Push.Token == token:
 				return fmt.Sprintf("%s has the token %s since %d, which %s registered at %d", h.User, token, h.Since, all[0].User, all[0].Since)
 			case i == 0 && newest[h.User] == token && row.Push.Token != token:
 				return fmt.Sprintf("the token %s was taken from %s, who registered it last", token, h.User)

@@ -53,8 +53,6 @@ type World struct {
 	presence *presence.Memory
 	notes    atomic.Pointer[push.Memory]
 	vendors  *vendors
-	// failedBack: the store came back once with what it had before, under the life in which it was declared whole.
-	failedBack atomic.Bool
 	// pushLost counts how often the pushers forgot how far they had come.
 	pushLost atomic.Int64
 

@@ -109,7 +109,7 @@ func (s *Steward) Handle(ctx context.Context, partition int32, outcomes []follow
 	if met == 0 {
 		return nil
 	}
-	ends, err := s.ends(ctx, comers, len(closed) > 0)
+	ends, err := s.ends(ctx, comers, len(closed) > 0 || len(registered) > 0) // who else had a token may be anywhere
 	if err != nil {
 		return err
 	}
