@@ -21,6 +21,9 @@ func (s Screen) Newest() []Shown {
 	return all
 }
 
+// pagePolicy lets a browser apply the page's own style, and nothing else.
+const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
+
 // maxFault is how much a fault may have, as JSON.
 const maxFault = 64 << 10
 
@@ -34,6 +37,7 @@ func Page(phones *Phones, servers []*Server) http.Handler {
 	}
 	mux.HandleFunc("GET /phones", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Security-Policy", pagePolicy)
 		// A reader that goes away is no trouble of ours.
 		_ = pageTemplate.Execute(w, map[string]any{"Screens": phones.Screens(), "Services": services, "At": "http://" + r.Host})
 	})

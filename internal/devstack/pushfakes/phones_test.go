@@ -98,6 +98,7 @@ func TestPage(t *testing.T) {
 	is := &fake{}
 	server := httptest.NewServer(Page(p, []*Server{{Fake: is, URL: "https://x"}}))
 	defer server.Close()
+	policy := ""
 	ask := func(method, path string, says ...string) (int, string) {
 		r, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, strings.NewReader(strings.Join(says, "")))
 		if err != nil {
@@ -109,10 +110,15 @@ func TestPage(t *testing.T) {
 		}
 		defer func() { _ = resp.Body.Close() }()
 		body, _ := io.ReadAll(resp.Body)
+		policy = resp.Header.Get("Content-Security-Policy")
 		return resp.StatusCode, string(body)
 	}
 	if _, page := ask("GET", "/phones"); !strings.Contains(page, "Ann &amp; Bob") || !strings.Contains(page, "&lt;b&gt;hi") || strings.Contains(page, "<b>hi") {
 		t.Error(page)
+	}
+	// Where the server says nothing else, a browser would show it without its style.
+	if !strings.Contains(policy, "default-src 'none'; style-src 'unsafe-inline'") {
+		t.Error(policy)
 	}
 	if _, data := ask("GET", "/phones.json"); !strings.Contains(data, `"Badge":3`) {
 		t.Error(data)
