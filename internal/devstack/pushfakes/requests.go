@@ -60,6 +60,16 @@ func (r Request) Shape(but ...string) []string {
 	return lines
 }
 
+// Shape gives a line for each value of a JSON text, with its place and type; a text that is none is its own. Tests compare by it what a fake answers and what the
+// vendor printed.
+func Shape(text string) []string {
+	var value any
+	if json.Unmarshal([]byte(text), &value) != nil {
+		return []string{text}
+	}
+	return shape(nil, "", value)
+}
+
 func shape(lines []string, at string, value any) []string {
 	switch v := value.(type) {
 	case map[string]any:

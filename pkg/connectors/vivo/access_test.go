@@ -32,6 +32,14 @@ func (r *rig) delivered(t *testing.T) {
 	}
 }
 
+// TestSign has the example of the vendor's document (doc/362), as users quote it (2026-11-28).
+func TestSign(t *testing.T) {
+	got := sign("10004", "25509283-3767-4b9e-83fe-b6e55ac6243e", "1501484120000", "7265f2a4-ebbb-44bf-88b9-b03e67dfdc21")
+	if got != "fe3b46a2befc60334c2388676a752bd6" {
+		t.Error(got)
+	}
+}
+
 func TestRenewal(t *testing.T) {
 	r := open(t)
 	asked := counting(r)

@@ -10,10 +10,13 @@ import (
 	"annal/pkg/projections/push"
 )
 
-// codeNotSent is said of a message that went nowhere; noTargets is why, if none of whom it was for is there.
+// codeNotSent is said of a message that went nowhere; noTargets is why, if none of whom it was for is there. codeValue is said of a value that is wrong; badPackage
+// is why, if it is the app's package: then all of them are.
 const (
 	codeNotSent = "20301"
 	noTargets   = "No valid targets"
+	codeValue   = "10017"
+	badPackage  = "package name"
 )
 
 // answers are what Mi Push says (https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1560), by code, else by HTTP status.
@@ -27,7 +30,7 @@ var answers = map[string]push.Answer{
 	"10008": {Result: push.Refused},                                   // a parameter is wrong
 	"10012": {Result: push.Refused},                                   // the request is wrong
 	"10016": {Result: push.Refused},                                   // a parameter is missing
-	"10017": {Result: push.Refused},                                   // a value is wrong
+	"10017": {Result: push.Refused},                                   // a value is wrong; but see badPackage
 	"10027": {Result: push.Retry, All: true},                          // too often
 	"10029": {Result: push.Refused},                                   // no such device, of what phones ask
 	"10031": {Result: push.Misconfigured},                             // the app may not send
@@ -86,8 +89,11 @@ func verdict(reply push.Reply, now time.Time) (answer push.Answer, bad map[strin
 	default:
 		answer = push.Answer{Result: push.Refused}
 	}
-	if code == codeNotSent && strings.Contains(said.Reason, noTargets) {
+	switch {
+	case code == codeNotSent && strings.Contains(said.Reason, noTargets):
 		answer.Result = push.Gone
+	case code == codeValue && strings.Contains(said.Reason, badPackage):
+		answer.Result = push.Misconfigured
 	}
 	answer.Code, answer.Text = code, push.Clip(text)
 	answer.After = max(answer.After, reply.After(now))

@@ -179,6 +179,15 @@ func TestWrongSettings(t *testing.T) {
 	}
 }
 
+// TestPackage: an app that Mi Push does not know is a value that is wrong to it, and wrong for all.
+func TestPackage(t *testing.T) {
+	r := newRig(t)
+	r.app = "another.chat"
+	if a := r.send(letter(r.token())); a.Result != push.Misconfigured || a.Code != "10017" {
+		t.Errorf("%+v", a)
+	}
+}
+
 // TestUnreadable: an answer that is not the vendor's, or only its beginning, says nothing of what came of a letter.
 func TestUnreadable(t *testing.T) {
 	for _, body := range []string{"", "<html>", `{"code":0,"data":{"bad_regids":"a,`, `{"msg":"no code"}`} {

@@ -172,6 +172,7 @@ func (f *Fake) refuse(w http.ResponseWriter, reason string, fault pushfakes.Faul
 		}
 		answer["timestamp"] = since.UnixMilli()
 	}
+	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	if err := json.NewEncoder(w).Encode(answer); err != nil {
 		pushfakes.Cut()

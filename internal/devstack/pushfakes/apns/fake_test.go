@@ -8,8 +8,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -67,28 +65,20 @@ type asked struct {
 	client             *http.Client
 }
 
-// good is the request that Apple prints in its "Listing 1", but for its device, topic and token.
+// good is the request that Apple prints, but for its device and token.
 func (r *rig) good(t *testing.T) *asked {
-	h := http.Header{}
+	p, h := printed(t, "request"), http.Header{}
+	for name, value := range p.header {
+		if !strings.HasPrefix(name, ":") && name != "host" {
+			h.Set(name, value)
+		}
+	}
 	h.Set("authorization", r.signed(t, r.fake.key, keyID, jwt.MapClaims{"iss": teamID, "iat": r.clock.Unix()}))
-	for name, value := range map[string]string{
-		"apns-id": "eabeae54-14a8-11e5-b60b-1697f925ec7b", "apns-push-type": "alert", "apns-expiration": "0", "apns-priority": "10", "apns-topic": app,
-	} {
-		h.Set(name, value)
-	}
-	return &asked{http.MethodPost, "/3/device/" + r.token, sample(t, "hello"), h, r.client}
+	return &asked{p.header[":method"], "/3/device/" + r.token, p.body, h, r.client}
 }
 
-func sample(t *testing.T, name string) string {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name+".json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
-func (r *rig) do(t *testing.T, a *asked) (status int, reason string, header http.Header) {
+// send gives the answer to a request, and the answer's body.
+func (r *rig) send(t *testing.T, a *asked) (*http.Response, []byte) {
 	t.Helper()
 	q, err := http.NewRequestWithContext(t.Context(), a.method, r.server.URL+a.path, strings.NewReader(a.body))
 	if err != nil {
@@ -104,6 +94,12 @@ func (r *rig) do(t *testing.T, a *asked) (status int, reason string, header http
 	if err != nil {
 		t.Fatal(err)
 	}
+	return response, body
+}
+
+func (r *rig) do(t *testing.T, a *asked) (status int, reason string, header http.Header) {
+	t.Helper()
+	response, body := r.send(t, a)
 	var said struct{ Reason string }
 	if len(body) > 0 {
 		if err := json.Unmarshal(body, &said); err != nil {
@@ -204,7 +200,7 @@ func TestStrict(t *testing.T) {
 		"background, at once":  {set("apns-push-type", "background"), 400, "BadPriority"},
 		"background, shown":    {payload("background", `{"aps":{"content-available":1,"alert":"x"}}`), 400, "InvalidPushType"},
 		"background, nothing":  {payload("background", `{"aps":{}}`), 400, "InvalidPushType"},
-		"alert, nothing":       {payload("alert", sample(t, "background")), 400, "InvalidPushType"},
+		"alert, nothing":       {payload("alert", read(t, "background.json")), 400, "InvalidPushType"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := r.good(t)
@@ -222,40 +218,6 @@ func TestStrict(t *testing.T) {
 
 func (r *rig) screen() pushfakes.Screen {
 	return r.phones.Screen(pushfakes.Phone{Service: "apns", Package: app, Token: r.token})
-}
-
-// TestSamples: the payloads that Apple prints are shown as it says.
-func TestSamples(t *testing.T) {
-	r := open(t)
-	for _, c := range []struct {
-		name, kind  string
-		shown       int
-		title, body string
-		data        map[string]string
-		badge       int
-	}{
-		{"hello", "alert", 1, "", "Hello", nil, -1}, {"game", "alert", 2, "Game Request", "Bob wants to play poker", map[string]string{"gameID": "12345678"}, -1},
-		{"badge", "alert", 2, "Game Request", "Bob wants to play poker", nil, 9}, {"localized", "alert", 3, "", "", nil, 9}, {"background", "background", 3, "", "", nil, 9},
-	} {
-		a := r.good(t)
-		a.client = r.server.Client()
-		a.header.Del("apns-id")
-		a.header.Set("apns-push-type", c.kind)
-		a.body = sample(t, c.name)
-		if c.kind == "background" {
-			a.header.Set("apns-priority", "5")
-		}
-		if status, reason, _ := r.do(t, a); status != 200 {
-			t.Fatalf("%s: %d %s", c.name, status, reason)
-		}
-		s := r.screen()
-		if len(s.Shown) != c.shown || s.Badge != c.badge {
-			t.Fatalf("%s: %+v", c.name, s)
-		}
-		if n := s.Shown[len(s.Shown)-1]; n.Title != c.title || n.Body != c.body || c.data != nil && n.Data["gameID"] != c.data["gameID"] || n.Vendor == "" {
-			t.Errorf("%s: %+v", c.name, n)
-		}
-	}
 }
 
 // TestTokenUpdates: a connection may change its token when it has used one for 20 minutes.
@@ -300,7 +262,7 @@ func TestOldHTTP(t *testing.T) {
 func TestGone(t *testing.T) {
 	r := open(t)
 	r.fake.Faults().Add(pushfakes.Fault{Token: r.token, Name: "Unregistered", Since: time.UnixMilli(1_458_114_061_260)})
-	q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.server.URL+"/3/device/"+r.token, strings.NewReader(sample(t, "hello")))
+	q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.server.URL+"/3/device/"+r.token, strings.NewReader(printed(t, "request").body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -297,4 +298,18 @@ func TestSamples(t *testing.T) {
 	}
 	_, body := send(`{"message":{"token":"` + r.token + `","data":{"count":12}}}`)
 	same(body, "invalid-value")
+	cut, request := "bk3RNwTe3H0:CI2k_HHwgIpoDKCIZvvDMExUdFQ3P1...", sample(t, "request")
+	if status, body := send(strings.ReplaceAll(request, cut, r.token)); status != 200 || !accepted.Match(body) || !accepted.MatchString(sample(t, "sent")) {
+		t.Errorf("%d %s", status, body)
+	}
+	if n := r.screen().Shown[2]; n.Title != "FCM Message" || n.Body != "This is an FCM notification message!" {
+		t.Errorf("%+v", n)
+	}
+	status, body := send(strings.ReplaceAll(request, cut, open(t).token))
+	if same(body, "unregistered"); status != 404 {
+		t.Errorf("%d", status)
+	}
 }
+
+// accepted is the answer about a message that was taken.
+var accepted = regexp.MustCompile(`^\{\s*"name":\s*"projects/[a-z0-9-]+/messages/0:[0-9]{16}%[0-9a-f]{16}"\s*\}\s*$`)

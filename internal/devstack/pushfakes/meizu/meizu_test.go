@@ -154,6 +154,11 @@ func TestSamples(t *testing.T) {
 	if !reflect.DeepEqual(a, want) || a["msgId"] == "" {
 		t.Errorf("%v, must %v", a, want)
 	}
+	a, want = ask(t, f, f.form(f.Token(""))), parsed(t, "sent.json")
+	want["msgId"], want["redirect"] = a["msgId"], ""
+	if !reflect.DeepEqual(a, want) || a["msgId"] == "" {
+		t.Errorf("%v, must %v", a, want)
+	}
 	if s := f.phones.Screen(pushfakes.Phone{Service: "meizu", Package: f.app, Token: here}); s.Came != 1 || s.Shown[0].Title != "t" || s.Shown[0].Body != "c" {
 		t.Errorf("%+v", s)
 	}

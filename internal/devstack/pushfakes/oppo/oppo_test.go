@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -176,41 +175,6 @@ func fields(all ...string) string {
 		}
 	}
 	return "{" + strings.Join(kept, ",") + "}"
-}
-
-// TestSamples: the vendor's own samples are taken, for registration ids that there are.
-func TestSamples(t *testing.T) {
-	f, _ := open(t)
-	token := access(t, f)
-	one, many := sample(t, "unicast.json"), sample(t, "unicast_batch.json")
-	if a := ask(t, f, http.MethodPost, onePath, url.Values{"auth_token": {token}, "message": {one}}); a.Code != 10000 {
-		t.Errorf("a stranger: %+v", a)
-	}
-	f.ids["CN_078ad8b8a137cadb14ae5b70cf846312"], f.ids["CN_906bf7b0d76a5c0001668ddc410ab903"] = true, true
-	if a := ask(t, f, http.MethodPost, onePath, url.Values{"auth_token": {token}, "message": {one}}); a.Code != 0 || !strings.Contains(string(a.Data), "messageId") {
-		t.Errorf("%+v", a)
-	}
-	a := ask(t, f, http.MethodPost, batchPath, url.Values{"auth_token": {token}, "messages": {many}})
-	var items []map[string]any
-	if err := json.Unmarshal(a.Data, &items); err != nil || a.Code != 0 || len(items) != 2 {
-		t.Fatalf("%+v: %v", a, err)
-	}
-	if items[0]["messageId"] == "" || items[0]["errorCode"] != nil || items[1]["errorCode"] != 10000.0 || items[1]["registrationId"] != "CN_b457331fd7874d0200c595ebb8d39de8" {
-		t.Errorf("%v", items)
-	}
-	shown := f.phones.Screen(pushfakes.Phone{Service: "oppo", Package: f.app, Token: "CN_078ad8b8a137cadb14ae5b70cf846312"}).Shown
-	if len(shown) != 1 || shown[0].Title != "您的订单已取消" || shown[0].Body != "您的订单(realme X7…) 已取消" {
-		t.Errorf("%+v", shown)
-	}
-}
-
-func sample(t *testing.T, name string) string {
-	t.Helper()
-	b, err := os.ReadFile("testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }
 
 // TestBadge: operation 0 sets the number, 1 counts up, and none leaves it.

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"reflect"
 	"strconv"
 	"strings"
@@ -231,49 +230,4 @@ func TestListRefused(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	}
-}
-
-// TestSamples: the vendor's own request is taken for a regId that there is, and answers are like its own.
-func TestSamples(t *testing.T) {
-	f, _ := open(t)
-	token := access(t, f)
-	f.ids["12345678901234567890123"] = true
-	send := string(read(t, "send.json"))
-	if a := ask(t, f, "/message/send", token, send); code(a) != 0 || a["taskId"] == "" {
-		t.Errorf("%v", a)
-	}
-	shown := f.phones.Screen(pushfakes.Phone{Service: "vivo", Package: f.app, Token: "12345678901234567890123"}).Shown
-	if len(shown) != 1 || shown[0].Title != "标题1" || shown[0].Body != "内容1" || shown[0].Link != "http://www.vivo.com" || shown[0].Data["key1"] != "vlaue1" {
-		t.Errorf("%+v", shown)
-	}
-	a := ask(t, f, "/message/send", token, strings.Replace(send, "12345678901234567890123", "15638535410301000000001", 1))
-	if want := parsed(t, "send_useless.json"); !reflect.DeepEqual(a, want) {
-		t.Errorf("%v, must %v", a, want)
-	}
-	want := parsed(t, "push_useless.json")
-	task := ask(t, f, "/message/saveListPayload", token, send)["taskId"]
-	a = ask(t, f, "/message/pushToList", token, object{
-		"regIds": []string{"12345678901234567890122", "12345678901234567890123", "15554239157791000000009"}, "taskId": task, "requestId": want["requestId"],
-	})
-	if !reflect.DeepEqual(a, want) {
-		t.Errorf("%v, must %v", a, want)
-	}
-}
-
-func read(t *testing.T, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile("testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-func parsed(t *testing.T, name string) object {
-	t.Helper()
-	var o object
-	if err := json.Unmarshal(read(t, name), &o); err != nil {
-		t.Fatal(err)
-	}
-	return o
 }

@@ -14,6 +14,9 @@ import (
 // refusal is an error of Mi Push: its code, and why (https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1560).
 type refusal struct{ code, reason string }
 
+// descriptions are what samples have beside a code (testdata).
+var descriptions = map[string]string{"10016": "缺失必选参数", "10017": "参数值非法", "20301": "发送消息失败"}
+
 // Limits of a message (https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1559).
 const (
 	maxIDs                = 1000
@@ -33,7 +36,7 @@ var (
 	jobKeys = regexp.MustCompile(`^[0-9A-Za-z-][0-9A-Za-z_-]{0,19}$`)
 )
 
-func missing(name string) *refusal { return &refusal{"10016", "missing required parameter: " + name} }
+func missing(name string) *refusal { return &refusal{"10016", name + "参数不能为空"} }
 func wrong(name string) *refusal   { return &refusal{"10017", "invalid value of " + name} }
 
 // length is how many characters a text has to Mi Push.
@@ -84,6 +87,8 @@ func check(form url.Values) *refusal {
 		}
 	}
 	switch {
+	case form.Get("payload") == "":
+		return missing("payload")
 	case !whole(form, "pass_through", 0, 1):
 		return wrong("pass_through")
 	case !whole(form, "notify_type", -1, 7):

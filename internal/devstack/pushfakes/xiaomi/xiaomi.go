@@ -3,6 +3,7 @@
 package xiaomifake
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -107,7 +108,7 @@ func (f *Fake) who(r *http.Request, form url.Values, unreadable error) *refusal 
 	case app == "":
 		return missing("restricted_package_name")
 	case app != f.app:
-		return &refusal{"22022", "illegal package name"}
+		return &refusal{"10017", "Invalid package name."} // as printed; the list of codes has 22022 for it too
 	}
 	return nil
 }
@@ -245,7 +246,7 @@ func refuse(w http.ResponseWriter, bad refusal, after time.Duration) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]any{"result": "error", "reason": bad.reason, "trace_id": rand.Text(), "code": code, "description": "失败"}) // the caller may be gone
+	_ = json.NewEncoder(w).Encode(map[string]any{"result": "error", "reason": bad.reason, "trace_id": rand.Text(), "code": code, "description": cmp.Or(descriptions[bad.code], "失败")}) // the caller may be gone
 }
 
 func (f *Fake) phone(id string) pushfakes.Phone {

@@ -43,7 +43,11 @@ func (x *fixture) message() url.Values {
 }
 
 func (x *fixture) post(path string, form url.Values, change func(*http.Request)) (code int, said string) {
-	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(form.Encode()))
+	return x.ask(path, form.Encode(), change)
+}
+
+func (x *fixture) ask(path, body string, change func(*http.Request)) (code int, said string) {
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Authorization", "key="+x.secret)
 	change(r)
@@ -102,7 +106,7 @@ func TestStrict(t *testing.T) {
 		{"another secret", x.message(), func(r *http.Request) { r.Header.Set("Authorization", "key=x") }, 21301},
 		{"a capital letter", x.message(), func(r *http.Request) { r.Header.Set("Authorization", "Key="+x.secret) }, 21301},
 		{"JSON", x.message(), func(r *http.Request) { r.Header.Set("Content-Type", "application/json") }, 10012},
-		{"no package", without("restricted_package_name"), same, 10016}, {"another package", with(nil, "restricted_package_name", "x"), same, 22022},
+		{"no package", without("restricted_package_name"), same, 10016}, {"another package", with(nil, "restricted_package_name", "x"), same, 10017}, {"no payload", without("payload"), same, 10016},
 		{"nobody", without("registration_id"), same, 10016}, {"1001", with(nil, "registration_id", strings.Repeat("x,", 1000)+"x"), same, 10017},
 		{"an id of nobody", with(nil, "registration_id", "x"), same, 20301},
 		{"a field that is none", with(nil, "badge", "1"), same, 10008}, {"a field twice", with(url.Values{"title": {"a", "b"}}), same, 10008},
