@@ -1,15 +1,18 @@
 package main
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"gopkg.in/yaml.v3"
 
@@ -104,7 +107,13 @@ func TestComposeSaysWhatAnnalTakes(t *testing.T) {
 				t.Error(err)
 			}
 			known := map[string]bool{}
-			cmd.Flags().VisitAll(func(f *pflag.Flag) { known[config.Environment(f.Name)] = true })
+			commands := []*cobra.Command{cmd}
+			if s.Name == "tool" {
+				commands = all(root) // its command is one of those that it is for
+			}
+			for _, c := range commands {
+				c.Flags().VisitAll(func(f *pflag.Flag) { known[config.Environment(f.Name)] = true })
+			}
 			for name := range env {
 				if !known[name] {
 					t.Errorf("%s is no setting of annal %s", name, cmd.Name())
@@ -121,6 +130,59 @@ func TestComposeSaysWhatAnnalTakes(t *testing.T) {
 				t.Errorf("the health check is %v", test)
 			}
 		})
+	}
+}
+
+// all are a command and those below it.
+func all(c *cobra.Command) []*cobra.Command {
+	commands := []*cobra.Command{c}
+	for _, below := range c.Commands() {
+		commands = append(commands, all(below)...)
+	}
+	return commands
+}
+
+// TestComposeSeesPushApps: whoever asks push services sees the file of apps, and what the sample in it names, in a folder: a single file that is
+// mounted stays the old one when another takes its place.
+func TestComposeSeesPushApps(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join(composeDir, "push", "push.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sample := strings.Replace(strings.ReplaceAll(string(content), "\n#  ", "\n  "), "apps: []", "apps:", 1)
+	var file struct{ Apps []map[string]string }
+	if err := yaml.Unmarshal([]byte(sample), &file); err != nil || len(file.Apps) == 0 {
+		t.Fatalf("the sample is no app: %v\n%s", err, sample)
+	}
+	for _, s := range composeProject(t).Services {
+		if roleOf(s) != app.RolePush && s.Name != "tool" {
+			continue
+		}
+		apps := environment(s)["ANNAL_PUSH_APPS"]
+		named := []string{apps}
+		for _, a := range file.Apps {
+			for name, value := range a {
+				if strings.HasSuffix(name, "_file") && filepath.IsAbs(value) {
+					named = append(named, value)
+				} else if strings.HasSuffix(name, "_file") {
+					named = append(named, filepath.Join(filepath.Dir(apps), value))
+				}
+			}
+		}
+		if len(named) < 2 {
+			t.Error("the sample names no file of credentials")
+		}
+		for _, name := range named {
+			if !slices.ContainsFunc(s.Volumes, func(v types.ServiceVolumeConfig) bool {
+				info, err := os.Stat(v.Source)
+				return v.Type == types.VolumeTypeBind && v.ReadOnly && err == nil && info.IsDir() && strings.HasPrefix(name, v.Target+"/")
+			}) {
+				t.Errorf("%s sees %q in no folder that is mounted", s.Name, name)
+			}
+		}
+		if _, err := app.OpenPushApps(filepath.Join(composeDir, "push", filepath.Base(apps)), time.Now, slog.New(slog.DiscardHandler)); err != nil {
+			t.Errorf("%s could not use it: %v", s.Name, err)
+		}
 	}
 }
 

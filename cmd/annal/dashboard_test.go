@@ -248,6 +248,9 @@ func TestAlarmsAreOfWhatThereIs(t *testing.T) {
 						there = there && slices.Contains(labels, strings.TrimSpace(label))
 					}
 				}
+				for _, of := range selector.FindAllStringSubmatch(r.Expr, -1) {
+					there = there && slices.Contains(labels, of[1])
+				}
 				if !there {
 					t.Errorf("%s: nothing registers %s, or not with the labels of %s", r.Alert, name, r.Expr)
 				}
@@ -260,6 +263,36 @@ func TestAlarmsAreOfWhatThereIs(t *testing.T) {
 	for file, want := range map[string]string{"prometheus.yml": "rule_files: [alarms.yml]", "compose.yaml": "./alarms.yml:/etc/prometheus/alarms.yml:ro"} {
 		if content, err := os.ReadFile(filepath.Join(composeDir, file)); err != nil || !strings.Contains(string(content), want) {
 			t.Errorf("%s does not have %s: %v", file, want, err)
+		}
+	}
+}
+
+// TestPushMetricsAreInTheDocs: each metric of role push is named in the table of docs/operations.md, which names no other.
+func TestPushMetricsAreInTheDocs(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "operations.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, found := strings.Cut(string(page), "\n| metric | look at it when |\n")
+	table, _, whole := strings.Cut(table, "\n\n")
+	if !found || !whole {
+		t.Fatal("there is no table")
+	}
+	named := map[string]bool{}
+	for row := range strings.SplitSeq(table, "\n") {
+		for _, name := range metricName.FindAllString(strings.Split(row, "|")[1], -1) {
+			named[name] = true
+		}
+	}
+	metrics := ours(t)
+	for name := range metrics {
+		if strings.HasPrefix(name, "annal_push_") && !named[name] {
+			t.Errorf("%s has no row", name)
+		}
+	}
+	for name := range named {
+		if _, there := metrics[name]; strings.HasPrefix(name, "annal_push_") && !there {
+			t.Errorf("nothing registers %s", name)
 		}
 	}
 }

@@ -1,9 +1,11 @@
 package push
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +21,7 @@ type Reply struct {
 }
 
 // Ask makes a request of a connector and reads limit bytes of what comes back. Without an answer, failed is what is said to each letter of the
-// request: Retry of All if there was no connection to send it on, and Retry, Unsure if there was, or time ran out. A redirection is an answer like any
+// request: Retry of All if there was no connection to send it on, and Retry, Unsure if there was, or time ran out; its Text has the host and the cause. A redirection is an answer like any
 // other: credentials and what people wrote go where we were told, and nowhere else.
 func Ask(client *http.Client, r *http.Request, limit int64) (reply Reply, failed *Answer) {
 	connected := false
@@ -35,7 +37,22 @@ func Ask(client *http.Client, r *http.Request, limit int64) (reply Reply, failed
 		}
 	}
 	unsent := !connected && r.Context().Err() == nil
-	return Reply{}, &Answer{Result: Retry, Text: Clip(err.Error()), All: unsent, Unsure: !unsent}
+	return Reply{}, &Answer{Result: Retry, Text: cause(r.URL, err), All: unsent, Unsure: !unsent}
+}
+
+// cause says who gave no answer, and why. Path and query are nobody's to read: APNs has the device's token there, and who has the address of a Web Push subscription
+// can call it. Errors of net/http begin with them, and one quotes a redirection that leads nowhere.
+func cause(to *url.URL, err error) string {
+	if of := (*url.Error)(nil); errors.As(err, &of) {
+		err = of.Err
+	}
+	text := err.Error()
+	for _, private := range []string{to.Path, to.EscapedPath(), to.RawQuery} {
+		if len(private) > len("/") {
+			text = strings.ReplaceAll(text, private, "…")
+		}
+	}
+	return Clip(to.Host + ": " + text)
 }
 
 // longestWait is how long a vendor can ask us to wait.

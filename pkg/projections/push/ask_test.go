@@ -123,3 +123,33 @@ func FuzzFit(f *testing.F) {
 		}
 	})
 }
+
+// What an answer that did not come says has the host and the cause, and nothing of path and query.
+func TestAskTellsNoToken(t *testing.T) {
+	const token = "0123abcd"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if strings.HasPrefix(r.URL.Path, "/nowhere") {
+			w.Header().Set("Location", "http://[1"+r.URL.RequestURI())
+			w.WriteHeader(http.StatusTemporaryRedirect)
+			return
+		}
+		panic(http.ErrAbortHandler)
+	}))
+	defer server.Close()
+	host := strings.TrimPrefix(server.URL, "http://")
+	for url, want := range map[string]string{
+		server.URL + "/3/device/" + token + "?key=" + token: host + ": EOF",
+		"http://127.0.0.1:1/3/device/" + token:              "127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused",
+		server.URL + "/nowhere/" + token + "?key=" + token:  host + ": failed to parse Location header",
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader("what"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, failed := Ask(server.Client(), r, 10)
+		if failed == nil || !strings.HasPrefix(failed.Text, want) || strings.Contains(failed.Text, token) || strings.Contains(failed.Text, "device") {
+			t.Errorf("%s: %+v", url, failed)
+		}
+	}
+}

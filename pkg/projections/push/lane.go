@@ -348,7 +348,7 @@ func (l *lane) answered(s Service, going []*letter, answers []Answer) {
 	var unasked []*letter
 	for i, x := range going {
 		a := &answers[i]
-		l.box.judge(s, a)
+		l.box.judge(s, x.person.push.Token, a)
 		o.metrics.answers.WithLabelValues(l.box.app.Service, string(a.Result)).Inc()
 		x.code, x.unsure, x.maybe = a.Code, a.Unsure, x.maybe || a.Unsure
 		switch a.Result {
@@ -366,8 +366,9 @@ func (l *lane) answered(s Service, going []*letter, answers []Answer) {
 		case Misconfigured:
 			// It says so of us, not of the letter: that is no attempt of its.
 			x.entry.Attempts--
-			unasked = append(unasked, x)
-			o.logger.Error("push: a service does not accept us", "service", l.box.app.Service, "package", l.box.app.Package, "code", a.Code, "text", a.Text)
+			if unasked = append(unasked, x); len(unasked) == 1 {
+				l.box.logger().Error("push: a service does not accept us", "code", a.Code, "text", a.Text)
+			}
 			l.box.wrong(true)
 			l.box.pause(now.Add(wrongPause))
 			l.again(x, wrongPause)

@@ -36,10 +36,10 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "annal_push_queued", Help: "Notifications that wait for a service, to be sent first or again.",
 		}, []string{"service"}),
 		broken: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "annal_push_service_broken", Help: "1 while a service, or a part of it, is left alone since its calls failed.",
+			Name: "annal_push_service_broken", Help: "1 from when a service, or a part of it, is left alone since its calls failed, until one works again or nothing waits for it.",
 		}, []string{"service", "package", "part"}),
 		wrong: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "annal_push_misconfigured", Help: "1 while a service does not accept us: credentials, topic or app are wrong.",
+			Name: "annal_push_misconfigured", Help: "1 while a service does not accept us (credentials, topic or app are wrong) and anything waits for it.",
 		}, []string{"service", "package", "part"}),
 		calls: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "annal_push_call_seconds", Help: "How long calls of push services took.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 15),

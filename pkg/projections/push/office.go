@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"annal/pkg/events"
@@ -25,6 +26,9 @@ type office struct {
 	ctx     context.Context
 	close   context.CancelFunc
 	running sync.WaitGroup
+
+	// queued is how many letters all outboxes have.
+	queued atomic.Int64
 
 	mu    sync.Mutex
 	boxes map[boxKey]*outbox
