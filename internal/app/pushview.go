@@ -23,7 +23,7 @@ var _ push.View = PushView{}
 func (v PushView) Session(ctx context.Context, s events.SessionID) (push.Session, error) {
 	p, err := v.person(ctx, s, "")
 	h := &p.Head
-	return push.Session{Kind: h.Kind, Title: h.Title, Base: h.Base, Seq: h.Seq, Policy: h.Policy, Contact: h.Contact, ContactBy: h.ContactBy}, err
+	return push.Session{Kind: h.Kind, Title: h.Title, Base: h.Base, Seq: h.Seq, Policy: h.Policy, Contact: h.Contact, ContactBy: h.ContactBy, Blocked: h.Blocks > 0}, err
 }
 
 // person gives the zero Person of a session that the view has not yet.
@@ -94,7 +94,7 @@ func (v PushView) Reach(ctx context.Context, s events.SessionID, users []events.
 		for id, d := range r.Devices {
 			devices[id] = push.Device{Push: d.Push, Since: d.Since}
 		}
-		reach[u] = push.Reach{Devices: devices, Notifications: r.Notifications, MuteUntil: r.MuteUntil, Hides: r.Hides, Banned: r.Banned, Closed: r.Closed}
+		reach[u] = push.Reach{Devices: devices, Notifications: r.Notifications, MuteUntil: r.MuteUntil, Hidden: r.Hidden, Hides: r.Hides, Banned: r.Banned, Closed: r.Closed}
 	}
 	return reach, nil
 }

@@ -31,11 +31,12 @@ func (w *decision) on(ctx context.Context, batch []*item) (bool, error) {
 			return false, nil
 		}
 	}
-	switch first := batch[0]; {
-	case first.touch != nil:
-		return w.touch(ctx, first)
-	case first.hides != 0:
-		return w.hide(ctx, first)
+	switch batch[0].turn() {
+	case touches:
+		return w.touches(ctx, batch)
+	case hides:
+		return w.hide(ctx, batch[0])
+	case alerts:
 	}
 	return w.alerts(ctx, session, batch)
 }
@@ -45,6 +46,8 @@ type asked struct {
 	*about
 	item *item
 	Member
+	// since is why they need not be told, as the log says of what the view may not have yet; mostly empty.
+	since Reason
 }
 
 // toDevices is the reason of a user's entry where it is the devices' to say.
@@ -67,7 +70,9 @@ func (w *decision) alerts(ctx context.Context, session Session, batch []*item) (
 		if !is {
 			b = became[it.Seq]
 		}
-		abouts[i] = &about{it.matter, session, b}
+		at := session
+		at.Blocked = at.Blocked || it.Seq < since.blocked
+		abouts[i] = &about{it.matter, at, b}
 	}
 	for {
 		members, err := view.Members(ctx, w.line.session, w.after, MaxUsers)
@@ -79,7 +84,7 @@ func (w *decision) alerts(ctx context.Context, session Session, batch []*item) (
 			m.Marker = max(m.Marker, since.read[m.User])
 			for j, a := range abouts {
 				if a.concerns(&m) {
-					all = append(all, asked{a, batch[j], m})
+					all = append(all, asked{a, batch[j], m, since.why(a, m.User)})
 				}
 			}
 		}
@@ -91,9 +96,7 @@ func (w *decision) alerts(ctx context.Context, session Session, batch []*item) (
 		}
 		w.after = members[len(members)-1].User
 	}
-	for _, it := range batch {
-		w.desk.decided(it)
-	}
+	w.desk.decided(batch...)
 	return true, nil
 }
 
@@ -257,12 +260,12 @@ func (w *decision) letter(t *told, e Entry, found bool, unread int, sender strin
 		sender = string(t.Actor)
 	}
 	p := person{user: t.User, device: t.entry.Device, push: t.device.Push, content: t.content, badge: unread}
-	deadline := time.UnixMilli(int64(t.At)).Add(MaxAge)
+	deadline := t.item.until
 	if t.alert.kind == Call {
-		deadline = t.until(0)
+		deadline = deadline.Add(RingFor - MaxAge)
 	}
 	return &letter{
-		entry: e, about: t.about, sender: sender, person: p, since: t.device.Since, session: t.Session, deadline: deadline, looked: now,
+		kind: t.alert.kind, entry: e, about: t.about, sender: sender, person: p, since: t.device.Since, session: t.Session, deadline: deadline, looked: now,
 		note: w.projector.opts.Style.note(t.about, e.ID, &p, sender), unsure: e.Attempts > 0, maybe: e.Attempts > 0, found: found, desk: w.desk, item: t.item,
 	}
 }

@@ -38,6 +38,8 @@ func (a *about) over() Reason {
 		return WasRevoked
 	case a.became.Deleted:
 		return WasDeleted
+	case a.alert.kind != Contact && a.session.Blocked:
+		return WasBlocked
 	case a.alert.kind != Contact:
 		return ""
 	case a.alert.accepted && a.session.Contact == events.Contacts,
@@ -75,6 +77,8 @@ func (a *about) ofUser(u events.UserID, r Reach, now time.Time, zones *zones) Re
 		return NoDevice
 	case r.MuteUntil > at && !mentioned:
 		return IsMuted
+	case r.Hidden && !mentioned:
+		return IsHidden
 	case w.PauseUntil > at:
 		return IsPaused
 	case zones.rests(w.Rest, now):

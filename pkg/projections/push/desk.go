@@ -31,7 +31,7 @@ type desk struct {
 	undecided int
 	room      chan struct{}
 	// flying are letters on their way, by session.
-	flying map[events.SessionID]map[*letter]bool
+	flying map[events.SessionID]*flight
 	// calls counts the calls that go on, and landed is signalled when it falls.
 	calls  int
 	landed chan struct{}
@@ -41,7 +41,11 @@ type desk struct {
 type item struct {
 	*matter
 	offset int64
-	due    time.Time
+	// last is the offset of the newest that was merged with it.
+	last int64
+	due  time.Time
+	// until is when it is too old to be told of, or to be decided on.
+	until time.Time
 	// left is 1 until it is decided, and 1 for each letter on its way, each letter that it waits for, and each child. Under the desk's mu, as is what follows.
 	left int
 	// parent is of what is done for it once a letter has arrived, which was on its way.
@@ -54,7 +58,7 @@ func newDesk(p *Projector, partition int32) *desk {
 	ctx, cancel := context.WithCancel(p.office.ctx)
 	return &desk{
 		projector: p, partition: partition, ctx: ctx, cancel: cancel, lines: map[events.SessionID]*line{},
-		room: make(chan struct{}), flying: map[events.SessionID]map[*letter]bool{}, landed: make(chan struct{}, 1),
+		room: make(chan struct{}), flying: map[events.SessionID]*flight{}, landed: make(chan struct{}, 1),
 	}
 }
 
@@ -65,7 +69,7 @@ func (d *desk) take(ctx context.Context, m *matter, offset int64, due time.Time)
 	for {
 		d.mu.Lock()
 		if d.undecided < maxUndecided {
-			d.put(&item{matter: m, offset: offset, due: due, left: 1})
+			d.put(&item{matter: m, offset: offset, last: offset, due: due, until: m.happened(time.Now()).Add(MaxAge), left: 1})
 			d.mu.Unlock()
 			return nil
 		}
@@ -98,27 +102,29 @@ func (d *desk) line(it *item) {
 	}
 	l := d.lines[it.of()]
 	if l == nil {
-		l = &line{desk: d, session: it.of(), wake: make(chan struct{}, 1)}
+		l = newLine(d, it.of())
 		d.lines[it.of()] = l
-		l.waiting = append(l.waiting, it)
+		l.add(it)
 		d.running.Go(l.run)
 		return
 	}
-	l.waiting = append(l.waiting, it)
+	l.add(it)
 	select {
 	case l.wake <- struct{}{}:
 	default:
 	}
 }
 
-// decided says that it is known what is to be sent of an item.
-func (d *desk) decided(it *item) {
+// decided says that it is known what is to be sent of items.
+func (d *desk) decided(items ...*item) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.undecided--
+	d.undecided -= len(items)
 	close(d.room)
 	d.room = make(chan struct{})
-	d.less(it)
+	for _, it := range items {
+		d.less(it)
+	}
 }
 
 // fly counts letters as on their way.
@@ -127,26 +133,29 @@ func (d *desk) fly(letters []*letter) {
 	defer d.mu.Unlock()
 	for _, x := range letters {
 		x.item.left++
-		if d.flying[x.session] == nil {
-			d.flying[x.session] = map[*letter]bool{}
+		if !x.kind.Shown() {
+			continue
 		}
-		d.flying[x.session][x] = true
+		if d.flying[x.session] == nil {
+			d.flying[x.session] = &flight{}
+		}
+		d.flying[x.session].add(x)
 	}
 }
 
-// wait has an item wait for what becomes of the letters on their way in a session that fit: what is shown of them is taken back then. Others go on meanwhile.
-func (d *desk) wait(it *item, s events.SessionID, fits func(*letter) bool) {
+// wait has an item wait for what becomes of the letters on their way that it takes back: what is shown of them is taken back then. Others go on meanwhile. The users are
+// those that a touch is about.
+func (d *desk) wait(it *item, users []events.UserID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if it.waits {
+	f := d.flying[it.of()]
+	if it.waits || f == nil {
 		return
 	}
 	it.waits = true
-	for x := range d.flying[s] {
-		if x.note.Kind.Shown() && fits(x) {
-			x.after = append(x.after, it)
-			it.left++
-		}
+	for x := range f.concerned(it.matter, users) {
+		x.after = append(x.after, it)
+		it.left++
 	}
 }
 
@@ -154,28 +163,32 @@ func (d *desk) wait(it *item, s events.SessionID, fits func(*letter) bool) {
 func (d *desk) settled(x *letter, e Entry) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.flying[x.session], x)
-	if len(d.flying[x.session]) == 0 {
-		delete(d.flying, x.session)
+	if f := d.flying[x.session]; f != nil && x.kind.Shown() {
+		if f.remove(x); len(f.byUser) == 0 {
+			delete(d.flying, x.session)
+		}
 	}
+	there := e.Reason == Brought || x.maybe
 	for _, it := range x.after {
-		if e.Reason == Brought || x.maybe {
-			d.follow(it, x)
+		if there {
+			d.follow(it, x, touch{seqs: []events.Seq{x.entry.Seq}})
 		}
 		d.less(it)
+	}
+	if there && len(x.after) == 0 && x.kind.Shown() && time.Since(x.looked) > d.projector.slow() {
+		d.follow(x.item, x, touch{brought: brought{x.entry.Seq, x.about.alert.index}})
 	}
 	x.after = nil
 	d.less(x.item)
 }
 
-// follow does for one person what an item asks for, with mu held.
-func (d *desk) follow(it *item, x *letter) {
-	t := touch{of: x.session, seqs: []events.Seq{x.entry.Seq}}
+// follow does for the person of a letter what an item asks for, with mu held.
+func (d *desk) follow(it *item, x *letter, t touch) {
+	t.of, t.users = x.session, []events.UserID{x.person.user}
 	m := &matter{Session: it.Session, Seq: it.Seq, At: it.At, ID: it.ID, Actor: it.Actor, touch: &t}
-	t.users = []events.UserID{x.person.user}
 	it.left++
 	d.undecided++
-	d.line(&item{matter: m, offset: it.offset, due: time.Now(), left: 1, parent: it})
+	d.line(&item{matter: m, offset: it.offset, last: it.last, due: time.Now(), until: it.until, left: 1, parent: it})
 }
 
 // less counts one thing less that is left of an item, with mu held.
@@ -213,12 +226,17 @@ func (d *desk) open() (int64, bool) {
 	return d.items[0].offset, true
 }
 
-// finish ends it: nothing more is decided, and no call begins. It waits for calls, until ctx ends.
-func (d *desk) finish(ctx context.Context) {
+// end ends it: nothing more is decided, and no call begins.
+func (d *desk) end() {
 	d.mu.Lock()
 	d.over.Store(true)
 	d.mu.Unlock()
 	d.cancel()
+}
+
+// finish ends it, and waits for what goes on, until ctx ends.
+func (d *desk) finish(ctx context.Context) {
+	d.end()
 	done := make(chan struct{})
 	d.projector.office.running.Go(func() {
 		d.running.Wait()

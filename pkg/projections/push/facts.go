@@ -1,6 +1,7 @@
 package push
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -99,7 +100,7 @@ func (f *facts) early(a *asked, now time.Time) Reason {
 	if len(r.Devices) == 0 {
 		return NoDevice
 	}
-	if why := a.seen(&a.Member); why != "" {
+	if why := cmp.Or(a.seen(&a.Member), a.since); why != "" {
 		return why
 	}
 	return a.ofUser(a.User, r, now, &f.projector.office.zones)

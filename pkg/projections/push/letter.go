@@ -17,6 +17,8 @@ type Services interface {
 
 // letter is a note on its way.
 type letter struct {
+	// kind is the note's, and never changes.
+	kind Kind
 	// entry is what the store knows of it.
 	entry Entry
 	// about is nil for what shows nothing, and sender the name of who said it.

@@ -8,31 +8,44 @@ import (
 	"annal/pkg/events"
 )
 
-// line decides on what waits of one session, in order; it ends when nothing does.
+// line decides on what waits of one session; it ends when nothing does.
 type line struct {
 	desk    *desk
 	session events.SessionID
 	wake    chan struct{}
-	// waiting is under the desk's mu.
+	// What follows is under the desk's mu. waiting is in order; reading are those of it that say how far a user has read, and of which more may be said.
 	waiting []*item
+	reading map[events.UserID]*item
+	// alerted: what was decided on last was alerts, so now it is the others' turn.
+	alerted bool
 }
 
-// maxTogether is how many matters of a session are decided on together.
+func newLine(d *desk, s events.SessionID) *line {
+	return &line{desk: d, session: s, wake: make(chan struct{}, 1), reading: map[events.UserID]*item{}}
+}
+
+// maxTogether is how many alerts of a session are decided on together; of touches it is MaxUsers.
 const maxTogether = 50
+
+// add is called with the desk's mu held.
+func (l *line) add(it *item) {
+	l.waiting = append(l.waiting, it)
+	if it.touch != nil && it.touch.reads() && it.parent == nil {
+		l.reading[it.touch.users[0]] = it
+	}
+}
 
 // merge lets a touch that waits do for another one of the same user, with the desk's mu held.
 func (l *line) merge(it *item) bool {
-	t := it.touch
-	if t == nil || t.upTo == 0 {
-		return false // reading is what comes often; the others have more to wait for
+	if it.touch == nil || !it.touch.reads() {
+		return false // reading is what comes often
 	}
-	for _, w := range l.waiting {
-		if w.touch != nil && w.touch.upTo > 0 && w.touch.users[0] == t.users[0] && w.parent == nil {
-			w.touch.upTo, w.At = max(w.touch.upTo, t.upTo), max(w.At, it.At)
-			return true
-		}
+	w := l.reading[it.touch.users[0]]
+	if w == nil {
+		return false
 	}
-	return false
+	w.touch.upTo, w.Seq, w.At, w.until, w.last = max(w.touch.upTo, it.touch.upTo), max(w.Seq, it.Seq), max(w.At, it.At), it.until, it.last
+	return true
 }
 
 func (l *line) run() {
@@ -57,7 +70,7 @@ func (l *line) run() {
 	}
 }
 
-// next gives what is due, of one sort: alerts, or one of the others.
+// next gives what is due, of one sort: of alerts so many, one that hides, or touches of so many users.
 func (l *line) next(now time.Time) (batch []*item, nap time.Duration, empty bool) {
 	d := l.desk
 	d.mu.Lock()
@@ -66,41 +79,87 @@ func (l *line) next(now time.Time) (batch []*item, nap time.Duration, empty bool
 		delete(d.lines, l.session)
 		return nil, 0, true
 	}
-	nap = time.Hour
+	whose, nap := l.whose(now)
+	if nap > 0 {
+		return nil, nap, false
+	}
+	l.alerted = whose == alerts
+	room := map[turn]int{alerts: maxTogether, hides: 1, touches: MaxUsers}[whose]
 	l.waiting = slices.DeleteFunc(l.waiting, func(it *item) bool {
-		if wait := it.due.Sub(now); wait > 0 {
-			nap = min(nap, wait)
+		if it.due.After(now) || it.turn() != whose || room <= 0 {
 			return false
 		}
-		if len(batch) > 0 && (it.alert == nil || batch[0].alert == nil || len(batch) == maxTogether) {
-			nap = 0
-			return false
+		if room--; whose == touches {
+			room -= len(it.touch.users) - 1
+			if u := it.touch.users; len(u) > 0 && l.reading[u[0]] == it {
+				delete(l.reading, u[0])
+			}
 		}
 		batch = append(batch, it)
 		return true
 	})
-	return batch, nap, false
+	return batch, 0, false
+}
+
+// whose says whose turn it is: that of alerts, which are told with what is known of the others, and after them the others. If nothing is due, it says how long until
+// something is.
+func (l *line) whose(now time.Time) (turn, time.Duration) {
+	nap, isDue, other := time.Hour, false, alerts
+	for _, it := range l.waiting {
+		switch wait := it.due.Sub(now); {
+		case wait > 0:
+			nap = min(nap, wait)
+		case it.turn() == alerts:
+			isDue = true
+		case other == alerts:
+			other = it.turn()
+		}
+	}
+	switch {
+	case isDue && (other == alerts || !l.alerted):
+		return alerts, 0
+	case other != alerts:
+		return other, 0
+	}
+	return alerts, nap
 }
 
 // since is what the log says that the view may not have yet.
 type since struct {
-	read   map[events.UserID]events.Seq
-	became map[events.Seq]Became
+	read, left map[events.UserID]events.Seq
+	became     map[events.Seq]Became
+	// contact and blocked are the seqs of what answered a request to be a contact, and of a block.
+	contact, blocked events.Seq
+}
+
+// why is why a member needs not be told of an alert, as the log says; empty: it says nothing.
+func (s *since) why(a *about, u events.UserID) Reason {
+	switch {
+	case a.alert.kind == Contact && a.Seq < s.contact:
+		return WasAnswered
+	case a.alert.kind != Contact && a.Seq < s.left[u]:
+		return HasLeft
+	}
+	return ""
 }
 
 // since gathers it from what waits.
 func (l *line) since() since {
-	s := since{map[events.UserID]events.Seq{}, map[events.Seq]Became{}}
+	s := since{read: map[events.UserID]events.Seq{}, left: map[events.UserID]events.Seq{}, became: map[events.Seq]Became{}}
 	l.desk.mu.Lock()
 	defer l.desk.mu.Unlock()
 	for _, it := range l.waiting {
-		switch {
-		case it.hides != 0:
+		switch it.turn() {
+		case hides:
 			s.became[it.hides] = Became{Revoked: !it.deleted, Deleted: it.deleted}
-		case it.touch != nil:
+		case touches:
 			for _, u := range it.touch.users {
-				s.read[u] = max(s.read[u], it.touch.upTo)
+				s.read[u], s.left[u] = max(s.read[u], it.touch.upTo), max(s.left[u], it.touch.left)
 			}
+			if s.contact = max(s.contact, it.touch.contact); it.touch.blocks {
+				s.blocked = max(s.blocked, it.touch.left)
+			}
+		case alerts:
 		}
 	}
 	return s
@@ -159,7 +218,7 @@ func (l *line) decide(batch []*item) {
 func (l *line) young(batch []*item) []*item {
 	now := time.Now()
 	return slices.DeleteFunc(batch, func(it *item) bool {
-		if !old(it.At, now) {
+		if now.Before(it.until) {
 			return false
 		}
 		l.desk.projector.metrics.old.Inc()

@@ -62,7 +62,7 @@ func (s *Style) note(a *about, id string, p *person, sender string) Note {
 	n := Note{
 		ID: id, Kind: a.alert.kind, Badge: p.badge, Collapse: collapseOf(a.Session, a.alert.kind == Call), Thread: string(a.Session),
 		Urgent:  a.alert.kind != Message || a.alert.refs.Priority != events.PriorityLow,
-		Expires: a.until(s.Keep), Data: map[string]string{
+		Expires: a.expires(s.Keep), Data: map[string]string{
 			"kind": string(a.alert.kind), "session": string(a.Session), "seq": fmt.Sprint(a.Seq), "event": a.ID.String(), "sender": string(a.Actor),
 		},
 	}
@@ -83,12 +83,20 @@ func (s *Style) quiet(kind Kind, id string, session events.SessionID, call bool,
 	return n
 }
 
-// until is when it is no longer worth showing.
-func (m *matter) until(keep time.Duration) time.Time {
-	if m.alert.kind == Call {
+// expires is when it is no longer worth showing: a call when it rings no more.
+func (a *about) expires(keep time.Duration) time.Time {
+	if a.alert.kind == Call {
 		keep = RingFor
 	}
-	return time.UnixMilli(int64(m.At)).Add(keep)
+	return a.happened(time.Now()).Add(keep)
+}
+
+// happened is when it was said, by log time, and not later than now, whatever the log's clock says.
+func (m *matter) happened(now time.Time) time.Time {
+	if at := time.UnixMilli(int64(m.At)); at.Before(now) {
+		return at
+	}
+	return now
 }
 
 // words are what is shown.

@@ -43,15 +43,49 @@ type touch struct {
 	// upTo is how far it was read, and seqs what was hidden.
 	upTo events.Seq
 	seqs []events.Seq
-	// all: nothing of the session is to be shown any more.
-	all bool
+	// left is since when they are out, or want to hear no more of the other one: of what was said before nothing is to be shown.
+	left events.Seq
+	// blocks: they block the other one since left.
+	blocks bool
 	// contact is the seq of what answers the request to be a contact, or takes it back; 0: it is not about that. The users are the two.
 	contact events.Seq
+	// brought is a message that came to a phone so long after it was last asked about that it may be one that should not be shown.
+	brought brought
+}
+
+// brought names a message; zero: none.
+type brought struct {
+	seq   events.Seq
+	index events.Index
 }
 
 // takesBack says whether what a phone shows is to be taken back.
 func (t *touch) takesBack(k Kind, seq events.Seq) bool {
-	return t.all || seq <= t.upTo || slices.Contains(t.seqs, seq) || k == Contact && seq < t.contact
+	return seq < t.left || seq <= t.upTo || slices.Contains(t.seqs, seq) || k == Contact && seq < t.contact
+}
+
+// reads says whether it is nothing but how far one user has read.
+func (t *touch) reads() bool {
+	return t.upTo > 0 && t.left == 0 && t.contact == 0 && len(t.seqs) == 0
+}
+
+// turn says what matters are decided on together.
+type turn int
+
+const (
+	alerts turn = iota
+	hides
+	touches
+)
+
+func (m *matter) turn() turn {
+	switch {
+	case m.alert != nil:
+		return alerts
+	case m.hides != 0:
+		return hides
+	}
+	return touches
 }
 
 // of is the session it is about, as far as phones go.
@@ -63,22 +97,27 @@ func (m *matter) of() events.SessionID {
 }
 
 // mattersOf says what an outcome is about, maybe nothing. It is pure.
-func mattersOf(o *events.Outcome) []*matter {
-	m := matterOf(o)
+func mattersOf(o *events.Outcome) (all []*matter) {
+	if m := matterOf(o); m != nil {
+		all = append(all, m)
+	}
 	accepted, _ := o.Result.(events.Accepted)
-	e, is := accepted.Event.(events.ContactChanged)
-	if !is || e.Step == events.ContactAsk || e.Step == events.ContactUnblock {
-		if m == nil {
-			return nil
+	also := func(t touch) {
+		t.of = o.Session
+		all = append(all, &matter{Session: o.Session, Seq: accepted.Seq, At: o.Time, ID: o.ID, Actor: o.Actor.User, touch: &t})
+	}
+	mine := []events.UserID{o.Actor.User}
+	if _, is := accepted.Event.(events.Sent); is {
+		// Who answers has read what was said before.
+		also(touch{users: mine, upTo: accepted.Seq})
+	}
+	if e, is := accepted.Event.(events.ContactChanged); is && e.Step != events.ContactAsk && e.Step != events.ContactUnblock {
+		also(touch{contact: accepted.Seq}) // the request is no more
+		if e.Step == events.ContactBlock {
+			also(touch{users: mine, left: accepted.Seq, blocks: true})
 		}
-		return []*matter{m}
 	}
-	// Besides, the request is no more.
-	over := &matter{Session: o.Session, Seq: accepted.Seq, At: o.Time, ID: o.ID, Actor: o.Actor.User, touch: &touch{of: o.Session, contact: accepted.Seq}}
-	if m == nil {
-		return []*matter{over}
-	}
-	return []*matter{m, over}
+	return all
 }
 
 func matterOf(o *events.Outcome) *matter {
@@ -115,9 +154,9 @@ func matterOf(o *events.Outcome) *matter {
 	case events.Read:
 		m.touch = &touch{users: mine, of: o.Session, upTo: e.Marker}
 	case events.Left:
-		m.touch = &touch{users: mine, of: o.Session, all: true}
+		m.touch = &touch{users: mine, of: o.Session, left: a.Seq}
 	case events.Removed:
-		m.touch = &touch{users: e.Users, of: o.Session, all: true}
+		m.touch = &touch{users: e.Users, of: o.Session, left: a.Seq}
 	case events.Hidden:
 		m.touch = &touch{users: mine, of: e.Session, seqs: seqsOf(e.Messages)}
 	case events.SessionSet:

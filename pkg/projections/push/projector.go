@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -94,8 +96,24 @@ func New(o Options) (*Projector, error) {
 // Close ends all that goes on, and waits for it. What was not finished is in the log.
 func (p *Projector) Close() {
 	p.office.close()
+	p.mu.Lock()
+	desks := slices.Collect(maps.Values(p.desks))
+	p.mu.Unlock()
+	for _, d := range desks {
+		d.end()
+		d.running.Wait()
+	}
 	p.office.running.Wait()
 }
+
+// slow is how much older than this what is known of a letter may not be when it arrives, or else it is looked whether it should be there. What comes to be known
+// within the hold is looked at after the hold.
+func (p *Projector) slow() time.Duration {
+	return min(max(p.opts.Hold, leastSlow), lookAgain)
+}
+
+// leastSlow is that where nothing waits: most calls take less.
+const leastSlow = 50 * time.Millisecond
 
 // Handle implements follow.Handler: it has them in memory once it returns.
 func (p *Projector) Handle(ctx context.Context, partition int32, outcomes []follow.Outcome) error {

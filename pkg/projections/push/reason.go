@@ -28,15 +28,19 @@ const (
 
 // Why a user gets none, on whatever device.
 const (
-	WasRead      Reason = "read"
-	WasRevoked   Reason = "revoked"
-	WasDeleted   Reason = "deleted"
-	WasHidden    Reason = "hidden"
-	WasAnswered  Reason = "answered"
-	HasLeft      Reason = "left"
-	IsBanned     Reason = "banned"
-	IsClosed     Reason = "account_closed"
-	IsMuted      Reason = "muted"
+	WasRead     Reason = "read"
+	WasRevoked  Reason = "revoked"
+	WasDeleted  Reason = "deleted"
+	WasHidden   Reason = "hidden"
+	WasAnswered Reason = "answered"
+	// WasBlocked: one of the two of a direct session blocks the other.
+	WasBlocked Reason = "blocked"
+	HasLeft    Reason = "left"
+	IsBanned   Reason = "banned"
+	IsClosed   Reason = "account_closed"
+	IsMuted    Reason = "muted"
+	// IsHidden: the user put the session out of their sight.
+	IsHidden     Reason = "session_hidden"
 	IsPaused     Reason = "paused"
 	IsResting    Reason = "resting"
 	MentionsOnly Reason = "mentions_only"

@@ -3,56 +3,119 @@ package push
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"annal/pkg/events"
 )
 
-// touch sets right what phones show after users have read, or left, or muted.
-func (w *decision) touch(ctx context.Context, it *item) (bool, error) {
-	t := it.touch
-	if through, err := w.through(ctx, t); !through || err != nil {
+// touches sets right what phones show after users have read, or left, or muted.
+func (w *decision) touches(ctx context.Context, batch []*item) (bool, error) {
+	if through, err := w.through(ctx, batch); !through || err != nil {
 		return false, err
 	}
-	users := t.users
-	if t.contact != 0 {
-		members, err := w.projector.opts.View.Members(ctx, t.of, "", MaxUsers)
+	of := map[events.UserID][]*item{}
+	for _, it := range batch {
+		users, err := w.concerned(ctx, it)
 		if err != nil {
 			return false, err
 		}
-		users = []events.UserID{it.Actor}
-		for i := range members {
-			if members[i].User != it.Actor {
-				users = append(users, members[i].User)
-			}
+		w.desk.wait(it, users)
+		for _, u := range users {
+			of[u] = append(of[u], it)
 		}
 	}
-	w.desk.wait(it, t.of, func(x *letter) bool {
-		return slices.Contains(users, x.person.user) && t.takesBack(x.note.Kind, x.entry.Seq)
-	})
-	takesBack := func(s *Shown) bool { return t.takesBack(s.Kind, s.Seq) }
-	for part := range slices.Chunk(users, MaxUsers) {
-		if err := w.setRight(ctx, it, part, takesBack); err != nil {
+	for part := range slices.Chunk(slices.Sorted(maps.Keys(of)), MaxUsers) {
+		if err := w.setRight(ctx, part, func(s *spot) (*item, bool, error) { return w.takesBack(ctx, of[s.User], s) }); err != nil {
 			return false, err
 		}
 	}
-	w.desk.decided(it)
+	w.desk.decided(batch...)
 	return true, nil
 }
 
-// through says whether the view has what was done.
-func (w *decision) through(ctx context.Context, t *touch) (bool, error) {
-	if t.upTo == 0 {
-		return true, nil // of a self session: the hold is enough, and nothing is lost if it is not
+// concerned are the users that a touch is about.
+func (w *decision) concerned(ctx context.Context, it *item) ([]events.UserID, error) {
+	if it.touch.contact == 0 {
+		return it.touch.users, nil
 	}
-	m, err := w.projector.opts.View.Member(ctx, t.of, t.users[0])
-	return m.Marker >= t.upTo, err
+	members, err := w.projector.opts.View.Members(ctx, it.touch.of, "", MaxUsers)
+	if err != nil {
+		return nil, err
+	}
+	users := []events.UserID{it.Actor}
+	for i := range members {
+		if members[i].User != it.Actor {
+			users = append(users, members[i].User)
+		}
+	}
+	return users, nil
+}
+
+// through says whether the view has what was done. Of the session, where that has a seq, that is known; what users read has none, and the view that has the last has those before.
+func (w *decision) through(ctx context.Context, batch []*item) (bool, error) {
+	view := w.projector.opts.View
+	var last *item
+	selves := map[events.SessionID]events.Seq{}
+	for _, it := range batch {
+		switch {
+		case it.parent != nil: // what was done was looked at before
+		case it.Session != w.line.session:
+			selves[it.Session] = max(selves[it.Session], it.Seq)
+		case it.touch.upTo > it.Seq && (last == nil || last.last < it.last):
+			last = it
+		}
+	}
+	for self, seq := range selves {
+		if s, err := view.Session(ctx, self); err != nil || s.Seq < seq {
+			return false, err
+		}
+	}
+	if last == nil {
+		return true, nil
+	}
+	m, err := view.Member(ctx, w.line.session, last.touch.users[0])
+	return m.Marker >= last.touch.upTo, err
+}
+
+// takesBack says whether what a device shows of the session is taken back by one of a user's touches, and which one sets it right.
+func (w *decision) takesBack(ctx context.Context, of []*item, s *spot) (it *item, is bool, err error) {
+	for _, it = range of {
+		shown := s.phone.Shown
+		if shown == nil {
+			continue
+		}
+		if is = it.touch.takesBack(shown.Kind, shown.Seq); !is && it.touch.brought.seq == shown.Seq {
+			is, err = w.late(ctx, s, it.touch.brought)
+		}
+		if is || err != nil {
+			return it, is, err
+		}
+	}
+	return it, false, nil
+}
+
+// late says whether what came to a device should not be shown there any more.
+func (w *decision) late(ctx context.Context, s *spot, b brought) (bool, error) {
+	if s.phone.Shown.Kind == Contact {
+		return false, nil // what answers it is in this partition
+	}
+	view := w.projector.opts.View
+	m, err := view.Member(ctx, s.Session, s.User)
+	if err != nil || !m.In() || m.Marker >= b.seq {
+		return err == nil, err
+	}
+	became, err := view.Messages(ctx, s.Session, []events.Seq{b.seq})
+	if is := became[b.seq]; err != nil || is.Revoked || is.Deleted {
+		return err == nil, err
+	}
+	return view.Hidden(ctx, s.User, s.Session, b.index)
 }
 
 // hide takes back what shows a message that is no more.
 func (w *decision) hide(ctx context.Context, it *item) (bool, error) {
-	w.desk.wait(it, it.Session, func(x *letter) bool { return x.entry.Seq == it.hides })
+	w.desk.wait(it, nil)
 	for {
 		members, err := w.projector.opts.View.Members(ctx, it.Session, w.after, MaxUsers)
 		if err != nil {
@@ -62,7 +125,10 @@ func (w *decision) hide(ctx context.Context, it *item) (bool, error) {
 		for i := range members {
 			users[i] = members[i].User
 		}
-		if err := w.setRight(ctx, it, users, func(s *Shown) bool { return s.Seq == it.hides }); err != nil {
+		hidden := func(s *spot) (*item, bool, error) {
+			return it, s.phone.Shown != nil && s.phone.Shown.Seq == it.hides, nil
+		}
+		if err := w.setRight(ctx, users, hidden); err != nil {
 			return false, err
 		}
 		if len(members) < MaxUsers {
@@ -81,8 +147,9 @@ type spot struct {
 	phone Phone
 }
 
-// setRight takes back what devices of users show of a session, and sets their number where it is not what is unread any more.
-func (w *decision) setRight(ctx context.Context, it *item, users []events.UserID, takesBack func(*Shown) bool) error {
+// setRight takes back what devices of users show of a session, and sets their number where it is not what is unread any more. What is taken back is for takesBack to say, and what
+// item has that done.
+func (w *decision) setRight(ctx context.Context, users []events.UserID, takesBack func(*spot) (*item, bool, error)) error {
 	spots, err := w.spots(ctx, users)
 	if err != nil || len(spots) == 0 {
 		return err
@@ -107,7 +174,11 @@ func (w *decision) setRight(ctx context.Context, it *item, users []events.UserID
 	for i := range spots {
 		s := &spots[i]
 		active := activeOn(&states[slices.Index(there, s.User)], s.Query.Device)
-		if x := w.quiet(it, s, unread[s.User], s.phone.Shown != nil && takesBack(s.phone.Shown), active, now); x != nil {
+		it, clears, err := takesBack(s)
+		if err != nil {
+			return err
+		}
+		if x := w.quiet(it, s, unread[s.User], clears, active, now); x != nil {
 			letters = append(letters, x)
 		}
 	}
@@ -183,7 +254,7 @@ func (w *decision) quiet(it *item, s *spot, unread int, clears, active bool, now
 	// What follows a letter that arrived is another one's than what there was to do at first.
 	follows := ""
 	if it.parent != nil {
-		follows = fmt.Sprint(it.touch.seqs)
+		follows = fmt.Sprint(it.touch.seqs, it.touch.brought.seq)
 	}
 	brought, taken, upTo := "", "", events.Seq(0)
 	if s.phone.Shown != nil && clears {
@@ -191,15 +262,15 @@ func (w *decision) quiet(it *item, s *spot, unread int, clears, active bool, now
 	}
 	// So is what it takes back, and the number: read again, a touch may do for others than it did.
 	id := noteID(kind, string(w.line.session), fmt.Sprint(w.desk.partition), fmt.Sprint(it.offset), string(user), s.Query.Device, follows, taken, fmt.Sprint(unread))
-	deadline := time.UnixMilli(int64(it.At)).Add(MaxAge)
 	return &letter{
+		kind: kind,
 		entry: Entry{
 			ID: id, User: user, At: it.At, Device: s.Query.Device, Session: w.line.session, Kind: kind, Reason: why, Decided: millis(now),
 			Service: s.Push.Service, Package: s.Push.Package,
 		},
 		person: person{user: user, device: s.Query.Device, push: s.Push}, since: s.Since, session: w.line.session,
-		note: w.projector.opts.Style.quiet(kind, id, w.line.session, s.Call, unread, brought, deadline), clears: upTo, call: s.Call,
-		deadline: deadline, looked: now, desk: w.desk, item: it,
+		note: w.projector.opts.Style.quiet(kind, id, w.line.session, s.Call, unread, brought, it.until), clears: upTo, call: s.Call,
+		deadline: it.until, looked: now, desk: w.desk, item: it,
 	}
 }
 

@@ -48,6 +48,8 @@ type Session struct {
 	// Contact is what the two of a direct session are, and ContactBy who asked.
 	Contact   events.ContactState
 	ContactBy events.UserID
+	// Blocked: one of them blocks the other.
+	Blocked bool
 }
 
 // Member is a user's part in a session.
@@ -79,8 +81,8 @@ type Reach struct {
 	// Notifications is what the user wants; MuteUntil is theirs for the session.
 	Notifications events.Notifications
 	MuteUntil     events.Millis
-	// Hides: they hid messages of the session from themselves.
-	Hides          bool
+	// Hidden: they put the session out of their sight. Hides: they hid messages of it from themselves.
+	Hidden, Hides  bool
 	Banned, Closed bool
 }
 
