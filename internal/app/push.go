@@ -53,8 +53,8 @@ var ErrNoPushApps = errors.New("app: --push-apps is missing: role push needs the
 // ErrPushLog is of --push-log.
 var ErrPushLog = fmt.Errorf("app: --push-log is %s at least, and 30 days at most", push.LeastKeep)
 
-// validate refuses what can't work.
-func (p Push) validate() error {
+// Validate refuses what can't work, but for Apps, which are looked at when they are opened. Errors name the setting.
+func (p Push) Validate() error {
 	if p.LogKeep < push.LeastKeep || p.LogKeep > 30*24*time.Hour {
 		return ErrPushLog
 	}
