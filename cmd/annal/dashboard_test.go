@@ -75,6 +75,7 @@ func ours(t *testing.T) registered {
 	follow.NewMetrics(r, app.RoleArchive)
 	follow.NewMetrics(r, app.RolePush)
 	push.NewMetrics(r)
+	app.NewPushAppsMetrics(r)
 	archive.NewMetrics(r)
 	vault.NewMetrics(r)
 	sampler.NewMetrics(r)

@@ -230,7 +230,7 @@ func (c Config) validateOwn() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return ErrTLS
 	}
-	if err := errors.Join(c.Login.validate(), c.Push.validate()); err != nil {
+	if err := errors.Join(c.Login.validate(), c.Push.Validate()); err != nil {
 		return err
 	}
 	if c.PublicURL != "" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -52,8 +53,8 @@ var ErrNoPushApps = errors.New("app: --push-apps is missing: role push needs the
 // ErrPushLog is of --push-log.
 var ErrPushLog = fmt.Errorf("app: --push-log is %s at least, and 30 days at most", push.LeastKeep)
 
-// validate refuses what can't work.
-func (p Push) validate() error {
+// Validate refuses what can't work, but for Apps, which are looked at when they are opened. Errors name the setting.
+func (p Push) Validate() error {
 	if p.LogKeep < push.LeastKeep || p.LogKeep > 30*24*time.Hour {
 		return ErrPushLog
 	}
@@ -62,10 +63,13 @@ func (p Push) validate() error {
 		return err
 	}
 	o := push.Options{Hold: p.Hold, Style: style}
-	if err := o.Validate(); err != nil {
-		return fmt.Errorf("app: --push-hold, --push-keep or --push-name: %w", err)
+	err = o.Validate()
+	for of, flag := range map[error]string{push.ErrHold: "hold", push.ErrKeep: "keep", push.ErrName: "name", push.ErrLink: "link"} {
+		if errors.Is(err, of) {
+			return fmt.Errorf("app: --push-%s: %w", flag, err)
+		}
 	}
-	return nil
+	return err
 }
 
 // Style is how notifications look. Errors: those of push.NewTexts.
@@ -76,7 +80,7 @@ func (p Push) Style() (push.Style, error) {
 	}
 	texts, err := push.NewTexts(over)
 	if err != nil {
-		return push.Style{}, fmt.Errorf("app: --push-texts: %w", err)
+		return push.Style{}, fmt.Errorf("app: --push-texts: %s: %w", p.Texts, err)
 	}
 	return push.Style{Name: p.Name, Link: p.Link, Keep: p.Keep, Texts: texts}, nil
 }
@@ -118,8 +122,14 @@ func (p *process) openPush(ctx context.Context) error {
 		return err
 	}
 	p.ready.Add(RolePush, f.Ready)
+	metrics := NewPushAppsMetrics(p.metrics)
 	p.roles = append(p.roles, role{RolePush, func(ctx context.Context) error {
 		defer projector.Close()
+		var watching sync.WaitGroup
+		defer watching.Wait()
+		ctx, end := context.WithCancel(ctx)
+		defer end()
+		watching.Go(func() { apps.Watch(ctx, metrics) })
 		return f.Run(ctx)
 	}})
 	return nil

@@ -23,10 +23,7 @@ func TestPushSettingsAreInTheDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	configs := map[string]any{
-		"apns": apns.Config{}, "fcm": fcm.Config{}, "huawei": huawei.Config{}, "xiaomi": xiaomi.Config{}, "oppo": oppo.Config{},
-		"vivo": vivo.Config{}, "meizu": meizu.Config{}, "webpush": webpush.Config{},
-	}
+	configs := pushConfigs()
 	for _, service := range pushServices() {
 		config, there := configs[service]
 		_, line, found := strings.Cut(string(page), "\n| `"+service+"` |")
@@ -41,5 +38,12 @@ func TestPushSettingsAreInTheDocs(t *testing.T) {
 				t.Errorf("%s: %q is not in its line", service, name)
 			}
 		}
+	}
+}
+
+func pushConfigs() map[string]any {
+	return map[string]any{
+		"apns": apns.Config{}, "fcm": fcm.Config{}, "huawei": huawei.Config{}, "xiaomi": xiaomi.Config{}, "oppo": oppo.Config{},
+		"vivo": vivo.Config{}, "meizu": meizu.Config{}, "webpush": webpush.Config{},
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 
@@ -69,10 +68,8 @@ func (c Config) endpoint() string {
 
 func (c Config) key() (*ecdsa.PrivateKey, error) {
 	key, err := jwt.ParseECPrivateKeyFromPEM([]byte(c.Key))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("%w: %w", ErrKey, err)
-	case key.Curve != elliptic.P256():
+	// What the parser says is of ASN.1 and Go, and of no use to whoever has the wrong file.
+	if err != nil || key.Curve != elliptic.P256() {
 		return nil, ErrKey
 	}
 	return key, nil

@@ -14,7 +14,6 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 
@@ -89,15 +88,16 @@ func secure(address string, path bool) bool {
 
 func (c Config) account() (account, *rsa.PrivateKey, error) {
 	a := account{TokenURI: tokenURL}
-	if err := json.Unmarshal([]byte(c.Credentials), &a); err != nil {
-		return a, nil, fmt.Errorf("%w: %w", ErrCredentials, err)
+	// What the parsers say is of Go's types, and of no use to whoever has the wrong file.
+	if json.Unmarshal([]byte(c.Credentials), &a) != nil {
+		return a, nil, ErrCredentials
 	}
 	if a.Type != "service_account" || a.ProjectID == "" || a.ClientEmail == "" {
 		return a, nil, ErrCredentials
 	}
 	key, err := jwt.ParseRSAPrivateKeyFromPEM([]byte(a.PrivateKey))
 	if err != nil {
-		return a, nil, fmt.Errorf("%w: %w", ErrKey, err)
+		return a, nil, ErrKey
 	}
 	return a, key, nil
 }

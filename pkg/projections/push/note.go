@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -19,7 +20,7 @@ const maxBodyRunes = 500
 type Style struct {
 	// Name is the title of what may not say whom it is from.
 	Name string
-	// Link is where a note leads, with {session}, {seq} and {kind} replaced; empty: nowhere.
+	// Link is where a note leads, an absolute URL once {session}, {seq} and {kind} are replaced; empty: nowhere.
 	Link string
 	// Keep is for how long a message is worth showing on a phone that was off.
 	Keep  time.Duration
@@ -63,11 +64,14 @@ func (s *Style) note(a *about, id string, p *person, sender string) Note {
 		ID: id, Kind: a.alert.kind, Badge: p.badge, Collapse: collapseOf(a.Session, a.alert.kind == Call), Thread: string(a.Session),
 		Urgent:  a.alert.kind != Message || a.alert.refs.Priority != events.PriorityLow,
 		Expires: a.expires(s.Keep), Data: map[string]string{
-			"kind": string(a.alert.kind), "session": string(a.Session), "seq": fmt.Sprint(a.Seq), "event": a.ID.String(), "sender": string(a.Actor),
+			"kind": string(a.alert.kind), "session": string(a.Session), "seq": fmt.Sprint(a.Seq), "event": a.ID.String(),
 		},
 	}
+	if p.content != events.ShowNothing {
+		n.Data["sender"] = string(a.Actor)
+	}
 	if s.Link != "" {
-		n.Link = strings.NewReplacer("{session}", string(a.Session), "{seq}", fmt.Sprint(a.Seq), "{kind}", string(a.alert.kind)).Replace(s.Link)
+		n.Link = linkTo(s.Link, string(a.Session), fmt.Sprint(a.Seq), string(a.alert.kind))
 	}
 	n.Title, n.Body = s.words(a, p, sender)
 	return n
@@ -123,8 +127,10 @@ func (s *Style) words(a *about, p *person, sender string) (title, body string) {
 	}
 	key := "message"
 	switch {
-	case a.mentions(p.user) && p.content == events.ShowAll:
+	case p.content == events.ShowAll && slices.Contains(a.alert.refs.Mentions, p.user):
 		key = "mention"
+	case p.content == events.ShowAll && a.alert.refs.MentionAll:
+		key = "mention_all"
 	case !direct:
 		key = "group_message"
 	}
@@ -149,27 +155,25 @@ func (a *about) body() events.Body {
 	return a.alert.body
 }
 
-// preview is what a body is in few words.
+// preview is what a body is in few words, never none.
 func preview(b events.Body, say func(key, text string) string) string {
 	switch c := b.Plain.(type) {
 	case events.Text:
-		return string(c)
+		if strings.TrimSpace(string(c)) != "" {
+			return string(c)
+		}
 	case events.Media:
 		kind := map[events.MediaKind]string{events.MediaImage: "image", events.MediaVideo: "video", events.MediaAudio: "audio"}[c.Kind]
 		if kind == "" {
 			kind = "file"
 		}
-		text := say(kind, c.Name)
-		if c.Caption != "" {
-			text += " " + c.Caption
-		}
-		return text
+		return strings.TrimSpace(say(kind, oneLine(c.Name)) + " " + c.Caption)
 	case events.Location:
-		return strings.TrimSpace(say("location", "") + " " + c.Name)
+		return say("location", oneLine(c.Name))
 	case events.Card:
-		return say("card", c.Name)
+		return say("card", oneLine(c.Name))
 	case events.Forward:
-		return say("forward", c.Title)
+		return say("forward", oneLine(c.Title))
 	case events.Custom:
 		switch {
 		case c.Type == CallType && isVideo(c):

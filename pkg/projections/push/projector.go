@@ -46,7 +46,7 @@ var (
 // MaxHold is the longest hold.
 const MaxHold = time.Minute
 
-// Validate says what is wrong with the options: ErrHold, ErrKeep, ErrName.
+// Validate says what is wrong with the options: ErrHold, ErrKeep, ErrName, ErrLink.
 func (o *Options) Validate() error {
 	switch {
 	case o.Hold < 0 || o.Hold > MaxHold:
@@ -55,6 +55,8 @@ func (o *Options) Validate() error {
 		return ErrKeep
 	case o.Style.Name == "" || len(o.Style.Name) > 100:
 		return ErrName
+	case o.Style.Link != "" && !validLink(o.Style.Link):
+		return ErrLink
 	}
 	return nil
 }

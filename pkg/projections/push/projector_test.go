@@ -239,7 +239,7 @@ func TestOtherKinds(t *testing.T) {
 		w.change(func() { w.sessions["d"].Contact, w.sessions["d"].ContactBy = events.ContactAsked, "ann" })
 		w.happen("d", "ann", events.ContactChanged{Step: events.ContactAsk, State: events.ContactAsked, Text: "it's\nme"})
 		pass(3 * time.Second)
-		w.took("token-bob", "contact: Ann | Ann wants to be a contact: it's me")
+		w.took("token-bob", "contact: Ann | Ann wants to be your contact: it's me")
 		w.change(func() { w.sessions["d"].Contact = events.Contacts })
 		w.happen("d", "bob", events.ContactChanged{Step: events.ContactAccept, State: events.Contacts})
 		pass(3 * time.Second)
