@@ -67,7 +67,9 @@ func TestCountUnread(t *testing.T) {
 		v.read = nil
 		c.Now, c.Page, c.AtOnce = 100, 3, 2
 		if c.Person == nil {
-			c.Person = func(ctx context.Context, s events.SessionID, hides bool) (Person, error) { return PersonOf(ctx, v, s, "u", hides) }
+			c.Person = func(ctx context.Context, s events.SessionID, hides bool) (Person, error) {
+				return PersonOf(ctx, v, s, "u", hides)
+			}
 		}
 		heard, muted, err := CountUnread(t.Context(), v, "u", c)
 		slices.Sort(v.read)
