@@ -18,11 +18,11 @@ import (
 
 // TestClient: Google's own client finds in the fake what it knows of Google, and its requests are as the connector's.
 func TestClient(t *testing.T) {
-	r := open(t)
+	r := vendor.Open(t)
 	phone := r.Token()
 	first, gone, other := r.Letter(phone, "Ann", "Hello, 世界"), r.Letter(r.Token(), "Ann", "x"), r.Letter(r.Token(), "Ann", "x")
-	r.fake.Faults().Add(pushfakes.Fault{Token: gone.Token, Name: "UNREGISTERED", Times: 2})
-	r.fake.Faults().Add(pushfakes.Fault{Token: other.Token, Name: "SENDER_ID_MISMATCH", Times: 2})
+	r.Fake.Faults().Add(pushfakes.Fault{Token: gone.Token, Name: "UNREGISTERED", Times: 2})
+	r.Fake.Faults().Add(pushfakes.Fault{Token: other.Token, Name: "SENDER_ID_MISMATCH", Times: 2})
 	bad := r.Letter("abc", "Ann", "x")
 	said := byGoogle(t, r, first, gone, other, bad)
 	want := []string{"", "messaging/registration-token-not-registered", "messaging/mismatched-credential", "messaging/invalid-argument"}
@@ -37,18 +37,18 @@ func TestClient(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Fatalf("it understood %+v, must %+v", said, want)
 	}
-	s := r.screen(phone)
+	s := r.Phone(phone)
 	if len(s.Shown) != 1 || s.Badge != 3 {
 		t.Fatalf("%+v", s)
 	}
 	if n := s.Shown[0]; n.Body != "Hello, 世界" || n.ID != first.Note.ID || n.Times != 2 || n.Collapse != first.Note.Collapse || n.Thread != "g-1" || n.Link == "" {
 		t.Errorf("%+v", n)
 	}
-	theirs := r.fake.Requests.All()
-	if a := r.one(t, first); a.Result != push.Delivered {
+	theirs := r.Fake.Requests.All()
+	if a := r.One(t, first); a.Result != push.Delivered {
 		t.Fatalf("%+v", a)
 	}
-	ours := r.fake.Requests.All()[len(theirs):]
+	ours := r.Fake.Requests.All()[len(theirs):]
 	// Who it is, and what of HTTP each does in its own way.
 	but := []string{
 		"User-Agent", "Accept", "Accept-Encoding", "Content-Length", "Connection", "X-Goog-Api-Client", "X-Firebase-Client", "Access_token_auth", "Transfer-Encoding",
@@ -80,7 +80,7 @@ func byGoogle(t *testing.T, r *rig, letters ...push.Letter) []said {
 		t.Fatal(err)
 	}
 	ca := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(ca, r.server.CA, 0o600); err != nil {
+	if err := os.WriteFile(ca, r.Server.CA, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var messages []any
@@ -97,7 +97,7 @@ func byGoogle(t *testing.T, r *rig, letters ...push.Letter) []said {
 			},
 		})
 	}
-	config := r.fake.Settings(r.server.URL)
+	config := r.Fake.Settings(r.Server.URL)
 	in, err := json.Marshal(map[string]any{"endpoint": config["endpoint"], "credentials": config["credentials"], "messages": messages})
 	if err != nil {
 		t.Fatal(err)

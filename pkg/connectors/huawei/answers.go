@@ -69,9 +69,12 @@ func verdict(reply push.Reply, now time.Time) (answer push.Answer, illegal map[s
 	default:
 		answer = push.Answer{Result: push.Refused}
 	}
-	answer.Code, answer.Text, answer.After = said.Code, push.Clip(said.Msg), reply.After(now)
-	if answer.Result == push.Delivered {
+	answer.Code, answer.Text = said.Code, push.Clip(said.Msg)
+	switch answer.Result {
+	case push.Delivered:
 		answer.VendorID = said.RequestID
+	case push.Retry:
+		answer.After = reply.After(now)
 	}
 	if said.Code == codePartial {
 		var part struct {

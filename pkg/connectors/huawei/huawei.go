@@ -38,7 +38,8 @@ type Service struct {
 	app    string
 	config Config
 	client *http.Client
-	access *access
+	now    func() time.Time
+	access *push.Access
 	url    string
 }
 
@@ -53,7 +54,9 @@ func New(app string, c Config, client *http.Client) (*Service, error) {
 		return nil, err
 	}
 	c = c.withDefaults()
-	return &Service{app: app, config: c, client: client, access: newAccess(c, client), url: c.Endpoint + "/v1/" + c.AppID + "/messages:send"}, nil
+	s := &Service{app: app, config: c, client: client, now: time.Now, url: c.Endpoint + "/v1/" + c.AppID + "/messages:send"}
+	s.access = push.NewAccess(func() time.Time { return s.now() }, s.askAccess)
+	return s, nil
 }
 
 // Name implements push.Service.
@@ -96,7 +99,7 @@ func (s *Service) Send(ctx context.Context, letters []push.Letter) []push.Answer
 
 // sort puts letters that say the same together, and answers those that are not to be sent.
 func (s *Service) sort(letters []push.Letter, given []push.Answer) []*group {
-	now := time.Now()
+	now := s.now()
 	var groups []*group
 	same := map[string]*group{}
 	for i := range letters {
@@ -164,5 +167,5 @@ func (s *Service) ask(ctx context.Context, g *group, token string) (push.Answer,
 	if failed != nil {
 		return *failed, nil
 	}
-	return verdict(reply, time.Now())
+	return verdict(reply, s.now())
 }

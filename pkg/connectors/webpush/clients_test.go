@@ -6,9 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,26 +20,10 @@ import (
 	"annal/pkg/projections/push"
 )
 
-// overheard is a fake that tells what shape its requests have.
-type overheard struct {
-	pushfakes.Fake
-	shapes []string
-}
-
-// ServeHTTP implements http.Handler.
-func (o *overheard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		pushfakes.Cut()
-	}
-	o.shapes = append(o.shapes, shape(r, body))
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	o.Fake.ServeHTTP(w, r)
-}
-
 // shape is what requests of one protocol have in common, whoever made them: headers that are the protocol's, the names in the signed token, and the
 // header of the encryption.
-func shape(r *http.Request, body []byte) string {
+func shape(r pushfakes.Request) string {
+	body := r.Body
 	headers := []string{}
 	for _, name := range []string{"Ttl", "Urgency", "Topic", "Content-Encoding"} {
 		headers = append(headers, name+"="+strings.Join(r.Header.Values(name), ","))
@@ -75,26 +57,13 @@ func TestOtherSenders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRig(t)
-	heard := &overheard{Fake: r.fake}
-	server, err := pushfakes.Serve(heard, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	r := vendor.Open(t)
 	authorities := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(authorities, server.CA, 0o600); err != nil {
+	if err := os.WriteFile(authorities, r.Server.CA, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.server = server
-	r.Service = r.serve(nil)
-
-	ours := letter(r.token())
-	ours.Note.Expires = time.Now().Add(60*time.Second + 900*time.Millisecond)
+	ours := r.Write("Hello")
+	ours.Note.Expires = r.Now().Add(60*time.Second + 900*time.Millisecond)
 	if a := r.Send(t.Context(), []push.Letter{ours})[0]; a.Result != push.Delivered {
 		t.Fatalf("%+v", a)
 	}
@@ -102,8 +71,8 @@ func TestOtherSenders(t *testing.T) {
 		"web-push": {"node", "client.mjs"}, "pywebpush": {filepath.Join(clients, "venv", "bin", "python"), "client.py"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			task := r.fake.Settings(server.URL)
-			task["token"], task["topic"], task["payload"] = r.token(), ours.Note.Collapse, string(encode(&ours.Note))
+			task := r.Fake.Settings(r.Server.URL)
+			task["token"], task["topic"], task["payload"] = r.Token(), ours.Note.Collapse, string(encode(&ours.Note))
 			in, err := json.Marshal(task)
 			if err != nil {
 				t.Fatal(err)
@@ -115,12 +84,13 @@ func TestOtherSenders(t *testing.T) {
 			if out, err := cmd.Output(); err != nil || strings.TrimSpace(string(out)) != "201" {
 				t.Fatalf("%v: %s%s", err, out, complaints.String())
 			}
-			want, got := r.screen(ours.Token).Shown[0], r.screen(task["token"]).Shown
+			want, got := r.Phone(ours.Token).Shown[0], r.Phone(task["token"]).Shown
 			if len(got) != 1 || got[0].Title != want.Title || got[0].Body != want.Body || got[0].ID != want.ID || !got[0].Urgent {
 				t.Errorf("shows %+v, not %+v", got, want)
 			}
-			if last := heard.shapes[len(heard.shapes)-1]; last != heard.shapes[0] {
-				t.Errorf("its shape is\n%s\nours is\n%s", last, heard.shapes[0])
+			all := r.Fake.Requests.All()
+			if ours, theirs := shape(all[0]), shape(all[len(all)-1]); theirs != ours {
+				t.Errorf("its shape is\n%s\nours is\n%s", theirs, ours)
 			}
 		})
 	}

@@ -8,8 +8,7 @@ import (
 )
 
 func TestConfig(t *testing.T) {
-	r := newRig(t)
-	good := r.config
+	good, other := vendor.Open(t).Config(nil), vendor.Open(t).Config(nil)
 	for _, c := range []struct {
 		change func(*Config)
 		want   error
@@ -18,7 +17,7 @@ func TestConfig(t *testing.T) {
 		{func(c *Config) { c.Subject = "" }, ErrSubject}, {func(c *Config) { c.Subject = "push@example.com" }, ErrSubject},
 		{func(c *Config) { c.Subject = "mailto:mailto:push@example.com" }, ErrSubject}, {func(c *Config) { c.Subject = "mailto: <push@example.com>" }, ErrSubject},
 		{func(c *Config) { c.Subject = "http://chat.example" }, ErrSubject},
-		{func(c *Config) { c.PublicKey = newRig(t).config.PublicKey }, ErrKeys}, {func(c *Config) { c.PrivateKey = "" }, ErrKeys},
+		{func(c *Config) { c.PublicKey = other.PublicKey }, ErrKeys}, {func(c *Config) { c.PrivateKey = "" }, ErrKeys},
 		{func(c *Config) { c.PrivateKey = "!" }, ErrKeys}, {func(c *Config) { c.Hosts = "*" }, ErrHosts}, {func(c *Config) { c.Hosts = "*.com" }, ErrHosts},
 		{func(c *Config) { c.Hosts = "a.example,,b.example" }, ErrHosts}, {func(c *Config) { c.Hosts = "a.*.example" }, ErrHosts},
 		{func(c *Config) { c.Hosts = "u:p@a.example" }, ErrHosts},

@@ -96,9 +96,11 @@ func verdict(reply push.Reply, now time.Time) (answer push.Answer, bad map[strin
 		answer.Result = push.Misconfigured
 	}
 	answer.Code, answer.Text = code, push.Clip(text)
-	answer.After = max(answer.After, reply.After(now))
-	if answer.Result == push.Delivered {
+	switch answer.Result {
+	case push.Delivered:
 		answer.VendorID, bad = taken(said.Data)
+	case push.Retry:
+		answer.After = max(answer.After, reply.After(now))
 	}
 	return answer, bad
 }

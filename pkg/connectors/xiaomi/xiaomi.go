@@ -46,6 +46,7 @@ type Service struct {
 	app    string
 	config Config
 	client *http.Client
+	now    func() time.Time
 }
 
 var _ push.Service = (*Service)(nil)
@@ -58,7 +59,7 @@ func New(app string, c Config, client *http.Client) (*Service, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	return &Service{app: app, config: c.withDefaults(), client: client}, nil
+	return &Service{app: app, config: c.withDefaults(), client: client, now: time.Now}, nil
 }
 
 // Name implements push.Service.
@@ -104,7 +105,7 @@ func (s *Service) Send(ctx context.Context, letters []push.Letter) []push.Answer
 
 // sort puts letters that say the same together, and answers those that are not to be sent.
 func (s *Service) sort(letters []push.Letter, given []push.Answer) []*group {
-	now := time.Now()
+	now := s.now()
 	var groups []*group
 	same := map[string]*group{}
 	for i := range letters {
@@ -163,5 +164,5 @@ func (s *Service) ask(ctx context.Context, g *group) (push.Answer, map[string]bo
 	if failed != nil {
 		return *failed, nil
 	}
-	return verdict(reply, time.Now())
+	return verdict(reply, s.now())
 }

@@ -40,10 +40,12 @@ type subscription struct {
 
 // Fake is a pushfakes.Fake.
 type Fake struct {
-	phones          *pushfakes.Phones
-	app             string
-	now             func() time.Time
-	faults          pushfakes.Faults
+	phones *pushfakes.Phones
+	app    string
+	now    func() time.Time
+	faults pushfakes.Faults
+	// Requests are those that came.
+	Requests        pushfakes.Requests
 	public, private string
 
 	mu   sync.Mutex
@@ -111,6 +113,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		pushfakes.Cut() // what is cut short on its way is not answered
 	}
+	f.Requests.Add(r, body)
 	id, is := strings.CutPrefix(r.URL.Path, path)
 	f.mu.Lock()
 	sub := f.subs[id]
