@@ -125,3 +125,22 @@ func TestAccessAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// TestAccessWith: a call is made once more if its token is no good, and no more than that.
+func TestAccessWith(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		v := &tokens{}
+		a := NewAccess(time.Now, v.ask)
+		for bad, want := range map[int]int{0: 1, 1: 2, 2: 2} {
+			calls := 0
+			if failed := a.With(t.Context(), func(string) bool { calls++; return calls <= bad }); failed != nil || calls != want {
+				t.Errorf("no good %d times: %d calls, %+v", bad, calls, failed)
+			}
+		}
+		v.failing = &Answer{Result: Misconfigured, Code: "x"}
+		calls := 0
+		if failed := a.With(t.Context(), func(string) bool { calls++; return true }); failed == nil || failed.Code != "x" || calls != 1 {
+			t.Errorf("%d calls, %+v", calls, failed)
+		}
+	})
+}
