@@ -1,13 +1,8 @@
 package apns
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
@@ -17,8 +12,8 @@ import (
 	builder "github.com/sideshow/apns2/payload"
 	"github.com/sideshow/apns2/token"
 
-	"annal/internal/devstack"
 	"annal/internal/devstack/pushfakes"
+	"annal/internal/devstack/pushfakes/pushrig"
 	"annal/pkg/projections/push"
 )
 
@@ -131,7 +126,8 @@ func byPython(t *testing.T, r *rig, letters ...push.Letter) []said {
 		Status, Reason, ID string
 		Timestamp          int64
 	}
-	if err := json.Unmarshal(run(t, r, task), &answers); err != nil {
+	out := pushrig.Program{Name: "venv/bin/python", Script: "testdata/client.py", Trusts: "SSL_CERT_FILE"}.Do(t, r.Server, task)
+	if err := json.Unmarshal(out, &answers); err != nil {
 		t.Fatal(err)
 	}
 	var all []said
@@ -143,30 +139,4 @@ func byPython(t *testing.T, r *rig, letters ...push.Letter) []said {
 		all = append(all, said{status, a.Reason, a.ID, a.Timestamp})
 	}
 	return all
-}
-
-// run has the program in Python do a task, trusting the fake's certificate as the system's own.
-func run(t *testing.T, r *rig, task any) []byte {
-	t.Helper()
-	python, err := devstack.Cached("clients/venv/bin/python")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ca := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(ca, r.Server.CA, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	in, err := json.Marshal(task)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), python, filepath.Join("testdata", "client.py"))
-	cmd.Stdin, cmd.Env = bytes.NewReader(in), append(os.Environ(), "SSL_CERT_FILE="+ca)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(fmt.Errorf("%w\n%s", err, stderr.Bytes()))
-	}
-	return out
 }

@@ -2,9 +2,7 @@ package apns
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -198,18 +196,8 @@ func TestPayloadFits(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	good := vendor.Open(t).Config(nil)
-	for want, change := range map[error]func(*Config){
-		ErrKey: func(c *Config) { c.Key = "secret" }, ErrKeyID: func(c *Config) { c.KeyID = "short" }, ErrTeamID: func(c *Config) { c.TeamID = "DEF123GHI\n" },
-		ErrEndpoint: func(c *Config) { c.Endpoint = "http://api.push.apple.com" }, nil: func(c *Config) { c.Endpoint = "" },
-	} {
-		c := good
-		change(&c)
-		if got := c.Validate(); !errors.Is(got, want) {
-			t.Errorf("%v, want %v", got, want)
-		}
-		if _, err := New(app, c, http.DefaultClient); !errors.Is(err, want) {
-			t.Errorf("New: %v, want %v", err, want)
-		}
-	}
+	vendor.Configs(t, vendor.Open(t).Config(nil), map[error][]func(*Config){
+		ErrKey: {func(c *Config) { c.Key = "secret" }}, ErrKeyID: {func(c *Config) { c.KeyID = "short" }}, ErrTeamID: {func(c *Config) { c.TeamID = "DEF123GHI\n" }},
+		ErrEndpoint: {func(c *Config) { c.Endpoint = "http://api.push.apple.com" }}, nil: {func(c *Config) { c.Endpoint = "" }},
+	})
 }

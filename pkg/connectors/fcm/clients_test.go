@@ -1,19 +1,14 @@
 package fcm
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"annal/internal/devstack"
-	"annal/internal/devstack/pushfakes"
+	"annal/internal/devstack/pushfakes/pushrig"
 	"annal/pkg/projections/push"
+	"annal/pkg/projections/push/pushtest"
 )
 
 // TestClient: Google's own client finds in the fake what it knows of Google, and its requests are as the connector's.
@@ -21,8 +16,8 @@ func TestClient(t *testing.T) {
 	r := vendor.Open(t)
 	phone := r.Token()
 	first, gone, other := r.Letter(phone, "Ann", "Hello, 世界"), r.Letter(r.Token(), "Ann", "x"), r.Letter(r.Token(), "Ann", "x")
-	r.Fake.Faults().Add(pushfakes.Fault{Token: gone.Token, Name: "UNREGISTERED", Times: 2})
-	r.Fake.Faults().Add(pushfakes.Fault{Token: other.Token, Name: "SENDER_ID_MISMATCH", Times: 2})
+	r.Fail(pushtest.Failure{Token: gone.Token, Name: "UNREGISTERED", Times: 2})
+	r.Fail(pushtest.Failure{Token: other.Token, Name: "SENDER_ID_MISMATCH", Times: 2})
 	bad := r.Letter("abc", "Ann", "x")
 	said := byGoogle(t, r, first, gone, other, bad)
 	want := []string{"", "messaging/registration-token-not-registered", "messaging/mismatched-credential", "messaging/invalid-argument"}
@@ -75,14 +70,6 @@ type said struct{ Name, Error, Message string }
 
 func byGoogle(t *testing.T, r *rig, letters ...push.Letter) []said {
 	t.Helper()
-	clients, err := devstack.Cached("clients")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ca := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(ca, r.Server.CA, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	var messages []any
 	for _, l := range letters {
 		data := map[string]string{"link": l.Note.Link, "thread": l.Note.Thread}
@@ -98,18 +85,8 @@ func byGoogle(t *testing.T, r *rig, letters ...push.Letter) []said {
 		})
 	}
 	config := r.Fake.Settings(r.Server.URL)
-	in, err := json.Marshal(map[string]any{"endpoint": config["endpoint"], "credentials": config["credentials"], "messages": messages})
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), "node", filepath.Join("testdata", "client.mjs"))
-	cmd.Stdin, cmd.Env = bytes.NewReader(in), append(os.Environ(), "CLIENTS="+clients, "NODE_EXTRA_CA_CERTS="+ca)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(fmt.Errorf("%w\n%s", err, stderr.Bytes()))
-	}
+	task := map[string]any{"endpoint": config["endpoint"], "credentials": config["credentials"], "messages": messages}
+	out := pushrig.Program{Name: "node", Script: "testdata/client.mjs", Trusts: "NODE_EXTRA_CA_CERTS"}.Do(t, r.Server, task)
 	var all []said
 	if err := json.Unmarshal(out, &all); err != nil {
 		t.Fatalf("%v: %s", err, out)

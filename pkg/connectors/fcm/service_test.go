@@ -2,9 +2,7 @@ package fcm
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -164,21 +162,11 @@ func TestPayloadFits(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	good := vendor.Open(t).Config(nil)
-	for want, change := range map[error]func(*Config){
-		ErrCredentials:   func(c *Config) { c.Credentials = `{"type":"authorized_user"}` },
-		ErrKey:           func(c *Config) { c.Credentials = strings.ReplaceAll(c.Credentials, "BEGIN PRIVATE", "BEGIN") },
-		ErrEndpoint:      func(c *Config) { c.Endpoint = "http://fcm.googleapis.com" },
-		ErrTokenEndpoint: func(c *Config) { c.TokenEndpoint = "ftp://oauth2.googleapis.com/token" },
-		nil:              func(c *Config) { c.Endpoint, c.TokenEndpoint = "", "" },
-	} {
-		c := good
-		change(&c)
-		if got := c.Validate(); !errors.Is(got, want) {
-			t.Errorf("%v, want %v", got, want)
-		}
-		if _, err := New(app, c, http.DefaultClient); !errors.Is(err, want) {
-			t.Errorf("New: %v, want %v", err, want)
-		}
-	}
+	vendor.Configs(t, vendor.Open(t).Config(nil), map[error][]func(*Config){
+		ErrCredentials:   {func(c *Config) { c.Credentials = `{"type":"authorized_user"}` }},
+		ErrKey:           {func(c *Config) { c.Credentials = strings.ReplaceAll(c.Credentials, "BEGIN PRIVATE", "BEGIN") }},
+		ErrEndpoint:      {func(c *Config) { c.Endpoint = "http://fcm.googleapis.com" }},
+		ErrTokenEndpoint: {func(c *Config) { c.TokenEndpoint = "ftp://oauth2.googleapis.com/token" }},
+		nil:              {func(c *Config) { c.Endpoint, c.TokenEndpoint = "", "" }},
+	})
 }

@@ -65,20 +65,13 @@ func TestLimit(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	good := Config{AppID: "104857600", AppSecret: "s"}
-	for _, c := range []struct {
-		change func(*Config)
-		want   error
-	}{
-		{func(*Config) {}, nil}, {func(c *Config) { c.AppID = "" }, ErrAppID}, {func(c *Config) { c.AppID = "1/../2" }, ErrAppID},
-		{func(c *Config) { c.AppSecret = "" }, ErrSecret}, {func(c *Config) { c.Endpoint = "http://x" }, ErrEndpoint}, {func(c *Config) { c.Endpoint = "https://x/y" }, ErrEndpoint},
-		{func(c *Config) { c.TokenEndpoint = "ftp://x/y" }, ErrEndpoint}, {func(c *Config) { c.TokenEndpoint = "https://u:p@x/y" }, ErrEndpoint},
-	} {
-		config := good
-		c.change(&config)
-		if _, err := New(app, config, http.DefaultClient); !errors.Is(err, c.want) {
-			t.Errorf("%+v: %v", config, err)
-		}
-	}
+	vendor.Configs(t, good, map[error][]func(*Config){
+		ErrAppID: {func(c *Config) { c.AppID = "" }, func(c *Config) { c.AppID = "1/../2" }}, ErrSecret: {func(c *Config) { c.AppSecret = "" }},
+		ErrEndpoint: {
+			func(c *Config) { c.Endpoint = "http://x" }, func(c *Config) { c.Endpoint = "https://x/y" },
+			func(c *Config) { c.TokenEndpoint = "ftp://x/y" }, func(c *Config) { c.TokenEndpoint = "https://u:p@x/y" },
+		},
+	})
 	if _, err := New("", good, http.DefaultClient); !errors.Is(err, ErrApp) {
 		t.Error(err)
 	}

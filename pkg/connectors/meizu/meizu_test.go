@@ -1,7 +1,6 @@
 package meizu
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -104,18 +103,11 @@ func TestSign(t *testing.T) {
 	}
 }
 
-func TestValidate(t *testing.T) {
+func TestConfig(t *testing.T) {
 	good := Config{AppID: "1", AppSecret: "s"}
-	for want, change := range map[error]func(*Config){
-		nil: func(*Config) {}, ErrEndpoint: func(c *Config) { c.Endpoint = "host" }, ErrID: func(c *Config) { c.AppID = "" },
-		ErrSecret: func(c *Config) { c.AppSecret = "" },
-	} {
-		c := good
-		change(&c)
-		if _, err := New(app, c, http.DefaultClient); !errors.Is(err, want) {
-			t.Errorf("%+v: %v, must %v", c, err, want)
-		}
-	}
+	vendor.Configs(t, good, map[error][]func(*Config){
+		ErrEndpoint: {func(c *Config) { c.Endpoint = "host" }}, ErrID: {func(c *Config) { c.AppID = "" }}, ErrSecret: {func(c *Config) { c.AppSecret = "" }},
+	})
 	s, err := New(app, good, http.DefaultClient)
 	if err != nil || s.endpoint != "https://server-api-push.meizu.com" {
 		t.Errorf("%+v %v", s, err)

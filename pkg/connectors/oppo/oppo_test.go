@@ -1,7 +1,6 @@
 package oppo
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -95,20 +94,12 @@ func TestMessage(t *testing.T) {
 	}
 }
 
-func TestValidate(t *testing.T) {
+func TestConfig(t *testing.T) {
 	good := Config{AppKey: "k", MasterSecret: "s"}
-	for want, c := range map[error]Config{
-		nil:         good,
-		ErrEndpoint: {AppKey: "k", MasterSecret: "s", Endpoint: "https://host/path"},
-		ErrKey:      {MasterSecret: "s"},
-		ErrSecret:   {AppKey: "k"},
-		ErrLevel:    {AppKey: "k", MasterSecret: "s", CallNotifyLevel: 3},
-		ErrTemplate: {AppKey: "k", MasterSecret: "s", TitleParameter: "who"},
-	} {
-		if _, err := New(app, c, http.DefaultClient); !errors.Is(err, want) {
-			t.Errorf("%+v: %v, must %v", c, err, want)
-		}
-	}
+	vendor.Configs(t, good, map[error][]func(*Config){
+		ErrEndpoint: {func(c *Config) { c.Endpoint = "https://host/path" }}, ErrKey: {func(c *Config) { c.AppKey = "" }}, ErrSecret: {func(c *Config) { c.MasterSecret = "" }},
+		ErrLevel: {func(c *Config) { c.CallNotifyLevel = 3 }}, ErrTemplate: {func(c *Config) { c.TitleParameter = "who" }},
+	})
 	s, err := New(app, good, http.DefaultClient)
 	if err != nil || s.endpoint != "https://api.push.oppomobile.com" {
 		t.Errorf("%+v %v", s, err)

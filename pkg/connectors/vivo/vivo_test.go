@@ -2,7 +2,6 @@ package vivo
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -168,18 +167,12 @@ func TestSameFails(t *testing.T) {
 	}
 }
 
-func TestValidate(t *testing.T) {
+func TestConfig(t *testing.T) {
 	good := Config{AppID: "1", AppKey: "k", AppSecret: "s"}
-	for want, change := range map[error]func(*Config){
-		nil: func(*Config) {}, ErrEndpoint: func(c *Config) { c.Endpoint = "host" }, ErrID: func(c *Config) { c.AppID = "" },
-		ErrKey: func(c *Config) { c.AppKey = "" }, ErrSecret: func(c *Config) { c.AppSecret = "" }, ErrMode: func(c *Config) { c.PushMode = 2 },
-	} {
-		c := good
-		change(&c)
-		if _, err := New(app, c, http.DefaultClient); !errors.Is(err, want) {
-			t.Errorf("%+v: %v, must %v", c, err, want)
-		}
-	}
+	vendor.Configs(t, good, map[error][]func(*Config){
+		ErrEndpoint: {func(c *Config) { c.Endpoint = "host" }}, ErrID: {func(c *Config) { c.AppID = "" }}, ErrKey: {func(c *Config) { c.AppKey = "" }},
+		ErrSecret: {func(c *Config) { c.AppSecret = "" }}, ErrMode: {func(c *Config) { c.PushMode = 2 }},
+	})
 	s, err := New(app, good, http.DefaultClient)
 	if err != nil || s.endpoint != "https://api-push.vivo.com.cn" {
 		t.Errorf("%+v %v", s, err)

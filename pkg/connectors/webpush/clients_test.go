@@ -1,22 +1,18 @@
 package webpush
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"annal/internal/devstack"
 	"annal/internal/devstack/pushfakes"
+	"annal/internal/devstack/pushfakes/pushrig"
 	"annal/pkg/projections/push"
 )
 
@@ -53,36 +49,21 @@ func shape(r pushfakes.Request) string {
 
 // TestOtherSenders: senders that others wrote reach the browsers of the fake, and their requests have the shape of ours.
 func TestOtherSenders(t *testing.T) {
-	clients, err := devstack.Cached("clients")
-	if err != nil {
-		t.Fatal(err)
-	}
 	r := vendor.Open(t)
-	authorities := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(authorities, r.Server.CA, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	ours := r.Write("Hello")
 	ours.Note.Expires = r.Now().Add(60*time.Second + 900*time.Millisecond)
 	if a := r.Send(t.Context(), []push.Letter{ours})[0]; a.Result != push.Delivered {
 		t.Fatalf("%+v", a)
 	}
-	for name, command := range map[string][]string{
-		"web-push": {"node", "client.mjs"}, "pywebpush": {filepath.Join(clients, "venv", "bin", "python"), "client.py"},
+	for name, program := range map[string]pushrig.Program{
+		"web-push":  {Name: "node", Script: "client.mjs", Trusts: "NODE_EXTRA_CA_CERTS"},
+		"pywebpush": {Name: "venv/bin/python", Script: "client.py", Trusts: "REQUESTS_CA_BUNDLE"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			task := r.Fake.Settings(r.Server.URL)
 			task["token"], task["topic"], task["payload"] = r.Token(), ours.Note.Collapse, string(encode(&ours.Note))
-			in, err := json.Marshal(task)
-			if err != nil {
-				t.Fatal(err)
-			}
-			cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
-			cmd.Env = append(os.Environ(), "CLIENTS="+clients, "NODE_EXTRA_CA_CERTS="+authorities, "REQUESTS_CA_BUNDLE="+authorities)
-			var complaints bytes.Buffer
-			cmd.Stdin, cmd.Stderr = bytes.NewReader(in), &complaints
-			if out, err := cmd.Output(); err != nil || strings.TrimSpace(string(out)) != "201" {
-				t.Fatalf("%v: %s%s", err, out, complaints.String())
+			if out := program.Do(t, r.Server, task); strings.TrimSpace(string(out)) != "201" {
+				t.Fatalf("%s", out)
 			}
 			want, got := r.Phone(ours.Token).Shown[0], r.Phone(task["token"]).Shown
 			if len(got) != 1 || got[0].Title != want.Title || got[0].Body != want.Body || got[0].ID != want.ID || !got[0].Urgent {

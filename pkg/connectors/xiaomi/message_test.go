@@ -100,20 +100,11 @@ func TestJobKey(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	good := Config{AppSecret: "s"}
-	for _, c := range []struct {
-		change func(*Config)
-		want   error
-	}{
-		{func(*Config) {}, nil}, {func(c *Config) { c.AppSecret = "" }, ErrSecret}, {func(c *Config) { c.AppSecret = "a\nb" }, ErrSecret},
-		{func(c *Config) { c.TemplateID = "T" }, ErrTemplate}, {func(c *Config) { c.CallTemplateID, c.ChannelID = "T", "1" }, ErrTemplate},
-		{func(c *Config) { c.Endpoint = "http://x" }, ErrEndpoint}, {func(c *Config) { c.Endpoint = "https://x/y" }, ErrEndpoint},
-	} {
-		config := good
-		c.change(&config)
-		if _, err := New(app, config, http.DefaultClient); !errors.Is(err, c.want) {
-			t.Errorf("%v, not %v", err, c.want)
-		}
-	}
+	vendor.Configs(t, good, map[error][]func(*Config){
+		ErrSecret:   {func(c *Config) { c.AppSecret = "" }, func(c *Config) { c.AppSecret = "a\nb" }},
+		ErrTemplate: {func(c *Config) { c.TemplateID = "T" }, func(c *Config) { c.CallTemplateID, c.ChannelID = "T", "1" }},
+		ErrEndpoint: {func(c *Config) { c.Endpoint = "http://x" }, func(c *Config) { c.Endpoint = "https://x/y" }},
+	})
 	if _, err := New("", good, http.DefaultClient); !errors.Is(err, ErrApp) {
 		t.Error(err)
 	}

@@ -1,6 +1,7 @@
 package pushrig
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -121,6 +122,26 @@ func (v Vendor[F, C, S]) Carried(t *testing.T, lacks Lack) {
 		} {
 			if !is {
 				t.Errorf("the %s is not what it was: %+v, badge %d", what, n, s.Badge)
+			}
+		}
+	}
+}
+
+// Configs checks what is said of settings that are wrong: each change of good ones comes to the error that it is under, nil for what may be.
+func (v Vendor[F, C, S]) Configs(t *testing.T, good C, changes map[error][]func(*C)) {
+	t.Helper()
+	changes[nil] = append(changes[nil], func(*C) {})
+	for want, all := range changes {
+		for i, change := range all {
+			c := good
+			change(&c)
+			validator, is := any(c).(interface{ Validate() error })
+			if !is {
+				t.Fatal("a Config says whether it is valid")
+			}
+			_, err := v.New(v.App, c, http.DefaultClient)
+			if said := validator.Validate(); !errors.Is(said, want) || !errors.Is(err, want) {
+				t.Errorf("change %d: Validate says %v, and New %v, must %v", i, said, err, want)
 			}
 		}
 	}
