@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"annal/pkg/events"
 	"annal/pkg/projections/hot"
@@ -27,8 +24,11 @@ func (v PushView) Session(ctx context.Context, s events.SessionID) (push.Session
 }
 
 // person gives the zero Person of a session that the view has not yet.
-func (v PushView) person(ctx context.Context, s events.SessionID, u events.UserID, hidden ...events.Index) (hot.Person, error) {
-	p, err := v.View.Person(ctx, s, u, hidden...)
+func (v PushView) person(ctx context.Context, s events.SessionID, u events.UserID) (hot.Person, error) {
+	return there(v.View.Person(ctx, s, u))
+}
+
+func there(p hot.Person, err error) (hot.Person, error) {
 	if errors.Is(err, hot.ErrNoSession) {
 		return hot.Person{}, nil
 	}
@@ -126,72 +126,20 @@ func (v PushView) Names(ctx context.Context, users []events.UserID) (map[events.
 	return names, err
 }
 
-// unreadAtOnce is how many sessions of a user are asked at once.
-const unreadAtOnce = 32
-
-// Unread implements push.View.
+// Unread implements push.View: the number at the icon is without sessions that are muted. One that is listed and not there yet counts nothing: its first message
+// brings the number again.
 func (v PushView) Unread(ctx context.Context, u events.UserID) (int, error) {
-	facts, err := v.View.Facts(ctx, events.NewSelfID(u))
-	if err != nil && !errors.Is(err, hot.ErrNoSession) {
-		return 0, err
-	}
-	now := events.Millis(time.Now().UnixMilli())
-	total := 0
-	for after := events.SessionID(""); ; {
-		page, err := v.View.Sessions(ctx, u, after, pageSessions)
-		if err != nil {
-			return 0, err
-		}
-		counted := slices.DeleteFunc(slices.Clone(page), func(s events.SessionID) bool {
-			return facts.Settings[s].Hidden || facts.Settings[s].MuteUntil > now
-		})
-		n, err := v.unreadIn(ctx, u, counted, facts.Hides)
-		if err != nil {
-			return 0, err
-		}
-		total += n
-		if len(page) < pageSessions {
-			return total, nil
-		}
-		after = page[len(page)-1]
-	}
+	heard, _, err := hot.CountUnread(ctx, v.View, u, hot.Counting{
+		Now: events.Millis(time.Now().UnixMilli()), Page: pageSessions, AtOnce: unreadAtOnce,
+		Person: func(ctx context.Context, s events.SessionID, hides bool) (hot.Person, error) {
+			return there(hot.PersonOf(ctx, v.View, s, u, hides))
+		},
+	})
+	return int(heard.Messages), err //nolint:gosec // messages of a user
 }
 
-const pageSessions = 500
-
-func (v PushView) unreadIn(ctx context.Context, u events.UserID, sessions []events.SessionID, hides map[events.SessionID]bool) (total int, err error) {
-	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(unreadAtOnce)
-	for _, s := range sessions {
-		group.Go(func() error {
-			p, err := v.person(ctx, s, u)
-			if err == nil && hides[s] && p.Unread > 0 {
-				p, err = v.without(ctx, s, u, p)
-			}
-			if err != nil || !p.Member.In() {
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			total += int(p.Unread) //nolint:gosec // messages of a session
-			return nil
-		})
-	}
-	return total, group.Wait()
-}
-
-// maxHidden is how many unread hidden messages of a session are left out of what is counted.
-const maxHidden = 1000
-
-// without counts again without what the user hid from themselves.
-func (v PushView) without(ctx context.Context, s events.SessionID, u events.UserID, p hot.Person) (hot.Person, error) {
-	hidden, err := v.View.Hidden(ctx, u, s, p.Member.MarkerIndex+1, p.Head.Index, maxHidden)
-	if err != nil || len(hidden) == 0 {
-		return p, err
-	}
-	return v.person(ctx, s, u, hidden...)
-}
+// pageSessions is how many sessions of a user are listed at a time, and unreadAtOnce how many are read.
+const pageSessions, unreadAtOnce = 500, 32
 
 // Hidden implements push.View.
 func (v PushView) Hidden(ctx context.Context, u events.UserID, s events.SessionID, index events.Index) (bool, error) {

@@ -7,7 +7,6 @@ import (
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
-	"annal/pkg/projections/hot"
 )
 
 // What a user hid from themselves is of one person's view alone: everybody else sees it. The events keep their places,
@@ -55,43 +54,8 @@ func (g *Gateway) hiddenOf(ctx context.Context, u events.UserID, s events.Sessio
 	return func(i events.Index) bool { return hidden[i] }, nil
 }
 
-const (
-	// closeBy is how far apart indexes are asked for by one call.
-	closeBy = 16
-	// hiddenPage is how many hidden messages one call reads, and maxHidden how many are left out of a count of unread
-	// ones: beyond it the others count.
-	hiddenPage = 1000
-	maxHidden  = 100_000
-)
-
-// personOf reads a person of whom it is known whether they hid anything in the session.
-func (g *Gateway) personOf(ctx context.Context, s events.SessionID, u events.UserID, hides bool) (hot.Person, error) {
-	p, err := g.ports.View.Person(ctx, s, u)
-	if err != nil || !hides || p.Unread == 0 {
-		return p, err
-	}
-	hidden, err := g.hiddenAfter(ctx, u, s, p.Member.MarkerIndex, p.Head.Index)
-	if err != nil || len(hidden) == 0 {
-		return p, err
-	}
-	return g.ports.View.Person(ctx, s, u, hidden...)
-}
-
-// hiddenAfter reads the hidden messages above one, up to the last.
-func (g *Gateway) hiddenAfter(ctx context.Context, u events.UserID, s events.SessionID, after, last events.Index) (all []events.Index, err error) {
-	for len(all) < maxHidden {
-		some, err := g.ports.View.Hidden(ctx, u, s, after+1, last, hiddenPage)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, some...)
-		if len(some) < hiddenPage {
-			break
-		}
-		after = some[len(some)-1]
-	}
-	return all, nil
-}
+// closeBy is how far apart indexes are asked for by one call.
+const closeBy = 16
 
 // hideIn takes out of messages, the subscription's own, what its user hid. It waits out failures until the connection
 // ends.

@@ -103,7 +103,7 @@ var listedWaits = []time.Duration{5 * time.Millisecond, 20 * time.Millisecond, 7
 // not whole: hot.ErrRebuilding, never hot.ErrNoSession.
 func (g *Gateway) listed(ctx context.Context, id events.SessionID, u events.UserID, hides bool) (hot.Person, error) {
 	for _, wait := range listedWaits {
-		p, err := g.personOf(ctx, id, u, hides)
+		p, err := hot.PersonOf(ctx, g.ports.View, id, u, hides)
 		if !errors.Is(err, hot.ErrNoSession) {
 			return p, err
 		}
@@ -113,7 +113,7 @@ func (g *Gateway) listed(ctx context.Context, id events.SessionID, u events.User
 			return hot.Person{}, ctx.Err()
 		}
 	}
-	p, err := g.personOf(ctx, id, u, hides)
+	p, err := hot.PersonOf(ctx, g.ports.View, id, u, hides)
 	if errors.Is(err, hot.ErrNoSession) {
 		err = hot.ErrRebuilding
 	}

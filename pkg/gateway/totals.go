@@ -2,10 +2,6 @@ package gateway
 
 import (
 	"context"
-	"slices"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	clientv1 "annal/gen/annal/client/v1"
 	"annal/pkg/events"
@@ -15,56 +11,17 @@ import (
 
 // totals adds up what is unread in all sessions that the user is in.
 func (c *Conn) totals(ctx context.Context, u events.UserID) (*clientv1.ServerFrame, *events.Error) {
-	own, err := c.settings(ctx, u)
+	heard, muted, err := hot.CountUnread(ctx, c.gw.ports.View, u, hot.Counting{
+		Now: events.Millis(c.gw.ports.Now().UnixMilli()), Muted: true, Page: protocol.MaxPage, AtOnce: syncAtOnce,
+		Person: func(ctx context.Context, s events.SessionID, hides bool) (hot.Person, error) {
+			return c.gw.listed(ctx, s, u, hides)
+		},
+	})
 	if err != nil {
-		return nil, err
+		return nil, c.gw.readError(err)
 	}
-	total := &clientv1.UnreadTotals{}
-	for cursor := ""; ; {
-		ids, next, err := c.sessionIDs(ctx, u, cursor, protocol.MaxPage)
-		if err != nil {
-			return nil, err
-		}
-		for some := range slices.Chunk(ids, syncAtOnce) {
-			if err := c.addUp(ctx, u, some, &own, total); err != nil {
-				return nil, c.gw.readError(err)
-			}
-		}
-		if cursor = next; cursor == "" {
-			return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Totals{Totals: total}}, nil
-		}
-	}
-}
-
-func (c *Conn) addUp(
-	ctx context.Context, u events.UserID, ids []events.SessionID, own *hot.Facts, total *clientv1.UnreadTotals,
-) error {
-	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
-	now := events.Millis(c.gw.ports.Now().UnixMilli())
-	for _, id := range ids {
-		group.Go(func() error {
-			p, err := c.gw.listed(ctx, id, u, own.Hides[id])
-			if err != nil || !p.Member.In() || own.Settings[id].Hidden {
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			addSession(total, &p, own.Settings[id], now)
-			return nil
-		})
-	}
-	return group.Wait()
-}
-
-func addSession(total *clientv1.UnreadTotals, p *hot.Person, s events.Settings, now events.Millis) {
-	unread, mentions, sessions := &total.Unread, &total.Mentions, &total.Sessions
-	if s.MuteUntil > now {
-		unread, mentions, sessions = &total.MutedUnread, &total.MutedMentions, &total.MutedSessions
-	}
-	*unread += p.Unread
-	*mentions += p.Mentions
-	if p.Unread > 0 || s.Unread {
-		*sessions++
-	}
+	return &clientv1.ServerFrame{Kind: &clientv1.ServerFrame_Totals{Totals: &clientv1.UnreadTotals{
+		Unread: heard.Messages, Mentions: heard.Mentions, Sessions: heard.Sessions,
+		MutedUnread: muted.Messages, MutedMentions: muted.Mentions, MutedSessions: muted.Sessions,
+	}}}, nil
 }

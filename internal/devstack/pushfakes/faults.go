@@ -1,6 +1,8 @@
 package pushfakes
 
 import (
+	"net/http"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -27,6 +29,21 @@ type Fault struct {
 	RetryAfter time.Duration `json:"retry_after,omitempty"`
 	// Since is when the token went, where the answer can say so.
 	Since time.Time `json:"since,omitzero"`
+}
+
+// Begin does what a fault does before there is an answer, if there is to be one: it cuts, hangs until the caller gives up, or has the answer ask to wait. A fault of no
+// name does nothing; CutAfter is the fake's own business, once the notification was taken.
+func (f Fault) Begin(w http.ResponseWriter, r *http.Request) {
+	switch f.Name {
+	case CutBefore:
+		Cut()
+	case Hang:
+		<-r.Context().Done()
+		Cut()
+	}
+	if f.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter.Seconds())))
+	}
 }
 
 // Faults are those that a fake is told to have. Its methods are safe for use at once.

@@ -1,7 +1,6 @@
 package pushfakes
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -78,9 +77,6 @@ func (s *Server) Close() error {
 
 // Cut closes the connection of a request without an answer: for faults. It does not return.
 func Cut() { panic(http.ErrAbortHandler) }
-
-// Wait waits until the caller gives up: for the fault Hang.
-func Wait(ctx context.Context) { <-ctx.Done() }
 
 func newCertificate() (tls.Certificate, []byte, error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -1,13 +1,8 @@
 package apns
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
@@ -17,8 +12,8 @@ import (
 	builder "github.com/sideshow/apns2/payload"
 	"github.com/sideshow/apns2/token"
 
-	"annal/internal/devstack"
 	"annal/internal/devstack/pushfakes"
+	"annal/internal/devstack/pushfakes/pushrig"
 	"annal/pkg/projections/push"
 )
 
@@ -26,27 +21,27 @@ import (
 func TestClients(t *testing.T) {
 	for name, send := range map[string]func(*testing.T, *rig, ...push.Letter) []said{"apns2": byGo, "aioapns": byPython} {
 		t.Run(name, func(t *testing.T) {
-			r := open(t, "com.example.chat")
+			r := vendor.Open(t)
 			phone := r.Token()
 			first, gone, bad := r.Letter(phone, "Ann", "Hello, 世界"), r.Letter(r.Token(), "Ann", "x"), r.Letter("0123abcd", "Ann", "x")
-			r.fake.Faults().Add(pushfakes.Fault{Token: gone.Token, Name: "Unregistered", Since: time.UnixMilli(1_700_000_000_000)})
+			r.Fake.Faults().Add(pushfakes.Fault{Token: gone.Token, Name: "Unregistered", Since: time.UnixMilli(1_700_000_000_000)})
 			got := send(t, r, first, gone, bad)
 			want := []said{{200, "", first.Note.ID, 0}, {410, "Unregistered", gone.Note.ID, 1_700_000_000_000}, {400, "BadDeviceToken", bad.Note.ID, 0}}
 			if !slices.Equal(got, want) {
 				t.Errorf("it understood %+v, must %+v", got, want)
 			}
-			theirs := r.fake.Requests.All()[0]
-			s := r.screen(phone)
+			theirs := r.Fake.Requests.All()[0]
+			s := r.Phone(phone)
 			if len(s.Shown) != 1 || s.Badge != 3 {
 				t.Fatalf("%+v", s)
 			}
 			if n := s.Shown[0]; n.Body != "Hello, 世界" || n.ID != first.Note.ID || n.Collapse != first.Note.Collapse || n.Thread != "g-1" || n.Link == "" {
 				t.Errorf("%+v", n)
 			}
-			if a := r.one(t, first); a.Result != push.Delivered {
+			if a := r.One(t, first); a.Result != push.Delivered {
 				t.Fatalf("%+v", a)
 			}
-			all := r.fake.Requests.All()
+			all := r.Fake.Requests.All()
 			// Who it is, and what HTTP/2 does not need.
 			but := []string{"User-Agent", "Accept-Encoding", "Content-Length", "Content-Type", "Host"}
 			if ours := all[len(all)-1].Shape(but...); !slices.Equal(ours, theirs.Shape(but...)) {
@@ -65,13 +60,13 @@ type said struct {
 
 func byGo(t *testing.T, r *rig, letters ...push.Letter) []said {
 	t.Helper()
-	config := r.fake.Settings(r.server.URL)
+	config := r.Fake.Settings(r.Server.URL)
 	key, err := token.AuthKeyFromBytes([]byte(config["key"]))
 	if err != nil {
 		t.Fatal(err)
 	}
 	client := apns2.NewTokenClient(&token.Token{AuthKey: key, KeyID: config["key_id"], TeamID: config["team_id"]})
-	client.Host, client.HTTPClient = r.server.URL, r.server.Client()
+	client.Host, client.HTTPClient = r.Server.URL, r.Server.Client()
 	var all []said
 	for _, l := range letters {
 		p := builder.NewPayload().AlertTitle(l.Note.Title).AlertBody(l.Note.Body).Badge(l.Note.Badge).Sound("default").ThreadID(l.Note.Thread)
@@ -104,7 +99,7 @@ func custom(n push.Note) map[string]string {
 
 func byPython(t *testing.T, r *rig, letters ...push.Letter) []said {
 	t.Helper()
-	at, err := url.Parse(r.server.URL)
+	at, err := url.Parse(r.Server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +107,7 @@ func byPython(t *testing.T, r *rig, letters ...push.Letter) []said {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := r.fake.Settings(r.server.URL)
+	config := r.Fake.Settings(r.Server.URL)
 	task := map[string]any{"host": at.Hostname(), "port": port, "key": config["key"], "key_id": config["key_id"], "team_id": config["team_id"], "topic": r.Package}
 	var notifications []any
 	for _, l := range letters {
@@ -131,7 +126,8 @@ func byPython(t *testing.T, r *rig, letters ...push.Letter) []said {
 		Status, Reason, ID string
 		Timestamp          int64
 	}
-	if err := json.Unmarshal(run(t, r, task), &answers); err != nil {
+	out := pushrig.Program{Name: "venv/bin/python", Script: "testdata/client.py", Trusts: "SSL_CERT_FILE"}.Do(t, r.Server, task)
+	if err := json.Unmarshal(out, &answers); err != nil {
 		t.Fatal(err)
 	}
 	var all []said
@@ -143,30 +139,4 @@ func byPython(t *testing.T, r *rig, letters ...push.Letter) []said {
 		all = append(all, said{status, a.Reason, a.ID, a.Timestamp})
 	}
 	return all
-}
-
-// run has the program in Python do a task, trusting the fake's certificate as the system's own.
-func run(t *testing.T, r *rig, task any) []byte {
-	t.Helper()
-	python, err := devstack.Cached("clients/venv/bin/python")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ca := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(ca, r.server.CA, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	in, err := json.Marshal(task)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), python, filepath.Join("testdata", "client.py"))
-	cmd.Stdin, cmd.Env = bytes.NewReader(in), append(os.Environ(), "SSL_CERT_FILE="+ca)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(fmt.Errorf("%w\n%s", err, stderr.Bytes()))
-	}
-	return out
 }

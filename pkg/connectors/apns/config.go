@@ -13,10 +13,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"errors"
-	"net/url"
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"annal/pkg/projections/push"
 )
 
 // Endpoints of Apple. Tokens of devices are good at one of them: apps that Xcode put on the device are the sandbox's.
@@ -53,7 +54,7 @@ func (c Config) Validate() error {
 	if !ofTen(c.TeamID) {
 		err = errors.Join(err, ErrTeamID)
 	}
-	if u, bad := url.Parse(c.endpoint()); bad != nil || u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "" {
+	if !push.Origin(c.endpoint(), "https") {
 		err = errors.Join(err, ErrEndpoint)
 	}
 	return err

@@ -1,28 +1,23 @@
 package fcm
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"annal/internal/devstack"
-	"annal/internal/devstack/pushfakes"
+	"annal/internal/devstack/pushfakes/pushrig"
 	"annal/pkg/projections/push"
+	"annal/pkg/projections/push/pushtest"
 )
 
 // TestClient: Google's own client finds in the fake what it knows of Google, and its requests are as the connector's.
 func TestClient(t *testing.T) {
-	r := open(t)
+	r := vendor.Open(t)
 	phone := r.Token()
 	first, gone, other := r.Letter(phone, "Ann", "Hello, 世界"), r.Letter(r.Token(), "Ann", "x"), r.Letter(r.Token(), "Ann", "x")
-	r.fake.Faults().Add(pushfakes.Fault{Token: gone.Token, Name: "UNREGISTERED", Times: 2})
-	r.fake.Faults().Add(pushfakes.Fault{Token: other.Token, Name: "SENDER_ID_MISMATCH", Times: 2})
+	r.Fail(pushtest.Failure{Token: gone.Token, Name: "UNREGISTERED", Times: 2})
+	r.Fail(pushtest.Failure{Token: other.Token, Name: "SENDER_ID_MISMATCH", Times: 2})
 	bad := r.Letter("abc", "Ann", "x")
 	said := byGoogle(t, r, first, gone, other, bad)
 	want := []string{"", "messaging/registration-token-not-registered", "messaging/mismatched-credential", "messaging/invalid-argument"}
@@ -37,18 +32,18 @@ func TestClient(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Fatalf("it understood %+v, must %+v", said, want)
 	}
-	s := r.screen(phone)
+	s := r.Phone(phone)
 	if len(s.Shown) != 1 || s.Badge != 3 {
 		t.Fatalf("%+v", s)
 	}
 	if n := s.Shown[0]; n.Body != "Hello, 世界" || n.ID != first.Note.ID || n.Times != 2 || n.Collapse != first.Note.Collapse || n.Thread != "g-1" || n.Link == "" {
 		t.Errorf("%+v", n)
 	}
-	theirs := r.fake.Requests.All()
-	if a := r.one(t, first); a.Result != push.Delivered {
+	theirs := r.Fake.Requests.All()
+	if a := r.One(t, first); a.Result != push.Delivered {
 		t.Fatalf("%+v", a)
 	}
-	ours := r.fake.Requests.All()[len(theirs):]
+	ours := r.Fake.Requests.All()[len(theirs):]
 	// Who it is, and what of HTTP each does in its own way.
 	but := []string{
 		"User-Agent", "Accept", "Accept-Encoding", "Content-Length", "Connection", "X-Goog-Api-Client", "X-Firebase-Client", "Access_token_auth", "Transfer-Encoding",
@@ -75,14 +70,6 @@ type said struct{ Name, Error, Message string }
 
 func byGoogle(t *testing.T, r *rig, letters ...push.Letter) []said {
 	t.Helper()
-	clients, err := devstack.Cached("clients")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ca := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(ca, r.server.CA, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	var messages []any
 	for _, l := range letters {
 		data := map[string]string{"link": l.Note.Link, "thread": l.Note.Thread}
@@ -97,19 +84,9 @@ func byGoogle(t *testing.T, r *rig, letters ...push.Letter) []said {
 			},
 		})
 	}
-	config := r.fake.Settings(r.server.URL)
-	in, err := json.Marshal(map[string]any{"endpoint": config["endpoint"], "credentials": config["credentials"], "messages": messages})
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), "node", filepath.Join("testdata", "client.mjs"))
-	cmd.Stdin, cmd.Env = bytes.NewReader(in), append(os.Environ(), "CLIENTS="+clients, "NODE_EXTRA_CA_CERTS="+ca)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(fmt.Errorf("%w\n%s", err, stderr.Bytes()))
-	}
+	config := r.Fake.Settings(r.Server.URL)
+	task := map[string]any{"endpoint": config["endpoint"], "credentials": config["credentials"], "messages": messages}
+	out := pushrig.Program{Name: "node", Script: "testdata/client.mjs", Trusts: "NODE_EXTRA_CA_CERTS"}.Do(t, r.Server, task)
 	var all []said
 	if err := json.Unmarshal(out, &all); err != nil {
 		t.Fatalf("%v: %s", err, out)

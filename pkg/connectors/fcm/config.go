@@ -18,6 +18,8 @@ import (
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"annal/pkg/projections/push"
 )
 
 // Where Google is reached, if nothing else is said.
@@ -58,10 +60,10 @@ type account struct {
 // Validate says what is wrong: one of the errors above, or several joined.
 func (c Config) Validate() error {
 	a, _, err := c.account()
-	if !secure(c.endpoint(), false) {
+	if !push.Origin(c.endpoint(), "https") {
 		err = errors.Join(err, ErrEndpoint)
 	}
-	if !secure(c.tokenEndpoint(a), true) {
+	if u, bad := url.Parse(c.tokenEndpoint(a)); bad != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" {
 		err = errors.Join(err, ErrTokenEndpoint)
 	}
 	return err
@@ -79,11 +81,6 @@ func (c Config) tokenEndpoint(a account) string {
 		return a.TokenURI
 	}
 	return c.TokenEndpoint
-}
-
-func secure(address string, path bool) bool {
-	u, err := url.Parse(address)
-	return err == nil && u.Scheme == "https" && u.Host != "" && (path || u.Path == "") && u.RawQuery == ""
 }
 
 func (c Config) account() (account, *rsa.PrivateKey, error) {

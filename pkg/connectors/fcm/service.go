@@ -76,17 +76,12 @@ func (s *Service) send(ctx context.Context, l push.Letter) push.Answer {
 	if err != nil {
 		return push.Answer{Result: push.Refused, Code: "UNSENDABLE", Text: push.Clip(err.Error())}
 	}
-	token, failed := s.access.Token(ctx)
-	if failed != nil {
-		return *failed
-	}
-	a := s.post(ctx, message, token)
-	if a.Code == "UNAUTHENTICATED" || a.Code == "401" {
-		s.access.Forget(token)
-		if token, failed = s.access.Token(ctx); failed != nil {
-			return *failed
-		}
+	var a push.Answer
+	if failed := s.access.With(ctx, func(token string) bool {
 		a = s.post(ctx, message, token)
+		return a.Code == "UNAUTHENTICATED" || a.Code == "401"
+	}); failed != nil {
+		return *failed
 	}
 	return a
 }

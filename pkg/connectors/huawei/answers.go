@@ -61,15 +61,11 @@ func verdict(reply push.Reply, now time.Time) (answer push.Answer, illegal map[s
 			return push.Answer{Result: push.Retry, Unsure: true, Text: push.Clip("unreadable: " + said.Msg)}, nil
 		}
 	}
-	answer, known := answers[said.Code]
-	switch {
-	case known:
-	case reply.Status >= 500:
-		answer = push.Answer{Result: push.Retry, All: true}
-	default:
-		answer = push.Answer{Result: push.Refused}
+	answer = push.Coded(answers, said.Code, said.Msg, reply.After(now))
+	if _, known := answers[said.Code]; !known && reply.Status >= 500 {
+		answer = reply.OfStatus(now)
+		answer.Code, answer.Text = said.Code, push.Clip(said.Msg)
 	}
-	answer.Code, answer.Text, answer.After = said.Code, push.Clip(said.Msg), reply.After(now)
 	if answer.Result == push.Delivered {
 		answer.VendorID = said.RequestID
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/url"
 	"regexp"
+
+	"annal/pkg/projections/push"
 )
 
 // Where Huawei's services are.
@@ -38,15 +40,13 @@ var appIDs = regexp.MustCompile(`^[0-9]{1,64}$`)
 // Validate refuses what can't work. Errors repeat no secret.
 func (c Config) Validate() error {
 	c = c.withDefaults()
-	endpoint, err := url.Parse(c.Endpoint)
-	token, tokenErr := url.Parse(c.TokenEndpoint)
+	token, err := url.Parse(c.TokenEndpoint)
 	switch {
 	case !appIDs.MatchString(c.AppID):
 		return ErrAppID
 	case c.AppSecret == "":
 		return ErrSecret
-	case err != nil || endpoint.Scheme != "https" || endpoint.Host == "" || endpoint.User != nil || endpoint.Path != "" || endpoint.RawQuery != "",
-		tokenErr != nil || token.Scheme != "https" || token.Host == "" || token.User != nil || token.RawQuery != "":
+	case !push.Origin(c.Endpoint, "https"), err != nil || token.Scheme != "https" || token.Host == "" || token.User != nil || token.RawQuery != "":
 		return ErrEndpoint
 	}
 	return nil

@@ -12,7 +12,6 @@ import (
 	"bytes"
 	"context"
 	"net/http"
-	"sync"
 	"time"
 
 	"annal/pkg/projections/push"
@@ -38,7 +37,8 @@ type Service struct {
 	app    string
 	config Config
 	client *http.Client
-	access *access
+	now    func() time.Time
+	access *push.Access
 	url    string
 }
 
@@ -53,7 +53,9 @@ func New(app string, c Config, client *http.Client) (*Service, error) {
 		return nil, err
 	}
 	c = c.withDefaults()
-	return &Service{app: app, config: c, client: client, access: newAccess(c, client), url: c.Endpoint + "/v1/" + c.AppID + "/messages:send"}, nil
+	s := &Service{app: app, config: c, client: client, now: time.Now, url: c.Endpoint + "/v1/" + c.AppID + "/messages:send"}
+	s.access = push.NewAccess(func() time.Time { return s.now() }, s.askAccess)
+	return s, nil
 }
 
 // Name implements push.Service.
@@ -62,107 +64,64 @@ func (s *Service) Name() string { return "huawei" }
 // Abilities implements push.Service.
 func (s *Service) Abilities() push.Abilities { return push.Abilities{Batch: batch, AtOnce: atOnce} }
 
-// group is letters that say the same, their ids aside: which ones, and whom they are for.
-type group struct {
-	request request
-	tokens  []string
-	// letters has those of a token.
-	letters map[string][]int
-}
-
 // Send implements push.Service.
 func (s *Service) Send(ctx context.Context, letters []push.Letter) []push.Answer {
-	given := make([]push.Answer, len(letters))
-	var running sync.WaitGroup
-	room := make(chan struct{}, inCall)
-	for _, g := range s.sort(letters, given) {
-		room <- struct{}{}
-		running.Go(func() {
-			defer func() { <-room }()
-			answer, illegal := s.bring(ctx, g)
-			for token, which := range g.letters {
-				for _, i := range which {
-					given[i] = answer
-					if illegal[token] {
-						given[i] = push.Answer{Result: push.Gone, Code: codePartial, Text: "an illegal token"}
-					}
-				}
+	now := s.now()
+	return push.Together(letters, inCall, func(l *push.Letter) (request, string, *push.Answer) { return s.write(l, now) },
+		func(c *push.Circular[request]) map[string]push.Answer {
+			answer, illegal := s.bring(ctx, c.Content, c.Tokens)
+			answers := push.ToEach(c.Tokens, answer)
+			for token := range illegal {
+				answers[token] = push.Answer{Result: push.Gone, Code: codePartial, Text: "an illegal token"}
 			}
+			return answers
 		})
-	}
-	running.Wait()
-	return given
 }
 
-// sort puts letters that say the same together, and answers those that are not to be sent.
-func (s *Service) sort(letters []push.Letter, given []push.Answer) []*group {
-	now := time.Now()
-	var groups []*group
-	same := map[string]*group{}
-	for i := range letters {
-		n := &letters[i].Note
-		left := n.Expires.Sub(now)
-		switch {
-		case !push.Plain(letters[i].Token, push.MaxToken):
-			given[i] = push.Answer{Result: push.Refused, Code: codeToken, Text: "not the form of a token"}
-			continue
-		case !n.Kind.Shown():
-			given[i] = push.Answer{Result: push.Refused, Code: codeUnsupported}
-			continue
-		case left <= 0:
-			given[i] = push.Answer{Result: push.Refused, Code: codeExpired}
-			continue
-		}
-		r, ok := s.compose(n, left)
-		if !ok {
-			given[i] = push.Answer{Result: push.Refused, Code: codeTooBig, Text: "what is not shown is too long"}
-			continue
-		}
-		key := string(written(r))
-		g := same[key]
-		if g == nil {
-			g = &group{request: r, letters: map[string][]int{}}
-			same[key] = g
-			groups = append(groups, g)
-		}
-		token := letters[i].Token
-		if g.letters[token] == nil {
-			g.tokens = append(g.tokens, token)
-		}
-		g.letters[token] = append(g.letters[token], i)
-	}
-	return groups
+func refused(code, text string) *push.Answer {
+	return &push.Answer{Result: push.Refused, Code: code, Text: text}
 }
 
-// bring sends a group, once more with another access token if that was what was wrong.
-func (s *Service) bring(ctx context.Context, g *group) (push.Answer, map[string]bool) {
-	token, failed := s.access.Token(ctx)
-	if failed != nil {
+// write gives a letter's request without its token, and as JSON.
+func (s *Service) write(l *push.Letter, now time.Time) (r request, key string, bad *push.Answer) {
+	left := l.Note.Expires.Sub(now)
+	switch {
+	case !push.Plain(l.Token, push.MaxToken):
+		return r, "", refused(codeToken, "not the form of a token")
+	case !l.Note.Kind.Shown():
+		return r, "", refused(codeUnsupported, "")
+	case left <= 0:
+		return r, "", refused(codeExpired, "")
+	}
+	r, ok := s.compose(&l.Note, left)
+	if !ok {
+		return r, "", refused(codeTooBig, "what is not shown is too long")
+	}
+	return r, string(written(r)), nil
+}
+
+// bring sends a request to those with these tokens.
+func (s *Service) bring(ctx context.Context, r request, tokens []string) (answer push.Answer, illegal map[string]bool) {
+	r.Message.Token = tokens
+	if failed := s.access.With(ctx, func(access string) bool {
+		answer, illegal = s.ask(ctx, written(r), access)
+		return tired(answer)
+	}); failed != nil {
 		return *failed, nil
 	}
-	answer, illegal := s.ask(ctx, g, token)
-	if !tired(answer) {
-		return answer, illegal
-	}
-	s.access.Forget(token)
-	token, failed = s.access.Token(ctx)
-	if failed != nil {
-		return *failed, nil
-	}
-	return s.ask(ctx, g, token)
+	return answer, illegal
 }
 
-func (s *Service) ask(ctx context.Context, g *group, token string) (push.Answer, map[string]bool) {
-	g.request.Message.Token = g.tokens
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(written(g.request)))
+func (s *Service) ask(ctx context.Context, body []byte, access string) (push.Answer, map[string]bool) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
 	if err != nil {
 		return push.Answer{Result: push.Misconfigured, Code: "ENDPOINT", Text: push.Clip(err.Error())}, nil
 	}
 	r.Header.Set("Content-Type", "application/json; charset=UTF-8")
-	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Authorization", "Bearer "+access)
 	reply, failed := push.Ask(s.client, r, maxAnswer)
 	if failed != nil {
 		return *failed, nil
 	}
-	return verdict(reply, time.Now())
+	return verdict(reply, s.now())
 }

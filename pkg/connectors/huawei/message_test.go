@@ -9,27 +9,11 @@ import (
 	"time"
 
 	"annal/pkg/projections/push"
+	"annal/pkg/projections/push/pushtest"
 )
 
-func TestShown(t *testing.T) {
-	r := newRig(t)
-	l := letter(r.token())
-	if a := r.send(l); a.Result != push.Delivered {
-		t.Fatalf("%+v", a)
-	}
-	s := r.screen(l.Token)
-	if len(s.Shown) != 1 || s.Badge != 3 {
-		t.Fatalf("%+v", s)
-	}
-	n := s.Shown[0]
-	if n.ID != l.Note.Data["event"] || n.Title != "Ann" || n.Body != l.Note.Body || n.Collapse != l.Note.Collapse || n.Thread != "g-1" || n.Link != l.Note.Link || !n.Urgent ||
-		n.Data["session"] != "g-1" || n.Data["kind"] != "message" {
-		t.Errorf("%+v", n)
-	}
-}
-
 func TestCompose(t *testing.T) {
-	r := newRig(t)
+	r := vendor.Open(t)
 	for _, c := range []struct {
 		name   string
 		change func(*push.Note)
@@ -49,15 +33,15 @@ func TestCompose(t *testing.T) {
 		{"a large badge", func(n *push.Note) { n.Badge = 1000 }, time.Minute, `"set_num":99}`},
 		{"no badge", func(n *push.Note) { n.Badge = -1 }, time.Minute, `"type":1,"intent":"intent://chat.example/s/g-1?seq=7#Intent;scheme=https;package=example.chat;launchFlags=0x4000000;end"}}}`},
 	} {
-		n := letter("").Note
+		n := pushtest.Note()
 		c.change(&n)
-		composed, ok := r.compose(&n, c.left)
+		composed, ok := r.Service.compose(&n, c.left)
 		if got := string(written(composed)); !ok || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %s", c.name, got)
 		}
 	}
-	n := letter("").Note
-	without, ok := r.serve(map[string]string{"badge_class": ""}).compose(&n, time.Minute)
+	n := pushtest.Note()
+	without, ok := r.Serve(map[string]string{"badge_class": ""}).compose(&n, time.Minute)
 	if !ok || without.Message.Android.Notification.Badge != nil {
 		t.Errorf("%+v", without)
 	}
@@ -65,15 +49,15 @@ func TestCompose(t *testing.T) {
 
 // TestLimit: what is as long as it can be is taken, and is 4096 bytes but for the last character.
 func TestLimit(t *testing.T) {
-	r := newRig(t)
+	r := vendor.Open(t)
 	for i := range 4 {
-		l := letter(r.token())
+		l := r.Write("")
 		l.Note.Body = fmt.Sprint(strings.Repeat("x", i), strings.Repeat("\U0001F600", 2000))
-		composed, _ := r.compose(&l.Note, time.Minute)
+		composed, _ := r.Service.compose(&l.Note, time.Minute)
 		if size := len(written(composed)); size > maxMessage || size < maxMessage-3 {
 			t.Errorf("%d bytes", size)
 		}
-		if a := r.send(l); a.Result != push.Delivered {
+		if a := r.One(t, l); a.Result != push.Delivered {
 			t.Errorf("%+v", a)
 		}
 	}
@@ -81,20 +65,13 @@ func TestLimit(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	good := Config{AppID: "104857600", AppSecret: "s"}
-	for _, c := range []struct {
-		change func(*Config)
-		want   error
-	}{
-		{func(*Config) {}, nil}, {func(c *Config) { c.AppID = "" }, ErrAppID}, {func(c *Config) { c.AppID = "1/../2" }, ErrAppID},
-		{func(c *Config) { c.AppSecret = "" }, ErrSecret}, {func(c *Config) { c.Endpoint = "http://x" }, ErrEndpoint}, {func(c *Config) { c.Endpoint = "https://x/y" }, ErrEndpoint},
-		{func(c *Config) { c.TokenEndpoint = "ftp://x/y" }, ErrEndpoint}, {func(c *Config) { c.TokenEndpoint = "https://u:p@x/y" }, ErrEndpoint},
-	} {
-		config := good
-		c.change(&config)
-		if _, err := New(app, config, http.DefaultClient); !errors.Is(err, c.want) {
-			t.Errorf("%+v: %v", config, err)
-		}
-	}
+	vendor.Configs(t, good, map[error][]func(*Config){
+		ErrAppID: {func(c *Config) { c.AppID = "" }, func(c *Config) { c.AppID = "1/../2" }}, ErrSecret: {func(c *Config) { c.AppSecret = "" }},
+		ErrEndpoint: {
+			func(c *Config) { c.Endpoint = "http://x" }, func(c *Config) { c.Endpoint = "https://x/y" },
+			func(c *Config) { c.TokenEndpoint = "ftp://x/y" }, func(c *Config) { c.TokenEndpoint = "https://u:p@x/y" },
+		},
+	})
 	if _, err := New("", good, http.DefaultClient); !errors.Is(err, ErrApp) {
 		t.Error(err)
 	}

@@ -32,21 +32,21 @@ type reply struct {
 }
 
 // bring sends one content to its phones, and gives an answer for each.
-func (s *Service) bring(ctx context.Context, g *group) map[string]push.Answer {
-	fields := map[string]string{"appId": s.config.AppID, "pushIds": strings.Join(g.tokens, ","), "messageJson": g.message}
+func (s *Service) bring(ctx context.Context, message string, tokens []string) map[string]push.Answer {
+	fields := map[string]string{"appId": s.config.AppID, "pushIds": strings.Join(tokens, ","), "messageJson": message}
 	r, problem := s.post(ctx, fields)
 	if problem != nil {
-		return each(g.tokens, *problem)
+		return push.ToEach(tokens, *problem)
 	}
-	a := answer(ofCall, r.code(), r.Message, r.wait)
+	a := push.Coded(ofCall, r.code(), r.Message, r.wait)
 	if a.Result != push.Delivered {
-		return each(g.tokens, a)
+		return push.ToEach(tokens, a)
 	}
 	a.VendorID = r.MsgID
-	answers := each(g.tokens, a)
+	answers := push.ToEach(tokens, a)
 	for code, ids := range r.phones() {
 		for _, id := range ids {
-			answers[id] = answer(ofPhone, code, r.Message, r.wait)
+			answers[id] = push.Coded(ofPhone, code, r.Message, r.wait)
 		}
 	}
 	return answers
@@ -67,14 +67,6 @@ func (r *reply) phones() map[string][]string {
 func (r *reply) readable() bool {
 	var nothing string
 	return r.code() != "" && (r.code() != ok || len(r.Value) == 0 || json.Unmarshal(r.Value, &nothing) == nil || r.phones() != nil)
-}
-
-func each(tokens []string, a push.Answer) map[string]push.Answer {
-	answers := make(map[string]push.Answer, len(tokens))
-	for _, token := range tokens {
-		answers[token] = a
-	}
-	return answers
 }
 
 // sign is what the vendor checks us by: MD5 of all fields as name=value, in the order of their names, and of the secret, in lower-case hex.
@@ -105,7 +97,7 @@ func (s *Service) post(ctx context.Context, fields map[string]string) (reply, *p
 	r := reply{wait: said.After(s.now())}
 	switch {
 	case said.Status != http.StatusOK:
-		a := answerStatus(said.Status, string(said.Body), r.wait)
+		a := said.OfStatus(s.now())
 		return reply{}, &a
 	case json.Unmarshal(said.Body, &r) != nil || !r.readable():
 		return reply{}, &push.Answer{Result: push.Retry, Unsure: true, Text: push.Clip("unreadable: " + string(said.Body))}

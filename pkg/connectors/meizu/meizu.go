@@ -14,9 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"annal/pkg/projections/push"
@@ -50,9 +48,8 @@ var (
 
 // Validate refuses what can't work. Errors repeat no secret.
 func (c Config) Validate() error {
-	u, err := url.Parse(c.Endpoint)
 	switch {
-	case c.Endpoint != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != ""):
+	case c.Endpoint != "" && !push.Origin(strings.TrimSuffix(c.Endpoint, "/"), "http", "https"):
 		return ErrEndpoint
 	case c.AppID == "":
 		return ErrID
@@ -89,64 +86,23 @@ func (*Service) Name() string { return "meizu" }
 // Abilities implements push.Service.
 func (*Service) Abilities() push.Abilities { return push.Abilities{Batch: batch, AtOnce: 4} }
 
-// group are the letters that have one content, by the phones they go to.
-type group struct {
-	message string // JSON
-	tokens  []string
-	of      map[string][]int
-}
-
 // Send implements push.Service: letters of one content go in one call.
 func (s *Service) Send(ctx context.Context, letters []push.Letter) []push.Answer {
-	answers := make([]push.Answer, len(letters))
-	room := make(chan struct{}, atOnce)
-	var sent sync.WaitGroup
-	for _, g := range s.groups(letters, answers) {
-		room <- struct{}{}
-		sent.Go(func() {
-			defer func() { <-room }()
-			for token, a := range s.bring(ctx, g) {
-				for _, i := range g.of[token] {
-					answers[i] = a
-				}
-			}
-		})
-	}
-	sent.Wait()
-	return answers
-}
-
-// groups sorts letters by content, and answers those that are not worth a call.
-func (s *Service) groups(letters []push.Letter, answers []push.Answer) []*group {
-	var all []*group
-	byContent := map[string]*group{}
 	now := s.now()
-	for i := range letters {
-		n, token := &letters[i].Note, letters[i].Token
+	return push.Together(letters, atOnce, func(l *push.Letter) (string, string, *push.Answer) {
+		n := &l.Note
 		switch {
 		case !n.Kind.Shown():
-			answers[i] = push.Answer{Result: push.Refused, Code: "UNSUPPORTED", Text: "Flyme Push only shows"}
-			continue
+			return "", "", &push.Answer{Result: push.Refused, Code: "UNSUPPORTED", Text: "Flyme Push only shows"}
 		case !n.Expires.IsZero() && !now.Before(n.Expires):
-			answers[i] = push.Answer{Result: push.Refused, Code: "EXPIRED"}
-			continue
-		case !push.Plain(token, push.MaxToken):
+			return "", "", &push.Answer{Result: push.Refused, Code: "EXPIRED"}
+		case !push.Plain(l.Token, push.MaxToken):
 			// A call lists phones with commas: one with a comma would be other phones.
-			answers[i] = push.Answer{Result: push.Refused, Code: "BAD_TOKEN", Text: "not the form of a pushId"}
-			continue
+			return "", "", &push.Answer{Result: push.Refused, Code: "BAD_TOKEN", Text: "not the form of a pushId"}
 		}
-		content := encode(newMessage(n, now))
-		g := byContent[content]
-		if g == nil {
-			g = &group{message: content, of: map[string][]int{}}
-			byContent[content], all = g, append(all, g)
-		}
-		if len(g.of[token]) == 0 {
-			g.tokens = append(g.tokens, token)
-		}
-		g.of[token] = append(g.of[token], i)
-	}
-	return all
+		message := encode(newMessage(n, now))
+		return message, message, nil
+	}, func(c *push.Circular[string]) map[string]push.Answer { return s.bring(ctx, c.Content, c.Tokens) })
 }
 
 func encode(v any) string {

@@ -25,7 +25,7 @@ func (s *Service) askAccess(ctx context.Context) (string, time.Duration, *push.A
 		return "", 0, problem
 	}
 	if *r.Code != 0 {
-		refusal := answer(*r.Code, r.Message, r.wait)
+		refusal := push.Coded(verdicts, *r.Code, r.Message, r.wait)
 		return "", 0, &refusal
 	}
 	var data struct {

@@ -1,8 +1,6 @@
 package oppo
 
 import (
-	"net/http"
-	"strconv"
 	"time"
 
 	"annal/pkg/projections/push"
@@ -19,25 +17,19 @@ const (
 // codeLater is ours, of letters that were refused together with others and had no call alone.
 const codeLater = "LATER"
 
-// verdict is what a code means for a letter. What is to be tried again concerns all letters of the app.
-type verdict struct {
-	result push.Result
-	// after is how long to wait where the vendor says no time.
-	after time.Duration
-}
-
+// Answers that codes come to. What is to be tried again concerns all letters of the app; how long to wait the vendor does not say.
 var (
-	taken   = verdict{result: push.Delivered}
-	gone    = verdict{result: push.Gone}
-	refused = verdict{result: push.Refused}
-	wrong   = verdict{result: push.Misconfigured}
-	busy    = verdict{push.Retry, time.Second}
-	usedUp  = verdict{push.Retry, time.Hour} // the day's number
+	taken   = push.Answer{Result: push.Delivered}
+	gone    = push.Answer{Result: push.Gone}
+	refused = push.Answer{Result: push.Refused}
+	wrong   = push.Answer{Result: push.Misconfigured}
+	busy    = push.Answer{Result: push.Retry, All: true, After: time.Second}
+	usedUp  = push.Answer{Result: push.Retry, All: true, After: time.Hour} // the day's number
 )
 
 // verdicts are all codes that the vendor's pages have (11235; 10000 on 11238), and 54, which its server gives since it wants templates.
 // Others are refused.
-var verdicts = map[int]verdict{
+var verdicts = map[int]push.Answer{
 	-2:               busy, // the service limits its flow
 	-1:               busy, // the service is unavailable
 	0:                taken,
@@ -74,29 +66,4 @@ var verdicts = map[int]verdict{
 	67:               wrong,   // the app was not granted the category or the level
 	// Business codes, from 10000 on.
 	badRegistration: gone, // no such registration id
-}
-
-// answer is what the vendor's code means.
-func answer(code int, text string, wait time.Duration) push.Answer {
-	v, known := verdicts[code]
-	if !known {
-		v = refused
-	}
-	a := push.Answer{Result: v.result, Code: strconv.Itoa(code), Text: push.Clip(text)}
-	if v.result == push.Retry {
-		a.After, a.All = max(v.after, wait), true
-	}
-	return a
-}
-
-// answerStatus is what a status other than 200 means; the vendor documents none.
-func answerStatus(status int, text string, wait time.Duration) push.Answer {
-	a := push.Answer{Result: push.Refused, Code: strconv.Itoa(status), Text: push.Clip(text)}
-	switch {
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		a.Result = push.Misconfigured
-	case status == http.StatusTooManyRequests || status >= 500:
-		a.Result, a.After, a.All = push.Retry, wait, true
-	}
-	return a
 }

@@ -60,24 +60,22 @@ func (s *Service) call(ctx context.Context, messages []message) (answers []push.
 	if err != nil {
 		panic(err) // strings and numbers always have a form in JSON
 	}
-	for renewed := false; ; renewed = true {
-		token, problem := s.access.Token(ctx)
-		if problem != nil {
-			return nil, problem
-		}
-		r, problem := s.post(ctx, batchPath, url.Values{"auth_token": {token}, "messages": {string(body)}})
-		switch {
-		case problem != nil:
-			return nil, problem
-		case *r.Code == invalidAuthToken && !renewed:
-			s.access.Forget(token)
-		case *r.Code != 0:
-			a := answer(*r.Code, r.Message, r.wait)
-			return nil, &a
-		default:
-			return s.each(r, messages), nil
-		}
+	var r reply
+	var problem *push.Answer
+	if none := s.access.With(ctx, func(token string) bool {
+		r, problem = s.post(ctx, batchPath, url.Values{"auth_token": {token}, "messages": {string(body)}})
+		return problem == nil && *r.Code == invalidAuthToken
+	}); none != nil {
+		problem = none
 	}
+	switch {
+	case problem != nil:
+		return nil, problem
+	case *r.Code != 0:
+		a := push.Coded(verdicts, *r.Code, r.Message, r.wait)
+		return nil, &a
+	}
+	return s.each(r, messages), nil
 }
 
 // each gives every message its item. Items name the registration id; several to one phone are in the order they were sent in.
@@ -97,7 +95,7 @@ func (s *Service) each(r reply, messages []message) []push.Answer {
 			continue
 		}
 		open[it.RegistrationID] = left[1:]
-		a := answer(it.ErrorCode, it.ErrorMessage, r.wait)
+		a := push.Coded(verdicts, it.ErrorCode, it.ErrorMessage, r.wait)
 		if a.Result == push.Delivered {
 			a.VendorID = it.MessageID
 		}
@@ -128,7 +126,7 @@ func (s *Service) post(ctx context.Context, path string, form url.Values) (reply
 	r := reply{wait: said.After(s.now())}
 	switch {
 	case said.Status != http.StatusOK:
-		a := answerStatus(said.Status, string(said.Body), r.wait)
+		a := said.OfStatus(s.now())
 		return reply{}, &a
 	case json.Unmarshal(said.Body, &r) != nil || r.Code == nil:
 		return reply{}, &push.Answer{Result: push.Retry, Unsure: true, Text: push.Clip("unreadable: " + string(said.Body))}

@@ -15,7 +15,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -62,9 +61,8 @@ var (
 
 // Validate refuses what can't work. Errors repeat no secret.
 func (c Config) Validate() error {
-	u, err := url.Parse(c.Endpoint)
 	switch {
-	case c.Endpoint != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != ""):
+	case c.Endpoint != "" && !push.Origin(strings.TrimSuffix(c.Endpoint, "/"), "http", "https"):
 		return ErrEndpoint
 	case c.AppKey == "":
 		return ErrKey
@@ -134,7 +132,7 @@ func (s *Service) Send(ctx context.Context, letters []push.Letter) []push.Answer
 		default:
 			m := s.message(&letters[i], now)
 			if code := m.fault(); code != 0 {
-				answers[i] = answer(code, "not sent: the call would be refused for all", 0)
+				answers[i] = push.Coded(verdicts, code, "not sent: the call would be refused for all", 0)
 				continue
 			}
 			messages, of = append(messages, m), append(of, i)

@@ -1,121 +1,69 @@
 package oppo
 
 import (
-	"context"
-	"errors"
-	"maps"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
-	"annal/internal/devstack/pushfakes"
 	oppofake "annal/internal/devstack/pushfakes/oppo"
+	"annal/internal/devstack/pushfakes/pushrig"
 	"annal/pkg/projections/push"
 	"annal/pkg/projections/push/pushtest"
 )
 
 const app = "com.example.chat"
 
-// rig is the service before the vendor's fake.
-type rig struct {
-	*Service
-	fake    *oppofake.Fake
-	phones  *pushfakes.Phones
-	server  *pushfakes.Server
-	clock   *time.Time
-	fixture pushtest.Fixture
+var vendor = pushrig.Vendor[*oppofake.Fake, Config, *Service]{
+	App: app, Fake: oppofake.New, New: New, Clock: func(s *Service, now func() time.Time) { s.now = now }, Access: authPath, Addresses: []string{"endpoint"},
+	Gone: "10000", Busy: "13", Refuse: "41", Wrong: "28", Once: true, Badges: true,
 }
 
-func open(t *testing.T) *rig {
-	t.Helper()
-	r := &rig{phones: pushfakes.NewPhones(), clock: new(time.Time)}
-	*r.clock = time.Now()
-	now := func() time.Time { return *r.clock }
-	var err error
-	if r.fake, err = oppofake.New(r.phones, app, now); err != nil {
-		t.Fatal(err)
-	}
-	if r.server, err = pushfakes.Serve(r.fake, 0); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if r.Service, err = New(app, r.config(), r.server.Client()); err != nil {
-		t.Fatal(err)
-	}
-	r.now = now
-	r.fixture = pushtest.Fixture{
-		Service: r.Service, Package: app, Token: func() string { return r.fake.Token(r.server.URL) },
-		Fail: func(token, name string) { r.fail(token, name, 1) },
-		Gone: "10000", Busy: "13", Refuse: "41", Wrong: "28",
-		Screen: func(token string) (shown [][2]string, badge, came int) {
-			s := r.screen(token)
-			for _, n := range s.Shown {
-				shown = append(shown, [2]string{n.Title, n.Body})
-			}
-			return shown, s.Badge, s.Came
+func TestConformance(t *testing.T) { vendor.Conformance(t) }
+
+func TestCarried(t *testing.T) { vendor.Carried(t, pushrig.Lack{Thread: true}) }
+
+func TestAccess(t *testing.T) {
+	vendor.TestAccess(t, pushtest.Access{
+		Life: 24 * time.Hour, NoGood: []string{"11"},
+		Denied: []pushtest.Said{
+			{Names: "14 19 41", Want: push.Answer{Result: push.Misconfigured}},
+			{Names: "-1", Want: push.Answer{Result: push.Retry, All: true, After: time.Second}},
+			{Names: "33", Want: push.Answer{Result: push.Retry, All: true, After: time.Hour}},
 		},
+	}, (*oppofake.Fake).Revoke)
+}
+
+func TestWrongSettings(t *testing.T) {
+	vendor.WrongSettings(t, []pushrig.Wrong{
+		{Why: "the key", Code: "14", Change: map[string]string{"app_key": "other"}},
+		{Why: "the secret", Code: "16", Change: map[string]string{"master_secret": "other"}},
+	})
+}
+
+// TestNotSent: what the vendor would refuse of one letter is kept from the others' call, which it would refuse too.
+func TestNotSent(t *testing.T) {
+	text := func(title, body string) func(*push.Letter) {
+		return func(l *push.Letter) { l.Note.Title, l.Note.Body = title, body }
 	}
-	return r
-}
-
-func (r *rig) config() Config {
-	s := r.fake.Settings(r.server.URL)
-	return Config{Endpoint: s["endpoint"], AppKey: s["app_key"], MasterSecret: s["master_secret"]}
-}
-
-func (r *rig) fail(token, name string, times int) {
-	r.fake.Faults().Add(pushfakes.Fault{Token: token, Name: name, Times: times})
-}
-
-func (r *rig) screen(token string) pushfakes.Screen {
-	return r.phones.Screen(pushfakes.Phone{Service: "oppo", Package: app, Token: token})
-}
-
-func (r *rig) letter(body string) push.Letter {
-	return r.fixture.Letter(r.fixture.Token(), "Ann", body)
-}
-
-func (r *rig) one(t *testing.T, l push.Letter) push.Answer {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	return r.Send(ctx, []push.Letter{l})[0]
-}
-
-func TestConformance(t *testing.T) {
-	pushtest.Run(t, func(t *testing.T) pushtest.Fixture { return open(t).fixture })
-}
-
-func TestFields(t *testing.T) {
-	r := open(t)
-	l := r.letter("Hello")
-	answer := r.one(t, l)
-	got := r.screen(l.Token).Shown[0]
-	if answer.VendorID == "" || got.Vendor != answer.VendorID || got.ID != l.Note.Data["event"] || got.Link != l.Note.Link || !got.Urgent || got.Collapse == "" {
-		t.Errorf("%+v of %+v", got, answer)
-	}
-	if !maps.Equal(got.Data, l.Note.Data) || r.screen(l.Token).Badge != 3 {
-		t.Errorf("%+v", r.screen(l.Token))
-	}
-	quiet := r.letter("Later")
-	quiet.Note.Urgent, quiet.Note.Badge, quiet.Note.Link = false, -1, ""
-	r.one(t, quiet)
-	if got := r.screen(quiet.Token); got.Shown[0].Urgent || got.Badge != -1 || got.Shown[0].Link != "" {
-		t.Errorf("%+v", got)
-	}
+	pushtest.NotSent(t, vendor.Open(t).Fixture,
+		pushtest.Unsent{Why: "no token", Code: "BAD_TOKEN", Change: pushtest.ToToken("")},
+		pushtest.Unsent{Why: "a long token", Code: "BAD_TOKEN", Change: pushtest.ToToken(strings.Repeat("x", 257))},
+		pushtest.Unsent{Why: "a line", Code: "BAD_TOKEN", Change: func(l *push.Letter) { l.Token += "\n" }},
+		pushtest.Unsent{Why: "no title", Code: "40", Change: text("", "x")}, pushtest.Unsent{Why: "no body", Code: "40", Change: text("Ann", "")},
+		pushtest.Unsent{Why: "blanks", Code: "40", Change: text(" \t", "x")}, pushtest.Unsent{Why: "nothing to be seen", Code: "40", Change: text("Ann", "\u200b \ufeff\u3164")},
+		pushtest.Unsent{Why: "a bare selector", Code: "40", Change: text("Ann", "\ufe0f")},
+		pushtest.Unsent{Why: "a long link", Code: "41", Change: func(l *push.Letter) { l.Note.Link = "https://chat.example/" + strings.Repeat("x", 2000) }},
+		pushtest.Unsent{Why: "much data", Code: "41", Change: func(l *push.Letter) { l.Note.Data = map[string]string{"kind": strings.Repeat("x", 4000)} }},
+	)
 }
 
 func TestMessage(t *testing.T) {
-	r := open(t)
+	r := vendor.Open(t)
 	r.Service.config.CallNotifyLevel, r.Service.config.ChannelID, r.Service.config.CallChannelID = 16, "messages", "calls"
 	r.Service.config.TemplateID, r.Service.config.TitleParameter, r.Service.config.ContentParameter = "T1", "who", "what"
-	l := r.letter("Hello")
-	now := *r.clock
+	l := r.Write("Hello")
+	now := r.Now()
 	l.Note.Expires = now.Add(90*time.Second + time.Millisecond)
 	n := r.Service.message(&l, now).Notification
 	if n.OffLineTTL != 91 || n.NotifyLevel != 2 || n.ChannelID != "messages" || n.Category != "IM" || n.Style != 1 || n.ClickActionType != 5 {
@@ -146,40 +94,12 @@ func TestMessage(t *testing.T) {
 	}
 }
 
-func TestNotSent(t *testing.T) {
-	r := open(t)
-	r.fake.Faults().Add(pushfakes.Fault{Name: "-1", Times: -1}) // any call would say so
-	late := r.letter("late")
-	late.Note.Expires = *r.clock
-	badge := r.letter("")
-	badge.Note.Kind = push.Badge
-	back := r.letter("")
-	back.Note.Kind = push.Withdraw
-	answers := r.Send(t.Context(), []push.Letter{late, badge, back})
-	for i, want := range []string{"EXPIRED", "UNSUPPORTED", "UNSUPPORTED"} {
-		if a := answers[i]; a.Result != push.Refused || a.Code != want {
-			t.Errorf("%d: %+v", i, a)
-		}
-	}
-	if a := r.one(t, r.letter("on time")); a.Code != "-1" {
-		t.Errorf("the fake is not asked for what is on time: %+v", a)
-	}
-}
-
-func TestValidate(t *testing.T) {
+func TestConfig(t *testing.T) {
 	good := Config{AppKey: "k", MasterSecret: "s"}
-	for want, c := range map[error]Config{
-		nil:         good,
-		ErrEndpoint: {AppKey: "k", MasterSecret: "s", Endpoint: "https://host/path"},
-		ErrKey:      {MasterSecret: "s"},
-		ErrSecret:   {AppKey: "k"},
-		ErrLevel:    {AppKey: "k", MasterSecret: "s", CallNotifyLevel: 3},
-		ErrTemplate: {AppKey: "k", MasterSecret: "s", TitleParameter: "who"},
-	} {
-		if _, err := New(app, c, http.DefaultClient); !errors.Is(err, want) {
-			t.Errorf("%+v: %v, must %v", c, err, want)
-		}
-	}
+	vendor.Configs(t, good, map[error][]func(*Config){
+		ErrEndpoint: {func(c *Config) { c.Endpoint = "https://host/path" }}, ErrKey: {func(c *Config) { c.AppKey = "" }}, ErrSecret: {func(c *Config) { c.MasterSecret = "" }},
+		ErrLevel: {func(c *Config) { c.CallNotifyLevel = 3 }}, ErrTemplate: {func(c *Config) { c.TitleParameter = "who" }},
+	})
 	s, err := New(app, good, http.DefaultClient)
 	if err != nil || s.endpoint != "https://api.push.oppomobile.com" {
 		t.Errorf("%+v %v", s, err)

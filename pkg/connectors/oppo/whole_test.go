@@ -5,29 +5,29 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
+	"annal/internal/devstack/pushfakes/pushrig"
 	"annal/pkg/projections/push"
+	"annal/pkg/projections/push/pushtest"
 )
 
 // TestWhole: a batch that the vendor refuses as a whole, for one letter, loses that one alone. Results are of the letter that is wrong.
 func TestWhole(t *testing.T) {
 	for code, want := range map[string]push.Result{"25": push.Refused, "40": push.Refused, "41": push.Refused, "99": push.Refused} {
-		r := open(t)
+		r := vendor.Open(t)
 		var letters []push.Letter
 		for i := range 100 {
-			letters = append(letters, r.letter(fmt.Sprint("number ", i)))
+			letters = append(letters, r.Write(fmt.Sprint("number ", i)))
 		}
-		r.fail(letters[61].Token, code, -1)
+		r.Fail(pushtest.Failure{Token: letters[61].Token, Name: code, Times: -1})
 		for i, a := range r.Send(t.Context(), letters) {
 			if bad := i == 61; bad != (a.Result == want && a.Code == code) || !bad && a.Result != push.Delivered {
 				t.Errorf("%s, letter %d: %+v", code, i, a)
 			}
 		}
 		for i, l := range letters {
-			if s := r.screen(l.Token); (s.Came == 1) != (i != 61) {
+			if s := r.Phone(l.Token); (s.Came == 1) != (i != 61) {
 				t.Errorf("%s, letter %d came %d times", code, i, s.Came)
 			}
 		}
@@ -46,24 +46,21 @@ func TestWholeStatus(t *testing.T) {
 		{200, `{"code":10000,"message":"m"}`, push.Answer{Result: push.Gone, Code: "10000", Text: "m"}},
 		{200, `{"code":32,"message":"m"}`, push.Answer{Result: push.Delivered, Code: "32", Text: "m"}},
 	} {
-		r := open(t)
-		letters := []push.Letter{r.letter("1"), r.letter("2"), r.letter("3"), r.letter("4"), r.letter("5")}
+		r := vendor.Open(t)
+		letters := []push.Letter{r.Write("1"), r.Write("2"), r.Write("3"), r.Write("4"), r.Write("5")}
 		bad := letters[3]
-		r.client = &http.Client{Transport: carrier(func(request *http.Request) (*http.Response, error) {
-			if request.URL.Path == authPath {
-				return r.server.Client().Do(request)
+		r.Instead = func(request *http.Request) *http.Response {
+			body := new(strings.Builder)
+			if sent, err := request.GetBody(); err != nil {
+				t.Error(err)
+			} else if _, err := io.Copy(body, sent); err != nil {
+				t.Error(err)
 			}
-			body, err := io.ReadAll(request.Body)
-			if err != nil {
-				return nil, err
+			if strings.Contains(body.String(), bad.Token) {
+				return pushrig.Raw{Status: c.status, Body: c.body}.Answer(request)
 			}
-			if strings.Contains(string(body), bad.Token) {
-				return &http.Response{StatusCode: c.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(c.body)), Request: request}, nil
-			}
-			again := request.Clone(request.Context())
-			again.Body = io.NopCloser(strings.NewReader(string(body)))
-			return r.server.Client().Transport.RoundTrip(again)
-		})}
+			return nil
+		}
 		for i, a := range r.Send(t.Context(), letters) {
 			if i == 3 && a != c.want || i != 3 && (a.Result != push.Delivered || a.Code != "0") {
 				t.Errorf("%d %s, letter %d: %+v", c.status, c.body, i, a)
@@ -84,18 +81,11 @@ func TestAllWrong(t *testing.T) {
 		{`{"code":28,"message":"m"}`, 1, 0, push.Misconfigured},
 		{`<html>`, 1, 0, push.Retry},
 	} {
-		r := open(t)
-		var asked atomic.Int32
-		reply := answering(r, 200, "", c.body)
-		r.client = &http.Client{Transport: carrier(func(request *http.Request) (*http.Response, error) {
-			if request.URL.Path != authPath {
-				asked.Add(1)
-			}
-			return reply(request)
-		})}
+		r := vendor.Open(t)
+		r.Instead = pushrig.Raw{Status: 200, Body: c.body}.Answer
 		var letters []push.Letter
 		for range 100 {
-			letters = append(letters, r.letter("x"))
+			letters = append(letters, r.Write("x"))
 		}
 		later := 0
 		for i, a := range r.Send(t.Context(), letters) {
@@ -106,18 +96,8 @@ func TestAllWrong(t *testing.T) {
 				t.Errorf("%s, letter %d: %+v", c.body, i, a)
 			}
 		}
-		if int(asked.Load()) != c.calls || later != c.later {
-			t.Errorf("%s: %d calls, %d later", c.body, asked.Load(), later)
+		if r.Sent() != c.calls || later != c.later {
+			t.Errorf("%s: %d calls, %d later", c.body, r.Sent(), later)
 		}
-	}
-}
-
-// TestLongAnswer: of an answer that is longer than is read nobody knows what it says.
-func TestLongAnswer(t *testing.T) {
-	r := open(t)
-	r.client = &http.Client{Transport: answering(r, 200, "", `{"code":0,"data":[],"message":"`+strings.Repeat("x", maxBody)+`"}`)}
-	r.now = time.Now
-	if a := r.one(t, r.letter("x")); a.Result != push.Retry || !a.Unsure {
-		t.Errorf("%+v", a)
 	}
 }

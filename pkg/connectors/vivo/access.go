@@ -20,7 +20,7 @@ func (s *Service) askAccess(ctx context.Context) (string, time.Duration, *push.A
 		return "", 0, problem
 	}
 	if *r.Result != 0 {
-		refusal := answer(*r.Result, r.Desc, r.wait)
+		refusal := push.Coded(verdicts, *r.Result, r.Desc, r.wait)
 		return "", 0, &refusal
 	}
 	if r.AuthToken == "" {

@@ -2,7 +2,6 @@ package vivo
 
 import (
 	"fmt"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -15,25 +14,19 @@ const (
 	badRegID  = 10302
 )
 
-// verdict is what a code means for a letter. What is to be tried again concerns all letters of the app.
-type verdict struct {
-	result push.Result
-	// after is how long to wait where the vendor says no time.
-	after time.Duration
-}
-
+// Answers that codes come to. What is to be tried again concerns all letters of the app; how long to wait the vendor does not say.
 var (
-	taken   = verdict{result: push.Delivered}
-	gone    = verdict{result: push.Gone}
-	refused = verdict{result: push.Refused}
-	wrong   = verdict{result: push.Misconfigured}
-	busy    = verdict{push.Retry, time.Second}
+	taken   = push.Answer{Result: push.Delivered}
+	gone    = push.Answer{Result: push.Gone}
+	refused = push.Answer{Result: push.Refused}
+	wrong   = push.Answer{Result: push.Misconfigured}
+	busy    = push.Answer{Result: push.Retry, All: true, After: time.Second}
 	// usedUp is the day's number: the vendor lowers it for those who go on asking.
-	usedUp = verdict{push.Retry, time.Hour}
+	usedUp = push.Answer{Result: push.Retry, All: true, After: time.Hour}
 )
 
 // verdicts are the codes of doc/362 that were to be had. Others are refused.
-var verdicts = map[int]verdict{
+var verdicts = map[int]push.Answer{
 	0:         taken,
 	badAccess: wrong,   // the access token is no good, a fresh one neither
 	10040:     busy,    // its resources are used up
@@ -70,43 +63,16 @@ var verdicts = map[int]verdict{
 }
 
 // userStates are why a regId is of no use: status of invalidUser and of invalidUsers (doc/362). Others are refused.
-var userStates = map[int]verdict{
+var userStates = map[int]push.Answer{
 	1: gone,    // there is none
 	2: gone,    // uninstalled, or notifications are off: the app registers anew when it is used
 	3: gone,    // not seen for 90 days
 	4: refused, // not one of the phones for tests, in push_mode 1
 }
 
-// answer is what the vendor's code means.
-func answer(code int, text string, wait time.Duration) push.Answer {
-	v, known := verdicts[code]
-	if !known {
-		v = refused
-	}
-	a := push.Answer{Result: v.result, Code: strconv.Itoa(code), Text: push.Clip(text)}
-	if v.result == push.Retry {
-		a.After, a.All = max(v.after, wait), true
-	}
-	return a
-}
-
 // answerUser is what it means that a regId is of no use.
 func answerUser(status int) push.Answer {
-	v, known := userStates[status]
-	if !known {
-		v = refused
-	}
-	return push.Answer{Result: v.result, Code: strconv.Itoa(badRegID), Text: fmt.Sprint("status ", status)}
-}
-
-// answerStatus is what a status other than 200 means; the vendor documents 500.
-func answerStatus(status int, text string, wait time.Duration) push.Answer {
-	a := push.Answer{Result: push.Refused, Code: strconv.Itoa(status), Text: push.Clip(text)}
-	switch {
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		a.Result = push.Misconfigured
-	case status == http.StatusTooManyRequests || status >= 500:
-		a.Result, a.After, a.All = push.Retry, wait, true
-	}
+	a := push.Coded(userStates, status, fmt.Sprint("status ", status), 0)
+	a.Code = strconv.Itoa(badRegID)
 	return a
 }

@@ -42,23 +42,23 @@ type user struct {
 }
 
 // bring sends one content to its phones, and gives an answer for each.
-func (s *Service) bring(ctx context.Context, g *group) map[string]push.Answer {
-	request := requestID(g.ids)
-	if len(g.tokens) == 1 {
-		return map[string]push.Answer{g.tokens[0]: s.bringOne(ctx, single{payload: g.payload, RegID: g.tokens[0], RequestID: request})}
+func (s *Service) bring(ctx context.Context, c *push.Circular[payload]) map[string]push.Answer {
+	request := requestOf(c.Letters)
+	if len(c.Tokens) == 1 {
+		return map[string]push.Answer{c.Tokens[0]: s.bringOne(ctx, single{payload: c.Content, RegID: c.Tokens[0], RequestID: request})}
 	}
-	r, problem := s.call(ctx, savePath, saved{payload: g.payload, RequestID: request})
+	r, problem := s.call(ctx, savePath, saved{payload: c.Content, RequestID: request})
 	if problem == nil && *r.Result != 0 {
-		a := answer(*r.Result, r.Desc, r.wait)
+		a := push.Coded(verdicts, *r.Result, r.Desc, r.wait)
 		problem = &a
 	}
 	if problem != nil {
 		// Whatever came of it, a content that was kept goes to nobody.
 		problem.Unsure = problem.Unsure && ctx.Err() != nil
-		return each(g.tokens, *problem)
+		return push.ToEach(c.Tokens, *problem)
 	}
-	m := many{payload: g.payload, task: r.TaskID, request: request, calls: maxCalls}
-	return s.bringMany(ctx, &m, g.tokens)
+	m := many{payload: c.Content, task: r.TaskID, request: request, calls: maxCalls}
+	return s.bringMany(ctx, &m, c.Tokens)
 }
 
 func (s *Service) bringOne(ctx context.Context, m single) push.Answer {
@@ -66,7 +66,7 @@ func (s *Service) bringOne(ctx context.Context, m single) push.Answer {
 	if problem != nil {
 		return *problem
 	}
-	a := answer(*r.Result, r.Desc, r.wait)
+	a := push.Coded(verdicts, *r.Result, r.Desc, r.wait)
 	if *r.Result == badRegID {
 		if r.InvalidUser != nil {
 			r.InvalidUsers = append(r.InvalidUsers, *r.InvalidUser)
@@ -99,7 +99,7 @@ type many struct {
 // none was. Who is not named is not gone.
 func (s *Service) bringMany(ctx context.Context, m *many, tokens []string) map[string]push.Answer {
 	if m.calls == 0 {
-		return each(tokens, push.Answer{Result: push.Retry, Code: strconv.Itoa(badRegID), Text: "refused with others, who were not named"})
+		return push.ToEach(tokens, push.Answer{Result: push.Retry, Code: strconv.Itoa(badRegID), Text: "refused with others, who were not named"})
 	}
 	request := m.request
 	if m.calls < maxCalls { // not the first one
@@ -111,13 +111,13 @@ func (s *Service) bringMany(ctx context.Context, m *many, tokens []string) map[s
 	}
 	r, problem := s.call(ctx, listPath, list{AppID: s.config.AppID, RegIDs: tokens, TaskID: m.task, RequestID: request, PushMode: s.config.PushMode})
 	if problem != nil {
-		return each(tokens, *problem)
+		return push.ToEach(tokens, *problem)
 	}
-	a := answer(*r.Result, r.Desc, r.wait)
+	a := push.Coded(verdicts, *r.Result, r.Desc, r.wait)
 	if a.Result == push.Delivered {
 		a.VendorID = m.task
 	}
-	answers := each(tokens, a)
+	answers := push.ToEach(tokens, a)
 	named := map[string]bool{}
 	for _, u := range r.InvalidUsers {
 		answers[u.UserID], named[u.UserID] = answerUser(u.Status), true
@@ -138,27 +138,15 @@ func (s *Service) bringMany(ctx context.Context, m *many, tokens []string) map[s
 	return answers
 }
 
-func each(tokens []string, a push.Answer) map[string]push.Answer {
-	answers := make(map[string]push.Answer, len(tokens))
-	for _, token := range tokens {
-		answers[token] = a
-	}
-	return answers
-}
-
 // call makes a call, and once more if the access token had expired.
-func (s *Service) call(ctx context.Context, path string, body any) (reply, *push.Answer) {
-	for renewed := false; ; renewed = true {
-		token, problem := s.access.Token(ctx)
-		if problem != nil {
-			return reply{}, problem
-		}
-		r, problem := s.post(ctx, path, token, body)
-		if problem != nil || *r.Result != badAccess || renewed {
-			return r, problem
-		}
-		s.access.Forget(token)
+func (s *Service) call(ctx context.Context, path string, body any) (r reply, problem *push.Answer) {
+	if none := s.access.With(ctx, func(token string) bool {
+		r, problem = s.post(ctx, path, token, body)
+		return problem == nil && *r.Result == badAccess
+	}); none != nil {
+		return reply{}, none
 	}
+	return r, problem
 }
 
 // post sends a body and reads the answer. A problem is the answer to all letters of the call.
@@ -178,7 +166,7 @@ func (s *Service) post(ctx context.Context, path, token string, body any) (reply
 	r := reply{wait: said.After(s.now())}
 	switch {
 	case said.Status != http.StatusOK:
-		a := answerStatus(said.Status, string(said.Body), r.wait)
+		a := said.OfStatus(s.now())
 		return reply{}, &a
 	case json.Unmarshal(said.Body, &r) != nil || r.Result == nil:
 		return reply{}, &push.Answer{Result: push.Retry, Unsure: true, Text: push.Clip("unreadable: " + string(said.Body))}

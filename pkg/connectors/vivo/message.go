@@ -105,7 +105,16 @@ func notifyID(collapse string) int32 {
 	return int32(h.Sum32()&0x7fffffff) | 1
 }
 
-// requestID names a call by the notes of its letters, in 64 characters at most: the same when it is made again for the same ones. The vendor does not say within what
+// requestOf names a call by the notes of its letters.
+func requestOf(letters []*push.Letter) string {
+	notes := make([]string, len(letters))
+	for i, l := range letters {
+		notes[i] = l.Note.ID
+	}
+	return requestID(notes)
+}
+
+// requestID names a call by notes, in 64 characters at most: the same when it is made again for the same ones. The vendor does not say within what
 // it has to be unique.
 func requestID(notes []string) string {
 	sum := sha256.Sum256([]byte(strings.Join(slices.Sorted(slices.Values(notes)), "\x00")))

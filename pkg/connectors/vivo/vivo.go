@@ -16,9 +16,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"annal/pkg/projections/push"
@@ -60,9 +58,8 @@ var (
 
 // Validate refuses what can't work. Errors repeat no secret.
 func (c Config) Validate() error {
-	u, err := url.Parse(c.Endpoint)
 	switch {
-	case c.Endpoint != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != ""):
+	case c.Endpoint != "" && !push.Origin(strings.TrimSuffix(c.Endpoint, "/"), "http", "https"):
 		return ErrEndpoint
 	case c.AppID == "":
 		return ErrID
@@ -110,66 +107,22 @@ func (*Service) Name() string { return "vivo" }
 // Abilities implements push.Service.
 func (*Service) Abilities() push.Abilities { return push.Abilities{Batch: batch, AtOnce: 4} }
 
-// group are the letters that have one content: their notes' ids, and which ones there are to each phone.
-type group struct {
-	payload payload
-	ids     []string
-	tokens  []string
-	of      map[string][]int
-}
-
 // Send implements push.Service: letters of one content go in one call.
 func (s *Service) Send(ctx context.Context, letters []push.Letter) []push.Answer {
-	answers := make([]push.Answer, len(letters))
-	room := make(chan struct{}, atOnce)
-	var sent sync.WaitGroup
-	for _, g := range s.groups(letters, answers) {
-		room <- struct{}{}
-		sent.Go(func() {
-			defer func() { <-room }()
-			for token, a := range s.bring(ctx, g) {
-				for _, i := range g.of[token] {
-					answers[i] = a
-				}
-			}
-		})
-	}
-	sent.Wait()
-	return answers
-}
-
-// groups sorts letters by content, and answers those that are not worth a call.
-func (s *Service) groups(letters []push.Letter, answers []push.Answer) []*group {
-	var all []*group
-	byContent := map[string]*group{}
 	now := s.now()
-	for i := range letters {
-		n, token := &letters[i].Note, letters[i].Token
+	return push.Together(letters, atOnce, func(l *push.Letter) (payload, string, *push.Answer) {
+		n := &l.Note
 		switch {
 		case !n.Kind.Shown():
-			answers[i] = push.Answer{Result: push.Refused, Code: "UNSUPPORTED", Text: "vivo Push only shows"}
-			continue
+			return payload{}, "", &push.Answer{Result: push.Refused, Code: "UNSUPPORTED", Text: "vivo Push only shows"}
 		case !n.Expires.IsZero() && !now.Before(n.Expires):
-			answers[i] = push.Answer{Result: push.Refused, Code: "EXPIRED"}
-			continue
-		case !push.Plain(token, push.MaxToken):
-			answers[i] = push.Answer{Result: push.Refused, Code: "BAD_TOKEN", Text: "not the form of a regId"}
-			continue
+			return payload{}, "", &push.Answer{Result: push.Refused, Code: "EXPIRED"}
+		case !push.Plain(l.Token, push.MaxToken):
+			return payload{}, "", &push.Answer{Result: push.Refused, Code: "BAD_TOKEN", Text: "not the form of a regId"}
 		}
 		p := s.payload(n, now)
-		content := string(encode(p))
-		g := byContent[content]
-		if g == nil {
-			g = &group{payload: p, of: map[string][]int{}}
-			byContent[content], all = g, append(all, g)
-		}
-		if len(g.of[token]) == 0 {
-			g.tokens = append(g.tokens, token)
-		}
-		g.ids = append(g.ids, n.ID)
-		g.of[token] = append(g.of[token], i)
-	}
-	return all
+		return p, string(encode(p)), nil
+	}, func(c *push.Circular[payload]) map[string]push.Answer { return s.bring(ctx, c) })
 }
 
 func encode(v any) []byte {

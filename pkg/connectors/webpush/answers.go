@@ -67,9 +67,12 @@ func verdict(reply push.Reply, works bool, now time.Time) push.Answer {
 			m.result = push.Refused
 		}
 	}
-	a := push.Answer{Result: m.result, Code: code, Text: push.Clip(text), All: m.all && !ofChannel(reply), After: reply.After(now)}
-	if a.Result == push.Delivered {
+	a := push.Answer{Result: m.result, Code: code, Text: push.Clip(text), All: m.all && !ofChannel(reply)}
+	switch a.Result {
+	case push.Delivered:
 		a.VendorID = push.Clip(reply.Header.Get("Location"))
+	case push.Retry:
+		a.After = reply.After(now)
 	}
 	return a
 }

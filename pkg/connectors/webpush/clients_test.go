@@ -1,47 +1,25 @@
 package webpush
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"annal/internal/devstack"
 	"annal/internal/devstack/pushfakes"
+	"annal/internal/devstack/pushfakes/pushrig"
 	"annal/pkg/projections/push"
 )
 
-// overheard is a fake that tells what shape its requests have.
-type overheard struct {
-	pushfakes.Fake
-	shapes []string
-}
-
-// ServeHTTP implements http.Handler.
-func (o *overheard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		pushfakes.Cut()
-	}
-	o.shapes = append(o.shapes, shape(r, body))
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	o.Fake.ServeHTTP(w, r)
-}
-
 // shape is what requests of one protocol have in common, whoever made them: headers that are the protocol's, the names in the signed token, and the
 // header of the encryption.
-func shape(r *http.Request, body []byte) string {
+func shape(r pushfakes.Request) string {
+	body := r.Body
 	headers := []string{}
 	for _, name := range []string{"Ttl", "Urgency", "Topic", "Content-Encoding"} {
 		headers = append(headers, name+"="+strings.Join(r.Header.Values(name), ","))
@@ -71,56 +49,29 @@ func shape(r *http.Request, body []byte) string {
 
 // TestOtherSenders: senders that others wrote reach the browsers of the fake, and their requests have the shape of ours.
 func TestOtherSenders(t *testing.T) {
-	clients, err := devstack.Cached("clients")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := newRig(t)
-	heard := &overheard{Fake: r.fake}
-	server, err := pushfakes.Serve(heard, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	authorities := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(authorities, server.CA, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	r.server = server
-	r.Service = r.serve(nil)
-
-	ours := letter(r.token())
-	ours.Note.Expires = time.Now().Add(60*time.Second + 900*time.Millisecond)
+	r := vendor.Open(t)
+	ours := r.Write("Hello")
+	ours.Note.Expires = r.Now().Add(60*time.Second + 900*time.Millisecond)
 	if a := r.Send(t.Context(), []push.Letter{ours})[0]; a.Result != push.Delivered {
 		t.Fatalf("%+v", a)
 	}
-	for name, command := range map[string][]string{
-		"web-push": {"node", "client.mjs"}, "pywebpush": {filepath.Join(clients, "venv", "bin", "python"), "client.py"},
+	for name, program := range map[string]pushrig.Program{
+		"web-push":  {Name: "node", Script: "client.mjs", Trusts: "NODE_EXTRA_CA_CERTS"},
+		"pywebpush": {Name: "venv/bin/python", Script: "client.py", Trusts: "REQUESTS_CA_BUNDLE"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			task := r.fake.Settings(server.URL)
-			task["token"], task["topic"], task["payload"] = r.token(), ours.Note.Collapse, string(encode(&ours.Note))
-			in, err := json.Marshal(task)
-			if err != nil {
-				t.Fatal(err)
+			task := r.Fake.Settings(r.Server.URL)
+			task["token"], task["topic"], task["payload"] = r.Token(), ours.Note.Collapse, string(encode(&ours.Note))
+			if out := program.Do(t, r.Server, task); strings.TrimSpace(string(out)) != "201" {
+				t.Fatalf("%s", out)
 			}
-			cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
-			cmd.Env = append(os.Environ(), "CLIENTS="+clients, "NODE_EXTRA_CA_CERTS="+authorities, "REQUESTS_CA_BUNDLE="+authorities)
-			var complaints bytes.Buffer
-			cmd.Stdin, cmd.Stderr = bytes.NewReader(in), &complaints
-			if out, err := cmd.Output(); err != nil || strings.TrimSpace(string(out)) != "201" {
-				t.Fatalf("%v: %s%s", err, out, complaints.String())
-			}
-			want, got := r.screen(ours.Token).Shown[0], r.screen(task["token"]).Shown
+			want, got := r.Phone(ours.Token).Shown[0], r.Phone(task["token"]).Shown
 			if len(got) != 1 || got[0].Title != want.Title || got[0].Body != want.Body || got[0].ID != want.ID || !got[0].Urgent {
 				t.Errorf("shows %+v, not %+v", got, want)
 			}
-			if last := heard.shapes[len(heard.shapes)-1]; last != heard.shapes[0] {
-				t.Errorf("its shape is\n%s\nours is\n%s", last, heard.shapes[0])
+			all := r.Fake.Requests.All()
+			if ours, theirs := shape(all[0]), shape(all[len(all)-1]); theirs != ours {
+				t.Errorf("its shape is\n%s\nours is\n%s", theirs, ours)
 			}
 		})
 	}

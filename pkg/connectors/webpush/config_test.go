@@ -8,30 +8,24 @@ import (
 )
 
 func TestConfig(t *testing.T) {
-	r := newRig(t)
-	good := r.config
-	for _, c := range []struct {
-		change func(*Config)
-		want   error
-	}{
-		{func(*Config) {}, nil}, {func(c *Config) { c.Hosts = "" }, nil}, {func(c *Config) { c.Subject = "https://chat.example/about" }, nil},
-		{func(c *Config) { c.Subject = "" }, ErrSubject}, {func(c *Config) { c.Subject = "push@example.com" }, ErrSubject},
-		{func(c *Config) { c.Subject = "mailto:mailto:push@example.com" }, ErrSubject}, {func(c *Config) { c.Subject = "mailto: <push@example.com>" }, ErrSubject},
-		{func(c *Config) { c.Subject = "http://chat.example" }, ErrSubject},
-		{func(c *Config) { c.PublicKey = newRig(t).config.PublicKey }, ErrKeys}, {func(c *Config) { c.PrivateKey = "" }, ErrKeys},
-		{func(c *Config) { c.PrivateKey = "!" }, ErrKeys}, {func(c *Config) { c.Hosts = "*" }, ErrHosts}, {func(c *Config) { c.Hosts = "*.com" }, ErrHosts},
-		{func(c *Config) { c.Hosts = "a.example,,b.example" }, ErrHosts}, {func(c *Config) { c.Hosts = "a.*.example" }, ErrHosts},
-		{func(c *Config) { c.Hosts = "u:p@a.example" }, ErrHosts},
-	} {
-		config := good
-		c.change(&config)
-		if err := config.Validate(); !errors.Is(err, c.want) {
-			t.Errorf("%+v: %v, not %v", config.Hosts, err, c.want)
+	good, other := vendor.Open(t).Config(nil), vendor.Open(t).Config(nil)
+	subjects, hosts := func(all ...string) (changes []func(*Config)) {
+		for _, one := range all {
+			changes = append(changes, func(c *Config) { c.Subject = one })
 		}
-		if _, err := New(app, config, http.DefaultClient); !errors.Is(err, c.want) {
-			t.Errorf("%v, not %v", err, c.want)
+		return changes
+	}, func(all ...string) (changes []func(*Config)) {
+		for _, one := range all {
+			changes = append(changes, func(c *Config) { c.Hosts = one })
 		}
+		return changes
 	}
+	vendor.Configs(t, good, map[error][]func(*Config){
+		nil:        append(subjects("https://chat.example/about"), hosts("")...),
+		ErrSubject: subjects("", "push@example.com", "mailto:mailto:push@example.com", "mailto: <push@example.com>", "http://chat.example"),
+		ErrKeys:    {func(c *Config) { c.PublicKey = other.PublicKey }, func(c *Config) { c.PrivateKey = "" }, func(c *Config) { c.PrivateKey = "!" }},
+		ErrHosts:   hosts("*", "*.com", "a.example,,b.example", "a.*.example", "u:p@a.example"),
+	})
 	if _, err := New("", good, http.DefaultClient); !errors.Is(err, ErrApp) {
 		t.Error(err)
 	}

@@ -51,28 +51,28 @@ func (o origin) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // TestSpelling: however a user spells where their subscription is, the token is for the origin.
 func TestSpelling(t *testing.T) {
-	r := newRig(t)
+	r := vendor.Open(t)
 	for _, endpoint := range []string{
 		"https://web.push.apple.com/Qx", "https://WEB.push.Apple.com/Qx", "https://web.push.apple.com:443/Qx", "https://web.push.apple.com:/Qx", "HTTPS://WEB.PUSH.APPLE.COM:443/Qx",
 	} {
-		s := r.serve(map[string]string{"hosts": ""})
+		s := r.Serve(map[string]string{"hosts": ""})
 		s.client = &http.Client{Transport: origin("https://web.push.apple.com")}
-		if a := s.Send(t.Context(), []push.Letter{letter(at(t, r.token(), endpoint))})[0]; a.Result != push.Delivered {
+		if a := s.Send(t.Context(), []push.Letter{r.Letter(at(t, r.Token(), endpoint), "Ann", "x")})[0]; a.Result != push.Delivered {
 			t.Errorf("%s: %+v", endpoint, a)
 		}
 	}
-	named := strings.Replace(r.server.URL, "127.0.0.1", "localhost", 1)
+	named := strings.Replace(r.Server.URL, "127.0.0.1", "localhost", 1)
 	shouted := strings.Replace(named, "localhost", "LocalHost", 1)
-	token := r.fake.Token(named)
-	s := r.serve(map[string]string{"hosts": strings.TrimPrefix(named, "https://") + "/wpush/v2/"})
-	if a := s.Send(t.Context(), []push.Letter{letter(strings.Replace(token, named, shouted, 1))})[0]; a.Result != push.Delivered || r.screen(token).Came != 1 {
-		t.Errorf("%+v; %d came", a, r.screen(token).Came)
+	token := r.Fake.Token(named)
+	s := r.Serve(map[string]string{"hosts": strings.TrimPrefix(named, "https://") + "/wpush/v2/"})
+	if a := s.Send(t.Context(), []push.Letter{r.Letter(strings.Replace(token, named, shouted, 1), "Ann", "x")})[0]; a.Result != push.Delivered || r.Phone(token).Came != 1 {
+		t.Errorf("%+v; %d came", a, r.Phone(token).Came)
 	}
 }
 
 // TestNamesBelow: what users say of names below a host holds up nobody but themselves.
 func TestNamesBelow(t *testing.T) {
-	r := newRig(t)
+	r := vendor.Open(t)
 	missing, refuses := &net.DNSError{Err: "no such host", IsNotFound: true}, errors.New("connection refused")
 	const below, named = "https://nope.notify.windows.com/w/?token=a", "https://updates.push.services.mozilla.com/wpush/v2/a"
 	for _, c := range []struct {
@@ -86,9 +86,9 @@ func TestNamesBelow(t *testing.T) {
 		{named, missing, push.Answer{Result: push.Retry, All: true}},
 		{named, refuses, push.Answer{Result: push.Retry, All: true}},
 	} {
-		s := r.serve(map[string]string{"hosts": ""})
+		s := r.Serve(map[string]string{"hosts": ""})
 		s.client = &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, c.fails }}}
-		got := s.Send(t.Context(), []push.Letter{letter(at(t, r.token(), c.endpoint))})[0]
+		got := s.Send(t.Context(), []push.Letter{r.Letter(at(t, r.Token(), c.endpoint), "Ann", "x")})[0]
 		if got.Text == "" {
 			t.Errorf("%s: no text", c.endpoint)
 		}
@@ -100,8 +100,8 @@ func TestNamesBelow(t *testing.T) {
 		"https://" + strings.Repeat("a", 64) + ".push.apple.com/x", "https://-a.push.apple.com/x", "https://a..push.apple.com/x", "https://.push.apple.com/x",
 		"https://wéb.push.apple.com/x", "https://web.push.apple.com./x", "https://a_b.push.apple.com/x",
 	} {
-		s := r.serve(map[string]string{"hosts": ""})
-		if a := s.Send(t.Context(), []push.Letter{letter(at(t, r.token(), endpoint))})[0]; a.Result != push.Refused || a.Code != "ENDPOINT_NOT_ALLOWED" {
+		s := r.Serve(map[string]string{"hosts": ""})
+		if a := s.Send(t.Context(), []push.Letter{r.Letter(at(t, r.Token(), endpoint), "Ann", "x")})[0]; a.Result != push.Refused || a.Code != "ENDPOINT_NOT_ALLOWED" {
 			t.Errorf("%s: %+v", endpoint, a)
 		}
 	}

@@ -43,6 +43,7 @@ type Service struct {
 	config Config
 	places []place
 	client *http.Client
+	now    func() time.Time
 
 	mu sync.Mutex
 	// works are the places where letters were taken that this key signed.
@@ -63,7 +64,7 @@ func New(app string, c Config, client *http.Client) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{config: c, places: places, client: client, works: map[place]bool{}}, nil
+	return &Service{config: c, places: places, client: client, now: time.Now, works: map[place]bool{}}, nil
 }
 
 // Name implements push.Service.
@@ -94,7 +95,7 @@ func (s *Service) Send(ctx context.Context, letters []push.Letter) []push.Answer
 }
 
 func (s *Service) bring(ctx context.Context, l *push.Letter) push.Answer {
-	now := time.Now()
+	now := s.now()
 	if !l.Note.Kind.Shown() {
 		return *refused(codeUnsupported, "a push has to show something")
 	}

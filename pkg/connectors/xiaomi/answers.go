@@ -81,13 +81,10 @@ func verdict(reply push.Reply, now time.Time) (answer push.Answer, bad map[strin
 		// Not Mi Push's word, or only its beginning: nobody knows what came of it.
 		return push.Answer{Result: push.Retry, Unsure: true, Text: push.Clip("unreadable: " + text)}, nil
 	}
-	answer, known := answers[code]
-	switch {
-	case known:
-	case reply.Status >= 500:
-		answer = push.Answer{Result: push.Retry, All: true}
-	default:
-		answer = push.Answer{Result: push.Refused}
+	answer = push.Coded(answers, code, text, reply.After(now))
+	if _, known := answers[code]; !known && reply.Status >= 500 {
+		answer = reply.OfStatus(now)
+		answer.Code, answer.Text = code, push.Clip(text)
 	}
 	switch {
 	case code == codeNotSent && strings.Contains(said.Reason, noTargets):
@@ -95,8 +92,6 @@ func verdict(reply push.Reply, now time.Time) (answer push.Answer, bad map[strin
 	case code == codeValue && strings.Contains(said.Reason, badPackage):
 		answer.Result = push.Misconfigured
 	}
-	answer.Code, answer.Text = code, push.Clip(text)
-	answer.After = max(answer.After, reply.After(now))
 	if answer.Result == push.Delivered {
 		answer.VendorID, bad = taken(said.Data)
 	}

@@ -2,8 +2,9 @@ package xiaomi
 
 import (
 	"errors"
-	"net/url"
 	"strings"
+
+	"annal/pkg/projections/push"
 )
 
 // DefaultEndpoint is Mi Push in mainland China; elsewhere there are others, by region (https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1696).
@@ -37,13 +38,12 @@ var (
 
 // Validate refuses what can't work. Errors repeat no secret.
 func (c Config) Validate() error {
-	u, err := url.Parse(c.withDefaults().Endpoint)
 	switch {
 	case c.AppSecret == "" || strings.ContainsAny(c.AppSecret, " \r\n"):
 		return ErrSecret
 	case c.TemplateID != "" && c.ChannelID == "", c.CallTemplateID != "" && c.CallChannelID == "":
 		return ErrTemplate
-	case err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "":
+	case !push.Origin(c.withDefaults().Endpoint, "https"):
 		return ErrEndpoint
 	}
 	return nil

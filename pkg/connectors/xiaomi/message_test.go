@@ -9,41 +9,25 @@ import (
 	"time"
 
 	"annal/pkg/projections/push"
+	"annal/pkg/projections/push/pushtest"
 )
 
-func TestShown(t *testing.T) {
-	r := newRig(t)
-	l := letter(r.token())
-	if a := r.send(l); a.Result != push.Delivered {
-		t.Fatalf("%+v", a)
-	}
-	s := r.screen(l.Token)
-	if len(s.Shown) != 1 {
-		t.Fatalf("%+v", s)
-	}
-	n := s.Shown[0]
-	if n.ID != l.Note.Data["event"] || n.Title != "Ann" || n.Body != l.Note.Body || n.Thread != "g-1" || n.Link != l.Note.Link || n.Data["session"] != "g-1" ||
-		n.Data["kind"] != "message" || n.Vendor == "" {
-		t.Errorf("%+v", n)
-	}
-	// Sent again since nobody knows what came of it: the phone shows the first alone.
-	if a := r.send(l); a.Result != push.Delivered || r.screen(l.Token).Came != 1 {
-		t.Errorf("%+v, came %d times", a, r.screen(l.Token).Came)
-	}
-	// What is not of an event goes by its own id.
-	one := letter(l.Token)
+// TestOfNoEvent: what is not of an event goes by its own id.
+func TestOfNoEvent(t *testing.T) {
+	r := vendor.Open(t)
+	one := r.Write("Hello")
 	one.Note.Data = nil
 	two := one
 	two.Note.ID = "another"
-	if a := r.Send(t.Context(), []push.Letter{one, two}); a[0].Result != push.Delivered || a[1].Result != push.Delivered || r.screen(l.Token).Came != 3 {
-		t.Errorf("%+v, came %d times", a, r.screen(l.Token).Came)
+	if a := r.Send(t.Context(), []push.Letter{one, two, one}); a[0].Result != push.Delivered || a[1].Result != push.Delivered || r.Phone(one.Token).Came != 2 {
+		t.Errorf("%+v, came %d times", a, r.Phone(one.Token).Came)
 	}
 }
 
 // TestTemplate: what a private channel shows is its template, filled with what it takes.
 func TestTemplate(t *testing.T) {
-	r := newRig(t)
-	s := r.serve(r.fake.Private())
+	r := vendor.Open(t)
+	s := r.Serve(r.Fake.Private())
 	for _, c := range []struct{ title, body, wantTitle, wantBody string }{
 		{"Ann", "hello", "Chat: Ann", "hello"},
 		{"Ann \U0001F600", "two\nlines ☎ and \U0001F468\u200D\U0001F469\u200D\U0001F467", "Chat: Ann", "two lines  and"},
@@ -52,10 +36,10 @@ func TestTemplate(t *testing.T) {
 		{"`a^b` été", "\u2764\ufe0f", "Chat: `a^b` été", "…"},
 		{"Ann", strings.Repeat("世", 200), "Chat: Ann", strings.Repeat("世", 127) + "…"},
 	} {
-		l := letter(r.token())
+		l := r.Write("")
 		l.Note.Title, l.Note.Body = c.title, c.body
 		a := s.Send(t.Context(), []push.Letter{l})[0]
-		shown := r.screen(l.Token).Shown
+		shown := r.Phone(l.Token).Shown
 		if a.Result != push.Delivered || len(shown) != 1 || shown[0].Title != c.wantTitle || shown[0].Body != c.wantBody {
 			t.Errorf("%q: %+v, %+v", c.body, a, shown)
 		}
@@ -63,8 +47,8 @@ func TestTemplate(t *testing.T) {
 }
 
 func TestCompose(t *testing.T) {
-	r := newRig(t)
-	s := r.serve(map[string]string{"call_channel_id": "calls", "call_template_id": "T", "title_keyword": "sender"})
+	r := vendor.Open(t)
+	s := r.Serve(map[string]string{"call_channel_id": "calls", "call_template_id": "T", "title_keyword": "sender"})
 	for _, c := range []struct {
 		what        string
 		change      func(*push.Note)
@@ -89,7 +73,7 @@ func TestCompose(t *testing.T) {
 		{"no link", func(n *push.Note) { n.Link = "" }, time.Minute, "extra.notify_effect", "1"},
 		{"a link that is too long", func(n *push.Note) { n.Link += strings.Repeat("x", 500) }, time.Minute, "extra.notify_effect", "1"},
 	} {
-		n := letter("").Note
+		n := pushtest.Note()
 		c.change(&n)
 		form, bad := s.compose(&n, c.left)
 		if bad != nil || form.Get(c.field) != c.want {
@@ -116,20 +100,11 @@ func TestJobKey(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	good := Config{AppSecret: "s"}
-	for _, c := range []struct {
-		change func(*Config)
-		want   error
-	}{
-		{func(*Config) {}, nil}, {func(c *Config) { c.AppSecret = "" }, ErrSecret}, {func(c *Config) { c.AppSecret = "a\nb" }, ErrSecret},
-		{func(c *Config) { c.TemplateID = "T" }, ErrTemplate}, {func(c *Config) { c.CallTemplateID, c.ChannelID = "T", "1" }, ErrTemplate},
-		{func(c *Config) { c.Endpoint = "http://x" }, ErrEndpoint}, {func(c *Config) { c.Endpoint = "https://x/y" }, ErrEndpoint},
-	} {
-		config := good
-		c.change(&config)
-		if _, err := New(app, config, http.DefaultClient); !errors.Is(err, c.want) {
-			t.Errorf("%v, not %v", err, c.want)
-		}
-	}
+	vendor.Configs(t, good, map[error][]func(*Config){
+		ErrSecret:   {func(c *Config) { c.AppSecret = "" }, func(c *Config) { c.AppSecret = "a\nb" }},
+		ErrTemplate: {func(c *Config) { c.TemplateID = "T" }, func(c *Config) { c.CallTemplateID, c.ChannelID = "T", "1" }},
+		ErrEndpoint: {func(c *Config) { c.Endpoint = "http://x" }, func(c *Config) { c.Endpoint = "https://x/y" }},
+	})
 	if _, err := New("", good, http.DefaultClient); !errors.Is(err, ErrApp) {
 		t.Error(err)
 	}

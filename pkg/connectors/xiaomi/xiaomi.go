@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"annal/pkg/projections/push"
@@ -46,6 +45,7 @@ type Service struct {
 	app    string
 	config Config
 	client *http.Client
+	now    func() time.Time
 }
 
 var _ push.Service = (*Service)(nil)
@@ -58,7 +58,7 @@ func New(app string, c Config, client *http.Client) (*Service, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	return &Service{app: app, config: c.withDefaults(), client: client}, nil
+	return &Service{app: app, config: c.withDefaults(), client: client, now: time.Now}, nil
 }
 
 // Name implements push.Service.
@@ -69,64 +69,26 @@ func (s *Service) Abilities() push.Abilities {
 	return push.Abilities{Batch: batch, AtOnce: atOnce, Withdraw: true}
 }
 
-// group is letters that say the same, their ids aside: which ones, and whom they are for.
-type group struct {
+// request is what is asked for a letter, and where, without whom it is for.
+type request struct {
 	path string
 	form url.Values
-	ids  []string
-	// letters has those of an id.
-	letters map[string][]int
 }
 
 // Send implements push.Service.
 func (s *Service) Send(ctx context.Context, letters []push.Letter) []push.Answer {
-	given := make([]push.Answer, len(letters))
-	var running sync.WaitGroup
-	room := make(chan struct{}, inCall)
-	for _, g := range s.sort(letters, given) {
-		room <- struct{}{}
-		running.Go(func() {
-			defer func() { <-room }()
-			answer, bad := s.ask(ctx, g)
-			for id, which := range g.letters {
-				for _, i := range which {
-					given[i] = answer
-					if bad[id] {
-						given[i] = push.Answer{Result: push.Gone, Code: "bad_regids"}
-					}
-				}
-			}
-		})
-	}
-	running.Wait()
-	return given
-}
-
-// sort puts letters that say the same together, and answers those that are not to be sent.
-func (s *Service) sort(letters []push.Letter, given []push.Answer) []*group {
-	now := time.Now()
-	var groups []*group
-	same := map[string]*group{}
-	for i := range letters {
-		l := &letters[i]
+	now := s.now()
+	return push.Together(letters, inCall, func(l *push.Letter) (request, string, *push.Answer) {
 		path, form, bad := s.write(l, now)
-		if bad != nil {
-			given[i] = *bad
-			continue
+		return request{path, form}, path + "?" + form.Encode(), bad
+	}, func(c *push.Circular[request]) map[string]push.Answer {
+		answer, bad := s.ask(ctx, c.Content, c.Tokens)
+		answers := push.ToEach(c.Tokens, answer)
+		for id := range bad {
+			answers[id] = push.Answer{Result: push.Gone, Code: "bad_regids"}
 		}
-		key := path + "?" + form.Encode()
-		g := same[key]
-		if g == nil {
-			g = &group{path: path, form: form, letters: map[string][]int{}}
-			same[key] = g
-			groups = append(groups, g)
-		}
-		if g.letters[l.Token] == nil {
-			g.ids = append(g.ids, l.Token)
-		}
-		g.letters[l.Token] = append(g.letters[l.Token], i)
-	}
-	return groups
+		return answers
+	})
 }
 
 // write says what is asked for a letter, and where.
@@ -147,13 +109,13 @@ func (s *Service) write(l *push.Letter, now time.Time) (path string, form url.Va
 	return sendPath, form, bad
 }
 
-func (s *Service) ask(ctx context.Context, g *group) (push.Answer, map[string]bool) {
+func (s *Service) ask(ctx context.Context, asked request, ids []string) (push.Answer, map[string]bool) {
 	to := "registration_id"
-	if g.path == revokePath {
+	if asked.path == revokePath {
 		to = "registration_ids"
 	}
-	g.form.Set(to, strings.Join(g.ids, ","))
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.config.Endpoint+g.path, strings.NewReader(g.form.Encode()))
+	asked.form.Set(to, strings.Join(ids, ","))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.config.Endpoint+asked.path, strings.NewReader(asked.form.Encode()))
 	if err != nil {
 		return push.Answer{Result: push.Misconfigured, Code: "ENDPOINT", Text: push.Clip(err.Error())}, nil
 	}
@@ -163,5 +125,5 @@ func (s *Service) ask(ctx context.Context, g *group) (push.Answer, map[string]bo
 	if failed != nil {
 		return *failed, nil
 	}
-	return verdict(reply, time.Now())
+	return verdict(reply, s.now())
 }

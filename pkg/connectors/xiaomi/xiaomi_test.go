@@ -1,14 +1,11 @@
 package xiaomi
 
 import (
-	"net/http"
-	"sync"
+	"strings"
 	"testing"
 	"time"
 
-	"gopkg.in/yaml.v3"
-
-	"annal/internal/devstack/pushfakes"
+	"annal/internal/devstack/pushfakes/pushrig"
 	xiaomifake "annal/internal/devstack/pushfakes/xiaomi"
 	"annal/pkg/projections/push"
 	"annal/pkg/projections/push/pushtest"
@@ -16,113 +13,54 @@ import (
 
 const app = "example.chat"
 
-// rig is a fake, what it shows, and a service at it.
-type rig struct {
-	*Service
-	t      *testing.T
-	phones *pushfakes.Phones
-	fake   *xiaomifake.Fake
-	server *pushfakes.Server
-
-	mu sync.Mutex
-	// asked counts requests by path.
-	asked map[string]int
+var vendor = pushrig.Vendor[*xiaomifake.Fake, Config, *Service]{
+	App: app, Fake: xiaomifake.New, New: New, Clock: func(s *Service, now func() time.Time) { s.now = now }, Addresses: []string{"endpoint"},
+	Gone: "bad_regids", Busy: "10002", Refuse: "10017", Wrong: "21301", Once: true, Calls: 1,
 }
 
-// RoundTrip implements http.RoundTripper: it counts.
-func (r *rig) RoundTrip(request *http.Request) (*http.Response, error) {
-	r.mu.Lock()
-	r.asked[request.URL.Path]++
-	r.mu.Unlock()
-	return r.server.Client().Transport.RoundTrip(request)
-}
+func TestConformance(t *testing.T) { vendor.Conformance(t) }
 
-func (r *rig) times(path string) int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.asked[path]
-}
+func TestCarried(t *testing.T) { vendor.Carried(t, pushrig.Lack{Urgent: true}) }
 
-func newRig(t *testing.T) *rig {
-	t.Helper()
-	r := &rig{t: t, phones: pushfakes.NewPhones(), asked: map[string]int{}}
-	var err error
-	if r.fake, err = xiaomifake.New(r.phones, app, time.Now); err != nil {
-		t.Fatal(err)
-	}
-	if r.server, err = pushfakes.Serve(r.fake, 0); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	r.Service = r.serve(nil)
-	return r
-}
-
-// serve makes a service with the fake's settings, some of them changed.
-func (r *rig) serve(change map[string]string) *Service {
-	r.t.Helper()
-	settings := r.fake.Settings(r.server.URL)
-	for name, value := range change {
-		settings[name] = value
-	}
-	written, err := yaml.Marshal(settings)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	var c Config
-	if err := yaml.Unmarshal(written, &c); err != nil {
-		r.t.Fatal(err)
-	}
-	s, err := New(app, c, &http.Client{Transport: r})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return s
-}
-
-func (r *rig) token() string { return r.fake.Token(r.server.URL) }
-
-func (r *rig) fail(token, name string, times int) {
-	r.fake.Faults().Add(pushfakes.Fault{Token: token, Name: name, Times: times, RetryAfter: time.Minute})
-}
-
-func (r *rig) screen(token string) pushfakes.Screen {
-	return r.phones.Screen(pushfakes.Phone{Service: "xiaomi", Package: app, Token: token})
-}
-
-func TestConformance(t *testing.T) {
-	pushtest.Run(t, func(t *testing.T) pushtest.Fixture {
-		r := newRig(t)
-		return pushtest.Fixture{
-			Service: r.Service, Package: app, Token: r.token,
-			Fail: func(token, name string) { r.fail(token, name, 1) },
-			Gone: "bad_regids", Busy: "10002", Refuse: "10017", Wrong: "21301",
-			Screen: func(token string) (shown [][2]string, badge, came int) {
-				s := r.screen(token)
-				for _, n := range s.Shown {
-					shown = append(shown, [2]string{n.Title, n.Body})
-				}
-				return shown, s.Badge, s.Came
-			},
-		}
+func TestWrongSettings(t *testing.T) {
+	vendor.WrongSettings(t, []pushrig.Wrong{
+		{Why: "the secret", Code: "21301", Change: map[string]string{"app_secret": "x"}},
+		{Why: "the channel", Code: "27001", Change: map[string]string{"channel_id": "7"}},
+		{Why: "no channel", Code: "27001", Change: map[string]string{"channel_id": ""}},
+		{Why: "no template", Code: "27001", Change: map[string]string{"channel_id": "100002"}},
+		{Why: "a template of another", Code: "27001", Change: map[string]string{"channel_id": "100002", "template_id": "P1"}},
+		{Why: "a template without a keyword", Code: "27001", Change: map[string]string{"channel_id": "100002", "template_id": "P10000", "title_keyword": "sender"}},
 	})
 }
 
-// letter is one that shows everything a note can have.
-func letter(token string) push.Letter {
-	return push.Letter{Token: token, Package: app, Note: push.Note{
-		ID: "0189aaaa-0000-7000-8000-000000000001", Kind: push.Message, Title: "Ann", Body: "Hello <b>&</b>", Badge: 3, Collapse: "c-1_A", Thread: "g-1",
-		Link: "https://chat.example/s/g-1?seq=7", Data: map[string]string{"kind": "message", "session": "g-1", "event": "01890000-0000-7000-8000-0000000000e1"}, Urgent: true,
-		Expires: time.Now().Add(time.Minute + 900*time.Millisecond),
-	}}
+func TestNotSent(t *testing.T) {
+	r := vendor.Open(t)
+	other := r.Token()
+	pushtest.NotSent(t, r.Fixture,
+		pushtest.Unsent{Why: "much data", Code: "TOO_BIG", Change: func(l *push.Letter) { l.Note.Data = map[string]string{"x": strings.Repeat("x", 5000)} }},
+		pushtest.Unsent{Why: "nothing to show", Code: "EMPTY", Change: func(l *push.Letter) { l.Note.Title, l.Note.Body = " ", "\n" }},
+		pushtest.Unsent{Why: "somebody else's token, too", Code: "BAD_TOKEN", Change: func(l *push.Letter) { l.Token += "," + other }},
+		pushtest.Unsent{Why: "no token", Code: "BAD_TOKEN", Change: pushtest.ToToken("")},
+		pushtest.Unsent{Why: "two words", Code: "BAD_TOKEN", Change: pushtest.ToToken("a b")},
+		pushtest.Unsent{Why: "a long token", Code: "BAD_TOKEN", Change: pushtest.ToToken(strings.Repeat("x", 513))},
+	)
 }
 
-// send sends one letter.
-func (r *rig) send(l push.Letter) push.Answer {
-	r.t.Helper()
-	return r.Send(r.t.Context(), []push.Letter{l})[0]
+// TestWithdrawn: what several phones show is taken back from all of them at once; who is gone is gone.
+func TestWithdrawn(t *testing.T) {
+	r := vendor.Open(t)
+	letters := r.Same(5, "the same")
+	r.Send(t.Context(), letters)
+	letters[1].Token = "unknown"
+	for i := range letters {
+		letters[i].Note.Kind = push.Withdraw
+	}
+	for i, a := range r.Send(t.Context(), letters) {
+		if gone := i == 1; gone != (a.Result == push.Gone) || !gone && a.Result != push.Delivered {
+			t.Errorf("letter %d: %+v", i, a)
+		}
+	}
+	if s := r.Phone(letters[0].Token); len(s.Shown) != 0 || r.Asked(revokePath) != 1 {
+		t.Errorf("%+v after %d requests", s.Shown, r.Asked(revokePath))
+	}
 }

@@ -256,23 +256,13 @@ func (w *worker) tellTrouble(trouble Trouble) {
 // tellEvery is how often it commits while it waits.
 const tellEvery = 5 * time.Second
 
-// leastWait and mostWait are how long it waits before it tries again.
-const leastWait, mostWait = 50 * time.Millisecond, time.Second
+// mostWait is how long it waits at most before it tries again.
+const mostWait = time.Second
 
 // patiently tries again until it works or the worker ends. It says when that is over.
 func (w *worker) patiently(what string, try func() error) error {
 	var since time.Time
-	for wait := leastWait; ; wait = min(2*wait, mostWait) {
-		err := try()
-		if err == nil {
-			if !since.IsZero() {
-				w.log.Info("could "+what+" again", "seconds", int(time.Since(since).Seconds()))
-			}
-			return nil
-		}
-		if w.ctx.Err() != nil {
-			return w.ctx.Err()
-		}
+	err := Patiently(w.ctx, mostWait, try, func(err error, wait time.Duration) {
 		if since.IsZero() {
 			since = time.Now()
 		}
@@ -282,12 +272,9 @@ func (w *worker) patiently(what string, try func() error) error {
 			w.tellTrouble(Trouble{At: events.Millis(time.Now().UnixMilli()), What: "cannot " + what + ": " + err.Error()})
 		}
 		w.log.Warn("cannot "+what+"; trying again", "retry_in", wait, "error", err)
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-w.ctx.Done():
-			timer.Stop()
-			return w.ctx.Err()
-		}
+	})
+	if err == nil && !since.IsZero() {
+		w.log.Info("could "+what+" again", "seconds", int(time.Since(since).Seconds()))
 	}
+	return err
 }

@@ -75,6 +75,21 @@ func (a *Access) Token(ctx context.Context) (string, *Answer) {
 	return old, nil
 }
 
+// With makes a call with the token, and once more with another one if the vendor says that it is no good. What is given is said to each letter of a call that was not
+// made, or not again, since there is no token.
+func (a *Access) With(ctx context.Context, call func(token string) (noGood bool)) *Answer {
+	for again := false; ; again = true {
+		token, failed := a.Token(ctx)
+		if failed != nil {
+			return failed
+		}
+		if !call(token) || again {
+			return nil
+		}
+		a.Forget(token)
+	}
+}
+
 // Forget has another token asked for than that, which the vendor said is no good.
 func (a *Access) Forget(token string) {
 	a.mu.Lock()

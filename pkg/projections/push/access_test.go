@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"annal/internal/bubble"
+	"annal/pkg/projections/follow"
 )
 
 // tokens gives access tokens for an hour, one after the other, unless it is told to fail or to take its time.
@@ -19,7 +20,7 @@ type tokens struct {
 
 func (v *tokens) ask(ctx context.Context) (string, time.Duration, *Answer) {
 	v.asked++
-	if !sleep(ctx, v.takes) {
+	if !follow.Sleep(ctx, v.takes) {
 		return "", 0, &Answer{Result: Retry, Unsure: true}
 	}
 	if v.failing != nil {
@@ -40,30 +41,30 @@ func TestAccess(t *testing.T) {
 			}
 		}
 		want("the first", "token 1")
-		sleep(t.Context(), 55*time.Minute-1)
+		follow.Sleep(t.Context(), 55*time.Minute-1)
 		want("kept", "token 1")
-		sleep(t.Context(), 1)
+		follow.Sleep(t.Context(), 1)
 		want("renewed before it ends", "token 2")
 		a.Forget("token 1")
 		want("the other is forgotten already", "token 2")
 		a.Forget("token 2")
 		want("no good", "token 3")
 
-		sleep(t.Context(), 55*time.Minute)
+		follow.Sleep(t.Context(), 55*time.Minute)
 		v.failing = &Answer{Result: Retry}
 		want("still good, though there is no other", "token 3")
 		want("not asked again at once", "token 3")
 		if v.asked != 4 {
 			t.Errorf("asked %d times, not 4", v.asked)
 		}
-		sleep(t.Context(), renewAgain)
+		follow.Sleep(t.Context(), renewAgain)
 		v.failing, v.takes = nil, time.Minute
 		began := time.Now()
 		want("still good, and nobody waits for the other", "token 3")
 		if waited := time.Since(began); waited != renewPatience {
 			t.Errorf("waited %v", waited)
 		}
-		sleep(t.Context(), 5*time.Minute)
+		follow.Sleep(t.Context(), 5*time.Minute)
 		want("ended, so it is waited for", "token 6")
 	})
 }
@@ -121,6 +122,25 @@ func TestAccessAtOnce(t *testing.T) {
 		}
 		if v.asked != 2 {
 			t.Errorf("asked %d times", v.asked)
+		}
+	})
+}
+
+// TestAccessWith: a call is made once more if its token is no good, and no more than that.
+func TestAccessWith(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		v := &tokens{}
+		a := NewAccess(time.Now, v.ask)
+		for bad, want := range map[int]int{0: 1, 1: 2, 2: 2} {
+			calls := 0
+			if failed := a.With(t.Context(), func(string) bool { calls++; return calls <= bad }); failed != nil || calls != want {
+				t.Errorf("no good %d times: %d calls, %+v", bad, calls, failed)
+			}
+		}
+		v.failing = &Answer{Result: Misconfigured, Code: "x"}
+		calls := 0
+		if failed := a.With(t.Context(), func(string) bool { calls++; return true }); failed == nil || failed.Code != "x" || calls != 1 {
+			t.Errorf("%d calls, %+v", calls, failed)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -68,6 +69,12 @@ func (r Reply) After(now time.Time) time.Duration {
 		wait = at.Sub(now)
 	}
 	return min(max(wait, 0), longestWait)
+}
+
+// Origin says whether an address is SCHEME://HOST[:PORT] alone, of one of the schemes: what a connector's endpoint is.
+func Origin(address string, schemes ...string) bool {
+	u, err := url.Parse(address)
+	return err == nil && slices.Contains(schemes, u.Scheme) && u.Host != "" && *u == url.URL{Scheme: u.Scheme, Host: u.Host}
 }
 
 // Clip makes a text short enough for Answer.Text.

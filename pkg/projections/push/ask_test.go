@@ -153,3 +153,43 @@ func TestAskTellsNoToken(t *testing.T) {
 		}
 	}
 }
+
+func TestOrigin(t *testing.T) {
+	for address, want := range map[string]bool{
+		"https://a.example": true, "http://127.0.0.1:8080": true, "ftp://a.example": false, "a.example": false, "https://": false, "https://a.example/": false,
+		"https://a.example/b": false, "https://a.example?b": false, "https://a.example?": false, "https://a.example#b": false, "https://u:p@a.example": false, "": false, ":": false,
+	} {
+		if got := Origin(address, "http", "https"); got != want {
+			t.Errorf("%s: %v", address, got)
+		}
+	}
+	if Origin("http://a.example", "https") {
+		t.Error("another scheme")
+	}
+}
+
+func TestCodes(t *testing.T) {
+	codes := map[int]Answer{1: {Result: Retry, All: true, After: time.Minute}, 2: {Result: Gone}}
+	for _, c := range []struct {
+		code int
+		wait time.Duration
+		want Answer
+	}{
+		{1, time.Second, Answer{Result: Retry, Code: "1", Text: "t", All: true, After: time.Minute}}, {1, time.Hour, Answer{Result: Retry, Code: "1", Text: "t", All: true, After: time.Hour}},
+		{2, time.Hour, Answer{Result: Gone, Code: "2", Text: "t"}}, {3, time.Hour, Answer{Result: Refused, Code: "3", Text: "t"}},
+	} {
+		if got := Coded(codes, c.code, "t", c.wait); got != c.want {
+			t.Errorf("%+v, must be %+v", got, c.want)
+		}
+	}
+	header := http.Header{"Retry-After": {"7"}}
+	for status, want := range map[int]Answer{
+		401: {Result: Misconfigured}, 403: {Result: Misconfigured}, 404: {Result: Refused}, 400: {Result: Refused}, 302: {Result: Refused},
+		429: {Result: Retry, All: true, After: 7 * time.Second}, 500: {Result: Retry, All: true, After: 7 * time.Second},
+	} {
+		want.Code, want.Text = fmt.Sprint(status), "said"
+		if got := (Reply{Status: status, Header: header, Body: []byte("said")}).OfStatus(time.Now()); got != want {
+			t.Errorf("%+v, must be %+v", got, want)
+		}
+	}
+}

@@ -1,11 +1,11 @@
 package push
 
 import (
-	"context"
 	"slices"
 	"time"
 
 	"annal/pkg/events"
+	"annal/pkg/projections/follow"
 )
 
 // line decides on what waits of one session; it ends when nothing does.
@@ -202,7 +202,7 @@ func (l *line) decide(batch []*item) {
 			nap = wait
 		}
 		give() // others may go on meanwhile
-		if !sleep(l.desk.ctx, nap) {
+		if !follow.Sleep(l.desk.ctx, nap) {
 			return
 		}
 		select {
@@ -227,20 +227,11 @@ func (l *line) young(batch []*item) []*item {
 	})
 }
 
+// leastWait is how long an outage is waited out first.
+const leastWait = 50 * time.Millisecond
+
 // viewNap is when it is looked again whether the view has come so far, first; then less and less often, up to mostViewNap.
 const (
 	viewNap     = 2 * time.Millisecond
 	mostViewNap = 250 * time.Millisecond
 )
-
-// sleep says false when ctx ends before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

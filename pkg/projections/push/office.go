@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"annal/pkg/events"
+	"annal/pkg/projections/follow"
 )
 
 // office has an outbox for each app, and what their lanes need.
@@ -154,27 +155,13 @@ func (o *office) died(d *Device) bool {
 	return known && d.Since <= until
 }
 
-// leastWait and mostWait are how long an outage is waited out at a time.
-const leastWait, mostWait = 50 * time.Millisecond, 2 * time.Second
+// mostWait is how long an outage is waited out at a time.
+const mostWait = 2 * time.Second
 
 // patiently tries until it works. It says false when the office closes before.
 func (o *office) patiently(what string, try func(context.Context) error) bool {
-	for wait := leastWait; ; wait = min(2*wait, mostWait) {
-		err := try(o.ctx)
-		if err == nil {
-			return true
-		}
-		if o.ctx.Err() != nil {
-			return false
-		}
+	return nil == follow.Patiently(o.ctx, mostWait, func() error { return try(o.ctx) }, func(err error, wait time.Duration) {
 		o.metrics.outages.Inc()
 		o.logger.Warn("push: cannot "+what+"; trying again", "retry_in", wait, "error", err)
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-o.ctx.Done():
-			timer.Stop()
-			return false
-		}
-	}
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"annal/pkg/eventlog"
+	"annal/pkg/projections/follow"
 )
 
 // Log is an eventlog.Log whose events go on below the inner log's start, in the vault.
@@ -180,7 +181,7 @@ func (c *cursor) fromVaultPatiently() ([]eventlog.Record, error) {
 			return nil, err
 		}
 		c.log.logger.Warn("the vault does not answer; trying again", "partition", c.partition, "offset", c.next, "retry_in", wait, "error", err)
-		pause(c.closing, wait)
+		follow.Sleep(c.closing, wait)
 	}
 }
 
@@ -274,14 +275,4 @@ func (c *cursor) toKafka(ctx context.Context) error {
 func (c *cursor) Close() {
 	c.stop()
 	c.use(nil)
-}
-
-// pause waits for so long, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

@@ -338,6 +338,6 @@ func (w *worker) patiently(what string, try func() error) error {
 			w.commit()
 		}
 		w.log.Warn("cannot "+what+"; trying again", "retry_in", wait, "error", err)
-		pause(w.ctx, wait)
+		follow.Sleep(w.ctx, wait)
 	}
 }

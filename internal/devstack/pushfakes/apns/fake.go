@@ -119,7 +119,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reason = f.take(r, token, id, body)
 	}
 	if reason != "" {
-		f.refuse(w, reason, pushfakes.Fault{})
+		f.refuse(w, reason, f.now())
 	}
 }
 
@@ -137,25 +137,16 @@ func (f *Fake) take(r *http.Request, token, id string, body []byte) string {
 }
 
 func (f *Fake) fail(w http.ResponseWriter, r *http.Request, token, id string, body []byte, fault pushfakes.Fault) {
-	switch fault.Name {
-	case pushfakes.CutBefore:
-		pushfakes.Cut()
-	case pushfakes.CutAfter:
+	fault.Begin(w, r) // with Retry-After: Apple's pages do not say that it sends it, but servers before its may
+	if fault.Name == pushfakes.CutAfter {
 		f.take(r, token, id, body)
 		pushfakes.Cut()
-	case pushfakes.Hang:
-		pushfakes.Wait(r.Context())
-	default:
-		f.refuse(w, fault.Name, fault)
 	}
+	f.refuse(w, fault.Name, fault.Since)
 }
 
 // refuse answers with one of Apple's reasons, or with a status alone if that is what the fault is called.
-func (f *Fake) refuse(w http.ResponseWriter, reason string, fault pushfakes.Fault) {
-	if fault.RetryAfter > 0 {
-		// Apple's pages do not say that it sends it; servers before its may.
-		w.Header().Set("Retry-After", strconv.Itoa(int(fault.RetryAfter.Seconds())))
-	}
+func (f *Fake) refuse(w http.ResponseWriter, reason string, since time.Time) {
 	if status, err := strconv.Atoi(reason); err == nil {
 		w.WriteHeader(status)
 		return
@@ -166,7 +157,6 @@ func (f *Fake) refuse(w http.ResponseWriter, reason string, fault pushfakes.Faul
 	}
 	answer := map[string]any{"reason": reason}
 	if status == http.StatusGone {
-		since := fault.Since
 		if since.IsZero() {
 			since = f.now()
 		}

@@ -24,19 +24,16 @@ var scopes = []string{"https://www.googleapis.com/auth/firebase.messaging", "htt
 // grant answers to a request for an access token: with one, or with an error of RFC 6749.
 func (f *Fake) grant(w http.ResponseWriter, r *http.Request, body []byte) {
 	if fault, ok := f.faults.Next(""); ok {
-		switch fault.Name {
-		case pushfakes.CutBefore, pushfakes.CutAfter:
+		fault.Begin(w, r)
+		if fault.Name == pushfakes.CutAfter {
 			pushfakes.Cut()
-		case pushfakes.Hang:
-			pushfakes.Wait(r.Context())
-		default:
-			f.fail(w, fault)
 		}
+		f.fail(w, fault.Name)
 		return
 	}
 	word, text := f.assertion(r, body)
 	if word != "" {
-		answer(w, http.StatusBadRequest, map[string]string{"error": word, "error_description": text})
+		pushfakes.Answer(w, http.StatusBadRequest, map[string]string{"error": word, "error_description": text})
 		return
 	}
 	token := "ya29.c." + base64.RawURLEncoding.EncodeToString(random(48))
@@ -49,20 +46,17 @@ func (f *Fake) grant(w http.ResponseWriter, r *http.Request, body []byte) {
 	}
 	f.access[token] = now.Add(life)
 	f.mu.Unlock()
-	answer(w, http.StatusOK, map[string]any{"access_token": token, "expires_in": int(life / time.Second), "token_type": "Bearer"})
+	pushfakes.Answer(w, http.StatusOK, map[string]any{"access_token": token, "expires_in": int(life / time.Second), "token_type": "Bearer"})
 }
 
-func (f *Fake) fail(w http.ResponseWriter, fault pushfakes.Fault) {
-	if fault.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(fault.RetryAfter.Seconds())))
-	}
+func (f *Fake) fail(w http.ResponseWriter, name string) {
 	status := http.StatusBadRequest
-	if n, err := strconv.Atoi(fault.Name); err == nil {
+	if n, err := strconv.Atoi(name); err == nil {
 		status = n
-	} else if fault.Name == "invalid_client" || fault.Name == "unauthorized_client" {
+	} else if name == "invalid_client" || name == "unauthorized_client" {
 		status = http.StatusUnauthorized
 	}
-	answer(w, status, map[string]string{"error": fault.Name, "error_description": "It is told to say so."})
+	pushfakes.Answer(w, status, map[string]string{"error": name, "error_description": "It is told to say so."})
 }
 
 // assertion says what is wrong with a request for a token.

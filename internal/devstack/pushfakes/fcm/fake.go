@@ -8,7 +8,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -57,7 +56,7 @@ func New(phones *pushfakes.Phones, app string, now func() time.Time) (*Fake, err
 		return nil, fmt.Errorf("fcmfake: %w", err)
 	}
 	return &Fake{
-		phones: phones, app: app, now: now, key: key, keyID: hex.EncodeToString(random(20)),
+		phones: phones, app: app, now: now, key: key, keyID: pushfakes.Random(20),
 		file:   string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
 		tokens: map[string]bool{}, access: map[string]time.Time{},
 	}, nil
@@ -88,6 +87,13 @@ func (f *Fake) Token(string) string {
 	defer f.mu.Unlock()
 	f.tokens[token] = true
 	return token
+}
+
+// Revoke ends all access tokens that were given, before their time.
+func (f *Fake) Revoke() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.access)
 }
 
 func (f *Fake) knows(token string) bool {
@@ -134,26 +140,21 @@ func (f *Fake) send(w http.ResponseWriter, r *http.Request, name string, body []
 		bad.write(w)
 		return
 	}
-	id := "projects/" + project + "/messages/0:" + fmt.Sprint(f.now().UnixMicro()) + "%" + hex.EncodeToString(random(8))
+	id := "projects/" + project + "/messages/0:" + fmt.Sprint(f.now().UnixMicro()) + "%" + pushfakes.Random(8)
 	if fault, ok := f.faults.Next(m.Token); ok {
-		switch fault.Name {
-		case pushfakes.CutBefore:
-			pushfakes.Cut()
-		case pushfakes.CutAfter:
+		fault.Begin(w, r)
+		if fault.Name == pushfakes.CutAfter {
 			f.take(m, id)
 			pushfakes.Cut()
-		case pushfakes.Hang:
-			pushfakes.Wait(r.Context())
-		default:
-			provoked(fault).write(w)
 		}
+		provoked(fault.Name).write(w)
 		return
 	}
 	if bad := f.take(m, id); bad != nil {
 		bad.write(w)
 		return
 	}
-	answer(w, http.StatusOK, map[string]string{"name": id})
+	pushfakes.Answer(w, http.StatusOK, map[string]string{"name": id})
 }
 
 // take shows a message, or says why not.
@@ -170,12 +171,4 @@ func (f *Fake) take(m *message, id string) *refusal {
 		f.show(m, id)
 	}
 	return nil
-}
-
-func answer(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
-	w.WriteHeader(status)
-	if err := json.NewEncoder(w).Encode(body); err != nil {
-		pushfakes.Cut()
-	}
 }

@@ -3,7 +3,6 @@ package fcmfake
 import (
 	"net/http"
 	"strconv"
-	"time"
 
 	"annal/internal/devstack/pushfakes"
 )
@@ -18,7 +17,6 @@ type refusal struct {
 	field string
 	// reason is why the caller is not known.
 	reason string
-	after  time.Duration
 }
 
 func (q *refusal) write(w http.ResponseWriter) {
@@ -41,10 +39,7 @@ func (q *refusal) write(w http.ResponseWriter) {
 	if details != nil {
 		said["details"] = details
 	}
-	if q.after > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(q.after.Seconds())))
-	}
-	answer(w, q.status, map[string]any{"error": said})
+	pushfakes.Answer(w, q.status, map[string]any{"error": said})
 }
 
 // invalid is what FCM says of a message, field what the parser before it says of JSON.
@@ -84,14 +79,13 @@ func Codes() []string {
 }
 
 // provoked is the answer of a fault: a documented one, or a status with a word that Google never said.
-func provoked(fault pushfakes.Fault) *refusal {
-	q, known := documented[fault.Name]
+func provoked(name string) *refusal {
+	q, known := documented[name]
 	if !known {
-		q = refusal{status: http.StatusBadRequest, word: fault.Name, text: "It is told to say so."}
-		if status, err := strconv.Atoi(fault.Name); err == nil {
+		q = refusal{status: http.StatusBadRequest, word: name, text: "It is told to say so."}
+		if status, err := strconv.Atoi(name); err == nil {
 			q.status, q.word = status, ""
 		}
 	}
-	q.after = fault.RetryAfter
 	return &q
 }

@@ -102,22 +102,16 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // pushCodes are those that an access token is not asked for with.
 var pushCodes = regexp.MustCompile(`^8[01][0-9]{6}$`)
 
-// fault takes a fault that is for one of these, "" being the call as a whole. It cuts and hangs itself: then over is true.
-func (f *Fake) fault(r *http.Request, tokens ...string) (fault pushfakes.Fault, over bool) {
+// fault takes a fault that is for one of these, "" being the call as a whole, and begins it.
+func (f *Fake) fault(w http.ResponseWriter, r *http.Request, tokens ...string) (fault pushfakes.Fault) {
 	for _, token := range tokens {
 		var is bool
 		if fault, is = f.faults.Next(token); is {
 			break
 		}
 	}
-	switch fault.Name {
-	case pushfakes.CutBefore:
-		pushfakes.Cut()
-	case pushfakes.Hang:
-		pushfakes.Wait(r.Context())
-		return fault, true
-	}
-	return fault, false
+	fault.Begin(w, r)
+	return fault
 }
 
 func (f *Fake) send(w http.ResponseWriter, r *http.Request, body []byte) {
@@ -126,22 +120,19 @@ func (f *Fake) send(w http.ResponseWriter, r *http.Request, body []byte) {
 		return
 	}
 	if code, msg := f.bearer(r); code != "" {
-		answer(w, code, msg, "", 0)
+		answer(w, code, msg, "")
 		return
 	}
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
-		answer(w, "80100001", "Content-Type is not application/json", "", 0)
+		answer(w, "80100001", "Content-Type is not application/json", "")
 		return
 	}
 	m, bad := read(body)
 	if bad != nil {
-		answer(w, bad.code, bad.msg, "", 0)
+		answer(w, bad.code, bad.msg, "")
 		return
 	}
-	fault, over := f.fault(r, m.Token...)
-	if over {
-		return
-	}
+	fault := f.fault(w, r, m.Token...)
 	// These are of a token; others of the whole request.
 	gone := ""
 	switch fault.Name {
@@ -149,7 +140,7 @@ func (f *Fake) send(w http.ResponseWriter, r *http.Request, body []byte) {
 		gone = fault.Token
 	case "", pushfakes.CutAfter:
 	default:
-		answer(w, fault.Name, "as asked", "", fault.RetryAfter)
+		answer(w, fault.Name, "as asked", "")
 		return
 	}
 	illegal := f.deliver(m, gone)
@@ -162,12 +153,12 @@ func (f *Fake) send(w http.ResponseWriter, r *http.Request, body []byte) {
 	f.mu.Unlock()
 	switch len(illegal) {
 	case 0:
-		answer(w, "80000000", "Success", id, 0)
+		answer(w, "80000000", "Success", id)
 	case len(m.Token):
-		answer(w, "80300007", "All the tokens are invalid", id, 0)
+		answer(w, "80300007", "All the tokens are invalid", id)
 	default:
 		msg, _ := json.Marshal(map[string]any{"success": len(m.Token) - len(illegal), "failure": len(illegal), "illegal_tokens": illegal})
-		answer(w, "80100000", string(msg), id, 0)
+		answer(w, "80100000", string(msg), id)
 	}
 }
 
@@ -178,10 +169,7 @@ var statuses = map[string]int{
 }
 
 // answer says a code, or a status alone where it is one.
-func answer(w http.ResponseWriter, code, msg, id string, after time.Duration) {
-	if after > 0 {
-		w.Header().Set("Retry-After", fmt.Sprint(int(after.Seconds())))
-	}
+func answer(w http.ResponseWriter, code, msg, id string) {
 	if status, err := strconv.Atoi(code); err == nil && status >= 100 && status < 600 {
 		w.WriteHeader(status)
 		fmt.Fprint(w, msg)
@@ -250,14 +238,8 @@ func (f *Fake) number(token string, b *badge) int {
 
 // opened is the link that a tap opens: that of an intent, as Android reads one (Intent.parseUri).
 func opened(c *clickAction) string {
-	at := strings.LastIndex(c.Intent, "#Intent;")
-	if c.Type != 1 || at < 0 || !strings.HasPrefix(c.Intent, "intent:") || !strings.HasSuffix(c.Intent, ";end") {
-		return c.URL
+	if link, is := pushfakes.IntentLink(c.Intent); is && c.Type == 1 {
+		return link
 	}
-	for field := range strings.SplitSeq(c.Intent[at:], ";") {
-		if scheme, is := strings.CutPrefix(field, "scheme="); is {
-			return scheme + ":" + strings.TrimPrefix(c.Intent[:at], "intent:")
-		}
-	}
-	return ""
+	return c.URL
 }

@@ -16,10 +16,7 @@ import (
 // (https://developer.huawei.com/consumer/cn/doc/HMSCore-Guides/oauth2-0000001212610981); errors are those of
 // https://developer.huawei.com/consumer/cn/doc/HMSCore-References/server-error-codes-0000001062371380.
 func (f *Fake) authorize(w http.ResponseWriter, r *http.Request, body []byte) {
-	fault, over := f.fault(r, "")
-	if over {
-		return
-	}
+	fault := f.fault(w, r, "")
 	if pushCodes.MatchString(fault.Name) || fault.Name == pushfakes.CutAfter {
 		// It was meant for a message.
 		fault.Times = 1
@@ -31,11 +28,11 @@ func (f *Fake) authorize(w http.ResponseWriter, r *http.Request, body []byte) {
 	switch {
 	case fault.Name != "":
 		if status, err := strconv.Atoi(fault.Name); err == nil && status < 600 {
-			answer(w, fault.Name, "as asked", "", fault.RetryAfter)
+			answer(w, fault.Name, "as asked", "")
 			return
 		}
 		if _, err := fmt.Sscanf(fault.Name, "%d/%d", &major, &minor); err != nil {
-			answer(w, "501", "no such fault: "+fault.Name, "", 0)
+			answer(w, "501", "no such fault: "+fault.Name, "")
 			return
 		}
 	case r.Method != http.MethodPost:

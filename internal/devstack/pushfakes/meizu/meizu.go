@@ -7,7 +7,6 @@ package meizufake
 import (
 	"bytes"
 	"crypto/md5"
-	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"io"
@@ -44,7 +43,7 @@ var _ pushfakes.Fake = (*Fake)(nil)
 
 // New gives the service for a package, with credentials of its own.
 func New(phones *pushfakes.Phones, app string, now func() time.Time) (*Fake, error) {
-	return &Fake{phones: phones, app: app, now: now, id: "100999", secret: random(16), ids: map[string]bool{}}, nil
+	return &Fake{phones: phones, app: app, now: now, id: "100999", secret: pushfakes.Random(16), ids: map[string]bool{}}, nil
 }
 
 // Name implements pushfakes.Fake.
@@ -60,7 +59,7 @@ func (f *Fake) Settings(url string) map[string]string {
 
 // Token implements pushfakes.Fake: a pushId.
 func (f *Fake) Token(string) string {
-	id := "J" + random(22)
+	id := "J" + pushfakes.Random(22)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ids[id] = true
@@ -158,14 +157,10 @@ func (f *Fake) push(w http.ResponseWriter, r *http.Request, m *message, ids []st
 	cut := false
 	for _, id := range ids {
 		fault, ok := f.faults.Next(id)
+		fault.Begin(w, r)
 		phone, of := strings.CutPrefix(fault.Name, "value-")
 		switch {
 		case !ok:
-		case fault.Name == pushfakes.CutBefore:
-			pushfakes.Cut()
-		case fault.Name == pushfakes.Hang:
-			pushfakes.Wait(r.Context())
-			pushfakes.Cut()
 		case fault.Name == pushfakes.CutAfter:
 			cut = true
 		case of || slices.Contains(ofPhones, fault.Name):
@@ -178,7 +173,7 @@ func (f *Fake) push(w http.ResponseWriter, r *http.Request, m *message, ids []st
 		refuse(w, whole)
 		return
 	}
-	task := random(16)
+	task := pushfakes.Random(16)
 	value := map[string][]string{}
 	for _, id := range ids {
 		if code := f.show(m, task, id, out[id]); code != "" {
@@ -188,7 +183,7 @@ func (f *Fake) push(w http.ResponseWriter, r *http.Request, m *message, ids []st
 	if cut {
 		pushfakes.Cut()
 	}
-	answer(w, map[string]any{"code": "200", "message": "", "value": value, "msgId": task, "redirect": ""})
+	pushfakes.Answer(w, http.StatusOK, map[string]any{"code": "200", "message": "", "value": value, "msgId": task, "redirect": ""})
 }
 
 // show has a phone show a message, and says why it does not.
@@ -210,19 +205,5 @@ func (f *Fake) show(m *message, task, id, code string) string {
 }
 
 func refuse(w http.ResponseWriter, why *refusal) {
-	answer(w, map[string]any{"code": why.code, "message": why.text, "value": "", "redirect": ""})
-}
-
-func answer(w http.ResponseWriter, body any) {
-	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
-	if err := json.NewEncoder(w).Encode(body); err != nil {
-		panic(http.ErrAbortHandler) // the caller is gone
-	}
-}
-
-// random gives so many bytes as hexadecimal digits.
-func random(n int) string {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // does not fail
-	return hex.EncodeToString(b)
+	pushfakes.Answer(w, http.StatusOK, map[string]any{"code": why.code, "message": why.text, "value": "", "redirect": ""})
 }

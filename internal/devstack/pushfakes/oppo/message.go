@@ -61,7 +61,7 @@ func (f *Fake) unicast(w http.ResponseWriter, r *http.Request) {
 		refuse(w, bad)
 		return
 	}
-	results, whole, cut := f.bring(r, []message{m})
+	results, whole, cut := f.bring(w, r, []message{m})
 	switch {
 	case cut:
 		pushfakes.Cut()
@@ -95,7 +95,7 @@ func (f *Fake) unicastBatch(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	results, whole, cut := f.bring(r, messages)
+	results, whole, cut := f.bring(w, r, messages)
 	switch {
 	case cut:
 		pushfakes.Cut()
@@ -204,7 +204,7 @@ type result struct {
 
 // bring shows messages, but for what faults say: a code from 10000 on is of its message, another one of the whole call, which then shows
 // nothing. cut says that the answer is to be lost.
-func (f *Fake) bring(r *http.Request, messages []message) (results []result, whole *refusal, cut bool) {
+func (f *Fake) bring(w http.ResponseWriter, r *http.Request, messages []message) (results []result, whole *refusal, cut bool) {
 	results = make([]result, len(messages))
 	for i := range messages {
 		fault, ok := f.faults.Next(messages[i].TargetValue)
@@ -213,7 +213,7 @@ func (f *Fake) bring(r *http.Request, messages []message) (results []result, who
 		case fault.Name == pushfakes.CutAfter:
 			cut = true
 		default:
-			if bad := act(r, fault.Name); bad.code >= badRegistration.code {
+			if bad := act(w, r, fault); bad.code >= badRegistration.code {
 				results[i].why = bad
 			} else {
 				whole = bad
@@ -243,7 +243,7 @@ func (f *Fake) show(m *message) result {
 	if id := f.sent[was]; id != "" {
 		return result{id: id}
 	}
-	id := f.key + "-1-1-" + random()
+	id := f.key + "-1-1-" + pushfakes.Random(16)
 	if n.AppMessageID != "" {
 		f.sent[was] = id
 	}

@@ -5,10 +5,8 @@
 package oppofake
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"net/http"
 	"strconv"
 	"sync"
@@ -47,7 +45,7 @@ var _ pushfakes.Fake = (*Fake)(nil)
 // New gives the service for a package, with credentials of its own.
 func New(phones *pushfakes.Phones, app string, now func() time.Time) (*Fake, error) {
 	return &Fake{
-		phones: phones, app: app, now: now, key: random(), secret: random(),
+		phones: phones, app: app, now: now, key: pushfakes.Random(16), secret: pushfakes.Random(16),
 		ids: map[string]bool{}, access: map[string]time.Time{}, sent: map[[2]string]string{},
 	}, nil
 }
@@ -65,7 +63,7 @@ func (f *Fake) Settings(url string) map[string]string {
 
 // Token implements pushfakes.Fake: the registration id of a phone sold in China (11235).
 func (f *Fake) Token(string) string {
-	id := "OPPO_CN_" + random()
+	id := "OPPO_CN_" + pushfakes.Random(16)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ids[id] = true
@@ -138,7 +136,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // auth gives an access token (11234).
 func (f *Fake) auth(w http.ResponseWriter, r *http.Request) {
 	if fault, ok := f.faults.Next(""); ok {
-		if bad := act(r, fault.Name); bad != nil {
+		if bad := act(w, r, fault); bad != nil {
 			refuse(w, bad)
 			return
 		}
@@ -148,7 +146,7 @@ func (f *Fake) auth(w http.ResponseWriter, r *http.Request) {
 		refuse(w, bad)
 		return
 	}
-	token := random()
+	token := pushfakes.Random(16)
 	f.mu.Lock()
 	f.access[token] = now.Add(tokenLife)
 	f.mu.Unlock()
@@ -191,40 +189,23 @@ func (f *Fake) checkAccess(r *http.Request) *refusal {
 	return nil
 }
 
-// act does what a fault does to the call at once, or gives the answer that it names. CutAfter is the caller's business.
-func act(r *http.Request, name string) *refusal {
-	switch name {
-	case pushfakes.CutBefore, pushfakes.CutAfter:
+// act does what a fault does to the call at once, or gives the answer that it names.
+func act(w http.ResponseWriter, r *http.Request, fault pushfakes.Fault) *refusal {
+	fault.Begin(w, r)
+	code, err := strconv.Atoi(fault.Name)
+	switch {
+	case fault.Name == pushfakes.CutAfter:
 		pushfakes.Cut()
-	case pushfakes.Hang:
-		pushfakes.Wait(r.Context())
-		pushfakes.Cut()
-	}
-	code, err := strconv.Atoi(name)
-	if err != nil {
+	case err != nil:
 		return unavailable // no code of the vendor's
 	}
-	return &refusal{code, "fault " + name}
+	return &refusal{code, "fault " + fault.Name}
 }
 
 func refuse(w http.ResponseWriter, why *refusal) {
-	answer(w, map[string]any{"code": why.code, "message": why.text})
+	pushfakes.Answer(w, http.StatusOK, map[string]any{"code": why.code, "message": why.text})
 }
 
 func succeed(w http.ResponseWriter, data any) {
-	answer(w, map[string]any{"code": 0, "message": "success", "data": data})
-}
-
-func answer(w http.ResponseWriter, body any) {
-	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
-	if err := json.NewEncoder(w).Encode(body); err != nil {
-		panic(http.ErrAbortHandler) // the caller is gone
-	}
-}
-
-// random gives 32 hexadecimal digits.
-func random() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // does not fail
-	return hex.EncodeToString(b[:])
+	pushfakes.Answer(w, http.StatusOK, map[string]any{"code": 0, "message": "success", "data": data})
 }

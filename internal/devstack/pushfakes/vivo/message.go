@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"annal/internal/devstack/pushfakes"
@@ -53,7 +52,7 @@ func (f *Fake) send(w http.ResponseWriter, r *http.Request, body *json.Decoder) 
 		return
 	}
 	task := f.task(nil)
-	useless, whole, cut := f.bring(r, m, task, []string{m.RegID})
+	useless, whole, cut := f.bring(w, r, m, task, []string{m.RegID})
 	switch {
 	case cut:
 		pushfakes.Cut()
@@ -62,7 +61,7 @@ func (f *Fake) send(w http.ResponseWriter, r *http.Request, body *json.Decoder) 
 	case len(useless) > 0:
 		refuse(w, useless[0])
 	default:
-		answer(w, map[string]any{"result": 0, "desc": "请求成功", "taskId": task})
+		pushfakes.Answer(w, http.StatusOK, map[string]any{"result": 0, "desc": "请求成功", "taskId": task})
 	}
 }
 
@@ -74,10 +73,10 @@ func (f *Fake) save(w http.ResponseWriter, r *http.Request, body *json.Decoder) 
 		return
 	}
 	if fault, ok := f.faults.Next(""); ok {
-		refuse(w, act(r, fault.Name, ""))
+		refuse(w, act(w, r, fault, ""))
 		return
 	}
-	answer(w, map[string]any{"result": 0, "desc": "请求成功", "taskId": f.task(&m)})
+	pushfakes.Answer(w, http.StatusOK, map[string]any{"result": 0, "desc": "请求成功", "taskId": f.task(&m)})
 }
 
 // push brings what was kept to 2 to 1000 phones.
@@ -114,7 +113,7 @@ func (f *Fake) push(w http.ResponseWriter, r *http.Request, body *json.Decoder) 
 		refuse(w, bad)
 		return
 	}
-	useless, whole, cut := f.bring(r, m, l.TaskID, l.RegIDs)
+	useless, whole, cut := f.bring(w, r, m, l.TaskID, l.RegIDs)
 	switch {
 	case cut:
 		pushfakes.Cut()
@@ -125,7 +124,7 @@ func (f *Fake) push(w http.ResponseWriter, r *http.Request, body *json.Decoder) 
 		if len(useless) > 0 {
 			done["invalidUsers"] = invalidUsers(useless)
 		}
-		answer(w, done)
+		pushfakes.Answer(w, http.StatusOK, done)
 	}
 }
 
@@ -221,7 +220,7 @@ const (
 
 // bring shows a message, but for what faults say: of phones that are of no use, or of the whole call, which then shows nothing. cut says that
 // the answer is to be lost.
-func (f *Fake) bring(r *http.Request, m message, task string, ids []string) (useless []*refusal, whole *refusal, cut bool) {
+func (f *Fake) bring(w http.ResponseWriter, r *http.Request, m message, task string, ids []string) (useless []*refusal, whole *refusal, cut bool) {
 	out := map[string]*refusal{}
 	for _, id := range ids {
 		fault, ok := f.faults.Next(id)
@@ -234,10 +233,10 @@ func (f *Fake) bring(r *http.Request, m message, task string, ids []string) (use
 				whole = &refusal{code: 10302, text: "regId不合法"}
 			}
 			if fault.Name == listNamed {
-				whole.named = append(whole.named, act(r, fault.Name, id))
+				whole.named = append(whole.named, act(w, r, fault, id))
 			}
 		default:
-			if bad := act(r, fault.Name, id); bad.user != "" {
+			if bad := act(w, r, fault, id); bad.user != "" {
 				out[id] = bad
 			} else {
 				whole = bad
@@ -281,11 +280,8 @@ func (m *message) link() string {
 	if m.SkipType != 4 {
 		return m.SkipContent
 	}
-	data, extras, _ := strings.Cut(strings.TrimPrefix(m.SkipContent, "intent:"), "#Intent;")
-	for extra := range strings.SplitSeq(extras, ";") {
-		if scheme, ok := strings.CutPrefix(extra, "scheme="); ok {
-			return scheme + ":" + data
-		}
+	if link, is := pushfakes.IntentLink(m.SkipContent); is {
+		return link
 	}
 	return m.SkipContent
 }

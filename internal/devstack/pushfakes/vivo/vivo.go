@@ -7,7 +7,6 @@ package vivofake
 import (
 	"bytes"
 	"crypto/md5"
-	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"io"
@@ -54,7 +53,7 @@ var _ pushfakes.Fake = (*Fake)(nil)
 // New gives the service for a package, with credentials of its own.
 func New(phones *pushfakes.Phones, app string, now func() time.Time) (*Fake, error) {
 	return &Fake{
-		phones: phones, app: app, now: now, id: "10004", key: random(16), secret: random(16),
+		phones: phones, app: app, now: now, id: "10004", key: pushfakes.Random(16), secret: pushfakes.Random(16),
 		ids: map[string]bool{}, access: map[string]time.Time{}, saved: map[string]message{},
 	}, nil
 }
@@ -73,7 +72,7 @@ func (f *Fake) Settings(url string) map[string]string {
 
 // Token implements pushfakes.Fake: a regId, of 23 characters.
 func (f *Fake) Token(string) string {
-	id := random(12)[1:]
+	id := pushfakes.Random(12)[1:]
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ids[id] = true
@@ -141,7 +140,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // auth gives an access token.
 func (f *Fake) auth(w http.ResponseWriter, r *http.Request, body *json.Decoder) {
 	if fault, ok := f.faults.Next(""); ok {
-		refuse(w, act(r, fault.Name, ""))
+		refuse(w, act(w, r, fault, ""))
 		return
 	}
 	var c struct {
@@ -159,11 +158,11 @@ func (f *Fake) auth(w http.ResponseWriter, r *http.Request, body *json.Decoder) 
 		refuse(w, bad)
 		return
 	}
-	token := random(16)
+	token := pushfakes.Random(16)
 	f.mu.Lock()
 	f.access[token] = now.Add(tokenLife)
 	f.mu.Unlock()
-	answer(w, map[string]any{"result": 0, "desc": "请求成功", "authToken": token})
+	pushfakes.Answer(w, http.StatusOK, map[string]any{"result": 0, "desc": "请求成功", "authToken": token})
 }
 
 // bare is a number or a string of JSON, as both are sent.
@@ -224,12 +223,11 @@ func (f *Fake) checkAccess(r *http.Request) *refusal {
 }
 
 // act does what a fault does to the call at once, or gives the answer that it names. Where CutAfter is to come later, that is the caller's business.
-func act(r *http.Request, name, id string) *refusal {
+func act(w http.ResponseWriter, r *http.Request, fault pushfakes.Fault, id string) *refusal {
+	fault.Begin(w, r)
+	name := fault.Name
 	switch name {
-	case pushfakes.CutBefore, pushfakes.CutAfter:
-		pushfakes.Cut()
-	case pushfakes.Hang:
-		pushfakes.Wait(r.Context())
+	case pushfakes.CutAfter:
 		pushfakes.Cut()
 	case "user-1", "user-2", "user-3", "user-4":
 		return useless(id, int(name[len(name)-1]-'0'))
@@ -264,7 +262,7 @@ func refuse(w http.ResponseWriter, why *refusal) {
 	if len(why.named) > 0 {
 		body["invalidUsers"] = invalidUsers(why.named)
 	}
-	answer(w, body)
+	pushfakes.Answer(w, http.StatusOK, body)
 }
 
 func invalidUsers(useless []*refusal) []map[string]any {
@@ -277,18 +275,4 @@ func invalidUsers(useless []*refusal) []map[string]any {
 
 func (r *refusal) invalid() map[string]any {
 	return map[string]any{"status": r.state, "userid": r.user}
-}
-
-func answer(w http.ResponseWriter, body any) {
-	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
-	if err := json.NewEncoder(w).Encode(body); err != nil {
-		panic(http.ErrAbortHandler) // the caller is gone
-	}
-}
-
-// random gives so many bytes as hexadecimal digits.
-func random(n int) string {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // does not fail
-	return hex.EncodeToString(b)
 }

@@ -40,10 +40,12 @@ type subscription struct {
 
 // Fake is a pushfakes.Fake.
 type Fake struct {
-	phones          *pushfakes.Phones
-	app             string
-	now             func() time.Time
-	faults          pushfakes.Faults
+	phones *pushfakes.Phones
+	app    string
+	now    func() time.Time
+	faults pushfakes.Faults
+	// Requests are those that came.
+	Requests        pushfakes.Requests
 	public, private string
 
 	mu   sync.Mutex
@@ -111,36 +113,33 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		pushfakes.Cut() // what is cut short on its way is not answered
 	}
+	f.Requests.Add(r, body)
 	id, is := strings.CutPrefix(r.URL.Path, path)
 	f.mu.Lock()
 	sub := f.subs[id]
 	f.mu.Unlock()
 	switch {
 	case !is || sub == nil:
-		refuse(w, complaint{status: http.StatusNotFound, detail: "no such subscription"}, 0)
+		refuse(w, complaint{status: http.StatusNotFound, detail: "no such subscription"})
 		return
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
-		refuse(w, complaint{status: http.StatusMethodNotAllowed}, 0)
+		refuse(w, complaint{status: http.StatusMethodNotAllowed})
 		return
 	}
 	fault, _ := f.faults.Next(sub.token)
+	fault.Begin(w, r)
 	switch fault.Name {
-	case pushfakes.CutBefore:
-		pushfakes.Cut()
-	case pushfakes.Hang:
-		pushfakes.Wait(r.Context())
-		return
 	case "", pushfakes.CutAfter:
 	default:
 		if strings.HasSuffix(fault.Name, "throttled") {
 			w.Header().Set("X-WNS-Status", fault.Name)
 		}
-		refuse(w, named(fault.Name), fault.RetryAfter)
+		refuse(w, named(fault.Name))
 		return
 	}
 	if c := f.accept(r, sub, body); c != nil {
-		refuse(w, *c, 0)
+		refuse(w, *c)
 		return
 	}
 	location := f.deliver(r, sub, body)
@@ -171,10 +170,7 @@ func named(name string) complaint {
 
 // refuse answers as push services do: Apple's JSON for what has a reason, and Mozilla's for the rest
 // (https://mozilla-services.github.io/autopush-rs/errors.html).
-func refuse(w http.ResponseWriter, c complaint, after time.Duration) {
-	if after > 0 {
-		w.Header().Set("Retry-After", fmt.Sprint(int(after.Seconds())))
-	}
+func refuse(w http.ResponseWriter, c complaint) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(c.status)
 	said := map[string]any{"code": c.status, "errno": 999, "error": http.StatusText(c.status), "message": c.detail}

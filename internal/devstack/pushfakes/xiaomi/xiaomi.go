@@ -87,7 +87,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		form, err := url.ParseQuery(string(body))
 		if bad := f.who(r, form, err); bad != nil {
-			refuse(w, *bad, 0)
+			refuse(w, *bad)
 			return
 		}
 		if r.URL.Path == revokePath {
@@ -113,7 +113,7 @@ func (f *Fake) who(r *http.Request, form url.Values, unreadable error) *refusal 
 	return nil
 }
 
-// fault takes a fault for one of these. It answers, cuts and hangs itself where the whole request fails: then over is true. gone is an id that is said to
+// fault takes a fault for one of these, and begins it. It answers itself where the whole request fails: then over is true. gone is an id that is said to
 // be good no more.
 func (f *Fake) fault(w http.ResponseWriter, r *http.Request, ids []string) (gone string, cutAfter, over bool) {
 	var fault pushfakes.Fault
@@ -123,21 +123,18 @@ func (f *Fake) fault(w http.ResponseWriter, r *http.Request, ids []string) (gone
 			break
 		}
 	}
+	fault.Begin(w, r)
 	switch fault.Name {
 	case "":
 		return "", false, false
-	case pushfakes.CutBefore:
-		pushfakes.Cut()
-	case pushfakes.Hang:
-		pushfakes.Wait(r.Context())
 	case pushfakes.CutAfter:
 		return "", true, false
 	case "bad_regids":
 		return fault.Token, false, false
 	default:
-		refuse(w, refusal{fault.Name, "as asked"}, fault.RetryAfter)
+		refuse(w, refusal{fault.Name, "as asked"})
+		return "", false, true
 	}
-	return "", false, true
 }
 
 func (f *Fake) send(w http.ResponseWriter, r *http.Request, form url.Values) {
@@ -150,7 +147,7 @@ func (f *Fake) send(w http.ResponseWriter, r *http.Request, form url.Values) {
 		shown.Title, shown.Body, bad = fill(form)
 	}
 	if bad != nil {
-		refuse(w, *bad, 0)
+		refuse(w, *bad)
 		return
 	}
 	gone, cutAfter, over := f.fault(w, r, ids)
@@ -193,7 +190,7 @@ func (f *Fake) revoke(w http.ResponseWriter, r *http.Request, form url.Values) {
 		bad = wrong("notify_id")
 	}
 	if bad != nil {
-		refuse(w, *bad, 0)
+		refuse(w, *bad)
 		return
 	}
 	gone, cutAfter, over := f.fault(w, r, ids)
@@ -217,7 +214,7 @@ func (f *Fake) revoke(w http.ResponseWriter, r *http.Request, form url.Values) {
 // taken answers a request that went to all of these but for the bad ones.
 func (f *Fake) taken(w http.ResponseWriter, ids, bad []string, data map[string]string) {
 	if len(bad) == len(ids) {
-		refuse(w, refusal{"20301", "No valid targets!"}, 0)
+		refuse(w, refusal{"20301", "No valid targets!"})
 		return
 	}
 	if len(bad) > 0 {
@@ -230,10 +227,7 @@ func (f *Fake) taken(w http.ResponseWriter, ids, bad []string, data map[string]s
 }
 
 // refuse answers with a code, or with a status alone where it is one of HTTP's.
-func refuse(w http.ResponseWriter, bad refusal, after time.Duration) {
-	if after > 0 {
-		w.Header().Set("Retry-After", fmt.Sprint(int(after.Seconds())))
-	}
+func refuse(w http.ResponseWriter, bad refusal) {
 	if status, err := strconv.Atoi(strings.TrimPrefix(bad.code, "HTTP")); err == nil && strings.HasPrefix(bad.code, "HTTP") {
 		w.WriteHeader(status)
 		fmt.Fprint(w, bad.reason)
@@ -281,15 +275,8 @@ func place(form url.Values) string {
 
 // opened is the link that a tap opens: that of an intent, as Android reads one (Intent.parseUri).
 func opened(form url.Values) string {
-	intent := form.Get("extra.intent_uri")
-	at := strings.LastIndex(intent, "#Intent;")
-	if form.Get("extra.notify_effect") != "2" || at < 0 || !strings.HasPrefix(intent, "intent:") || !strings.HasSuffix(intent, ";end") {
-		return form.Get("extra.web_uri")
+	if link, is := pushfakes.IntentLink(form.Get("extra.intent_uri")); is && form.Get("extra.notify_effect") == "2" {
+		return link
 	}
-	for field := range strings.SplitSeq(intent[at:], ";") {
-		if scheme, is := strings.CutPrefix(field, "scheme="); is {
-			return scheme + ":" + strings.TrimPrefix(intent[:at], "intent:")
-		}
-	}
-	return ""
+	return form.Get("extra.web_uri")
 }

@@ -19,12 +19,38 @@ type Fixture struct {
 	Package string
 	// Token makes the token of a new phone.
 	Token func() string
-	// Fail has the next letter to a token fail: by one of the names below, or CutBefore, CutAfter, Hang as pushfakes has them.
-	Fail func(token, name string)
+	// Fail has something fail, once if it does not say how often; Mend ends all of it.
+	Fail func(Failure)
+	Mend func()
 	// Gone, Busy, Refuse and Wrong are names of the vendor's failures whose results are Gone, Retry with All, Refused and Misconfigured.
 	Gone, Busy, Refuse, Wrong string
 	// Screen gives what a phone shows: titles and bodies, the oldest first, the badge (negative for none), and how many notifications came.
 	Screen func(token string) (shown [][2]string, badge, came int)
+	// Sent is how many requests came to the vendor so far, but for those for access tokens.
+	Sent func() int
+	// Now is the time by which letters are made.
+	Now func() time.Time
+	// Nobody are services whose vendor is not there, nor anybody else.
+	Nobody []push.Service
+	// Once: the vendor knows a letter again, and brings it once.
+	Once bool
+	// Badges: a note that is shown sets the number at the icon, so that notes of other numbers say something else.
+	Badges bool
+	// Calls is how many requests one note to several phones is; 0: a batch is one, whatever it is of.
+	Calls int
+}
+
+// Failure is what is to go wrong, as pushfakes.Fault has it.
+type Failure struct {
+	// Token is for whom; empty: whoever comes.
+	Token string
+	// Name is that of the vendor's own answer, or cut-before, cut-after (the letter was taken) or hang.
+	Name string
+	// Times is how often; 0: once.
+	Times int
+	// RetryAfter is what the answer asks to wait, Since when it says that the token went.
+	RetryAfter time.Duration
+	Since      time.Time
 }
 
 // Run runs the suite; open gives such a service each time.
@@ -35,7 +61,8 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 	}{
 		{"a letter is shown", testShown}, {"the place of the one before", testCollapse}, {"a batch", testBatch}, {"the same again", testAgain},
 		{"results", testResults}, {"no answer", testNoAnswer}, {"some of a batch fail", testSome}, {"badges", testBadge}, {"withdrawing", testWithdraw},
-		{"a body that is too long", testLong}, {"many at once", testMany},
+		{"a body that is too long", testLong}, {"many at once", testMany}, {"nobody is there", testNobody}, {"no time", testNoTime},
+		{"one note to several", testSame}, {"as many as it takes", testFull}, {"a call of several fails", testCallFails}, {"a call of several is cut", testCallCut},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
 	}
@@ -50,8 +77,36 @@ func (f *Fixture) Letter(token, title, body string) push.Letter {
 	return push.Letter{Token: token, Package: f.Package, Note: push.Note{
 		ID: id, Kind: push.Message, Title: title, Body: body, Badge: 3,
 		Collapse: fmt.Sprintf("c%031d", made), Thread: "g-1", Link: "https://chat.example/s/g-1?seq=7",
-		Data: map[string]string{"kind": "message", "session": "g-1", "seq": "7", "event": id}, Urgent: true, Expires: time.Now().Add(10 * time.Minute),
+		Data: map[string]string{"kind": "message", "session": "g-1", "seq": "7", "event": id}, Urgent: true, Expires: f.Now().Add(10 * time.Minute),
 	}}
+}
+
+// Note is one that has everything a note can have, the same each time.
+func Note() push.Note {
+	return push.Note{
+		ID: "0189aaaa-0000-7000-8000-000000000001", Kind: push.Message, Title: "Ann", Body: "Hello <b>&</b>", Badge: 3, Collapse: "c-1_A", Thread: "g-1",
+		Link: "https://chat.example/s/g-1?seq=7", Data: map[string]string{"kind": "message", "session": "g-1", "event": "01890000-0000-7000-8000-0000000000e1"}, Urgent: true,
+	}
+}
+
+// Same gives letters of one message to several phones, each with a note of its own, and a number at the icon if the vendor has no place for it.
+func (f *Fixture) Same(n int, body string) []push.Letter {
+	letters := []push.Letter{f.Letter(f.Token(), "Ann", body)}
+	for i := range n - 1 {
+		l := letters[0]
+		l.Token, l.Note.ID = f.Token(), fmt.Sprint(l.Note.ID, "-", i)
+		if !f.Badges {
+			l.Note.Badge = i
+		}
+		letters = append(letters, l)
+	}
+	return letters
+}
+
+// One sends one letter.
+func (f *Fixture) One(t *testing.T, l push.Letter) push.Answer {
+	t.Helper()
+	return f.send(t, l)[0]
 }
 
 func (f *Fixture) send(t *testing.T, letters ...push.Letter) []push.Answer {
@@ -124,6 +179,9 @@ func testAgain(t *testing.T, f Fixture) {
 	f.delivered(t, l)
 	f.delivered(t, l)
 	f.shows(t, token, [2]string{"Ann", "once"})
+	if _, _, came := f.Screen(token); f.Once && came != 1 {
+		t.Errorf("came %d times", came)
+	}
 }
 
 func testResults(t *testing.T, f Fixture) {
@@ -133,7 +191,7 @@ func testResults(t *testing.T, f Fixture) {
 		want push.Result
 	}{{f.Wrong, push.Misconfigured}, {f.Gone, push.Gone}, {f.Busy, push.Retry}, {f.Refuse, push.Refused}} {
 		token := f.Token()
-		f.Fail(token, c.name)
+		f.Fail(Failure{Token: token, Name: c.name})
 		a := f.send(t, f.Letter(token, "Ann", "x"))[0]
 		if a.Result != c.want || a.Code == "" || a.Unsure || a.All != (c.name == f.Busy) {
 			t.Errorf("%s: %+v", c.name, a)
@@ -147,14 +205,14 @@ func testNoAnswer(t *testing.T, f Fixture) {
 	token := f.Token()
 	l := f.Letter(token, "Ann", "x")
 	for _, name := range []string{"cut-before", "cut-after"} {
-		f.Fail(token, name)
+		f.Fail(Failure{Token: token, Name: name})
 		if a := f.send(t, l)[0]; a.Result != push.Retry || !a.Unsure {
 			t.Errorf("%s: %+v", name, a)
 		}
 	}
 	f.delivered(t, l)
 	f.shows(t, token, [2]string{"Ann", "x"})
-	f.Fail(token, "hang")
+	f.Fail(Failure{Token: token, Name: "hang"})
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	if a := f.Send(ctx, []push.Letter{l}); len(a) != 1 || a[0].Result != push.Retry || !a[0].Unsure {
@@ -175,7 +233,7 @@ func testSome(t *testing.T, f Fixture) {
 		}
 		letters = append(letters, l)
 	}
-	f.Fail(letters[1].Token, f.Gone)
+	f.Fail(Failure{Token: letters[1].Token, Name: f.Gone})
 	for i, a := range f.send(t, letters...) {
 		if want := map[bool]push.Result{true: push.Gone, false: push.Delivered}[i == 1]; a.Result != want {
 			t.Errorf("letter %d: %+v", i, a)
