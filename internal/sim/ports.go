@@ -101,6 +101,20 @@ func (n netView) Person(ctx context.Context, s events.SessionID, u events.UserID
 	return p, err
 }
 
+// Unread implements hot.View.
+func (n netView) Unread(ctx context.Context, u events.UserID, sessions []events.SessionID) (all map[events.SessionID]hot.Unread, err error) {
+	err = n.call(ctx, "unread", func() (err error) {
+		for _, s := range sessions {
+			if n.older(n.hot.partition(s)) {
+				return hot.ErrRebuilding
+			}
+		}
+		all, err = n.hot.Unread(ctx, u, sessions)
+		return err
+	})
+	return all, err
+}
+
 // Hidden implements hot.View.
 func (n netView) Hidden(
 	ctx context.Context, u events.UserID, s events.SessionID, first, last events.Index, limit int,

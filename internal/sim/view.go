@@ -214,6 +214,18 @@ func (h *Hot) lost(p int32) error {
 func (h *Hot) Person(ctx context.Context, s events.SessionID, u events.UserID, hidden ...events.Index) (hot.Person, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	return h.person(ctx, s, u, hidden)
+}
+
+// Unread implements hot.View.
+func (h *Hot) Unread(ctx context.Context, u events.UserID, sessions []events.SessionID) (map[events.SessionID]hot.Unread, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return hot.UnreadOf(sessions, func(s events.SessionID) (hot.Person, error) { return h.person(ctx, s, u, nil) })
+}
+
+// person is called with the lock held.
+func (h *Hot) person(ctx context.Context, s events.SessionID, u events.UserID, hidden []events.Index) (hot.Person, error) {
 	k, err := h.open(ctx, s)
 	if err != nil {
 		return hot.Person{}, err

@@ -18,7 +18,7 @@ func (v Reader) Own(ctx context.Context, users []events.UserID) (map[events.User
 		selves[i] = events.NewSelfID(u)
 	}
 	own := make(map[events.UserID]hot.Own, len(users))
-	err := v.several(ctx, selves, "", hot.OwnFields(), func(i int, values []string) error {
+	err := v.facts(ctx, selves, "", hot.OwnFields(), func(i int, values []string) error {
 		o, err := hot.ParseOwn(values)
 		own[users[i]] = o
 		return err
@@ -36,7 +36,7 @@ func (v Reader) Contacts(ctx context.Context, u events.UserID, users []events.Us
 		pairs[i] = events.NewDirectID(u, other)
 	}
 	contacts := make(map[events.UserID]bool, len(users))
-	err := v.several(ctx, pairs, "", hot.ContactFields(), func(i int, values []string) error {
+	err := v.facts(ctx, pairs, "", hot.ContactFields(), func(i int, values []string) error {
 		contacts[users[i]] = hot.AreContacts(values)
 		return nil
 	})
@@ -46,11 +46,23 @@ func (v Reader) Contacts(ctx context.Context, u events.UserID, users []events.Us
 	return contacts, nil
 }
 
-// several reads fields of the facts of many sessions, and traits that begin so, all at once, and gives those of the sessions that are
-// there (own.lua). It fails when that can't be told now of any of them.
-func (v Reader) several(ctx context.Context, sessions []events.SessionID, traits string, facts []string, take func(i int, values []string) error) error {
+// facts reads fields of the facts of many sessions, and traits that begin so, and gives those of the sessions that are there (own.lua).
+func (v Reader) facts(ctx context.Context, sessions []events.SessionID, traits string, facts []string, take func(i int, values []string) error) error {
+	args := make([]any, 1+len(facts))
+	args[0] = traits
+	for i, f := range facts {
+		args[1+i] = f
+	}
+	return v.several(ctx, sessions, v.r.scripts.own, []string{"head", "facts", "traits", "mentions"}, func(i int, got []any) error { return take(i, texts(got)) }, args...)
+}
+
+// several runs a script that reads on many sessions, all at once, and gives what it says of those that are there. It fails when that can't be told
+// now of any of them. What take is given may be given again.
+func (v Reader) several(
+	ctx context.Context, sessions []events.SessionID, script *redis.Script, parts []string, take func(i int, got []any) error, args ...any,
+) error {
 	for try := 0; try <= maxTries; try++ {
-		err := v.severalOnce(ctx, sessions, traits, facts, take)
+		err := v.severalOnce(ctx, sessions, script, parts, take, args)
 		if isUnknownScript(err) && try == 0 {
 			if err := v.r.loadScripts(ctx); err != nil {
 				return err
@@ -64,21 +76,18 @@ func (v Reader) several(ctx context.Context, sessions []events.SessionID, traits
 	return hot.ErrRebuilding
 }
 
-func (v Reader) severalOnce(ctx context.Context, sessions []events.SessionID, traits string, facts []string, take func(i int, values []string) error) error {
+func (v Reader) severalOnce(
+	ctx context.Context, sessions []events.SessionID, script *redis.Script, parts []string, take func(i int, got []any) error, args []any,
+) error {
 	if len(sessions) == 0 {
 		return nil
-	}
-	args := make([]any, 1+len(facts))
-	args[0] = traits
-	for i, f := range facts {
-		args[1+i] = f
 	}
 	pipe := v.r.client.Pipeline()
 	from, views, answers := make([]glance, len(sessions)), make([]*redis.SliceCmd, len(sessions)), make([]*redis.Cmd, len(sessions))
 	for i, s := range sessions {
 		from[i] = v.r.glance(s)
 		views[i] = pipe.HMGet(ctx, v.r.viewKeyOf(s), viewFields...)
-		answers[i] = v.r.scripts.own.EvalSha(ctx, pipe, v.r.partKeys(from[i].side, s, []string{"head", "facts", "traits", "mentions"}), args...)
+		answers[i] = script.EvalSha(ctx, pipe, v.r.partKeys(from[i].side, s, parts), args...)
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		if isUnknownScript(err) {
@@ -113,7 +122,7 @@ func (v Reader) severalOnce(ctx context.Context, sessions []events.SessionID, tr
 		case err != nil:
 			return err
 		default:
-			if err := take(i, texts(got[2:])); err != nil {
+			if err := take(i, got[2:]); err != nil {
 				return err
 			}
 		}

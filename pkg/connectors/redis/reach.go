@@ -21,7 +21,7 @@ func (v Reader) Reach(ctx context.Context, s events.SessionID, users []events.Us
 	}
 	fields := hot.ReachFields(s)
 	reach := make(map[events.UserID]hot.Reach, len(users))
-	err := v.several(ctx, selves, hot.DeviceTraits, fields, func(i int, values []string) error {
+	err := v.facts(ctx, selves, hot.DeviceTraits, fields, func(i int, values []string) error {
 		r, err := hot.ParseReach(values, values[len(fields)+1:])
 		r.Closed = values[len(fields)] == "1"
 		reach[users[i]] = r

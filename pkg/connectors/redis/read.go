@@ -186,11 +186,32 @@ func (v Reader) Person(ctx context.Context, s events.SessionID, u events.UserID,
 	for _, field := range hot.StandingFields(u) {
 		args = append(args, field)
 	}
-	got, err := v.r.ask(ctx, s, v.r.scripts.person, []string{"head", "members", "gone", "facts", "traits", "mentions"}, args...)
+	got, err := v.r.ask(ctx, s, v.r.scripts.person, personParts, args...)
 	if err != nil {
 		return hot.Person{}, err
 	}
-	p := hot.Person{}
+	return personOf(s, got)
+}
+
+// personParts are the keys that person.lua reads.
+var personParts = []string{"head", "members", "gone", "facts", "traits", "mentions"}
+
+// Unread implements hot.View.
+func (v Reader) Unread(ctx context.Context, u events.UserID, sessions []events.SessionID) (map[events.SessionID]hot.Unread, error) {
+	all := make(map[events.SessionID]hot.Unread, len(sessions))
+	err := v.several(ctx, sessions, v.r.scripts.person, personParts, func(i int, got []any) error {
+		p, err := personOf(sessions[i], got)
+		all[sessions[i]] = p.UnreadNow()
+		return err
+	}, string(u), 0)
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// personOf reads what person.lua answered of a session.
+func personOf(s events.SessionID, got []any) (p hot.Person, err error) {
 	if p.Head, err = decodeHead(s, texts(got[0])); err != nil {
 		return hot.Person{}, err
 	}

@@ -42,6 +42,13 @@ func (w *World) Person(ctx context.Context, s events.SessionID, u events.UserID,
 	}
 }
 
+// Unread implements hot.View.
+func (w *World) Unread(ctx context.Context, u events.UserID, sessions []events.SessionID) (map[events.SessionID]hot.Unread, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return hot.UnreadOf(sessions, func(s events.SessionID) (hot.Person, error) { return w.person(ctx, s, u, nil) })
+}
+
 // person is read at once. The lock is held.
 func (w *World) person(ctx context.Context, s events.SessionID, u events.UserID, hidden []events.Index) (hot.Person, error) {
 	st, err := w.open(ctx, s)

@@ -3,6 +3,7 @@ package hot
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -46,17 +47,52 @@ func hiddenAfter(ctx context.Context, v View, s events.SessionID, u events.UserI
 	return all, nil
 }
 
-// Unread is what a user has not read, in several sessions. Sessions are those that have something unread, or are marked as unread.
+// Unread is what is unread for a user in a session.
 type Unread struct {
+	// In says whether they are in; if not, nothing is unread for them.
+	In bool
+	// Messages are Person.Unread.
+	Messages, Mentions uint64
+}
+
+// UnreadOf is Unread of a view in which persons are read at no cost.
+func UnreadOf(sessions []events.SessionID, person func(events.SessionID) (Person, error)) (map[events.SessionID]Unread, error) {
+	all := make(map[events.SessionID]Unread, len(sessions))
+	for _, s := range sessions {
+		p, err := person(s)
+		switch {
+		case errors.Is(err, ErrNoSession):
+		case err != nil:
+			return nil, err
+		default:
+			all[s] = p.UnreadNow()
+		}
+	}
+	return all, nil
+}
+
+// UnreadNow is what is unread for them as long as they are in.
+func (p *Person) UnreadNow() Unread {
+	if !p.Member.In() {
+		return Unread{}
+	}
+	return Unread{In: true, Messages: p.Unread, Mentions: p.Mentions}
+}
+
+// Totals are what is unread in several sessions. Sessions are those that have something unread, or are marked as unread.
+type Totals struct {
 	Messages, Mentions uint64
 	Sessions           uint32
 }
 
-func (n *Unread) add(p *Person, marked bool) {
-	n.Messages += p.Unread
-	n.Mentions += p.Mentions
-	if p.Unread > 0 || marked {
-		n.Sessions++
+func (t *Totals) add(n Unread, marked bool) {
+	if !n.In {
+		return
+	}
+	t.Messages += n.Messages
+	t.Mentions += n.Mentions
+	if n.Messages > 0 || marked {
+		t.Sessions++
 	}
 }
 
@@ -66,16 +102,16 @@ type Counting struct {
 	Now events.Millis
 	// Muted: those that are muted are counted too. They are not read otherwise.
 	Muted bool
-	// Page is how many sessions are listed at a time, AtOnce how many are read.
+	// Page is how many sessions are listed and read at a time, 1,000 at most, and AtOnce how many of which more is to be known.
 	Page, AtOnce int
-	// Person reads the user's part in a session, as PersonOf does. It decides what becomes of a session that is listed and not there yet: no error and the zero
-	// Person count nothing.
+	// Person reads the user's part in a session by itself, as PersonOf does: where they hid what is unread, and where a session is listed and not there yet. It
+	// decides what becomes of that: no error and the zero Person count nothing.
 	Person func(ctx context.Context, s events.SessionID, hides bool) (Person, error)
 }
 
 // CountUnread counts what is unread in all sessions that a user is in and did not hide, in those that they muted apart from others. ErrRebuilding, and what
 // Counting.Person gives.
-func CountUnread(ctx context.Context, v View, u events.UserID, c Counting) (heard, muted Unread, err error) {
+func CountUnread(ctx context.Context, v View, u events.UserID, c Counting) (heard, muted Totals, err error) {
 	own, err := v.Facts(ctx, events.NewSelfID(u))
 	if err != nil && !errors.Is(err, ErrNoSession) { // without one nothing was ever set
 		return heard, muted, err
@@ -85,35 +121,49 @@ func CountUnread(ctx context.Context, v View, u events.UserID, c Counting) (hear
 		if err != nil {
 			return heard, muted, err
 		}
-		if err := c.add(ctx, page, &own, &heard, &muted); err != nil || len(page) < c.Page {
+		full := len(page) == c.Page
+		if full {
+			after = page[len(page)-1]
+		}
+		if err := c.add(ctx, v, u, page, &own, &heard, &muted); err != nil || !full {
 			return heard, muted, err
 		}
-		after = page[len(page)-1]
 	}
 }
 
 // add counts a page of sessions.
-func (c *Counting) add(ctx context.Context, page []events.SessionID, own *Facts, heard, muted *Unread) error {
+func (c *Counting) add(ctx context.Context, v View, u events.UserID, page []events.SessionID, own *Facts, heard, muted *Totals) error {
+	to := func(s events.SessionID) *Totals {
+		if own.Settings[s].MuteUntil > c.Now {
+			return muted
+		}
+		return heard
+	}
+	page = slices.DeleteFunc(page, func(s events.SessionID) bool { return own.Settings[s].Hidden || to(s) == muted && !c.Muted })
+	if len(page) == 0 {
+		return nil
+	}
+	unread, err := v.Unread(ctx, u, page)
+	if err != nil {
+		return err
+	}
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(c.AtOnce)
 	for _, s := range page {
-		set, to := own.Settings[s], heard
-		if set.MuteUntil > c.Now {
-			to = muted
-		}
-		if set.Hidden || to == muted && !c.Muted {
+		n, there := unread[s]
+		if there && (n.Messages == 0 || !own.Hides[s]) {
+			mu.Lock()
+			to(s).add(n, own.Settings[s].Unread)
+			mu.Unlock()
 			continue
 		}
 		group.Go(func() error {
 			p, err := c.Person(ctx, s, own.Hides[s])
-			if err != nil || !p.Member.In() {
-				return err
-			}
 			mu.Lock()
 			defer mu.Unlock()
-			to.add(&p, set.Unread)
-			return nil
+			to(s).add(p.UnreadNow(), own.Settings[s].Unread)
+			return err
 		})
 	}
 	return group.Wait()

@@ -83,6 +83,9 @@ type View interface {
 	// Person gives head and membership; ErrNoSession, ErrRebuilding. Messages of the hidden indexes don't count as
 	// unread, nor for their mentions.
 	Person(ctx context.Context, s events.SessionID, u events.UserID, hidden ...events.Index) (Person, error)
+	// Unread gives what Person says is unread in sessions, 1,000 at most a call, which costs much less than asking of each; what the view has not is left out.
+	// ErrRebuilding when any of it can't be told now.
+	Unread(ctx context.Context, u events.UserID, sessions []events.SessionID) (map[events.SessionID]Unread, error)
 	// Hidden gives which of the messages with first <= index <= last the user hid from themselves, ascending, limit
 	// at most. None, too, when the user has no self session yet; ErrRebuilding.
 	Hidden(ctx context.Context, u events.UserID, s events.SessionID, first, last events.Index, limit int) ([]events.Index, error)

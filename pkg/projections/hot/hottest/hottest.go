@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -188,6 +189,12 @@ func (b *bench) person(s events.SessionID, u events.UserID) hot.Person {
 	p, err := b.View.Person(b.ctx, s, u)
 	if err != nil {
 		b.Fatalf("person %s of %s: %v", u, s, err)
+	}
+	// What is asked of many at once is the same.
+	unread, err := b.View.Unread(b.ctx, u, []events.SessionID{"g_none", s, s + "_none"})
+	want := map[events.SessionID]hot.Unread{s: p.UnreadNow()}
+	if err != nil || !maps.Equal(unread, want) {
+		b.Errorf("unread for %s: got %v, %v, want %v", u, unread, err, want)
 	}
 	return p
 }
