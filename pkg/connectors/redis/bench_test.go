@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"annal/internal/devstack"
 	"annal/pkg/connectors/redis"
 	"annal/pkg/eventlog"
@@ -156,11 +158,11 @@ func whole(b *testing.B, r *redis.Redis, s events.SessionID) {
 	}
 }
 
-// BenchmarkActivity reads when something last happened in 1,000 sessions of a user, as the first page of a sync does.
-func BenchmarkActivity(b *testing.B) {
-	r := open(b, options(b, devstack.RedisForTest(b).Addr(), false))
+// sessionsOfBob has bob in so many sessions.
+func sessionsOfBob(b *testing.B, r *redis.Redis, n int) []events.SessionID {
+	b.Helper()
 	created := pair()
-	changes, ids := make([]hot.SessionChanges, 1000), make([]events.SessionID, 1000)
+	changes, ids := make([]hot.SessionChanges, n), make([]events.SessionID, n)
 	for i := range changes {
 		ids[i] = session(i)
 		changes[i] = hot.SessionChanges{Session: ids[i], Changes: []hot.Change{{Seq: 1, Time: events.Millis(i + 1), Created: &created, In: created.Members}}}
@@ -171,6 +173,41 @@ func BenchmarkActivity(b *testing.B) {
 	if err := r.Apply(b.Context(), "1", changes); err != nil {
 		b.Fatal(err)
 	}
+	return ids
+}
+
+// BenchmarkUnread reads what is unread in 200 sessions of a user, as the number at an app's icon asks for: all at once, and 16 one by one at a time.
+func BenchmarkUnread(b *testing.B) {
+	r := open(b, options(b, devstack.RedisForTest(b).Addr(), false))
+	ids := sessionsOfBob(b, r, 200)
+	b.Run("at once", func(b *testing.B) {
+		for b.Loop() {
+			if all, err := r.Reader().Unread(b.Context(), "bob", ids); err != nil || len(all) != len(ids) {
+				b.Fatalf("%d sessions, %v", len(all), err)
+			}
+		}
+	})
+	b.Run("one by one", func(b *testing.B) {
+		for b.Loop() {
+			var group errgroup.Group
+			group.SetLimit(16)
+			for _, s := range ids {
+				group.Go(func() error {
+					_, err := r.Reader().Person(b.Context(), s, "bob")
+					return err
+				})
+			}
+			if err := group.Wait(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkActivity reads when something last happened in 1,000 sessions of a user, as the first page of a sync does.
+func BenchmarkActivity(b *testing.B) {
+	r := open(b, options(b, devstack.RedisForTest(b).Addr(), false))
+	ids := sessionsOfBob(b, r, 1000)
 	for b.Loop() {
 		if times, err := r.Reader().Activity(b.Context(), "bob", ids); err != nil || len(times) != len(ids) || times[ids[999]] != 1000 {
 			b.Fatalf("%d times, %v", len(times), err)
