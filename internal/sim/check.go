@@ -26,6 +26,7 @@ func (w *World) settle(ctx context.Context) {
 		w.pass(500 * time.Millisecond)
 		if problem = w.unsettled(ctx); problem == "" {
 			w.checkAnswers(ctx)
+			w.checkPush(ctx)
 			w.checkChains(ctx)
 			return
 		}
@@ -69,6 +70,9 @@ func (w *World) unsettled(ctx context.Context) string {
 	}
 	if problem := cmp.Or(unstewarded(sessions), misheld(sessions)); problem != "" {
 		return problem
+	}
+	if problem, err := w.undelivered(ctx); err != nil || problem != "" {
+		return cmp.Or(problem, fmt.Sprint(err))
 	}
 	if problem, err := w.unsealed(ctx); err != nil || problem != "" {
 		return cmp.Or(problem, fmt.Sprint(err))

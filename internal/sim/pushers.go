@@ -23,10 +23,12 @@ func openPusher(p *process, l *life) (func(context.Context) error, error) {
 		return nil, err
 	}
 	logger, log := p.w.logger.With("process", l.name), l.whole(p)
+	plant := &p.w.plant
 	projector, err := push.New(push.Options{
-		View:     app.PushView{View: newNetView(l.link, p.w.hot)},
-		Presence: netPresence{l.link, p.w.presence}, Store: netNotes{l.link, p.w.notes.Load()},
-		Services: netVendors{l.link, p.w.vendors}, Forget: push.ForgetIn(log, l.name), Hold: pushHold,
+		View:     planted[push.View](plant.PushView, app.PushView{View: newNetView(l.link, p.w.hot)}),
+		Presence: netPresence{l.link, p.w.presence},
+		Store:    planted[push.Store](plant.Notes, netNotes{l.link, p.w.notes.Load()}),
+		Services: netVendors{l.link, p.w.vendors}, Forget: planted(plant.Forget, push.ForgetIn(log, l.name)), Hold: pushHold,
 		Style:  push.Style{Name: "Annal", Keep: 24 * time.Hour, Texts: texts},
 		Logger: logger, Metrics: push.NewMetrics(prometheus.NewRegistry()),
 	})
@@ -34,12 +36,11 @@ func openPusher(p *process, l *life) (func(context.Context) error, error) {
 		return nil, err
 	}
 	opts := follow.Options{
-		Log: log, Group: push.Group, Role: "push", Instance: p.name, CommitEvery: time.Second, Handler: projector,
+		Log: log, Group: push.Group, Role: "push", Instance: p.name, CommitEvery: time.Second, Handler: planted[follow.Handler](plant.Pusher, projector),
 		Begin: follow.AtEnd(), BeginAgain: true, TellTrouble: true, Logger: logger, Metrics: follow.NewMetrics(prometheus.NewRegistry(), "push"),
 	}
-	if n := p.w.pushLost.Load(); n > 0 {
-		// Another group knows nothing of how far the one before had come.
-		opts.Group, opts.Begin, opts.BeginAgain = fmt.Sprint(push.Group, ".", n), nil, false
+	if opts.Group = p.w.pushGroup(); opts.Group != push.Group {
+		opts.Begin, opts.BeginAgain = nil, false
 	}
 	f, err := follow.New(context.Background(), opts)
 	if err != nil {
@@ -50,6 +51,14 @@ func openPusher(p *process, l *life) (func(context.Context) error, error) {
 		defer projector.Close()
 		return f.Run(ctx)
 	}, nil
+}
+
+// pushGroup is the pushers': one that lost how far it had come is another one, which begins at the log's start.
+func (w *World) pushGroup() string {
+	if n := w.pushLost.Load(); n > 0 {
+		return fmt.Sprint(push.Group, ".", n)
+	}
+	return push.Group
 }
 
 // netNotes is the store of what was decided, over a link.
@@ -83,7 +92,19 @@ func (n netNotes) Decide(ctx context.Context, entries []push.Entry) (before []*p
 
 // Put implements push.Store.
 func (n netNotes) Put(ctx context.Context, entries []push.Entry) error {
-	return n.call(ctx, string(entries[0].User), func() error { return n.notes.Put(ctx, entries) })
+	return n.call(ctx, string(entries[0].User), func() error {
+		n.link.w.attempted(entries)
+		return n.notes.Put(ctx, entries)
+	})
+}
+
+// attempted notes what calls are repeats.
+func (w *World) attempted(entries []push.Entry) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range entries {
+		w.repeats[entries[i].ID] = max(w.repeats[entries[i].ID], entries[i].Repeats)
+	}
 }
 
 // Settle implements push.Store.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"annal/internal/devstack/pushfakes"
@@ -40,10 +41,14 @@ const (
 type vendors struct {
 	phones *pushfakes.Phones
 	faults map[string]*pushfakes.Faults
+
+	mu sync.Mutex
+	// gone is since when tokens are good no more.
+	gone map[string]time.Time
 }
 
 func newVendors() *vendors {
-	v := &vendors{phones: pushfakes.NewPhones(), faults: map[string]*pushfakes.Faults{}}
+	v := &vendors{phones: pushfakes.NewPhones(), faults: map[string]*pushfakes.Faults{}, gone: map[string]time.Time{}}
 	for name := range pushAbilities {
 		v.faults[name] = &pushfakes.Faults{}
 	}
@@ -142,12 +147,46 @@ func (n netVendor) Send(ctx context.Context, letters []push.Letter) []push.Answe
 	}
 	answers := make([]push.Answer, len(letters))
 	for i := range letters {
-		answers[i] = n.v.answer(ctx, n.name, &letters[i])
+		answers[i] = n.answer(ctx, link, &letters[i])
 	}
 	if link.outward(ctx) != nil {
 		return slices.Repeat([]push.Answer{unanswered}, len(letters))
 	}
 	return answers
+}
+
+// answer is what the service says, by chance.
+func (n netVendor) answer(ctx context.Context, link *link, l *push.Letter) push.Answer {
+	if since := n.v.goneSince(l.Token, link.chance(link.odds.pushGone)); !since.IsZero() {
+		return push.Answer{Result: push.Gone, Code: PushGone, Since: events.Millis(since.UnixMilli())}
+	}
+	if link.chance(link.odds.pushBusy) {
+		return push.Answer{Result: push.Retry, Code: PushBusy, After: link.dice.between(time.Second, 6*time.Second), All: link.dice.n(3) == 0}
+	}
+	if link.chance(link.odds.pushCut) {
+		if link.dice.n(2) == 0 {
+			n.v.take(n.name, l)
+		}
+		return unanswered
+	}
+	return n.v.answer(ctx, n.name, l)
+}
+
+// goneSince is since when a token is good no more: since now, if it goes; zero: it is good.
+func (v *vendors) goneSince(token string, goes bool) time.Time {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if goes && v.gone[token].IsZero() {
+		v.gone[token] = time.Now()
+	}
+	return v.gone[token]
+}
+
+// renew makes a token good: its app asked for it anew.
+func (v *vendors) renew(token string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.gone, token)
 }
 
 // outward is the way to what is no part of the system.
