@@ -90,6 +90,12 @@ func (n netNotes) Decide(ctx context.Context, entries []push.Entry) (before []*p
 	return before, err
 }
 
+// Open implements push.Store.
+func (n netNotes) Open(ctx context.Context, about []push.Subject) (open []push.Entry, err error) {
+	err = n.call(ctx, string(about[0].Session), func() (err error) { open, err = n.notes.Open(ctx, about); return err })
+	return open, err
+}
+
 // Put implements push.Store.
 func (n netNotes) Put(ctx context.Context, entries []push.Entry) error {
 	return n.call(ctx, string(entries[0].User), func() error {
