@@ -42,12 +42,19 @@ func (w *World) undelivered(ctx context.Context) (string, error) {
 			return "", err
 		}
 		for i := range all {
-			if all[i].Open() {
+			if all[i].Open() && !w.isStray(all[i].ID) {
 				return fmt.Sprintf("%s is still to be told: %+v", c.user, all[i]), nil
 			}
 		}
 	}
 	return "", nil
+}
+
+// isStray says whether an entry was put by a process taken for dead. Where those in its place had decided before, and nobody was to be told, they don't come to it: it ends by its age.
+func (w *World) isStray(id string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.strays[id]
 }
 
 // message is one that people may be told of.
@@ -169,10 +176,6 @@ func (a *pushAudit) gone() {
 func (a *pushAudit) shown() {
 	type place struct{ token, id string }
 	times := map[place]int{}
-	zombies := 0
-	if o := &a.w.odds; o.freeze+o.cutLog > 0 {
-		zombies = 1 // who was taken for dead, and lives, may bring under the same id what its successor has brought: neither knows of the other
-	}
 	history, _ := a.w.vendors.phones.History(0)
 	for i := range history {
 		h := &history[i]
@@ -185,11 +188,12 @@ func (a *pushAudit) shown() {
 			continue
 		}
 		p := place{h.Phone.Token, e.ID}
-		if times[p]++; times[p] > 1+a.w.repeats[e.ID]+zombies {
-			a.w.violate("%s shows seq %d of %s to %s %d times, and %d calls were repeats", p.token, e.Seq, e.Session, e.User, times[p], a.w.repeats[e.ID])
+		if times[p]++; times[p] > 1+a.w.repeats[e.ID]+a.w.late[e.ID] {
+			a.w.violate("%s shows seq %d of %s to %s %d times; %d calls were repeats, %d of who was taken for dead",
+				p.token, e.Seq, e.Session, e.User, times[p], a.w.repeats[e.ID], a.w.late[e.ID])
 		}
 		// A store that goes back to what it had before may have forgotten what was answered; it learns it again soon.
-		if a.w.odds.older == 0 {
+		if !a.w.wentBack.Load() {
 			a.rightly(h, &e)
 		}
 	}
@@ -262,7 +266,9 @@ func (a *pushAudit) reachable(u events.UserID, by time.Time) bool {
 // reasons looks at why a user was told of a message, or not.
 func (a *pushAudit) reasons(u events.UserID, m message) {
 	all := a.of[u][m]
-	if len(all) == 0 {
+	// A store that goes back to what it had before may not know of the device, or of the member, for a moment; the first is not noted.
+	forgetful := a.w.wentBack.Load()
+	if len(all) == 0 && !forgetful {
 		a.w.violate("%s is not told of seq %d of %s, and nobody says why", u, m.seq, m.session)
 	}
 	s := a.sessions[m.session]
@@ -275,9 +281,15 @@ func (a *pushAudit) reasons(u events.UserID, m message) {
 			right = s.Members[u].Marker >= m.seq
 		case push.WasRevoked, push.WasDeleted:
 			right = s.Messages[m.seq].State.Revoked != 0 || s.Messages[m.seq].State.Deleted != 0
+		case push.Sending:
+			right = a.w.isStray(e.ID)
+		case push.WasBlocked:
+			right = blocked(s)
 		case push.GaveUp:
 			right = e.Attempts >= push.MaxAttempts
-		case push.Superseded, push.TokenGone, push.NoToken, push.TokenMoved, push.TokenReplaced, push.DeviceActive, push.UserActive, push.HasLeft:
+		case push.Superseded, push.TokenGone, push.NoToken, push.TokenMoved, push.TokenReplaced, push.DeviceActive, push.UserActive:
+		case push.NoDevice, push.HasLeft:
+			right = forgetful
 		default:
 			right = false
 		}
@@ -285,4 +297,16 @@ func (a *pushAudit) reasons(u events.UserID, m message) {
 			a.w.violate("%s is not told of seq %d of %s, and it is said: %+v", u, m.seq, m.session, *e)
 		}
 	}
+}
+
+// blocked says whether one of a direct session ever blocked the other.
+func blocked(s *fold.Session) bool {
+	for _, value := range s.Timeline {
+		o, err := events.DecodeOutcomeValue(value)
+		accepted, _ := o.Result.(events.Accepted)
+		if changed, is := accepted.Event.(events.ContactChanged); err == nil && is && changed.Step == events.ContactBlock {
+			return true
+		}
+	}
+	return false
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,8 +18,11 @@ import (
 // pushHold is how long messages wait before anybody is told.
 const pushHold = 2 * time.Second
 
+// pushTexts are those of all worlds: they are only read.
+var pushTexts = sync.OnceValues(func() (*push.Texts, error) { return push.NewTexts(nil) })
+
 func openPusher(p *process, l *life) (func(context.Context) error, error) {
-	texts, err := push.NewTexts(nil)
+	texts, err := pushTexts()
 	if err != nil {
 		return nil, err
 	}
@@ -27,8 +31,8 @@ func openPusher(p *process, l *life) (func(context.Context) error, error) {
 	projector, err := push.New(push.Options{
 		View:     planted[push.View](plant.PushView, app.PushView{View: newNetView(l.link, p.w.hot)}),
 		Presence: netPresence{l.link, p.w.presence},
-		Store:    planted[push.Store](plant.Notes, netNotes{l.link, p.w.notes.Load()}),
-		Services: netVendors{l.link, p.w.vendors}, Forget: planted(plant.Forget, push.ForgetIn(log, l.name)), Hold: pushHold,
+		Store:    planted[push.Store](plant.Notes, netNotes{l.link, l.log, p.w.notes.Load()}),
+		Services: netVendors{l.link, l.log, p.w.vendors}, Forget: planted(plant.Forget, push.ForgetIn(log, l.name)), Hold: pushHold,
 		Style:  push.Style{Name: "Annal", Keep: 24 * time.Hour, Texts: texts},
 		Logger: logger, Metrics: push.NewMetrics(prometheus.NewRegistry()),
 	})
@@ -64,6 +68,7 @@ func (w *World) pushGroup() string {
 // netNotes is the store of what was decided, over a link.
 type netNotes struct {
 	link  *link
+	log   *netLog
 	notes push.Store
 }
 
@@ -86,7 +91,12 @@ func (n netNotes) Decide(ctx context.Context, entries []push.Entry) (before []*p
 	if len(entries) == 0 {
 		return nil, nil
 	}
-	err = n.call(ctx, string(entries[0].Session), func() (err error) { before, err = n.notes.Decide(ctx, entries); return err })
+	err = n.call(ctx, string(entries[0].Session), func() (err error) {
+		if before, err = n.notes.Decide(ctx, entries); !n.log.has(entries[0].Session) {
+			n.link.w.stray(entries, before)
+		}
+		return err
+	})
 	return before, err
 }
 
@@ -110,6 +120,17 @@ func (w *World) attempted(entries []push.Entry) {
 	defer w.mu.Unlock()
 	for i := range entries {
 		w.repeats[entries[i].ID] = max(w.repeats[entries[i].ID], entries[i].Repeats)
+	}
+}
+
+// stray notes what was put by a process of which the partition was taken.
+func (w *World) stray(entries []push.Entry, before []*push.Entry) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range entries {
+		if before[i] == nil {
+			w.strays[entries[i].ID] = true
+		}
 	}
 }
 

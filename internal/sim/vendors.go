@@ -106,6 +106,7 @@ func (v *vendors) answer(ctx context.Context, service string, l *push.Letter) pu
 // netVendors are the services over a process's link.
 type netVendors struct {
 	link *link
+	log  *netLog
 	v    *vendors
 }
 
@@ -134,7 +135,9 @@ func (n netVendor) Abilities() push.Abilities { return pushAbilities[n.name] }
 // Send implements push.Service. What a process that dies has on the way may arrive all the same.
 func (n netVendor) Send(ctx context.Context, letters []push.Letter) []push.Answer {
 	link := n.link.part("push " + n.name + " " + letters[0].Token)
-	switch err := link.outward(ctx); {
+	err := link.outward(ctx)
+	n.came(letters)
+	switch {
 	case errors.Is(err, errDead):
 		if link.dice.n(2) == 0 {
 			for i := range letters {
@@ -153,6 +156,20 @@ func (n netVendor) Send(ctx context.Context, letters []push.Letter) []push.Answe
 		return slices.Repeat([]push.Answer{unanswered}, len(letters))
 	}
 	return answers
+}
+
+// came notes calls of a process of which the partition was taken.
+func (n netVendor) came(letters []push.Letter) {
+	for i := range letters {
+		note := &letters[i].Note
+		if !note.Kind.Shown() || n.log.has(events.SessionID(note.Thread)) {
+			continue
+		}
+		w := n.link.w
+		w.mu.Lock()
+		w.late[note.ID]++
+		w.mu.Unlock()
+	}
 }
 
 // answer is what the service says, by chance.

@@ -54,6 +54,11 @@ type World struct {
 	vendors  *vendors
 	// repeats are by entry how many calls of a service came after one of which nobody knew what came.
 	repeats map[string]int
+	// strays are entries put, and late how many calls were made for an entry, by processes taken for dead: neither they nor those in their place know of each other.
+	strays map[string]bool
+	late   map[string]int
+	// wentBack: the store came back with what it had before.
+	wentBack atomic.Bool
 	// pushLost counts how often the pushers forgot how far they had come.
 	pushLost atomic.Int64
 
@@ -126,7 +131,7 @@ func (w *World) openEngines(partitions int32, window int) {
 	w.archiveUp, w.bucketUp, w.searchesUp = newGate(), newGate(), newGate()
 	w.presence, w.vendors = presence.NewMemory(time.Now), newVendors()
 	w.notes.Store(push.NewMemory())
-	w.repeats = map[string]int{}
+	w.repeats, w.strays, w.late = map[string]int{}, map[string]bool{}, map[string]int{}
 	w.log = vault.NewLog(trimmable{w.memory}, w.bucket, "", w.logger)
 }
 
