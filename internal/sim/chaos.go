@@ -180,6 +180,7 @@ func (w *World) failOver(d *dice) {
 	failOver := w.hot.Copy()
 	w.sleep(d.between(100*time.Millisecond, 4*time.Second))
 	w.note("the store fails over to an older copy")
+	w.wentBack.Store(true)
 	failOver()
 	// Not before any projector has seen the other.
 	if d.n(2) == 0 && w.sleep(d.between(10*time.Second, 15*time.Second)) {

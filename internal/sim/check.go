@@ -21,11 +21,13 @@ const restTime = 3 * time.Minute
 // settle waits until all is as it must be, and says what is not when that takes too long.
 func (w *World) settle(ctx context.Context) {
 	w.doNoMore()
-	problem := "nothing"
-	for end := time.Now().Add(restTime); time.Now().Before(end) && !w.failed(); {
-		w.pass(500 * time.Millisecond)
+	problem, began := "nothing", time.Now()
+	for end := began.Add(restTime); time.Now().Before(end) && !w.failed(); {
+		// To look at everything takes a while, by the wall's clock: less and less often.
+		w.pass(max(500*time.Millisecond, time.Since(began)/8))
 		if problem = w.unsettled(ctx); problem == "" {
 			w.checkAnswers(ctx)
+			w.checkPush(ctx)
 			w.checkChains(ctx)
 			return
 		}
@@ -69,6 +71,9 @@ func (w *World) unsettled(ctx context.Context) string {
 	}
 	if problem := cmp.Or(unstewarded(sessions), misheld(sessions)); problem != "" {
 		return problem
+	}
+	if problem, err := w.undelivered(ctx); err != nil || problem != "" {
+		return cmp.Or(problem, fmt.Sprint(err))
 	}
 	if problem, err := w.unsealed(ctx); err != nil || problem != "" {
 		return cmp.Or(problem, fmt.Sprint(err))

@@ -218,6 +218,9 @@ func (c *client) connect(now time.Time) {
 			return
 		}
 		c.welcome, c.stale = true, true
+		if c.w.dice(fmt.Sprint("away ", c.user, c.ids)).n(3) > 0 {
+			c.ask(&clientv1.ClientFrame{Op: &clientv1.ClientFrame_SetAway{SetAway: &clientv1.SetAway{Away: true}}}, func(*clientv1.ServerFrame) {})
+		}
 	})
 }
 

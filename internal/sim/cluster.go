@@ -14,10 +14,8 @@ import (
 	"annal/pkg/gateway"
 	"annal/pkg/gateway/auth"
 	"annal/pkg/limits"
-	"annal/pkg/presence"
 	"annal/pkg/projections/archive"
 	"annal/pkg/projections/hot"
-	"annal/pkg/projections/push"
 )
 
 // Cluster is the whole system in process, in which nothing goes wrong by itself: whoever has it
@@ -43,8 +41,6 @@ func NewCluster() (*Cluster, error) {
 	w.rates = limits.Table{{Scope: limits.User, Class: limits.Write}: {Burst: clusterWrites, Each: time.Minute}}
 	w.counts = limits.NewMemory(time.Now)
 	w.openEngines(clusterPartitions, clusterWindow)
-	w.presence, w.vendors = presence.NewMemory(time.Now), newVendors()
-	w.notes.Store(push.NewMemory())
 	w.sequencers = w.processes("seq", 2, openSequencer)
 	w.projectors = w.processes("hot", 2, openHot)
 	w.gateways = w.processes("gw", ClusterGateways, openGateway)

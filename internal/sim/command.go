@@ -20,6 +20,7 @@ type command struct {
 	// once more.
 	sent, again time.Time
 	answer      *answer
+	answeredAt  time.Time
 	// repeats are how often it is to be sent again though it has its answer.
 	repeats int
 }
@@ -67,7 +68,10 @@ func (c *client) answered(k *command, f *clientv1.ServerFrame) {
 		return
 	}
 	if k.answer == nil {
-		k.answer = &got
+		k.answer, k.answeredAt = &got, time.Now()
+		if t := k.frame.GetSetDevice().GetPush().GetToken(); t != "" {
+			c.w.vendors.renew(t)
+		}
 	} else if *k.answer != got {
 		c.w.violate("%s: command %s was answered with %+v, and then with %+v", c.user, k.clientID, *k.answer, got)
 	}

@@ -64,6 +64,8 @@ type odds struct {
 	crash, loseDisk, freeze, cutLog, cutStore, stop int
 	// Weights of faults of the store and of feeds.
 	flush, damage, older, cutFeed int
+	// Of calls of push services: cut on the way there or back, so that nobody knows what came of them; asked to come again; to a token that is gone from then on.
+	pushCut, pushBusy, pushGone int
 	// Weights of an operator who asks that a view be built anew, and who deletes from the log what the vault has.
 	rebuild, trim int
 	// every is the mean time between faults of one part, in milliseconds.

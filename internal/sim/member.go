@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"annal/pkg/eventlog"
+	"annal/pkg/events"
 )
 
 // sessionTimeout is after how long the group goes on without a member not heard of.
@@ -158,6 +159,19 @@ func (m *member) isZombie(partition int32) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.held[partition] && !m.lapsed.IsZero() && time.Since(m.lapsed) >= sessionTimeout
+}
+
+// has says whether the process has the partition of a session, and the group knows it.
+func (n *netLog) has(s events.SessionID) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.ContainsFunc(n.members, func(m *member) bool { return m.has(n.world.hot.partition(s)) })
+}
+
+func (m *member) has(partition int32) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.held[partition] && (m.lapsed.IsZero() || time.Since(m.lapsed) < sessionTimeout)
 }
 
 // hold notes whether the process has the partition, and says whether it had.

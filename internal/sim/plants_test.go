@@ -16,6 +16,7 @@ func plants() map[string]Plant {
 	maps.Copy(all, stewardPlants)
 	maps.Copy(all, archivePlants)
 	maps.Copy(all, vaultPlants)
+	maps.Copy(all, pushPlants)
 	return all
 }
 

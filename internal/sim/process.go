@@ -15,6 +15,7 @@ import (
 	"annal/pkg/projections/archive"
 	"annal/pkg/projections/follow"
 	"annal/pkg/projections/hot"
+	"annal/pkg/projections/push"
 	"annal/pkg/projections/steward"
 	"annal/pkg/projections/vault"
 	"annal/pkg/sequencer"
@@ -169,11 +170,8 @@ func openGateway(p *process, l *life) (func(context.Context) error, error) {
 	l.feed.late, l.feed.pace = p.w.lateness(l.name), l.link.moment()
 	ports := gateway.Ports{
 		Log: l.whole(p), View: newNetView(l.link, p.w.hot), Feed: planted[hot.Feed](p.w.plant.Feed, l.feed), Notifier: netHot{l.link, p.w.hot},
-		Cold: p.w.cold(l), Tokens: auth.NewVerifier(signing.Public(), time.Now), Now: time.Now,
+		Cold: p.w.cold(l), Presence: netPresence{l.link, p.w.presence}, Tokens: auth.NewVerifier(signing.Public(), time.Now), Now: time.Now,
 		Logger: p.w.logger.With("process", l.name), Metrics: gateway.NewMetrics(prometheus.NewRegistry()),
-	}
-	if p.w.presence != nil {
-		ports.Presence = netPresence{l.link, p.w.presence}
 	}
 	if p.w.rates != nil {
 		ports.Limits = limits.New(p.w.rates, p.w.counts, time.Now, ports.Logger, limits.NewMetrics(prometheus.NewRegistry()))
@@ -205,6 +203,11 @@ type Plant struct {
 	// Bucket is what the vault is in; Trims takes the place of deleting what it has.
 	Bucket func(vault.Bucket) vault.Bucket
 	Trims  func(log *eventlog.Memory, partition int32)
+	// Pusher, PushView, Notes and Forget are of the pushers.
+	Pusher   func(follow.Handler) follow.Handler
+	PushView func(push.View) push.View
+	Notes    func(push.Store) push.Store
+	Forget   func(push.Forget) push.Forget
 	// Odds changes what goes wrong, so that the bug has its occasion.
 	Odds func(*odds)
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,16 +18,21 @@ import (
 // pushHold is how long messages wait before anybody is told.
 const pushHold = 2 * time.Second
 
+// pushTexts are those of all worlds: they are only read.
+var pushTexts = sync.OnceValues(func() (*push.Texts, error) { return push.NewTexts(nil) })
+
 func openPusher(p *process, l *life) (func(context.Context) error, error) {
-	texts, err := push.NewTexts(nil)
+	texts, err := pushTexts()
 	if err != nil {
 		return nil, err
 	}
 	logger, log := p.w.logger.With("process", l.name), l.whole(p)
+	plant := &p.w.plant
 	projector, err := push.New(push.Options{
-		View:     app.PushView{View: newNetView(l.link, p.w.hot)},
-		Presence: netPresence{l.link, p.w.presence}, Store: netNotes{l.link, p.w.notes.Load()},
-		Services: netVendors{l.link, p.w.vendors}, Forget: push.ForgetIn(log, l.name), Hold: pushHold,
+		View:     planted[push.View](plant.PushView, app.PushView{View: newNetView(l.link, p.w.hot)}),
+		Presence: netPresence{l.link, p.w.presence},
+		Store:    planted[push.Store](plant.Notes, netNotes{l.link, l.log, p.w.notes.Load()}),
+		Services: netVendors{l.link, l.log, p.w.vendors}, Forget: planted(plant.Forget, push.ForgetIn(log, l.name)), Hold: pushHold,
 		Style:  push.Style{Name: "Annal", Keep: 24 * time.Hour, Texts: texts},
 		Logger: logger, Metrics: push.NewMetrics(prometheus.NewRegistry()),
 	})
@@ -34,12 +40,11 @@ func openPusher(p *process, l *life) (func(context.Context) error, error) {
 		return nil, err
 	}
 	opts := follow.Options{
-		Log: log, Group: push.Group, Role: "push", Instance: p.name, CommitEvery: time.Second, Handler: projector,
+		Log: log, Group: push.Group, Role: "push", Instance: p.name, CommitEvery: time.Second, Handler: planted[follow.Handler](plant.Pusher, projector),
 		Begin: follow.AtEnd(), BeginAgain: true, TellTrouble: true, Logger: logger, Metrics: follow.NewMetrics(prometheus.NewRegistry(), "push"),
 	}
-	if n := p.w.pushLost.Load(); n > 0 {
-		// Another group knows nothing of how far the one before had come.
-		opts.Group, opts.Begin, opts.BeginAgain = fmt.Sprint(push.Group, ".", n), nil, false
+	if opts.Group = p.w.pushGroup(); opts.Group != push.Group {
+		opts.Begin, opts.BeginAgain = nil, false
 	}
 	f, err := follow.New(context.Background(), opts)
 	if err != nil {
@@ -52,9 +57,18 @@ func openPusher(p *process, l *life) (func(context.Context) error, error) {
 	}, nil
 }
 
+// pushGroup is the pushers': one that lost how far it had come is another one, which begins at the log's start.
+func (w *World) pushGroup() string {
+	if n := w.pushLost.Load(); n > 0 {
+		return fmt.Sprint(push.Group, ".", n)
+	}
+	return push.Group
+}
+
 // netNotes is the store of what was decided, over a link.
 type netNotes struct {
 	link  *link
+	log   *netLog
 	notes push.Store
 }
 
@@ -77,13 +91,47 @@ func (n netNotes) Decide(ctx context.Context, entries []push.Entry) (before []*p
 	if len(entries) == 0 {
 		return nil, nil
 	}
-	err = n.call(ctx, string(entries[0].Session), func() (err error) { before, err = n.notes.Decide(ctx, entries); return err })
+	err = n.call(ctx, string(entries[0].Session), func() (err error) {
+		if before, err = n.notes.Decide(ctx, entries); !n.log.has(entries[0].Session) {
+			n.link.w.stray(entries, before)
+		}
+		return err
+	})
 	return before, err
+}
+
+// Open implements push.Store.
+func (n netNotes) Open(ctx context.Context, about []push.Subject) (open []push.Entry, err error) {
+	err = n.call(ctx, string(about[0].Session), func() (err error) { open, err = n.notes.Open(ctx, about); return err })
+	return open, err
 }
 
 // Put implements push.Store.
 func (n netNotes) Put(ctx context.Context, entries []push.Entry) error {
-	return n.call(ctx, string(entries[0].User), func() error { return n.notes.Put(ctx, entries) })
+	return n.call(ctx, string(entries[0].User), func() error {
+		n.link.w.attempted(entries)
+		return n.notes.Put(ctx, entries)
+	})
+}
+
+// attempted notes what calls are repeats.
+func (w *World) attempted(entries []push.Entry) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range entries {
+		w.repeats[entries[i].ID] = max(w.repeats[entries[i].ID], entries[i].Repeats)
+	}
+}
+
+// stray notes what was put by a process of which the partition was taken.
+func (w *World) stray(entries []push.Entry, before []*push.Entry) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range entries {
+		if before[i] == nil {
+			w.strays[entries[i].ID] = true
+		}
+	}
 }
 
 // Settle implements push.Store.

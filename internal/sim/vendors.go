@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"annal/internal/devstack/pushfakes"
@@ -40,10 +41,14 @@ const (
 type vendors struct {
 	phones *pushfakes.Phones
 	faults map[string]*pushfakes.Faults
+
+	mu sync.Mutex
+	// gone is since when tokens are good no more.
+	gone map[string]time.Time
 }
 
 func newVendors() *vendors {
-	v := &vendors{phones: pushfakes.NewPhones(), faults: map[string]*pushfakes.Faults{}}
+	v := &vendors{phones: pushfakes.NewPhones(), faults: map[string]*pushfakes.Faults{}, gone: map[string]time.Time{}}
 	for name := range pushAbilities {
 		v.faults[name] = &pushfakes.Faults{}
 	}
@@ -101,6 +106,7 @@ func (v *vendors) answer(ctx context.Context, service string, l *push.Letter) pu
 // netVendors are the services over a process's link.
 type netVendors struct {
 	link *link
+	log  *netLog
 	v    *vendors
 }
 
@@ -129,7 +135,9 @@ func (n netVendor) Abilities() push.Abilities { return pushAbilities[n.name] }
 // Send implements push.Service. What a process that dies has on the way may arrive all the same.
 func (n netVendor) Send(ctx context.Context, letters []push.Letter) []push.Answer {
 	link := n.link.part("push " + n.name + " " + letters[0].Token)
-	switch err := link.outward(ctx); {
+	err := link.outward(ctx)
+	n.came(letters)
+	switch {
 	case errors.Is(err, errDead):
 		if link.dice.n(2) == 0 {
 			for i := range letters {
@@ -142,12 +150,60 @@ func (n netVendor) Send(ctx context.Context, letters []push.Letter) []push.Answe
 	}
 	answers := make([]push.Answer, len(letters))
 	for i := range letters {
-		answers[i] = n.v.answer(ctx, n.name, &letters[i])
+		answers[i] = n.answer(ctx, link, &letters[i])
 	}
 	if link.outward(ctx) != nil {
 		return slices.Repeat([]push.Answer{unanswered}, len(letters))
 	}
 	return answers
+}
+
+// came notes calls of a process of which the partition was taken.
+func (n netVendor) came(letters []push.Letter) {
+	for i := range letters {
+		note := &letters[i].Note
+		if !note.Kind.Shown() || n.log.has(events.SessionID(note.Thread)) {
+			continue
+		}
+		w := n.link.w
+		w.mu.Lock()
+		w.late[note.ID]++
+		w.mu.Unlock()
+	}
+}
+
+// answer is what the service says, by chance.
+func (n netVendor) answer(ctx context.Context, link *link, l *push.Letter) push.Answer {
+	if since := n.v.goneSince(l.Token, link.chance(link.odds.pushGone)); !since.IsZero() {
+		return push.Answer{Result: push.Gone, Code: PushGone, Since: events.Millis(since.UnixMilli())}
+	}
+	if link.chance(link.odds.pushBusy) {
+		return push.Answer{Result: push.Retry, Code: PushBusy, After: link.dice.between(time.Second, 6*time.Second), All: link.dice.n(3) == 0}
+	}
+	if link.chance(link.odds.pushCut) {
+		if link.dice.n(2) == 0 {
+			n.v.take(n.name, l)
+		}
+		return unanswered
+	}
+	return n.v.answer(ctx, n.name, l)
+}
+
+// goneSince is since when a token is good no more: since now, if it goes; zero: it is good.
+func (v *vendors) goneSince(token string, goes bool) time.Time {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if goes && v.gone[token].IsZero() {
+		v.gone[token] = time.Now()
+	}
+	return v.gone[token]
+}
+
+// renew makes a token good: its app asked for it anew.
+func (v *vendors) renew(token string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.gone, token)
 }
 
 // outward is the way to what is no part of the system.

@@ -48,11 +48,17 @@ type World struct {
 	rates  limits.Table
 	counts *limits.Memory
 
-	// presence is where it is kept who is online, notes what was decided of notifications, and vendors the services that bring them: of a Cluster alone. Who draws faults
-	// by seed has none of them, and nobody to ask for it.
+	// presence is where it is kept who is online, notes what was decided of notifications, and vendors the services that bring them.
 	presence *presence.Memory
 	notes    atomic.Pointer[push.Memory]
 	vendors  *vendors
+	// repeats are by entry how many calls of a service came after one of which nobody knew what came.
+	repeats map[string]int
+	// strays are entries put, and late how many calls were made for an entry, by processes taken for dead: neither they nor those in their place know of each other.
+	strays map[string]bool
+	late   map[string]int
+	// wentBack: the store came back with what it had before.
+	wentBack atomic.Bool
 	// pushLost counts how often the pushers forgot how far they had come.
 	pushLost atomic.Int64
 
@@ -82,6 +88,8 @@ func newWorld(seed uint64, plant Plant, verbose bool) (*World, error) {
 	d := w.dice("world")
 	w.odds = drawOdds(d)
 	w.odds.rebuild, w.odds.trim = w.dice("rebuilds").n(12), w.dice("trims").n(12)
+	pushes := w.dice("pushes")
+	w.odds.pushCut, w.odds.pushBusy, w.odds.pushGone = pushes.n(80), pushes.n(80), pushes.n(40)
 	if plant.Odds != nil {
 		plant.Odds(&w.odds)
 	}
@@ -92,6 +100,8 @@ func newWorld(seed uint64, plant Plant, verbose bool) (*World, error) {
 	w.stewards = w.processes("steward", 1+w.dice("stewards").n(2), openSteward)
 	w.archivers = w.processes("archiver", 1+w.dice("archivers").n(2), openArchiver)
 	w.vaulters = w.processes("vaulter", 1+w.dice("vaulters").n(2), openVaulter)
+	w.pushers = w.processes("pusher", 1+w.dice("pushers").n(2), openPusher)
+	w.pushLost.Add(1) // from the log's start on
 	for i := range 3 + d.n(2) {
 		user := events.UserID(fmt.Sprintf("user%d", i))
 		token, err := auth.Issue(signing, auth.Identity{User: user, Expires: w.began.Add(24 * time.Hour)}, w.began)
@@ -119,6 +129,9 @@ func (w *World) openEngines(partitions int32, window int) {
 	w.hot = NewHot(partitions, window)
 	w.archive, w.bucket = w.plant.archive(archive.NewMemory()), planted[vault.Bucket](w.plant.Bucket, vault.NewMemory())
 	w.archiveUp, w.bucketUp, w.searchesUp = newGate(), newGate(), newGate()
+	w.presence, w.vendors = presence.NewMemory(time.Now), newVendors()
+	w.notes.Store(push.NewMemory())
+	w.repeats, w.strays, w.late = map[string]int{}, map[string]bool{}, map[string]int{}
 	w.log = vault.NewLog(trimmable{w.memory}, w.bucket, "", w.logger)
 }
 

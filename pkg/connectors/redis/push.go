@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -45,6 +46,11 @@ func (p Push) entriesKey(u events.UserID, at events.Millis) string {
 	return p.r.opts.Prefix + "annal:{u:" + string(u) + "}:push:" + strconv.FormatInt(int64(at)/entriesSpan.Milliseconds(), 10)
 }
 
+// openKey is of a subject, in its session's slot: a set of those ahead, each a user and an entry's id.
+func (p Push) openKey(s events.SessionID, seq events.Seq) string {
+	return p.r.sessionKey("", s, "push:"+strconv.FormatUint(uint64(seq), 10))
+}
+
 func (p Push) phonesKey(u events.UserID) string {
 	return p.r.opts.Prefix + "annal:{u:" + string(u) + "}:phones"
 }
@@ -67,6 +73,7 @@ func (p Push) Decide(ctx context.Context, entries []push.Entry) ([]*push.Entry, 
 	}
 	pipe := p.r.aside.Pipeline()
 	set := make([]*redis.BoolCmd, len(entries))
+	p.expect(ctx, pipe, entries)
 	expires := map[string]bool{}
 	for i := range entries {
 		value, err := entryValue(&entries[i])
@@ -84,6 +91,74 @@ func (p Push) Decide(ctx context.Context, entries []push.Entry) ([]*push.Entry, 
 		return nil, fmt.Errorf("redis: decide: %w", err)
 	}
 	return p.before(ctx, entries, set)
+}
+
+// expect notes what is ahead of entries: before that is put, since this is of another slot.
+func (p Push) expect(ctx context.Context, pipe redis.Pipeliner, entries []push.Entry) {
+	ahead := map[string][]any{}
+	for i := range entries {
+		e := &entries[i]
+		for _, id := range e.Ahead {
+			key := p.openKey(e.Session, e.Seq)
+			ahead[key] = append(ahead[key], string(e.User)+"\x00"+id)
+		}
+	}
+	for key, all := range ahead {
+		pipe.SAdd(ctx, key, all...)
+		pipe.Expire(ctx, key, push.KeepOpen)
+	}
+}
+
+// Open implements push.Store.
+func (p Push) Open(ctx context.Context, about []push.Subject) (open []push.Entry, err error) {
+	if len(about) == 0 {
+		return nil, nil
+	}
+	pipe := p.r.aside.Pipeline()
+	ahead := make([]*redis.StringSliceCmd, len(about))
+	for i := range about {
+		ahead[i] = pipe.SMembers(ctx, p.openKey(about[i].Session, about[i].Seq))
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, fmt.Errorf("redis: what was to be brought: %w", err)
+	}
+	for i := range about {
+		for part := range slices.Chunk(ahead[i].Val(), push.MaxEntries) {
+			found, err := p.openOf(ctx, about[i].At, part)
+			if err != nil {
+				return nil, err
+			}
+			open = append(open, found...)
+		}
+	}
+	return open, nil
+}
+
+// openOf reads entries about what was at a time, and gives those that are open.
+func (p Push) openOf(ctx context.Context, at events.Millis, places []string) (open []push.Entry, err error) {
+	pipe := p.r.aside.Pipeline()
+	values := make([]*redis.StringCmd, len(places))
+	for i, place := range places {
+		user, id, _ := strings.Cut(place, "\x00")
+		values[i] = pipe.HGet(ctx, p.entriesKey(events.UserID(user), at), id)
+	}
+	_, _ = pipe.Exec(ctx) // each says so of its own; one that is not there, too
+	for i, place := range places {
+		value, err := values[i].Result()
+		switch {
+		case err != nil && !errors.Is(err, redis.Nil):
+			return nil, fmt.Errorf("redis: what is open: %w", err)
+		case !strings.HasPrefix(value, isOpen):
+			continue // settled, or never put
+		}
+		user, id, _ := strings.Cut(place, "\x00")
+		e, err := entry(events.UserID(user), id, value)
+		if err != nil {
+			return nil, err
+		}
+		open = append(open, e)
+	}
+	return open, nil
 }
 
 // before reads the entries that were there.
@@ -112,6 +187,9 @@ func (p Push) before(ctx context.Context, entries []push.Entry, set []*redis.Boo
 	return before, nil
 }
 
+// isOpen begins the value of an entry that is open.
+const isOpen = "o"
+
 // entryValue is what is stored of an entry: a letter that says how far it is, and JSON.
 func entryValue(e *push.Entry) (string, error) {
 	value, err := json.Marshal(e)
@@ -121,7 +199,7 @@ func entryValue(e *push.Entry) (string, error) {
 	how := "s"
 	switch {
 	case e.Open():
-		how = "o"
+		how = isOpen
 	case e.Reason == push.Brought:
 		how = "d"
 	}
@@ -309,5 +387,5 @@ func (p Push) Log(ctx context.Context, u events.UserID, since events.Millis, lim
 			}
 		}
 	}
-	return push.Newest(all, limit), nil
+	return push.Newest(all, now, limit), nil
 }

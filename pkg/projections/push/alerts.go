@@ -18,6 +18,8 @@ type decision struct {
 	projector *Projector
 	// after is how far it has come through the members: what failed is asked again from there.
 	after events.UserID
+	// met: it came to the last of them. again: some were decided on before.
+	met, again bool
 }
 
 // on decides on a batch, all alerts or one other matter. It says false while the view has not come so far.
@@ -74,7 +76,7 @@ func (w *decision) alerts(ctx context.Context, session Session, batch []*item) (
 		at.Blocked = at.Blocked || it.Seq < since.blocked
 		abouts[i] = &about{it.matter, at, b}
 	}
-	for {
+	for !w.met {
 		members, err := view.Members(ctx, w.line.session, w.after, MaxUsers)
 		if err != nil {
 			return false, err
@@ -89,12 +91,15 @@ func (w *decision) alerts(ctx context.Context, session Session, batch []*item) (
 			}
 		}
 		if err := w.page(ctx, all); err != nil {
+			w.again = true
 			return false, err
 		}
-		if len(members) < MaxUsers {
-			break
+		if w.met = len(members) < MaxUsers; !w.met {
+			w.after = members[len(members)-1].User
 		}
-		w.after = members[len(members)-1].User
+	}
+	if err := w.unmet(ctx, abouts); err != nil {
+		return false, err
 	}
 	w.desk.decided(batch...)
 	return true, nil
@@ -127,7 +132,11 @@ func (w *decision) page(ctx context.Context, all []asked) error {
 			w.projector.metrics.count(a.alert.kind, NoDevice, 1)
 			continue
 		}
-		users, devices = append(users, a.entry("", why, now)), append(devices, on)
+		e := a.entry("", why, now)
+		if why == "" {
+			e.Ahead = opening(on)
+		}
+		users, devices = append(users, e), append(devices, on)
 	}
 	unread, names, err := w.words(ctx, devices)
 	if err != nil {
@@ -228,6 +237,7 @@ func (w *decision) decide(ctx context.Context, entries []Entry, use func(i int, 
 			e := part[i]
 			switch {
 			case before[i] != nil:
+				w.again = true
 				stands := *before[i]
 				stands.ID, stands.User = e.ID, e.User
 				e = stands

@@ -17,6 +17,7 @@ const maxUndecided = 20_000
 type desk struct {
 	projector *Projector
 	partition int32
+	began     time.Time
 	ctx       context.Context
 	cancel    context.CancelFunc
 	over      atomic.Bool
@@ -57,7 +58,7 @@ type item struct {
 func newDesk(p *Projector, partition int32) *desk {
 	ctx, cancel := context.WithCancel(p.office.ctx)
 	return &desk{
-		projector: p, partition: partition, ctx: ctx, cancel: cancel, lines: map[events.SessionID]*line{},
+		projector: p, partition: partition, began: time.Now(), ctx: ctx, cancel: cancel, lines: map[events.SessionID]*line{},
 		room: make(chan struct{}), flying: map[events.SessionID]*flight{}, landed: make(chan struct{}, 1),
 	}
 }
@@ -141,6 +142,21 @@ func (d *desk) fly(letters []*letter) {
 		}
 		d.flying[x.session].add(x)
 	}
+}
+
+// onTheWay are the ids of the letters about subjects of a session that are.
+func (d *desk) onTheWay(about []Subject) map[string]bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ids := map[string]bool{}
+	for _, a := range about {
+		if f := d.flying[a.Session]; f != nil {
+			for x := range f.bySeq[a.Seq] {
+				ids[x.entry.ID] = true
+			}
+		}
+	}
+	return ids
 }
 
 // wait has an item wait for what becomes of the letters on their way that it takes back: what is shown of them is taken back then. Others go on meanwhile. The users are

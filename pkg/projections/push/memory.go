@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"annal/pkg/events"
 )
@@ -13,13 +14,20 @@ import (
 type Memory struct {
 	mu      sync.Mutex
 	entries map[events.UserID]map[string]Entry
+	ahead   map[Subject]map[place]bool
 	shown   map[Query]Shown
 	badges  map[Query]int
 }
 
+// place is where an entry is kept.
+type place struct {
+	user events.UserID
+	id   string
+}
+
 // NewMemory makes an empty one.
 func NewMemory() *Memory {
-	return &Memory{entries: map[events.UserID]map[string]Entry{}, shown: map[Query]Shown{}, badges: map[Query]int{}}
+	return &Memory{entries: map[events.UserID]map[string]Entry{}, ahead: map[Subject]map[place]bool{}, shown: map[Query]Shown{}, badges: map[Query]int{}}
 }
 
 // Decide implements Store.
@@ -28,6 +36,7 @@ func (m *Memory) Decide(_ context.Context, entries []Entry) ([]*Entry, error) {
 	defer m.mu.Unlock()
 	before := make([]*Entry, len(entries))
 	for i, e := range entries {
+		m.expect(&e)
 		if had, there := m.entries[e.User][e.ID]; there {
 			before[i] = &had
 			continue
@@ -35,6 +44,32 @@ func (m *Memory) Decide(_ context.Context, entries []Entry) ([]*Entry, error) {
 		m.put(e)
 	}
 	return before, nil
+}
+
+// expect keeps in mind what is ahead of an entry.
+func (m *Memory) expect(e *Entry) {
+	about := Subject{e.Session, e.Seq, e.At}
+	for _, id := range e.Ahead {
+		if m.ahead[about] == nil {
+			m.ahead[about] = map[place]bool{}
+		}
+		m.ahead[about][place{e.User, id}] = true
+	}
+	e.Ahead = nil
+}
+
+// Open implements Store.
+func (m *Memory) Open(_ context.Context, about []Subject) (open []Entry, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, a := range about {
+		for p := range m.ahead[a] {
+			if e, there := m.entries[p.user][p.id]; there && e.Open() {
+				open = append(open, e)
+			}
+		}
+	}
+	return open, nil
 }
 
 func (m *Memory) put(e Entry) {
@@ -104,11 +139,16 @@ func (m *Memory) Log(_ context.Context, u events.UserID, since events.Millis, li
 			all = append(all, e)
 		}
 	}
-	return Newest(all, limit), nil
+	return Newest(all, time.Now(), limit), nil
 }
 
-// Newest sorts entries as Log gives them.
-func Newest(all []Entry, limit int) []Entry {
+// Newest sorts entries as Log gives them. What is open and can't be brought any more, as old as it is, is Expired: whoever had it ended, and none took it up in time.
+func Newest(all []Entry, now time.Time, limit int) []Entry {
+	for i := range all {
+		if all[i].Open() && now.Sub(time.UnixMilli(int64(all[i].At))) > KeepOpen {
+			all[i].Reason = Expired
+		}
+	}
 	slices.SortFunc(all, func(a, b Entry) int {
 		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.Decided, b.Decided), cmp.Compare(a.Device, b.Device), cmp.Compare(a.ID, b.ID))
 	})

@@ -11,13 +11,11 @@ import (
 	"annal/pkg/events"
 )
 
-// answering gives a vendor's answers one after another, the last one for ever.
+// answering gives a vendor's answers one after another, the last one for ever. Lanes ask at once.
 func answering(answers ...Answer) func(context.Context, Letter) Answer {
-	n := 0
+	var n atomic.Int64
 	return func(context.Context, Letter) Answer {
-		a := answers[min(n, len(answers)-1)]
-		n++
-		return a
+		return answers[min(int(n.Add(1)), len(answers))-1]
 	}
 }
 

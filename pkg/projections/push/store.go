@@ -34,6 +34,15 @@ type Entry struct {
 	Code string `json:"c,omitempty"`
 	// VendorID is the service's id of it.
 	VendorID string `json:"i,omitempty"`
+	// Ahead are the IDs of the entries that are put after this one, and open at first: those of the user's devices. They are not kept with it; Store.Open finds them.
+	Ahead []string `json:"-"`
+}
+
+// Subject is what entries are about: what was said at a seq of a session, and when by log time.
+type Subject struct {
+	Session events.SessionID
+	Seq     events.Seq
+	At      events.Millis
 }
 
 // Open says that it is not known yet what comes of it.
@@ -70,6 +79,8 @@ const (
 	KeepShown = 7 * 24 * time.Hour
 	// LeastKeep is how long entries are kept at least: longer than anything is decided on, or tried again.
 	LeastKeep = 30 * time.Minute
+	// KeepOpen is for how long after an entry was put those Ahead of it are found by Store.Open: for as long as anything is decided on, and then some.
+	KeepOpen = 2 * MaxAge
 	// MaxEntries is how many entries a call has.
 	MaxEntries = 5000
 )
@@ -96,12 +107,14 @@ type Store interface {
 	// Decide puts entries that are not there yet, MaxEntries at most. It gives for each the one that was there before, nil if none was:
 	// of several callers one alone gets nil.
 	Decide(ctx context.Context, entries []Entry) ([]*Entry, error)
+	// Open gives what is open of all that was Ahead of entries about the subjects, in any order.
+	Open(ctx context.Context, about []Subject) ([]Entry, error)
 	// Put replaces entries. One that is settled stays as it is, and so does one that was delivered whatever comes: who writes may be late.
 	Put(ctx context.Context, entries []Entry) error
 	// Settle replaces entries as Put does, and what phones show: what is newer there stays.
 	Settle(ctx context.Context, settled []Settled) error
 	// Phones says what is known of devices.
 	Phones(ctx context.Context, queries []Query) ([]Phone, error)
-	// Log gives a user's entries about what was at or after since, the oldest first, limit at most: the newest of them.
+	// Log gives a user's entries about what was at or after since, the oldest first, limit at most: the newest of them. It is to give them by Newest.
 	Log(ctx context.Context, u events.UserID, since events.Millis, limit int) ([]Entry, error)
 }

@@ -106,6 +106,10 @@ func (w *world) crash() {
 type mortal struct {
 	Store
 	dead atomic.Bool
+	// asked counts the questions what is open; closed: they have no answer.
+	asked  atomic.Int64
+	closed atomic.Bool
+	asking func(about []Subject)
 }
 
 var errDead = errors.New("the process is dead")

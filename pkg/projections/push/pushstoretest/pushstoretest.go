@@ -4,6 +4,7 @@ package pushstoretest
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,7 +20,7 @@ func Run(t *testing.T, open func(t *testing.T) push.Store) {
 		name string
 		test func(*testing.T, push.Store)
 	}{
-		{"what was decided first stands", testDecide}, {"one alone decides", testRace}, {"entries are replaced", testPut}, {"what is settled stays", testLate},
+		{"what was decided first stands", testDecide}, {"one alone decides", testRace}, {"entries are replaced", testPut}, {"what is open of what was ahead", testOpen}, {"what is settled stays", testLate},
 		{"what phones show", testPhones}, {"the log of a user", testLog}, {"many phones", testMany}, {"nothing asked", testNothing},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
@@ -61,7 +62,7 @@ func testDecide(t *testing.T, s push.Store) {
 	other := a
 	other.Reason = push.WasRead
 	got := decide(t, s, other, entry("ann", "2", at), b)
-	if got[0] == nil || *got[0] != a || got[1] != nil || got[2] == nil || *got[2] != b {
+	if got[0] == nil || !reflect.DeepEqual(*got[0], a) || got[1] != nil || got[2] == nil || !reflect.DeepEqual(*got[2], b) {
 		t.Errorf("got %v", got)
 	}
 }
@@ -104,12 +105,12 @@ func testPut(t *testing.T, s push.Store) {
 	if err := s.Put(t.Context(), []push.Entry{e}); err != nil {
 		t.Fatal(err)
 	}
-	if got := decide(t, s, e); *got[0] != e {
+	if got := decide(t, s, e); !reflect.DeepEqual(*got[0], e) {
 		t.Errorf("got %v", *got[0])
 	}
 	e.Reason, e.VendorID = push.Brought, "v"
 	settle(t, s, push.Settled{Entry: e, Badge: -1})
-	if got := decide(t, s, e); *got[0] != e {
+	if got := decide(t, s, e); !reflect.DeepEqual(*got[0], e) {
 		t.Errorf("got %v", *got[0])
 	}
 }
@@ -124,16 +125,58 @@ func testLate(t *testing.T, s push.Store) {
 		write, stands push.Entry
 	}{{expired, expired}, {open, expired}, {brought, brought}, {expired, brought}, {open, brought}} {
 		settle(t, s, push.Settled{Entry: step.write, Badge: -1})
-		if got := decide(t, s, open); got[0] == nil || *got[0] != step.stands {
+		if got := decide(t, s, open); got[0] == nil || !reflect.DeepEqual(*got[0], step.stands) {
 			t.Errorf("%s was written, and it stands as %v", step.write.Reason, got[0])
 		}
 		if err := s.Put(t.Context(), []push.Entry{step.write}); err != nil {
 			t.Fatal(err)
 		}
-		if got := decide(t, s, open); *got[0] != step.stands {
+		if got := decide(t, s, open); !reflect.DeepEqual(*got[0], step.stands) {
 			t.Errorf("%s was put, and it stands as %v", step.write.Reason, *got[0])
 		}
 	}
+}
+
+func testOpen(t *testing.T, s push.Store) {
+	at := now()
+	about := push.Subject{Session: "g_1", Seq: 7, At: at}
+	is := func(when string, want ...string) {
+		t.Helper()
+		other := push.Subject{Session: "g_1", Seq: 8, At: at}
+		open, err := s.Open(t.Context(), []push.Subject{other, about, {Session: "g_2", Seq: 7, At: at}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := []string{}
+		for _, e := range open {
+			if e.Session != about.Session || e.Seq != about.Seq || e.At != at {
+				t.Errorf("%s: %+v is open", when, e)
+			}
+			got = append(got, string(e.User)+" "+e.ID)
+		}
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("%s: %q are open, must %q", when, got, want)
+		}
+	}
+	is("at first")
+	ofUser := func(u events.UserID, ahead ...string) push.Entry {
+		e := entry(u, "0", at)
+		e.Reason, e.Device, e.Ahead = push.Brought, "", ahead
+		return e
+	}
+	decide(t, s, ofUser("ann", "1", "2"), ofUser("bob", "1"))
+	is("before they are put")
+	decide(t, s, entry("ann", "1", at), entry("ann", "2", at), entry("bob", "1", at), entry("cid", "1", at))
+	is("put", "ann 1", "ann 2", "bob 1")
+	tried, done := entry("ann", "1", at), entry("ann", "2", at)
+	tried.Attempts, done.Reason = 1, push.NoDevice
+	settle(t, s, push.Settled{Entry: tried, Badge: -1}, push.Settled{Entry: done, Badge: -1})
+	is("one is settled", "ann 1", "bob 1")
+	if open, err := s.Open(t.Context(), []push.Subject{about}); err != nil || !slices.ContainsFunc(open, func(e push.Entry) bool { return reflect.DeepEqual(e, tried) }) {
+		t.Errorf("%v, %v: they don't stand as they were put last", open, err)
+	}
+	decide(t, s, ofUser("cid", "1"), ofUser("ann", "1", "3"), entry("ann", "3", at))
+	is("more are ahead", "ann 1", "ann 3", "bob 1", "cid 1")
 }
 
 func phone(t *testing.T, s push.Store, q push.Query) push.Phone {
@@ -186,11 +229,14 @@ func testPhones(t *testing.T, s push.Store) {
 }
 
 func testLog(t *testing.T, s push.Store) {
-	at := now()
+	at := now() - 1000 // well within the minute
 	var want []push.Entry
 	for i := range 30 {
 		e := entry("ann", fmt.Sprintf("%02d", i), at-events.Millis(i)*60_000)
 		decide(t, s, e, entry("bob", e.ID, at))
+		if i >= 20 {
+			e.Reason = push.Expired // nobody brings it any more
+		}
 		want = append([]push.Entry{e}, want...)
 	}
 	get := func(since events.Millis, limit int) []push.Entry {
@@ -234,6 +280,9 @@ func testMany(t *testing.T, s push.Store) {
 func testNothing(t *testing.T, s push.Store) {
 	decide(t, s)
 	settle(t, s)
+	if open, err := s.Open(t.Context(), nil); len(open) > 0 || err != nil {
+		t.Error(open, err)
+	}
 	if phones, err := s.Phones(t.Context(), nil); len(phones) > 0 || err != nil {
 		t.Error(phones, err)
 	}
