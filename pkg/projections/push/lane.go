@@ -1,7 +1,9 @@
 package push
 
 import (
+	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -175,7 +177,7 @@ func (l *lane) send(batch []*letter, may bool) {
 		}
 	}
 	going = l.unfinished(going)
-	going = l.wanted(going, &over, now)
+	going = l.wanted(service, going, &over, now)
 	o.settle(over, l.box)
 	going = slices.DeleteFunc(going, func(x *letter) bool {
 		if x.desk.calling() {
@@ -239,7 +241,7 @@ func (l *lane) unfinished(going []*letter) []*letter {
 }
 
 // wanted leaves out what is not to be brought any more, and what can't be asked about now. What goes to another token now goes to the lane of that one.
-func (l *lane) wanted(going []*letter, over *endings, now time.Time) []*letter {
+func (l *lane) wanted(s Service, going []*letter, over *endings, now time.Time) []*letter {
 	o := l.box.office
 	tokens := make([]string, len(going))
 	for i, x := range going {
@@ -252,12 +254,15 @@ func (l *lane) wanted(going []*letter, over *endings, now time.Time) []*letter {
 		switch {
 		case !answers[i].known:
 			l.again(x, lookAgain)
-		case answers[i].why != "":
-			over.add(x, answers[i].why, time.Now()) // whoever looks at the log sees what was so by then
-		case o.unchanged(x):
+		case answers[i].why == Unchanged:
 			l.box.took(x)
 			o.metrics.count(x.note.Kind, Unchanged, 1)
 			x.desk.settled(x, x.entry)
+		case answers[i].why != "":
+			over.add(x, answers[i].why, time.Now()) // whoever looks at the log sees what was so by then
+			if x.looks && s.Abilities().Badge {
+				over.settled[len(over.settled)-1].Badge = Unsure
+			}
 		case tokenKey(&x.person.push) != tokens[i]:
 			l.box.took(x)
 			moved = append(moved, x)
@@ -276,7 +281,7 @@ func (l *lane) again(x *letter, wait time.Duration) {
 	l.mu.Unlock()
 }
 
-// attempt makes a call, having noted that it does; of what shows nothing it is noted only what came of it.
+// attempt makes a call, having noted that it does; of what shows nothing it is noted only what came of it, and that the number is about to change.
 func (l *lane) attempt(s Service, going []*letter) {
 	o := l.box.office
 	letters := make([]Letter, len(going))
@@ -288,7 +293,7 @@ func (l *lane) attempt(s Service, going []*letter) {
 		letters[i] = x.send()
 	}
 	known := time.Now()
-	if !o.note(shown(going)) {
+	if !o.note(shown(going), marks(s, going)) {
 		for _, x := range going {
 			l.box.took(x)
 		}
@@ -327,6 +332,19 @@ func shown(letters []*letter) (entries []Entry) {
 	return entries
 }
 
+// marks are made of a call that may change numbers. Who can't set a number alone could not set it right either.
+func marks(s Service, letters []*letter) []Mark {
+	if !s.Abilities().Badge {
+		return nil
+	}
+	all := make([]Mark, len(letters))
+	for i, x := range letters {
+		x.mark = strconv.FormatUint(rand.Uint64(), 36)
+		all[i] = Mark{x.person.user, x.person.device, x.mark}
+	}
+	return all
+}
+
 // uncalled takes back that a call was made for letters, which wait for so long then.
 func (l *lane) uncalled(going []*letter, wait time.Duration) {
 	for _, x := range going {
@@ -335,7 +353,7 @@ func (l *lane) uncalled(going []*letter, wait time.Duration) {
 			x.entry.Repeats--
 		}
 	}
-	l.box.office.note(shown(going))
+	l.box.office.note(shown(going), nil)
 	for _, x := range going {
 		l.again(x, wait)
 	}
@@ -378,7 +396,7 @@ func (l *lane) answered(s Service, going []*letter, answers []Answer) {
 			over.add(x, NotTaken, now)
 		}
 	}
-	o.note(shown(unasked))
+	o.note(shown(unasked), nil)
 	o.settle(over, l.box)
 }
 

@@ -104,24 +104,28 @@ func (o *office) settle(over endings, b *outbox) {
 	if len(over.settled) == 0 {
 		return
 	}
-	noted := o.patiently("note what came of it", func(ctx context.Context) error { return o.store.Settle(ctx, over.settled) })
+	var contested []bool
+	noted := o.patiently("note what came of it", func(ctx context.Context) (err error) { contested, err = o.store.Settle(ctx, over.settled); return err })
 	for i, x := range over.letters {
 		if b != nil {
 			b.took(x)
 		}
 		if noted {
 			o.metrics.decided(&over.settled[i].Entry)
+			if contested[i] {
+				x.desk.check(x)
+			}
 			x.desk.settled(x, over.settled[i].Entry)
 		}
 	}
 }
 
-// note notes what is so of entries that are open. It says false when the office closes before.
-func (o *office) note(entries []Entry) bool {
-	if len(entries) == 0 {
+// note notes what is so of entries that are open, and of the numbers of devices. It says false when the office closes before.
+func (o *office) note(entries []Entry, marks []Mark) bool {
+	if len(entries) == 0 && len(marks) == 0 {
 		return true
 	}
-	return o.patiently("note an attempt", func(ctx context.Context) error { return o.store.Put(ctx, entries) })
+	return o.patiently("note an attempt", func(ctx context.Context) error { return o.store.Put(ctx, entries, marks) })
 }
 
 // look reads entries again. It says false when that can't be done now.
