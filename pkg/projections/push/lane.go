@@ -17,6 +17,8 @@ type lane struct {
 	// ready are in order; later wait for their time.
 	ready, later []*letter
 	running      bool
+	// late is by how much it goes on later than a pause is over.
+	late time.Duration
 }
 
 func (l *lane) add(x *letter) {
@@ -81,7 +83,7 @@ func (l *lane) take(now time.Time) (batch []*letter, may, asks bool, nap time.Du
 		}
 		return nil, false, false, nap, false
 	}
-	pause := l.box.pausedFor(now)
+	pause := l.paused(now)
 	if pause <= 0 {
 		if may, asks = l.box.enter(); may {
 			return l.together(), true, asks, 0, false
@@ -99,6 +101,18 @@ func (l *lane) take(now time.Time) (batch []*letter, may, asks bool, nap time.Du
 	}
 	l.ready = slices.DeleteFunc(l.ready, over)
 	return batch, false, false, min(longestNap, pause, nap), false
+}
+
+// paused is how long the lane is to leave the service alone, with mu held.
+func (l *lane) paused(now time.Time) time.Duration {
+	pause := l.box.pausedFor(now)
+	if pause > 0 && l.late == 0 {
+		l.late = rand.N(resumeOver)
+	}
+	if pause += l.late; pause <= 0 {
+		l.late = 0
+	}
+	return pause
 }
 
 // wakeUp moves what waited for its time, or is over, and says how long until the next does.
@@ -388,10 +402,10 @@ func (l *lane) answered(s Service, going []*letter, answers []Answer) {
 				l.box.logger().Error("push: a service does not accept us", "code", a.Code, "text", a.Text)
 			}
 			l.box.wrong(true)
-			l.box.pause(now.Add(wrongPause))
+			l.box.pauseOf(s, now.Add(wrongPause))
 			l.again(x, wrongPause)
 		case Retry:
-			l.retry(x, a, &over, now)
+			l.retry(s, x, a, &over, now)
 		case Refused:
 			over.add(x, NotTaken, now)
 		}
@@ -400,11 +414,13 @@ func (l *lane) answered(s Service, going []*letter, answers []Answer) {
 	o.settle(over, l.box)
 }
 
-// retry has a letter tried again, if it may be.
-func (l *lane) retry(x *letter, a *Answer, over *endings, now time.Time) {
-	wait := max(a.After, waitAfter(x.entry.Attempts))
+// retry has a letter tried again, if it may be. What all have to wait for is the outbox's pause.
+func (l *lane) retry(s Service, x *letter, a *Answer, over *endings, now time.Time) {
+	wait := waitAfter(x.entry.Attempts)
 	if a.All {
-		l.box.pause(now.Add(max(a.After, backoff)))
+		l.box.pauseOf(s, now.Add(max(a.After, backoff)))
+	} else {
+		wait = max(a.After, wait)
 	}
 	switch {
 	case x.entry.Attempts >= MaxAttempts:

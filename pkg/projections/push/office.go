@@ -21,8 +21,10 @@ type office struct {
 	zones    zones
 	style    *Style
 	forget   Forget
-	metrics  *Metrics
-	logger   *slog.Logger
+	// forgetting are tokens that wait to be forgotten.
+	forgetting chan Forgotten
+	metrics    *Metrics
+	logger     *slog.Logger
 
 	ctx     context.Context
 	close   context.CancelFunc
@@ -140,7 +142,7 @@ func (o *office) look(entries []Entry) ([]*Entry, bool) {
 	return now, err == nil
 }
 
-// gone has a token forgotten: since then by the vendor's clock, or of the registration that the letter was for.
+// gone has a token forgotten, and not used before: since then by the vendor's clock, or of the registration that the letter was for.
 func (o *office) gone(x *letter, since events.Millis) {
 	until := x.since
 	if since > 0 {
@@ -148,9 +150,31 @@ func (o *office) gone(x *letter, since events.Millis) {
 	}
 	o.dead.put(tokenKey(&x.person.push), func(was events.Millis) events.Millis { return max(was, until) })
 	o.metrics.gone.WithLabelValues(x.person.push.Service).Inc()
-	o.patiently("forget a token", func(ctx context.Context) error {
-		return o.forget(ctx, Forgotten{x.person.user, x.person.device, x.person.push.Token, until})
-	})
+	select {
+	case o.forgetting <- Forgotten{x.person.user, x.person.device, x.person.push.Token, until}:
+	default:
+		// It is not used meanwhile, and the service calls it gone again then.
+		o.metrics.unforgotten.Inc()
+		o.logger.Warn("push: too many tokens wait to be forgotten; this one is used again later", "service", x.person.push.Service, "package", x.person.push.Package, "user", x.person.user)
+	}
+}
+
+// Tokens are forgotten some at once, and so many wait for that at most.
+const (
+	forgetAtOnce  = 4
+	maxForgetting = 10_000
+)
+
+// forgets has tokens forgotten until the office closes. Letters don't wait for that: the log may be away.
+func (o *office) forgets() {
+	for {
+		select {
+		case f := <-o.forgetting:
+			o.patiently("forget a token", func(ctx context.Context) error { return o.forget(ctx, f) })
+		case <-o.ctx.Done():
+			return
+		}
+	}
 }
 
 // died says whether a registration is known to be gone.

@@ -34,6 +34,8 @@ const (
 	mostGone = 20
 	// lookAgain is after how long it is asked again whether a letter is still to be brought.
 	lookAgain = time.Second
+	// resumeOver is the time over which lanes go on after a pause: a service that asked for one may not want all at the same instant.
+	resumeOver = time.Second
 	// longestNap is how long a lane waits at most before it looks for what has expired.
 	longestNap = time.Second
 )
@@ -49,8 +51,10 @@ type outbox struct {
 	breaker *gobreaker.CircuitBreaker[[]Answer]
 	batch   int
 
-	mu     sync.Mutex
+	mu sync.Mutex
+	// paused is until when the service is left alone, and pauser the one that asked for it; nil: whichever is configured.
 	paused time.Time
+	pauser Service
 	// asking: a lane asks a service that failed whether it is well again; the others wait for that.
 	asking bool
 	health health
@@ -101,17 +105,29 @@ func (b *outbox) left() {
 }
 
 // pause leaves the service alone until then.
-func (b *outbox) pause(until time.Time) {
+func (b *outbox) pause(until time.Time) { b.pauseOf(nil, until) }
+
+// pauseOf leaves a service alone until then, but no longer than anything waits for it. It ends when another one is configured in its place: with other credentials, say.
+func (b *outbox) pauseOf(s Service, until time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if most := time.Now().Add(MaxAge); until.After(most) {
+		until = most
+	}
 	if until.After(b.paused) {
-		b.paused = until
+		b.paused, b.pauser = until, s
 	}
 }
 
+// pausedFor is how long it still is; negative: for how long it is over.
 func (b *outbox) pausedFor(now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.pauser != nil && b.paused.After(now) {
+		if s, _ := b.office.services.Of(b.app); s != b.pauser {
+			b.paused, b.pauser = now, nil
+		}
+	}
 	return b.paused.Sub(now)
 }
 
