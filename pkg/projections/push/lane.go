@@ -1,6 +1,7 @@
 package push
 
 import (
+	"container/heap"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -14,31 +15,47 @@ type lane struct {
 	wake chan struct{}
 
 	mu sync.Mutex
-	// ready are in order; later wait for their time.
-	ready, later []*letter
-	running      bool
+	// ready may be brought; later wait for their time.
+	ready   queue
+	later   resting
+	running bool
+	// swept is when it last looked for what is over among those that are ready.
+	swept time.Time
 	// late is by how much it goes on later than a pause is over.
 	late time.Duration
 }
 
-func (l *lane) add(x *letter) {
+// add queues a letter. When it is crowded it takes the place of one that gives way to it; where none does, it is queued if there is room.
+func (l *lane) add(x *letter, crowded, room bool) (old *letter, ok bool) {
 	l.mu.Lock()
-	if x.due.After(time.Now()) {
-		l.later = append(l.later, x)
+	now := time.Now()
+	if x.due.IsZero() {
+		x.due = now
+	}
+	if crowded {
+		old = l.ready.replace(x)
+	}
+	if old != nil || !room {
+		l.mu.Unlock()
+		return old, old != nil
+	}
+	if x.due.After(now) {
+		heap.Push(&l.later, x)
 	} else {
-		l.ready = append(l.ready, x)
+		l.ready.add(x)
 	}
 	start := !l.running
 	l.running = true
 	l.mu.Unlock()
 	if start {
 		l.box.office.running.Go(l.run)
-		return
+		return nil, true
 	}
 	select {
 	case l.wake <- struct{}{}:
 	default:
 	}
+	return nil, true
 }
 
 // run works until there is nothing left.
@@ -76,7 +93,7 @@ func (l *lane) take(now time.Time) (batch []*letter, may, asks bool, nap time.Du
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	nap = l.wakeUp(now)
-	if len(l.ready) == 0 {
+	if l.ready.n == 0 {
 		if len(l.later) == 0 {
 			l.running = false
 			return nil, false, false, 0, true
@@ -86,20 +103,21 @@ func (l *lane) take(now time.Time) (batch []*letter, may, asks bool, nap time.Du
 	pause := l.paused(now)
 	if pause <= 0 {
 		if may, asks = l.box.enter(); may {
-			return l.together(), true, asks, 0, false
+			batch, over := l.ready.take(l.box.batch, l.box.crowded(), now)
+			for _, x := range over {
+				x.yields = true
+			}
+			return append(batch, over...), true, asks, 0, false
 		}
 	}
 	// What is over needs no call.
-	over := func(x *letter) bool { return !now.Before(x.deadline) || x.desk.ended() }
-	for _, x := range l.ready {
-		if over(x) {
-			batch = append(batch, x)
-		}
+	if now.Sub(l.swept) >= longestNap {
+		l.swept = now
+		batch = l.ready.drop(func(x *letter) bool { return !now.Before(x.deadline) || x.desk.ended() })
 	}
 	if pause <= 0 {
 		pause = longestNap
 	}
-	l.ready = slices.DeleteFunc(l.ready, over)
 	return batch, false, false, min(longestNap, pause, nap), false
 }
 
@@ -117,48 +135,24 @@ func (l *lane) paused(now time.Time) time.Duration {
 
 // wakeUp moves what waited for its time, or is over, and says how long until the next does.
 func (l *lane) wakeUp(now time.Time) time.Duration {
-	nap := longestNap
-	l.later = slices.DeleteFunc(l.later, func(x *letter) bool {
-		wait := min(x.due.Sub(now), x.deadline.Sub(now))
-		if wait > 0 {
-			nap = min(nap, wait)
-			return false
+	for len(l.later) > 0 {
+		if wait := l.later[0].up().Sub(now); wait > 0 {
+			return min(longestNap, wait)
 		}
-		l.ready = append(l.ready, x)
-		return true
-	})
-	return nap
-}
-
-// together takes the letters of one call: one to a device at most, so that what comes to it comes in order.
-func (l *lane) together() (batch []*letter) {
-	most := l.box.batch
-	devices := map[string]bool{}
-	looked := min(len(l.ready), 4*most)
-	kept := l.ready[:0]
-	for i, x := range l.ready[:looked] {
-		if len(batch) == most {
-			looked = i
-			break
-		}
-		if token := x.person.push.Token; devices[token] {
-			kept = append(kept, x)
-		} else {
-			devices[token] = true
-			batch = append(batch, x)
+		if x, is := heap.Pop(&l.later).(*letter); is {
+			l.ready.add(x)
 		}
 	}
-	l.ready = append(kept, l.ready[looked:]...)
-	return batch
+	return longestNap
 }
 
 func (l *lane) abandon() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, x := range slices.Concat(l.ready, l.later) {
+	for _, x := range slices.Concat(l.ready.drop(func(*letter) bool { return true }), l.later) {
 		l.box.took(x)
 	}
-	l.ready, l.later, l.running = nil, nil, false
+	l.later, l.running = nil, false
 }
 
 // endings are letters of which it is known what came of them.
@@ -211,7 +205,7 @@ func (l *lane) send(batch []*letter, may bool) {
 // over is why a letter is not sent, as far as that is known without asking anybody.
 func (l *lane) over(x *letter, configured bool, now time.Time) Reason {
 	switch {
-	case l.box.office.overtaken(x):
+	case x.yields, l.box.office.overtaken(x):
 		return Superseded
 	case !now.Before(x.deadline) && l.box.refusing():
 		return WrongSettings
@@ -291,7 +285,7 @@ func (l *lane) wanted(s Service, going []*letter, over *endings, now time.Time) 
 func (l *lane) again(x *letter, wait time.Duration) {
 	x.due = time.Now().Add(wait)
 	l.mu.Lock()
-	l.later = append(l.later, x)
+	heap.Push(&l.later, x)
 	l.mu.Unlock()
 }
 
@@ -321,6 +315,9 @@ func (l *lane) attempt(s Service, going []*letter) {
 		}
 		l.uncalled(going, 0)
 		return
+	}
+	for _, x := range going {
+		o.latest.brings(x)
 	}
 	answers := l.box.call(o.ctx, s, letters)
 	if answers == nil {

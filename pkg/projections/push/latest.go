@@ -1,6 +1,10 @@
 package push
 
-import "annal/pkg/events"
+import (
+	"time"
+
+	"annal/pkg/events"
+)
 
 // maxPlaces is how many places on phones are remembered at least.
 const maxPlaces = 100_000
@@ -9,10 +13,30 @@ const maxPlaces = 100_000
 type latest struct {
 	// shown are by place the seqs of what was shown, and cleared of what was taken back.
 	shown, cleared *recent[events.Seq]
+	// numbers are by device what brought the last one.
+	numbers *recent[numbered]
 }
 
 func newLatest() latest {
-	return latest{newRecent[events.Seq](MaxAge, maxPlaces), newRecent[events.Seq](MaxAge, maxPlaces)}
+	return latest{newRecent[events.Seq](MaxAge, maxPlaces), newRecent[events.Seq](MaxAge, maxPlaces), newRecent[numbered](MaxAge, maxPlaces)}
+}
+
+// numbered says by when a number was counted, and what it came with.
+type numbered struct {
+	session events.SessionID
+	call    bool
+	counted time.Time
+}
+
+// brings remembers that a letter's number is about to come.
+func (l *latest) brings(x *letter) {
+	l.numbers.put(x.device(), func(numbered) numbered { return numbered{x.session, x.ofCall(), x.counted} })
+}
+
+// recounts says whether a letter's number is older than one that its device has: that of a letter in another turn than its own. What is in one turn comes in order.
+func (l *latest) recounts(x *letter) bool {
+	last, known := l.numbers.get(x.device())
+	return known && (last.session != x.session || last.call != x.ofCall()) && last.counted.After(x.looked)
 }
 
 // device names the device of a letter, whatever its token.

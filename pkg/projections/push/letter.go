@@ -40,6 +40,10 @@ type letter struct {
 	mark string
 	// looks: the user looks at the device, so its app sets the number.
 	looks bool
+	// counted is by when its number was, of old or anew.
+	counted time.Time
+	// yields: a newer one waits for its place.
+	yields bool
 	// unsure: nobody knows what came of its last call. maybe: of one of its calls.
 	unsure, maybe bool
 	// found: it was decided on and open when this process came to it. So another one, or an earlier desk of this one, may know more.

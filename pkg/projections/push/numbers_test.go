@@ -279,3 +279,21 @@ func (u *unseen) Phones(ctx context.Context, queries []Query) ([]Phone, error) {
 	}
 	return u.Store.Phones(ctx, queries)
 }
+
+// What was taken back while another process brought something newer in its place stays.
+func TestWithdrawnAndShownAnew(t *testing.T) {
+	test(t, func(w *world) {
+		w.group("g", events.KindGroup, "ann", "bob")
+		other := w.open(w.store, prometheus.NewRegistry())
+		defer other.Close()
+		w.say("g", "ann", "one")
+		pass(3 * time.Second)
+		w.projector.office.box(App{"fcm", "app"}, "").pause(time.Now().Add(20 * time.Second))
+		w.read("g", "bob")
+		pass(3 * time.Second)
+		w.on(other, func() { w.say("g", "ann", "two") })
+		pass(30 * time.Second)
+		w.took("token-bob", "message: Club | Ann: one", "message: Club | Ann: two")
+		w.finished()
+	})
+}

@@ -90,12 +90,20 @@ func (o *office) send(letters []*letter) {
 	now := time.Now()
 	var over endings
 	for _, x := range letters {
+		if x.counted.IsZero() {
+			x.counted = now
+		}
 		b := o.box(x.app(), x.person.push.Token)
-		switch {
-		case b == nil:
+		if b == nil {
 			over.add(x, NotConfigured, now)
-		case !b.add(x):
+			continue
+		}
+		old, ok := b.add(x)
+		switch {
+		case !ok:
 			over.add(x, Overload, now)
+		case old != nil && !old.desk.ended():
+			over.add(old, Superseded, now)
 		}
 	}
 	o.settle(over, nil)
@@ -103,21 +111,25 @@ func (o *office) send(letters []*letter) {
 
 // settle notes what came of letters, and then tells their desks. Of a box they are no longer queued.
 func (o *office) settle(over endings, b *outbox) {
-	if len(over.settled) == 0 {
-		return
+	for from := 0; from < len(over.settled); from += MaxEntries {
+		to := min(len(over.settled), from+MaxEntries)
+		o.settlePart(over.settled[from:to], over.letters[from:to], b)
 	}
+}
+
+func (o *office) settlePart(settled []Settled, letters []*letter, b *outbox) {
 	var contested []bool
-	noted := o.patiently("note what came of it", func(ctx context.Context) (err error) { contested, err = o.store.Settle(ctx, over.settled); return err })
-	for i, x := range over.letters {
+	noted := o.patiently("note what came of it", func(ctx context.Context) (err error) { contested, err = o.store.Settle(ctx, settled); return err })
+	for i, x := range letters {
 		if b != nil {
 			b.took(x)
 		}
 		if noted {
-			o.metrics.decided(&over.settled[i].Entry)
+			o.metrics.decided(&settled[i].Entry)
 			if contested[i] {
 				x.desk.check(x)
 			}
-			x.desk.settled(x, over.settled[i].Entry)
+			x.desk.settled(x, settled[i].Entry)
 		}
 	}
 }

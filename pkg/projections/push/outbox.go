@@ -48,6 +48,7 @@ type outbox struct {
 	office  *office
 	lanes   []*lane
 	queued  atomic.Int64
+	rooms   rooms
 	breaker *gobreaker.CircuitBreaker[[]Answer]
 	batch   int
 
@@ -76,24 +77,26 @@ func newOutbox(o *office, app App, part string, can Abilities) *outbox {
 	return b
 }
 
-// add queues a letter. It says false when too many wait.
-func (b *outbox) add(l *letter) bool {
-	mine, all := b.queued.Add(1)-1, b.office.queued.Add(1)-1
-	if !room(mine, all) {
-		b.left()
-		return false
-	}
+// add queues a letter. It says false when too many wait, and gives one that is queued no more since it gave way.
+func (b *outbox) add(x *letter) (old *letter, ok bool) {
+	fits := b.joins(x)
 	b.office.metrics.queued.WithLabelValues(b.app.Service).Inc()
-	b.lanes[maphash.String(seed, l.person.push.Token)%uint64(len(b.lanes))].add(l)
-	return true
+	old, ok = b.lanes[maphash.String(seed, x.person.push.Token)%uint64(len(b.lanes))].add(x, !fits || b.crowded(), fits)
+	switch {
+	case old != nil:
+		b.took(old)
+	case !ok:
+		b.took(x)
+	}
+	return old, ok
 }
 
-// room says whether an outbox that has so many letters, of so many in all, may have one more. None may have more than there is room left for: so however many
-// services fail, and let letters pile up, there is as much room for another as each of them has taken.
-func room(mine, all int64) bool { return mine < min(MaxQueued, MaxQueuedInAll-all) }
+// crowded says whether more wait than is soon brought.
+func (b *outbox) crowded() bool { return b.queued.Load() > int64(manyWait+b.batch*len(b.lanes)) }
 
-func (b *outbox) took(*letter) {
+func (b *outbox) took(x *letter) {
 	b.office.metrics.queued.WithLabelValues(b.app.Service).Dec()
+	b.rooms.leave(x.session)
 	b.left()
 }
 

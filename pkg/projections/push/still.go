@@ -33,7 +33,7 @@ func (o *office) stillAll(letters []*letter, now time.Time) []answer {
 	var group errgroup.Group
 	group.SetLimit(atOnce)
 	for i, x := range letters {
-		if now.Sub(x.looked) < lookAgain {
+		if now.Sub(x.looked) < lookAgain && !o.latest.recounts(x) {
 			answers[i].known = true
 			continue
 		}
@@ -44,7 +44,7 @@ func (o *office) stillAll(letters []*letter, now time.Time) []answer {
 				o.logger.Warn("push: cannot ask whether a note is still to be brought; trying again", "error", err)
 				return nil
 			}
-			x.looked, answers[i] = now, answer{why, true}
+			x.looked, x.counted, answers[i] = now, time.Now(), answer{why, true}
 			return nil
 		})
 	}
