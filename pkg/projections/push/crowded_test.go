@@ -95,6 +95,83 @@ func TestGivesWay(t *testing.T) {
 	}
 }
 
+// What gave way to a newer one is brought if that is not: nobody is told nothing since what was said last is no more.
+func TestGivesWayInVain(t *testing.T) {
+	for name, after := range map[string]func(w *world, seq events.Seq){
+		"revoked":   func(w *world, seq events.Seq) { w.revoke("g", "ann", seq) },
+		"refused":   func(*world, events.Seq) {},
+		"new token": func(w *world, _ events.Seq) { w.change(func() { w.register("bob", "phone", "fcm", "token-bob-2") }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			test(t, func(w *world) {
+				w.group("g", events.KindGroup, "ann", "bob")
+				w.fcm().answer = func(_ context.Context, l Letter) Answer {
+					if name == "refused" && l.Note.Body == "Ann: three" {
+						return Answer{Result: Refused}
+					}
+					return Answer{Result: Delivered}
+				}
+				o := w.projector.office
+				box := o.box(App{"fcm", "app"}, "")
+				box.pause(time.Now().Add(10 * time.Second))
+				w.say("g", "ann", "one")
+				w.say("g", "ann", "two")
+				w.say("g", "ann", "three")
+				pass(5 * time.Second)
+				after(w, 4)
+				pass(20 * time.Second)
+				w.finished()
+				token, want := "token-bob", []string{"message phone 2 superseded", "message phone 3 delivered", "message phone 4 " + name}
+				if name == "new token" {
+					token, want = "token-bob-2", []string{"message phone 2 superseded", "message phone 3 superseded", "message phone 4 delivered"}
+				}
+				if got := w.reasons("bob"); !slices.Equal(got, want) {
+					t.Errorf("%q", got)
+				}
+				if got := w.fcm().took(token); len(got) == 0 || (name != "new token") != (got[len(got)-1] == "message: Club | Ann: two") {
+					t.Errorf("%q", got)
+				}
+				if box.queued.Load() != 0 || o.queued.Load() != 0 || len(box.rooms.of) != 0 {
+					t.Errorf("%d are queued", box.queued.Load())
+				}
+			})
+		})
+	}
+}
+
+// But not while the newer one may be there.
+func TestGivesWayToWhatMayBeThere(t *testing.T) {
+	test(t, func(w *world) {
+		w.group("g", events.KindGroup, "ann", "bob")
+		w.fcm().answer = always(Answer{Result: Retry, Unsure: true})
+		w.projector.office.box(App{"fcm", "app"}, "").pause(time.Now().Add(10 * time.Second))
+		w.say("g", "ann", "one")
+		w.say("g", "ann", "two")
+		pass(11 * time.Minute)
+		w.finished()
+		w.want("bob", "message phone 2 superseded", "message phone 3 too_many_attempts")
+		if got := w.fcm().took("token-bob"); slices.Contains(got, "message: Club | Ann: one") {
+			t.Errorf("%q", got)
+		}
+	})
+}
+
+// What gave way is over when it would be if it waited itself, so it holds up no commit.
+func TestGivesWayAndExpires(t *testing.T) {
+	test(t, func(w *world) {
+		w.group("g", events.KindGroup, "ann", "bob")
+		w.projector.office.box(App{"fcm", "app"}, "").queued.Add(2 * manyWait)
+		w.projector.office.box(App{"fcm", "app"}, "").pause(time.Now().Add(MaxAge))
+		w.say("g", "ann", "one")
+		pass(5 * time.Minute)
+		w.say("g", "ann", "two")
+		pass(4 * time.Minute)
+		w.projector.office.box(App{"fcm", "app"}, "").pause(time.Now().Add(MaxAge))
+		pass(2 * time.Minute)
+		w.want("bob", "message phone 2 expired", "message phone 3 sending")
+	})
+}
+
 // What there is no room for takes the place of what gives way to it.
 func TestReplacedWithoutRoom(t *testing.T) {
 	test(t, func(w *world) {
@@ -102,13 +179,17 @@ func TestReplacedWithoutRoom(t *testing.T) {
 		o := w.projector.office
 		box := o.box(App{"fcm", "app"}, "")
 		box.pause(time.Now().Add(10 * time.Second))
+		o.queued.Add(2 * manyWait)
+		box.queued.Add(2 * manyWait)
+		w.say("g", "ann", "zero")
 		w.say("g", "ann", "one")
 		pass(3 * time.Second)
-		o.queued.Add(MaxQueued)
-		box.queued.Add(MaxQueued)
+		w.want("bob", "message phone 2 sending", "message phone 3 sending")
+		o.queued.Add(MaxQueued - 2*manyWait)
+		box.queued.Add(MaxQueued - 2*manyWait)
 		w.say("g", "ann", "two")
 		pass(3 * time.Second)
-		w.want("bob", "message phone 2 superseded", "message phone 3 sending")
+		w.want("bob", "message phone 2 superseded", "message phone 3 superseded", "message phone 4 sending")
 		pass(20 * time.Second)
 		w.took("token-bob", "message: Club | Ann: two")
 		w.finished()
@@ -167,7 +248,7 @@ func TestQueue(t *testing.T) {
 		for step := range 400 {
 			if r.IntN(3) > 0 && step < 300 {
 				seq++
-				x := &letter{kind: Message, session: events.SessionID(fmt.Sprint("g", r.IntN(3))), entry: Entry{Seq: seq}, due: now, deadline: now.Add(time.Hour), unsure: r.IntN(4) == 0}
+				x := &letter{desk: &desk{}, kind: Message, session: events.SessionID(fmt.Sprint("g", r.IntN(3))), entry: Entry{Seq: seq}, due: now, deadline: now.Add(time.Hour), unsure: r.IntN(4) == 0}
 				x.person.push.Token, x.call = fmt.Sprint("t", r.IntN(5)), r.IntN(4) == 0
 				waiting[x] = true
 				var old *letter
@@ -180,16 +261,18 @@ func TestQueue(t *testing.T) {
 				delete(waiting, old)
 				continue
 			}
-			batch, over := q.take(1+r.IntN(4), r.IntN(2) == 0, now)
+			batch := q.take(1+r.IntN(4), r.IntN(2) == 0, now)
 			if len(batch) == 0 && q.n > 0 {
 				t.Fatalf("seed %d: nothing of %d is given", seed, q.n)
 			}
 			devices := map[string]bool{}
-			for _, x := range slices.Concat(over, batch) {
-				if !waiting[x] {
-					t.Fatalf("seed %d: one is given that does not wait", seed)
+			for _, x := range batch {
+				for _, of := range append(x.gave, x) {
+					if !waiting[of] || of.entry.Seq > x.entry.Seq {
+						t.Fatalf("seed %d: one is given, or gave way, that does not wait, or is newer", seed)
+					}
+					delete(waiting, of)
 				}
-				delete(waiting, x)
 			}
 			for _, x := range batch {
 				if last[x.session] == nil {
@@ -212,7 +295,7 @@ func TestQueue(t *testing.T) {
 			delete(waiting, x)
 		}
 		for q.n > 0 {
-			batch, _ := q.take(100, false, now)
+			batch := q.take(100, false, now)
 			for _, x := range batch {
 				if odd(x) || !waiting[x] {
 					t.Fatalf("seed %d: one is over, and not dropped", seed)
@@ -231,7 +314,7 @@ func TestQueueInTurn(t *testing.T) {
 	var q queue
 	now := time.Now()
 	add := func(s events.SessionID, token string) *letter {
-		x := &letter{kind: Message, session: s, due: now}
+		x := &letter{desk: &desk{}, kind: Message, session: s, due: now}
 		x.person.push.Token = token
 		q.add(x)
 		return x
@@ -241,12 +324,12 @@ func TestQueueInTurn(t *testing.T) {
 	}
 	q.take(1, false, now)
 	direct := add("s", "t7")
-	first, _ := q.take(1, false, now)
-	second, _ := q.take(1, false, now)
+	first := q.take(1, false, now)
+	second := q.take(1, false, now)
 	if first[0] != direct && second[0] != direct {
 		t.Error("it waits behind the group")
 	}
-	batch, _ := q.take(100, false, now)
+	batch := q.take(100, false, now)
 	if len(batch) != 100 {
 		t.Errorf("%d in a call of 100", len(batch))
 	}

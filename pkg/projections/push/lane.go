@@ -25,8 +25,8 @@ type lane struct {
 	late time.Duration
 }
 
-// add queues a letter. When it is crowded it takes the place of one that gives way to it; where none does, it is queued if there is room.
-func (l *lane) add(x *letter, crowded, room bool) (old *letter, ok bool) {
+// add queues a letter. When it is crowded it takes the place of one that gives way to it; that is given if there is no space to keep it. It says false if there is no place, and no space.
+func (l *lane) add(x *letter, crowded bool, s space) (old *letter, ok bool) {
 	l.mu.Lock()
 	now := time.Now()
 	if x.due.IsZero() {
@@ -35,7 +35,12 @@ func (l *lane) add(x *letter, crowded, room bool) (old *letter, ok bool) {
 	if crowded {
 		old = l.ready.replace(x)
 	}
-	if old != nil || !room {
+	if old != nil && s == ample {
+		x.gave, old.gave = append(old.gave, old), nil
+		l.mu.Unlock()
+		return nil, true
+	}
+	if old != nil || s == none {
 		l.mu.Unlock()
 		return old, old != nil
 	}
@@ -103,11 +108,7 @@ func (l *lane) take(now time.Time) (batch []*letter, may, asks bool, nap time.Du
 	pause := l.paused(now)
 	if pause <= 0 {
 		if may, asks = l.box.enter(); may {
-			batch, over := l.ready.take(l.box.batch, l.box.crowded(), now)
-			for _, x := range over {
-				x.yields = true
-			}
-			return append(batch, over...), true, asks, 0, false
+			return l.ready.take(l.box.batch, l.box.crowded(), now), true, asks, 0, false
 		}
 	}
 	// What is over needs no call.
@@ -150,7 +151,7 @@ func (l *lane) abandon() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, x := range slices.Concat(l.ready.drop(func(*letter) bool { return true }), l.later) {
-		l.box.took(x)
+		l.box.tookAll(x)
 	}
 	l.later, l.running = nil, false
 }
@@ -159,11 +160,47 @@ func (l *lane) abandon() {
 type endings struct {
 	settled []Settled
 	letters []*letter
+	// released are those that gave way in vain.
+	released []*letter
 }
 
+// add adds a letter, and before it those that gave way to it: if one alone of them is noted, a newer one is not taken for gone that is there.
 func (e *endings) add(x *letter, r Reason, now time.Time) {
+	if r == Brought || r == Superseded || x.maybe {
+		for _, old := range x.gave {
+			e.one(old, Superseded, now)
+		}
+	} else {
+		e.released = append(e.released, x.heir()...)
+	}
+	x.gave = nil
+	e.one(x, r, now)
+}
+
+func (e *endings) one(x *letter, r Reason, now time.Time) {
 	e.settled = append(e.settled, x.settled(r, now))
 	e.letters = append(e.letters, x)
+}
+
+// settle notes what came of letters, and has those brought that gave way to them in vain.
+func (l *lane) settle(over endings) {
+	l.box.office.settle(over, l.box)
+	for _, x := range over.released {
+		l.again(x, 0)
+	}
+}
+
+// leave lets a letter go that is another one's to bring, or has gone to another lane.
+func (l *lane) leave(x *letter) {
+	l.box.took(x)
+	l.release(x)
+}
+
+// release has brought what gave way to a letter that is not, or not for long.
+func (l *lane) release(x *letter) {
+	for _, old := range x.heir() {
+		l.again(old, 0)
+	}
 }
 
 // send makes a call for those of a batch that are still to be brought.
@@ -175,7 +212,7 @@ func (l *lane) send(batch []*letter, may bool) {
 	for _, x := range batch {
 		switch r := l.over(x, configured, now); {
 		case x.desk.ended():
-			l.box.took(x)
+			l.leave(x)
 		case r != "":
 			over.add(x, r, now)
 		case may:
@@ -186,12 +223,12 @@ func (l *lane) send(batch []*letter, may bool) {
 	}
 	going = l.unfinished(going)
 	going = l.wanted(service, going, &over, now)
-	o.settle(over, l.box)
+	l.settle(over)
 	going = slices.DeleteFunc(going, func(x *letter) bool {
 		if x.desk.calling() {
 			return false
 		}
-		l.box.took(x)
+		l.leave(x)
 		return true
 	})
 	if len(going) > 0 {
@@ -205,7 +242,7 @@ func (l *lane) send(batch []*letter, may bool) {
 // over is why a letter is not sent, as far as that is known without asking anybody.
 func (l *lane) over(x *letter, configured bool, now time.Time) Reason {
 	switch {
-	case x.yields, l.box.office.overtaken(x):
+	case l.box.office.overtaken(x):
 		return Superseded
 	case !now.Before(x.deadline) && l.box.refusing():
 		return WrongSettings
@@ -237,7 +274,7 @@ func (l *lane) unfinished(going []*letter) []*letter {
 		case !ok:
 			l.again(x, lookAgain)
 		case now[i] != nil && !now[i].Open():
-			l.box.took(x)
+			l.leave(x)
 			x.desk.settled(x, *now[i])
 		default:
 			x.found = false
@@ -272,7 +309,7 @@ func (l *lane) wanted(s Service, going []*letter, over *endings, now time.Time) 
 				over.settled[len(over.settled)-1].Badge = Unsure
 			}
 		case tokenKey(&x.person.push) != tokens[i]:
-			l.box.took(x)
+			l.leave(x)
 			moved = append(moved, x)
 		default:
 			kept = append(kept, x)
@@ -303,7 +340,7 @@ func (l *lane) attempt(s Service, going []*letter) {
 	known := time.Now()
 	if !o.note(shown(going), marks(s, going)) {
 		for _, x := range going {
-			l.box.took(x)
+			l.box.tookAll(x)
 		}
 		return
 	}
@@ -408,7 +445,7 @@ func (l *lane) answered(s Service, going []*letter, answers []Answer) {
 		}
 	}
 	o.note(shown(unasked), nil)
-	o.settle(over, l.box)
+	l.settle(over)
 }
 
 // retry has a letter tried again, if it may be. What all have to wait for is the outbox's pause.
@@ -425,6 +462,9 @@ func (l *lane) retry(s Service, x *letter, a *Answer, over *endings, now time.Ti
 	case now.Add(wait).After(x.deadline):
 		over.add(x, Expired, now)
 	default:
+		if !x.maybe {
+			l.release(x)
+		}
 		l.again(x, wait)
 	}
 }

@@ -79,12 +79,12 @@ func newOutbox(o *office, app App, part string, can Abilities) *outbox {
 
 // add queues a letter. It says false when too many wait, and gives one that is queued no more since it gave way.
 func (b *outbox) add(x *letter) (old *letter, ok bool) {
-	fits := b.joins(x)
+	space := b.joins(x)
 	b.office.metrics.queued.WithLabelValues(b.app.Service).Inc()
-	old, ok = b.lanes[maphash.String(seed, x.person.push.Token)%uint64(len(b.lanes))].add(x, !fits || b.crowded(), fits)
+	old, ok = b.lanes[maphash.String(seed, x.person.push.Token)%uint64(len(b.lanes))].add(x, space == none || b.crowded(), space)
 	switch {
 	case old != nil:
-		b.took(old)
+		b.tookAll(old)
 	case !ok:
 		b.took(x)
 	}
@@ -98,6 +98,14 @@ func (b *outbox) took(x *letter) {
 	b.office.metrics.queued.WithLabelValues(b.app.Service).Dec()
 	b.rooms.leave(x.session)
 	b.left()
+}
+
+// tookAll is took, of a letter and those that gave way to it.
+func (b *outbox) tookAll(x *letter) {
+	for _, old := range x.gave {
+		b.took(old)
+	}
+	b.took(x)
 }
 
 func (b *outbox) left() {

@@ -1,6 +1,8 @@
 package push
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"annal/pkg/events"
@@ -33,14 +35,12 @@ type slot struct {
 	letters ring[*letter]
 }
 
-// When letters are crowded, one for whose place a newer one waits is not brought: it would be seen for a moment, and somebody else's be late.
+// When letters are crowded, one for whose place a newer one waits gives way to that: it would be seen for a moment, and somebody else's be late.
 const (
 	// manyWait is how many wait in an outbox then at least, beyond those of the calls that it makes at once.
 	manyWait = 1000
 	// longWait is after how long a letter that might be brought has waited for long.
 	longWait = 2 * time.Second
-	// mostYield is how many of them are found at a time, about.
-	mostYield = 1000
 )
 
 func (x *letter) slotKey() slotKey { return slotKey{x.person.push.Token, x.ofCall()} }
@@ -86,27 +86,40 @@ func (q *queue) replace(x *letter) (old *letter) {
 
 // givesWay says whether another letter does for this one, since it takes its place on the phone. Of one of which nobody knows whether it is there already that is to be known first.
 func (x *letter) givesWay(to *letter) bool {
-	return x.kind.Shown() && !x.unsure && to.kind.Shown() && to.entry.Seq > x.entry.Seq
+	return x.kind.Shown() && !x.unsure && to.kind.Shown() && to.entry.Seq > x.entry.Seq && !to.desk.ended()
 }
 
-// take gives the letters of one call: one to a device at most, so that what comes to it comes in order. Beside them are those that give way, when it is crowded or they waited for long.
-func (q *queue) take(most int, crowded bool, now time.Time) (batch, over []*letter) {
+// heir gives what is to be brought if a letter is not: the newest of those that gave way to it, to which the others do; none if none did.
+func (x *letter) heir() []*letter {
+	if len(x.gave) == 0 {
+		return nil
+	}
+	gave := x.gave
+	x.gave = nil
+	newest := slices.MaxFunc(gave, func(a, b *letter) int { return cmp.Compare(a.entry.Seq, b.entry.Seq) })
+	newest.gave = slices.DeleteFunc(gave, func(l *letter) bool { return l == newest })
+	return []*letter{newest}
+}
+
+// take gives the letters of one call: one to a device at most, so that what comes to it comes in order. Those that waited for long, or all when it is crowded, give way to
+// newer ones.
+func (q *queue) take(most int, crowded bool, now time.Time) (batch []*letter) {
 	devices := map[string]bool{}
 	type skip struct {
 		b *backlog
 		s *slot
 	}
 	var skipped []skip
-	for looks := 4 * most; looks > 0 && q.n > 0 && q.turn.n > 0 && len(batch) < most && len(over) < mostYield; looks-- {
+	for looks := 4 * most; looks > 0 && q.n > 0 && q.turn.n > 0 && len(batch) < most; looks-- {
 		b := q.turn.pop()
 		s := b.turn.pop()
 		if devices[s.key.token] {
 			skipped = append(skipped, skip{b, s})
 		} else {
 			devices[s.key.token] = true
-			x, before := s.next(crowded, now)
-			batch, over = append(batch, x), append(over, before...)
-			q.n -= 1 + len(before)
+			waited := s.letters.n
+			batch = append(batch, s.next(crowded, now))
+			q.n -= waited - s.letters.n
 			if s.letters.n > 0 {
 				b.turn.push(s)
 			} else {
@@ -127,16 +140,19 @@ func (q *queue) take(most int, crowded bool, now time.Time) (batch, over []*lett
 		}
 		k.b.turn.pushFront(k.s)
 	}
-	return batch, over
+	return batch
 }
 
-// next takes the first letter, and those before it that give way.
-func (s *slot) next(crowded bool, now time.Time) (x *letter, before []*letter) {
+// next takes the first letter that does not give way to another one. Those before it give way to it.
+func (s *slot) next(crowded bool, now time.Time) *letter {
+	var gave []*letter
 	for {
-		if x = s.letters.pop(); !crowded && now.Sub(x.due) < longWait || !s.yields(x) {
-			return x, before
+		x := s.letters.pop()
+		if !crowded && now.Sub(x.due) < longWait || !s.yields(x) {
+			x.gave = append(gave, x.gave...)
+			return x
 		}
-		before = append(before, x)
+		gave, x.gave = append(append(gave, x.gave...), x), nil
 	}
 }
 
@@ -158,11 +174,19 @@ func (q *queue) drop(over func(*letter) bool) (out []*letter) {
 		for j := range b.turn.n {
 			s := *b.turn.at(j)
 			for k := range s.letters.n {
-				if x := *s.letters.at(k); over(x) {
+				x := *s.letters.at(k)
+				if over(x) {
 					out = append(out, x)
-				} else {
-					kept.add(x)
+					continue
 				}
+				x.gave = slices.DeleteFunc(x.gave, func(old *letter) bool {
+					is := over(old)
+					if is {
+						out = append(out, old)
+					}
+					return is
+				})
+				kept.add(x)
 			}
 		}
 	}

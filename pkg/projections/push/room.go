@@ -31,11 +31,27 @@ func (r *rooms) leave(s events.SessionID) {
 	}
 }
 
-// joins counts a letter as queued, and says whether there is room for it.
-func (b *outbox) joins(x *letter) bool {
+// space is how much there is in an outbox.
+type space int
+
+const (
+	// none: for a letter only in the place of another one. some: for it. ample: also for those that give way to it, and are brought if it is not.
+	none space = iota
+	some
+	ample
+)
+
+// joins counts a letter as queued, and says whether there is space for it.
+func (b *outbox) joins(x *letter) space {
 	mine, all, ofSession := b.queued.Add(1)-1, b.office.queued.Add(1)-1, b.rooms.join(x.session)
 	direct := x.about != nil && x.about.session.Kind == events.KindDirect
-	return room(mine, all) && share(mine, left(all), ofSession, direct)
+	switch most := left(all); {
+	case !room(mine, all), !share(mine, most, ofSession, direct):
+		return none
+	case 4*mine < most:
+		return ample
+	}
+	return some
 }
 
 // left is how many letters an outbox may have when there are so many in all.
