@@ -107,10 +107,16 @@ func (n netNotes) Open(ctx context.Context, about []push.Subject) (open []push.E
 }
 
 // Put implements push.Store.
-func (n netNotes) Put(ctx context.Context, entries []push.Entry) error {
-	return n.call(ctx, string(entries[0].User), func() error {
+func (n netNotes) Put(ctx context.Context, entries []push.Entry, marks []push.Mark) error {
+	var about events.UserID
+	if len(entries) > 0 {
+		about = entries[0].User
+	} else {
+		about = marks[0].User
+	}
+	return n.call(ctx, string(about), func() error {
 		n.link.w.attempted(entries)
-		return n.notes.Put(ctx, entries)
+		return n.notes.Put(ctx, entries, marks)
 	})
 }
 
@@ -135,8 +141,9 @@ func (w *World) stray(entries []push.Entry, before []*push.Entry) {
 }
 
 // Settle implements push.Store.
-func (n netNotes) Settle(ctx context.Context, settled []push.Settled) error {
-	return n.call(ctx, string(settled[0].User), func() error { return n.notes.Settle(ctx, settled) })
+func (n netNotes) Settle(ctx context.Context, settled []push.Settled) (contested []bool, err error) {
+	err = n.call(ctx, string(settled[0].User), func() (err error) { contested, err = n.notes.Settle(ctx, settled); return err })
+	return contested, err
 }
 
 // Phones implements push.Store.

@@ -216,60 +216,100 @@ func entry(u events.UserID, id, value string) (push.Entry, error) {
 }
 
 // Put implements push.Store.
-func (p Push) Put(ctx context.Context, entries []push.Entry) error {
-	settled := make([]push.Settled, len(entries))
-	for i := range entries {
-		settled[i] = push.Settled{Entry: entries[i], Badge: -1}
+func (p Push) Put(ctx context.Context, entries []push.Entry, marks []push.Mark) error {
+	if len(entries) == 0 && len(marks) == 0 {
+		return nil
 	}
-	return p.Settle(ctx, settled)
+	pipe := p.r.aside.Pipeline()
+	for _, m := range marks {
+		key := p.phonesKey(m.User)
+		pipe.HSet(ctx, key, badgeField(m.Device), unsure+m.By)
+		pipe.PExpire(ctx, key, push.KeepShown)
+	}
+	for i := range entries {
+		if err := p.entry(ctx, pipe, &entries[i]); err != nil {
+			return err
+		}
+	}
+	return p.exec(ctx, pipe, "put")
 }
+
+// entry replaces one.
+func (p Push) entry(ctx context.Context, pipe redis.Pipeliner, e *push.Entry) error {
+	value, err := entryValue(e)
+	if err != nil {
+		return err
+	}
+	p.r.scripts.entry.EvalSha(ctx, pipe, []string{p.entriesKey(e.User, e.At)}, e.ID, value, (p.keep + entriesSpan).Milliseconds())
+	return nil
+}
+
+// exec runs a pipeline with scripts.
+func (p Push) exec(ctx context.Context, pipe redis.Pipeliner, what string) error {
+	commands, err := pipe.Exec(ctx)
+	for _, c := range commands {
+		if isUnknownScript(c.Err()) {
+			return errors.Join(fmt.Errorf("redis: %s: %w", what, c.Err()), p.r.loadScripts(ctx))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("redis: %s: %w", what, err)
+	}
+	return nil
+}
+
+// unsure begins a number that nobody knows; the mark of the call that is to change it follows, and then contested if another one may have come after that.
+const unsure = "?"
 
 // maxShown is how many places of a user's phones are kept before the oldest go.
 const maxShown = 1000
 
 // Settle implements push.Store. What phones show is written first: an entry that is settled is not looked at again.
-func (p Push) Settle(ctx context.Context, settled []push.Settled) error {
+func (p Push) Settle(ctx context.Context, settled []push.Settled) ([]bool, error) {
 	if len(settled) == 0 {
-		return nil
+		return nil, nil
 	}
 	pipe := p.r.aside.Pipeline()
-	counts := map[events.UserID]*redis.Cmd{}
+	phones := make([]*redis.Cmd, len(settled))
 	for i := range settled {
-		if err := p.phone(ctx, pipe, &settled[i], counts); err != nil {
-			return err
+		if err := p.phone(ctx, pipe, &settled[i], &phones[i]); err != nil {
+			return nil, err
 		}
 	}
 	for i := range settled {
-		value, err := entryValue(&settled[i].Entry)
-		if err != nil {
-			return err
-		}
-		key := p.entriesKey(settled[i].User, settled[i].At)
-		p.r.scripts.entry.EvalSha(ctx, pipe, []string{key}, settled[i].ID, value, (p.keep + entriesSpan).Milliseconds())
-	}
-	commands, err := pipe.Exec(ctx)
-	for _, c := range commands {
-		if isUnknownScript(c.Err()) {
-			return errors.Join(fmt.Errorf("redis: settle: %w", c.Err()), p.r.loadScripts(ctx))
+		if err := p.entry(ctx, pipe, &settled[i].Entry); err != nil {
+			return nil, err
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("redis: settle: %w", err)
+	if err := p.exec(ctx, pipe, "settle"); err != nil {
+		return nil, err
 	}
-	for u, n := range counts {
-		if many, err := n.Int64(); err == nil && many > maxShown {
-			if err := p.prune(ctx, u); err != nil {
-				return err
-			}
+	contested, many := make([]bool, len(settled)), map[events.UserID]bool{}
+	for i, answer := range phones {
+		if answer == nil {
+			continue
+		}
+		said, err := answer.Int64Slice()
+		if err != nil || len(said) != 2 {
+			return nil, fmt.Errorf("redis: settle: what phones show: %v, %w", said, err)
+		}
+		contested[i] = said[0] == 1
+		if said[1] > maxShown {
+			many[settled[i].User] = true
 		}
 	}
-	return nil
+	for u := range many {
+		if err := p.prune(ctx, u); err != nil {
+			return nil, err
+		}
+	}
+	return contested, nil
 }
 
 // shownDigits are those of a seq before what is shown.
 const shownDigits = 20
 
-func (p Push) phone(ctx context.Context, pipe redis.Pipeliner, s *push.Settled, counts map[events.UserID]*redis.Cmd) error {
+func (p Push) phone(ctx context.Context, pipe redis.Pipeliner, s *push.Settled, answer **redis.Cmd) error {
 	if s.Shown == nil && s.Badge < 0 && s.Clear == 0 {
 		return nil
 	}
@@ -284,12 +324,15 @@ func (p Push) phone(ctx context.Context, pipe redis.Pipeliner, s *push.Settled, 
 		}
 		shows = fmt.Sprintf("%0*d%s", shownDigits, s.Shown.Seq, value)
 	}
-	if s.Badge >= 0 {
+	switch {
+	case s.Badge == push.Unsure:
+		badge = unsure
+	case s.Badge >= 0:
 		badge = strconv.Itoa(s.Badge)
 	}
 	at := push.Query{User: s.User, Device: s.Device, Session: s.Session, Call: s.Call}
-	counts[s.User] = p.r.scripts.show.EvalSha(ctx, pipe, []string{p.phonesKey(s.User)},
-		shownField(at), clearTo, shows, badgeField(s.Device), badge, push.KeepShown.Milliseconds())
+	*answer = p.r.scripts.show.EvalSha(ctx, pipe, []string{p.phonesKey(s.User)},
+		shownField(at), clearTo, shows, badgeField(s.Device), badge, push.KeepShown.Milliseconds(), s.Mark)
 	return nil
 }
 
@@ -348,7 +391,11 @@ func (p Push) Phones(ctx context.Context, queries []push.Query) ([]push.Phone, e
 			}
 			phones[i].Shown = &s
 		}
-		if badge, ok := values[1].(string); ok {
+		switch badge, ok := values[1].(string); {
+		case !ok:
+		case strings.HasPrefix(badge, unsure):
+			phones[i].Badge = push.Unsure
+		default:
 			n, err := strconv.Atoi(badge)
 			if err != nil {
 				return nil, fmt.Errorf("redis: what a phone of %s shows: %w", queries[i].User, err)

@@ -138,6 +138,9 @@ func (w *decision) page(ctx context.Context, all []asked) error {
 		}
 		users, devices = append(users, e), append(devices, on)
 	}
+	if err := w.looking(ctx, facts, devices); err != nil {
+		return err
+	}
 	unread, names, err := w.words(ctx, devices)
 	if err != nil {
 		return err
@@ -216,7 +219,7 @@ func (w *decision) settle(ctx context.Context, over []Settled) error {
 	if len(over) == 0 {
 		return nil
 	}
-	if err := w.projector.opts.Store.Settle(ctx, over); err != nil {
+	if _, err := w.projector.opts.Store.Settle(ctx, over); err != nil {
 		return err
 	}
 	for i := range over {

@@ -152,3 +152,26 @@ func (f *facts) ofDevice(a *asked, id string, d *Device) Reason {
 	}
 	return ""
 }
+
+// looking notes that the numbers of devices that are told nothing since their users look at them are not what we set any more: their apps set them.
+func (w *decision) looking(ctx context.Context, f *facts, devices [][]told) error {
+	var marks []Mark
+	known := map[Mark]bool{}
+	for _, on := range devices {
+		for i := range on {
+			e := &on[i].entry
+			if e.Reason != DeviceActive && (e.Reason != UserActive || !activeOn(f.presence[e.User], e.Device)) {
+				continue
+			}
+			m := Mark{User: e.User, Device: e.Device}
+			if s, ok := w.projector.opts.Services.Of(App{e.Service, e.Package}); ok && s.Abilities().Badge && !known[m] {
+				known[m] = true
+				marks = append(marks, m)
+			}
+		}
+	}
+	if len(marks) == 0 {
+		return nil
+	}
+	return w.projector.opts.Store.Put(ctx, nil, marks)
+}

@@ -1,7 +1,10 @@
 package push
 
 import (
+	"container/heap"
+	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -12,29 +15,52 @@ type lane struct {
 	wake chan struct{}
 
 	mu sync.Mutex
-	// ready are in order; later wait for their time.
-	ready, later []*letter
-	running      bool
+	// ready may be brought; later wait for their time.
+	ready   queue
+	later   resting
+	running bool
+	// swept is when it last looked for what is over among those that are ready.
+	swept time.Time
+	// late is by how much it goes on later than a pause is over.
+	late time.Duration
 }
 
-func (l *lane) add(x *letter) {
+// add queues a letter. When it is crowded it takes the place of one that gives way to it; that is given if there is no space to keep it. It says false if there is no place, and no space.
+func (l *lane) add(x *letter, crowded bool, s space) (old *letter, ok bool) {
 	l.mu.Lock()
-	if x.due.After(time.Now()) {
-		l.later = append(l.later, x)
+	now := time.Now()
+	if x.due.IsZero() {
+		x.due = now
+	}
+	if crowded {
+		old = l.ready.replace(x)
+	}
+	if old != nil && s == ample {
+		x.gave, old.gave = append(old.gave, old), nil
+		l.mu.Unlock()
+		return nil, true
+	}
+	if old != nil || s == none {
+		l.mu.Unlock()
+		return old, old != nil
+	}
+	if x.due.After(now) {
+		heap.Push(&l.later, x)
 	} else {
-		l.ready = append(l.ready, x)
+		l.ready.add(x)
 	}
 	start := !l.running
 	l.running = true
 	l.mu.Unlock()
 	if start {
 		l.box.office.running.Go(l.run)
-		return
+		return nil, true
 	}
 	select {
 	case l.wake <- struct{}{}:
 	default:
 	}
+	return nil, true
 }
 
 // run works until there is nothing left.
@@ -72,88 +98,109 @@ func (l *lane) take(now time.Time) (batch []*letter, may, asks bool, nap time.Du
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	nap = l.wakeUp(now)
-	if len(l.ready) == 0 {
+	if l.ready.n == 0 {
 		if len(l.later) == 0 {
 			l.running = false
 			return nil, false, false, 0, true
 		}
 		return nil, false, false, nap, false
 	}
-	pause := l.box.pausedFor(now)
+	pause := l.paused(now)
 	if pause <= 0 {
 		if may, asks = l.box.enter(); may {
-			return l.together(), true, asks, 0, false
+			return l.ready.take(l.box.batch, l.box.crowded(), now), true, asks, 0, false
 		}
 	}
 	// What is over needs no call.
-	over := func(x *letter) bool { return !now.Before(x.deadline) || x.desk.ended() }
-	for _, x := range l.ready {
-		if over(x) {
-			batch = append(batch, x)
-		}
+	if now.Sub(l.swept) >= longestNap {
+		l.swept = now
+		batch = l.ready.drop(func(x *letter) bool { return !now.Before(x.deadline) || x.desk.ended() })
 	}
 	if pause <= 0 {
 		pause = longestNap
 	}
-	l.ready = slices.DeleteFunc(l.ready, over)
 	return batch, false, false, min(longestNap, pause, nap), false
+}
+
+// paused is how long the lane is to leave the service alone, with mu held.
+func (l *lane) paused(now time.Time) time.Duration {
+	pause := l.box.pausedFor(now)
+	if pause > 0 && l.late == 0 {
+		l.late = rand.N(resumeOver)
+	}
+	if pause += l.late; pause <= 0 {
+		l.late = 0
+	}
+	return pause
 }
 
 // wakeUp moves what waited for its time, or is over, and says how long until the next does.
 func (l *lane) wakeUp(now time.Time) time.Duration {
-	nap := longestNap
-	l.later = slices.DeleteFunc(l.later, func(x *letter) bool {
-		wait := min(x.due.Sub(now), x.deadline.Sub(now))
-		if wait > 0 {
-			nap = min(nap, wait)
-			return false
+	for len(l.later) > 0 {
+		if wait := l.later[0].up().Sub(now); wait > 0 {
+			return min(longestNap, wait)
 		}
-		l.ready = append(l.ready, x)
-		return true
-	})
-	return nap
-}
-
-// together takes the letters of one call: one to a device at most, so that what comes to it comes in order.
-func (l *lane) together() (batch []*letter) {
-	most := l.box.batch
-	devices := map[string]bool{}
-	looked := min(len(l.ready), 4*most)
-	kept := l.ready[:0]
-	for i, x := range l.ready[:looked] {
-		if len(batch) == most {
-			looked = i
-			break
-		}
-		if token := x.person.push.Token; devices[token] {
-			kept = append(kept, x)
-		} else {
-			devices[token] = true
-			batch = append(batch, x)
+		if x, is := heap.Pop(&l.later).(*letter); is {
+			l.ready.add(x)
 		}
 	}
-	l.ready = append(kept, l.ready[looked:]...)
-	return batch
+	return longestNap
 }
 
 func (l *lane) abandon() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, x := range slices.Concat(l.ready, l.later) {
-		l.box.took(x)
+	for _, x := range slices.Concat(l.ready.drop(func(*letter) bool { return true }), l.later) {
+		l.box.tookAll(x)
 	}
-	l.ready, l.later, l.running = nil, nil, false
+	l.later, l.running = nil, false
 }
 
 // endings are letters of which it is known what came of them.
 type endings struct {
 	settled []Settled
 	letters []*letter
+	// released are those that gave way in vain.
+	released []*letter
 }
 
+// add adds a letter, and before it those that gave way to it: if one alone of them is noted, a newer one is not taken for gone that is there.
 func (e *endings) add(x *letter, r Reason, now time.Time) {
+	if r == Brought || r == Superseded || x.maybe {
+		for _, old := range x.gave {
+			e.one(old, Superseded, now)
+		}
+	} else {
+		e.released = append(e.released, x.heir()...)
+	}
+	x.gave = nil
+	e.one(x, r, now)
+}
+
+func (e *endings) one(x *letter, r Reason, now time.Time) {
 	e.settled = append(e.settled, x.settled(r, now))
 	e.letters = append(e.letters, x)
+}
+
+// settle notes what came of letters, and has those brought that gave way to them in vain.
+func (l *lane) settle(over endings) {
+	l.box.office.settle(over, l.box)
+	for _, x := range over.released {
+		l.again(x, 0)
+	}
+}
+
+// leave lets a letter go that is another one's to bring, or has gone to another lane.
+func (l *lane) leave(x *letter) {
+	l.box.took(x)
+	l.release(x)
+}
+
+// release has brought what gave way to a letter that is not, or not for long.
+func (l *lane) release(x *letter) {
+	for _, old := range x.heir() {
+		l.again(old, 0)
+	}
 }
 
 // send makes a call for those of a batch that are still to be brought.
@@ -165,7 +212,7 @@ func (l *lane) send(batch []*letter, may bool) {
 	for _, x := range batch {
 		switch r := l.over(x, configured, now); {
 		case x.desk.ended():
-			l.box.took(x)
+			l.leave(x)
 		case r != "":
 			over.add(x, r, now)
 		case may:
@@ -175,13 +222,13 @@ func (l *lane) send(batch []*letter, may bool) {
 		}
 	}
 	going = l.unfinished(going)
-	going = l.wanted(going, &over, now)
-	o.settle(over, l.box)
+	going = l.wanted(service, going, &over, now)
+	l.settle(over)
 	going = slices.DeleteFunc(going, func(x *letter) bool {
 		if x.desk.calling() {
 			return false
 		}
-		l.box.took(x)
+		l.leave(x)
 		return true
 	})
 	if len(going) > 0 {
@@ -227,7 +274,7 @@ func (l *lane) unfinished(going []*letter) []*letter {
 		case !ok:
 			l.again(x, lookAgain)
 		case now[i] != nil && !now[i].Open():
-			l.box.took(x)
+			l.leave(x)
 			x.desk.settled(x, *now[i])
 		default:
 			x.found = false
@@ -239,7 +286,7 @@ func (l *lane) unfinished(going []*letter) []*letter {
 }
 
 // wanted leaves out what is not to be brought any more, and what can't be asked about now. What goes to another token now goes to the lane of that one.
-func (l *lane) wanted(going []*letter, over *endings, now time.Time) []*letter {
+func (l *lane) wanted(s Service, going []*letter, over *endings, now time.Time) []*letter {
 	o := l.box.office
 	tokens := make([]string, len(going))
 	for i, x := range going {
@@ -252,14 +299,17 @@ func (l *lane) wanted(going []*letter, over *endings, now time.Time) []*letter {
 		switch {
 		case !answers[i].known:
 			l.again(x, lookAgain)
-		case answers[i].why != "":
-			over.add(x, answers[i].why, time.Now()) // whoever looks at the log sees what was so by then
-		case o.unchanged(x):
+		case answers[i].why == Unchanged:
 			l.box.took(x)
 			o.metrics.count(x.note.Kind, Unchanged, 1)
 			x.desk.settled(x, x.entry)
+		case answers[i].why != "":
+			over.add(x, answers[i].why, time.Now()) // whoever looks at the log sees what was so by then
+			if x.looks && s.Abilities().Badge {
+				over.settled[len(over.settled)-1].Badge = Unsure
+			}
 		case tokenKey(&x.person.push) != tokens[i]:
-			l.box.took(x)
+			l.leave(x)
 			moved = append(moved, x)
 		default:
 			kept = append(kept, x)
@@ -272,11 +322,11 @@ func (l *lane) wanted(going []*letter, over *endings, now time.Time) []*letter {
 func (l *lane) again(x *letter, wait time.Duration) {
 	x.due = time.Now().Add(wait)
 	l.mu.Lock()
-	l.later = append(l.later, x)
+	heap.Push(&l.later, x)
 	l.mu.Unlock()
 }
 
-// attempt makes a call, having noted that it does; of what shows nothing it is noted only what came of it.
+// attempt makes a call, having noted that it does; of what shows nothing it is noted only what came of it, and that the number is about to change.
 func (l *lane) attempt(s Service, going []*letter) {
 	o := l.box.office
 	letters := make([]Letter, len(going))
@@ -288,9 +338,9 @@ func (l *lane) attempt(s Service, going []*letter) {
 		letters[i] = x.send()
 	}
 	known := time.Now()
-	if !o.note(shown(going)) {
+	if !o.note(shown(going), marks(s, going)) {
 		for _, x := range going {
-			l.box.took(x)
+			l.box.tookAll(x)
 		}
 		return
 	}
@@ -302,6 +352,9 @@ func (l *lane) attempt(s Service, going []*letter) {
 		}
 		l.uncalled(going, 0)
 		return
+	}
+	for _, x := range going {
+		o.latest.brings(x)
 	}
 	answers := l.box.call(o.ctx, s, letters)
 	if answers == nil {
@@ -327,6 +380,19 @@ func shown(letters []*letter) (entries []Entry) {
 	return entries
 }
 
+// marks are made of a call that may change numbers. Who can't set a number alone could not set it right either.
+func marks(s Service, letters []*letter) []Mark {
+	if !s.Abilities().Badge {
+		return nil
+	}
+	all := make([]Mark, len(letters))
+	for i, x := range letters {
+		x.mark = strconv.FormatUint(rand.Uint64(), 36)
+		all[i] = Mark{x.person.user, x.person.device, x.mark}
+	}
+	return all
+}
+
 // uncalled takes back that a call was made for letters, which wait for so long then.
 func (l *lane) uncalled(going []*letter, wait time.Duration) {
 	for _, x := range going {
@@ -335,7 +401,7 @@ func (l *lane) uncalled(going []*letter, wait time.Duration) {
 			x.entry.Repeats--
 		}
 	}
-	l.box.office.note(shown(going))
+	l.box.office.note(shown(going), nil)
 	for _, x := range going {
 		l.again(x, wait)
 	}
@@ -370,23 +436,25 @@ func (l *lane) answered(s Service, going []*letter, answers []Answer) {
 				l.box.logger().Error("push: a service does not accept us", "code", a.Code, "text", a.Text)
 			}
 			l.box.wrong(true)
-			l.box.pause(now.Add(wrongPause))
+			l.box.pauseOf(s, now.Add(wrongPause))
 			l.again(x, wrongPause)
 		case Retry:
-			l.retry(x, a, &over, now)
+			l.retry(s, x, a, &over, now)
 		case Refused:
 			over.add(x, NotTaken, now)
 		}
 	}
-	o.note(shown(unasked))
-	o.settle(over, l.box)
+	o.note(shown(unasked), nil)
+	l.settle(over)
 }
 
-// retry has a letter tried again, if it may be.
-func (l *lane) retry(x *letter, a *Answer, over *endings, now time.Time) {
-	wait := max(a.After, waitAfter(x.entry.Attempts))
+// retry has a letter tried again, if it may be. What all have to wait for is the outbox's pause.
+func (l *lane) retry(s Service, x *letter, a *Answer, over *endings, now time.Time) {
+	wait := waitAfter(x.entry.Attempts)
 	if a.All {
-		l.box.pause(now.Add(max(a.After, backoff)))
+		l.box.pauseOf(s, now.Add(max(a.After, backoff)))
+	} else {
+		wait = max(a.After, wait)
 	}
 	switch {
 	case x.entry.Attempts >= MaxAttempts:
@@ -394,6 +462,9 @@ func (l *lane) retry(x *letter, a *Answer, over *endings, now time.Time) {
 	case now.Add(wait).After(x.deadline):
 		over.add(x, Expired, now)
 	default:
+		if !x.maybe {
+			l.release(x)
+		}
 		l.again(x, wait)
 	}
 }

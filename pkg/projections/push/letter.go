@@ -36,6 +36,14 @@ type letter struct {
 	deadline time.Time
 	// due is when it may be tried, and looked when it was last known that it is to be brought.
 	due, looked time.Time
+	// mark is that of its last call, if that was to change the number; empty: the service can't without showing anything.
+	mark string
+	// looks: the user looks at the device, so its app sets the number.
+	looks bool
+	// counted is by when its number was, of old or anew.
+	counted time.Time
+	// gave are those that gave way to it: it is brought in their stead, or else they are.
+	gave []*letter
 	// unsure: nobody knows what came of its last call. maybe: of one of its calls.
 	unsure, maybe bool
 	// found: it was decided on and open when this process came to it. So another one, or an earlier desk of this one, may know more.
@@ -68,7 +76,7 @@ func (l *letter) settled(r Reason, now time.Time) Settled {
 		}
 		return s
 	}
-	s.Badge, s.Clear = l.note.Badge, l.clears
+	s.Badge, s.Clear, s.Mark = l.note.Badge, l.clears, l.mark
 	if l.note.Kind.Shown() {
 		s.Shown = l.shown()
 	}

@@ -16,7 +16,7 @@ type Memory struct {
 	entries map[events.UserID]map[string]Entry
 	ahead   map[Subject]map[place]bool
 	shown   map[Query]Shown
-	badges  map[Query]int
+	numbers map[Query]number
 }
 
 // place is where an entry is kept.
@@ -27,7 +27,7 @@ type place struct {
 
 // NewMemory makes an empty one.
 func NewMemory() *Memory {
-	return &Memory{entries: map[events.UserID]map[string]Entry{}, ahead: map[Subject]map[place]bool{}, shown: map[Query]Shown{}, badges: map[Query]int{}}
+	return &Memory{entries: map[events.UserID]map[string]Entry{}, ahead: map[Subject]map[place]bool{}, shown: map[Query]Shown{}, numbers: map[Query]number{}}
 }
 
 // Decide implements Store.
@@ -83,20 +83,42 @@ func (m *Memory) put(e Entry) {
 }
 
 // Put implements Store.
-func (m *Memory) Put(_ context.Context, entries []Entry) error {
+func (m *Memory) Put(_ context.Context, entries []Entry, marks []Mark) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, e := range entries {
 		m.put(e)
 	}
+	for _, k := range marks {
+		m.numbers[Query{User: k.User, Device: k.Device}] = number{is: Unsure, by: k.By}
+	}
 	return nil
 }
 
+// number is a device's, and whose call is to change it; others: another call may have come after that.
+type number struct {
+	is     int
+	by     string
+	others bool
+}
+
+// settle is what a number is once it is known what came of a call.
+func (n number) settle(there bool, s *Settled) (now number, contested bool) {
+	switch {
+	case !there, s.Mark == "", n.is == s.Badge, n.is == Unsure && n.by == s.Mark && !n.others:
+		return number{is: s.Badge}, false
+	case n.is == Unsure && n.by == s.Mark:
+		return number{is: Unsure}, false
+	}
+	return number{is: Unsure, by: n.by, others: n.by != ""}, true
+}
+
 // Settle implements Store.
-func (m *Memory) Settle(_ context.Context, settled []Settled) error {
+func (m *Memory) Settle(_ context.Context, settled []Settled) ([]bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, s := range settled {
+	contested := make([]bool, len(settled))
+	for i, s := range settled {
 		m.put(s.Entry)
 		at := Query{s.User, s.Device, s.Session, s.Call}
 		if m.shown[at].Seq <= s.Clear {
@@ -106,10 +128,12 @@ func (m *Memory) Settle(_ context.Context, settled []Settled) error {
 			m.shown[at] = *s.Shown
 		}
 		if s.Badge >= 0 {
-			m.badges[Query{User: s.User, Device: s.Device}] = s.Badge
+			of := Query{User: s.User, Device: s.Device}
+			was, there := m.numbers[of]
+			m.numbers[of], contested[i] = was.settle(there, &s)
 		}
 	}
-	return nil
+	return contested, nil
 }
 
 // Phones implements Store.
@@ -122,8 +146,8 @@ func (m *Memory) Phones(_ context.Context, queries []Query) ([]Phone, error) {
 		if s, there := m.shown[q]; there {
 			phones[i].Shown = &s
 		}
-		if n, there := m.badges[Query{User: q.User, Device: q.Device}]; there {
-			phones[i].Badge = n
+		if n, there := m.numbers[Query{User: q.User, Device: q.Device}]; there {
+			phones[i].Badge = n.is
 		}
 	}
 	return phones, nil

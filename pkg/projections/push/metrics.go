@@ -6,6 +6,7 @@ import "github.com/prometheus/client_golang/prometheus"
 type Metrics struct {
 	decisions               *prometheus.CounterVec
 	old, outages            prometheus.Counter
+	unforgotten             prometheus.Counter
 	answers, repeated, gone *prometheus.CounterVec
 	queued, broken, wrong   *prometheus.GaugeVec
 	calls, seconds          *prometheus.HistogramVec
@@ -32,6 +33,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		gone: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "annal_push_tokens_gone_total", Help: "Tokens that a service said are good no more.",
 		}, []string{"service"}),
+		unforgotten: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "annal_push_tokens_kept_total", Help: "Tokens that are good no more and were not forgotten, since too many waited for that: the log is away. They are called again, and forgotten then.",
+		}),
 		queued: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "annal_push_queued", Help: "Notifications that wait for a service, to be sent first or again.",
 		}, []string{"service"}),
@@ -48,7 +52,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "annal_push_seconds", Help: "From the log time of an event to the service having taken the notification, the hold included.", Buckets: prometheus.ExponentialBuckets(0.005, 2, 18),
 		}, []string{"service"}),
 	}
-	r.MustRegister(m.decisions, m.old, m.outages, m.answers, m.repeated, m.gone, m.queued, m.broken, m.wrong, m.calls, m.seconds)
+	r.MustRegister(m.decisions, m.old, m.outages, m.answers, m.repeated, m.gone, m.unforgotten, m.queued, m.broken, m.wrong, m.calls, m.seconds)
 	return m
 }
 

@@ -21,8 +21,10 @@ type office struct {
 	zones    zones
 	style    *Style
 	forget   Forget
-	metrics  *Metrics
-	logger   *slog.Logger
+	// forgetting are tokens that wait to be forgotten.
+	forgetting chan Forgotten
+	metrics    *Metrics
+	logger     *slog.Logger
 
 	ctx     context.Context
 	close   context.CancelFunc
@@ -88,12 +90,20 @@ func (o *office) send(letters []*letter) {
 	now := time.Now()
 	var over endings
 	for _, x := range letters {
+		if x.counted.IsZero() {
+			x.counted = now
+		}
 		b := o.box(x.app(), x.person.push.Token)
-		switch {
-		case b == nil:
+		if b == nil {
 			over.add(x, NotConfigured, now)
-		case !b.add(x):
+			continue
+		}
+		old, ok := b.add(x)
+		switch {
+		case !ok:
 			over.add(x, Overload, now)
+		case old != nil && !old.desk.ended():
+			over.add(old, Superseded, now)
 		}
 	}
 	o.settle(over, nil)
@@ -101,27 +111,35 @@ func (o *office) send(letters []*letter) {
 
 // settle notes what came of letters, and then tells their desks. Of a box they are no longer queued.
 func (o *office) settle(over endings, b *outbox) {
-	if len(over.settled) == 0 {
-		return
+	for from := 0; from < len(over.settled); from += MaxEntries {
+		to := min(len(over.settled), from+MaxEntries)
+		o.settlePart(over.settled[from:to], over.letters[from:to], b)
 	}
-	noted := o.patiently("note what came of it", func(ctx context.Context) error { return o.store.Settle(ctx, over.settled) })
-	for i, x := range over.letters {
+}
+
+func (o *office) settlePart(settled []Settled, letters []*letter, b *outbox) {
+	var contested []bool
+	noted := o.patiently("note what came of it", func(ctx context.Context) (err error) { contested, err = o.store.Settle(ctx, settled); return err })
+	for i, x := range letters {
 		if b != nil {
 			b.took(x)
 		}
 		if noted {
-			o.metrics.decided(&over.settled[i].Entry)
-			x.desk.settled(x, over.settled[i].Entry)
+			o.metrics.decided(&settled[i].Entry)
+			if contested[i] {
+				x.desk.check(x)
+			}
+			x.desk.settled(x, settled[i].Entry)
 		}
 	}
 }
 
-// note notes what is so of entries that are open. It says false when the office closes before.
-func (o *office) note(entries []Entry) bool {
-	if len(entries) == 0 {
+// note notes what is so of entries that are open, and of the numbers of devices. It says false when the office closes before.
+func (o *office) note(entries []Entry, marks []Mark) bool {
+	if len(entries) == 0 && len(marks) == 0 {
 		return true
 	}
-	return o.patiently("note an attempt", func(ctx context.Context) error { return o.store.Put(ctx, entries) })
+	return o.patiently("note an attempt", func(ctx context.Context) error { return o.store.Put(ctx, entries, marks) })
 }
 
 // look reads entries again. It says false when that can't be done now.
@@ -136,7 +154,7 @@ func (o *office) look(entries []Entry) ([]*Entry, bool) {
 	return now, err == nil
 }
 
-// gone has a token forgotten: since then by the vendor's clock, or of the registration that the letter was for.
+// gone has a token forgotten, and not used before: since then by the vendor's clock, or of the registration that the letter was for.
 func (o *office) gone(x *letter, since events.Millis) {
 	until := x.since
 	if since > 0 {
@@ -144,9 +162,31 @@ func (o *office) gone(x *letter, since events.Millis) {
 	}
 	o.dead.put(tokenKey(&x.person.push), func(was events.Millis) events.Millis { return max(was, until) })
 	o.metrics.gone.WithLabelValues(x.person.push.Service).Inc()
-	o.patiently("forget a token", func(ctx context.Context) error {
-		return o.forget(ctx, Forgotten{x.person.user, x.person.device, x.person.push.Token, until})
-	})
+	select {
+	case o.forgetting <- Forgotten{x.person.user, x.person.device, x.person.push.Token, until}:
+	default:
+		// It is not used meanwhile, and the service calls it gone again then.
+		o.metrics.unforgotten.Inc()
+		o.logger.Warn("push: too many tokens wait to be forgotten; this one is used again later", "service", x.person.push.Service, "package", x.person.push.Package, "user", x.person.user)
+	}
+}
+
+// Tokens are forgotten some at once, and so many wait for that at most.
+const (
+	forgetAtOnce  = 4
+	maxForgetting = 10_000
+)
+
+// forgets has tokens forgotten until the office closes. Letters don't wait for that: the log may be away.
+func (o *office) forgets() {
+	for {
+		select {
+		case f := <-o.forgetting:
+			o.patiently("forget a token", func(ctx context.Context) error { return o.forget(ctx, f) })
+		case <-o.ctx.Done():
+			return
+		}
+	}
 }
 
 // died says whether a registration is known to be gone.

@@ -34,6 +34,8 @@ const (
 	mostGone = 20
 	// lookAgain is after how long it is asked again whether a letter is still to be brought.
 	lookAgain = time.Second
+	// resumeOver is the time over which lanes go on after a pause: a service that asked for one may not want all at the same instant.
+	resumeOver = time.Second
 	// longestNap is how long a lane waits at most before it looks for what has expired.
 	longestNap = time.Second
 )
@@ -46,11 +48,14 @@ type outbox struct {
 	office  *office
 	lanes   []*lane
 	queued  atomic.Int64
+	rooms   rooms
 	breaker *gobreaker.CircuitBreaker[[]Answer]
 	batch   int
 
-	mu     sync.Mutex
+	mu sync.Mutex
+	// paused is until when the service is left alone, and pauser the one that asked for it; nil: whichever is configured.
 	paused time.Time
+	pauser Service
 	// asking: a lane asks a service that failed whether it is well again; the others wait for that.
 	asking bool
 	health health
@@ -72,25 +77,35 @@ func newOutbox(o *office, app App, part string, can Abilities) *outbox {
 	return b
 }
 
-// add queues a letter. It says false when too many wait.
-func (b *outbox) add(l *letter) bool {
-	mine, all := b.queued.Add(1)-1, b.office.queued.Add(1)-1
-	if !room(mine, all) {
-		b.left()
-		return false
-	}
+// add queues a letter. It says false when too many wait, and gives one that is queued no more since it gave way.
+func (b *outbox) add(x *letter) (old *letter, ok bool) {
+	space := b.joins(x)
 	b.office.metrics.queued.WithLabelValues(b.app.Service).Inc()
-	b.lanes[maphash.String(seed, l.person.push.Token)%uint64(len(b.lanes))].add(l)
-	return true
+	old, ok = b.lanes[maphash.String(seed, x.person.push.Token)%uint64(len(b.lanes))].add(x, space == none || b.crowded(), space)
+	switch {
+	case old != nil:
+		b.tookAll(old)
+	case !ok:
+		b.took(x)
+	}
+	return old, ok
 }
 
-// room says whether an outbox that has so many letters, of so many in all, may have one more. None may have more than there is room left for: so however many
-// services fail, and let letters pile up, there is as much room for another as each of them has taken.
-func room(mine, all int64) bool { return mine < min(MaxQueued, MaxQueuedInAll-all) }
+// crowded says whether more wait than is soon brought.
+func (b *outbox) crowded() bool { return b.queued.Load() > int64(manyWait+b.batch*len(b.lanes)) }
 
-func (b *outbox) took(*letter) {
+func (b *outbox) took(x *letter) {
 	b.office.metrics.queued.WithLabelValues(b.app.Service).Dec()
+	b.rooms.leave(x.session)
 	b.left()
+}
+
+// tookAll is took, of a letter and those that gave way to it.
+func (b *outbox) tookAll(x *letter) {
+	for _, old := range x.gave {
+		b.took(old)
+	}
+	b.took(x)
 }
 
 func (b *outbox) left() {
@@ -101,17 +116,29 @@ func (b *outbox) left() {
 }
 
 // pause leaves the service alone until then.
-func (b *outbox) pause(until time.Time) {
+func (b *outbox) pause(until time.Time) { b.pauseOf(nil, until) }
+
+// pauseOf leaves a service alone until then, but no longer than anything waits for it. It ends when another one is configured in its place: with other credentials, say.
+func (b *outbox) pauseOf(s Service, until time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if most := time.Now().Add(MaxAge); until.After(most) {
+		until = most
+	}
 	if until.After(b.paused) {
-		b.paused = until
+		b.paused, b.pauser = until, s
 	}
 }
 
+// pausedFor is how long it still is; negative: for how long it is over.
 func (b *outbox) pausedFor(now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.pauser != nil && b.paused.After(now) {
+		if s, _ := b.office.services.Of(b.app); s != b.pauser {
+			b.paused, b.pauser = now, nil
+		}
+	}
 	return b.paused.Sub(now)
 }
 

@@ -288,13 +288,13 @@ type slowStore struct {
 	puts atomic.Int64
 }
 
-func (f *slowStore) Put(ctx context.Context, e []Entry) error {
+func (f *slowStore) Put(ctx context.Context, e []Entry, marks []Mark) error {
 	f.puts.Add(1)
 	<-time.After(2 * time.Millisecond)
-	return f.Store.Put(ctx, e)
+	return f.Store.Put(ctx, e, marks)
 }
 
-func (f *slowStore) Settle(ctx context.Context, s []Settled) error {
+func (f *slowStore) Settle(ctx context.Context, s []Settled) ([]bool, error) {
 	<-time.After(12 * time.Second)
 	return f.Store.Settle(ctx, s)
 }

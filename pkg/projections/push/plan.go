@@ -51,6 +51,8 @@ type touch struct {
 	contact events.Seq
 	// brought is a message that came to a phone so long after it was last asked about that it may be one that should not be shown.
 	brought brought
+	// checks is the mark of a call that another one came between: the device's number is set right after both.
+	checks string
 }
 
 // brought names a message; zero: none.

@@ -86,13 +86,18 @@ func New(o Options) (*Projector, error) {
 	}
 	m := o.Metrics
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Projector{
+	p := &Projector{
 		opts: o, metrics: m, desks: map[int32]*desk{}, deciding: make(chan struct{}, atOnce),
 		office: &office{
 			services: o.Services, store: o.Store, view: o.View, forget: o.Forget, metrics: m, logger: o.Logger,
 			presence: o.Presence, latest: newLatest(), style: &o.Style, ctx: ctx, close: cancel, boxes: map[boxKey]*outbox{}, dead: newRecent[events.Millis](MaxAge, maxDead),
+			forgetting: make(chan Forgotten, maxForgetting),
 		},
-	}, nil
+	}
+	for range forgetAtOnce {
+		p.office.running.Go(p.office.forgets)
+	}
+	return p, nil
 }
 
 // Close ends all that goes on, and waits for it. What was not finished is in the log.

@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"annal/pkg/events"
@@ -69,8 +70,21 @@ type Settled struct {
 	Call bool
 	// Clear: it shows nothing of the session up to that seq any more.
 	Clear events.Seq
-	// Badge is the number that it has now; negative: as before.
+	// Badge is the number that it has now; negative: as before; Unsure: nobody knows which.
 	Badge int
+	// Mark is that of the call that brought the number; empty: there was none.
+	Mark string
+}
+
+// Unsure is the number of a device of which nobody knows which it has. It equals none, so whoever sets the number right next has something to do.
+const Unsure = math.MaxInt32
+
+// Mark says that a device's number is about to change, or has without us.
+type Mark struct {
+	User   events.UserID
+	Device string
+	// By tells a call from all others; empty: it was no call of ours.
+	By string
 }
 
 // What is kept, and bounds of calls.
@@ -89,7 +103,7 @@ const (
 type Phone struct {
 	// Shown is of the session asked about; nil: nothing.
 	Shown *Shown
-	// Badge is negative if none is known.
+	// Badge is negative if none was ever set, and Unsure if nobody knows which it is.
 	Badge int
 }
 
@@ -109,10 +123,12 @@ type Store interface {
 	Decide(ctx context.Context, entries []Entry) ([]*Entry, error)
 	// Open gives what is open of all that was Ahead of entries about the subjects, in any order.
 	Open(ctx context.Context, about []Subject) ([]Entry, error)
-	// Put replaces entries. One that is settled stays as it is, and so does one that was delivered whatever comes: who writes may be late.
-	Put(ctx context.Context, entries []Entry) error
-	// Settle replaces entries as Put does, and what phones show: what is newer there stays.
-	Settle(ctx context.Context, settled []Settled) error
+	// Put replaces entries. One that is settled stays as it is, and so does one that was delivered whatever comes: who writes may be late. The numbers of marked devices are
+	// Unsure from then on.
+	Put(ctx context.Context, entries []Entry, marks []Mark) error
+	// Settle replaces entries as Put does, and what phones show: what is newer there stays. It says of which of them somebody else set another number, or was about to, since
+	// the Mark: either may have come last, so the number is Unsure, and theirs to set right who are told so. Of two that overlap one alone is told.
+	Settle(ctx context.Context, settled []Settled) (contested []bool, err error)
 	// Phones says what is known of devices.
 	Phones(ctx context.Context, queries []Query) ([]Phone, error)
 	// Log gives a user's entries about what was at or after since, the oldest first, limit at most: the newest of them. It is to give them by Newest.

@@ -254,7 +254,7 @@ func (w *decision) quiet(it *item, s *spot, unread int, clears, active bool, now
 	// What follows a letter that arrived is another one's than what there was to do at first.
 	follows := ""
 	if it.parent != nil {
-		follows = fmt.Sprint(it.touch.seqs, it.touch.brought.seq)
+		follows = fmt.Sprint(it.touch.seqs, it.touch.brought.seq, it.touch.checks)
 	}
 	brought, taken, upTo := "", "", events.Seq(0)
 	if s.phone.Shown != nil && clears {

@@ -73,14 +73,19 @@ func test(t *testing.T, f func(w *world)) {
 }
 
 func (w *world) start() {
+	w.mortal = &mortal{Store: w.store}
+	w.registry = prometheus.NewRegistry()
+	w.projector = w.open(w.mortal, w.registry)
+}
+
+// open starts a process of its own.
+func (w *world) open(store Store, registry *prometheus.Registry) *Projector {
 	texts, err := NewTexts(nil)
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.mortal = &mortal{Store: w.store}
-	w.registry = prometheus.NewRegistry()
-	w.projector, err = New(Options{
-		View: w, Presence: present{w}, Store: w.mortal, Services: w, Hold: w.hold, Logger: slog.New(slog.DiscardHandler),
+	p, err := New(Options{
+		View: w, Presence: present{w}, Store: store, Services: w, Hold: w.hold, Logger: slog.New(slog.DiscardHandler),
 		Style: Style{Name: "Annal", Link: "https://chat.example/{session}/{seq}", Keep: 24 * time.Hour, Texts: texts},
 		Forget: func(_ context.Context, f Forgotten) error {
 			w.mu.Lock()
@@ -88,11 +93,20 @@ func (w *world) start() {
 			w.forgotten = append(w.forgotten, f)
 			return nil
 		},
-		Metrics: NewMetrics(w.registry),
+		Metrics: NewMetrics(registry),
 	})
 	if err != nil {
 		w.Fatal(err)
 	}
+	return p
+}
+
+// on has what happens come to another process meanwhile.
+func (w *world) on(p *Projector, f func()) {
+	was := w.projector
+	w.projector = p
+	f()
+	w.projector = was
 }
 
 // crash ends the projector without a chance to note anything more, and starts another one.
@@ -114,16 +128,16 @@ type mortal struct {
 
 var errDead = errors.New("the process is dead")
 
-func (m *mortal) Put(ctx context.Context, entries []Entry) error {
+func (m *mortal) Put(ctx context.Context, entries []Entry, marks []Mark) error {
 	if m.dead.Load() {
 		return errDead
 	}
-	return m.Store.Put(ctx, entries)
+	return m.Store.Put(ctx, entries, marks)
 }
 
-func (m *mortal) Settle(ctx context.Context, settled []Settled) error {
+func (m *mortal) Settle(ctx context.Context, settled []Settled) ([]bool, error) {
 	if m.dead.Load() {
-		return errDead
+		return nil, errDead
 	}
 	return m.Store.Settle(ctx, settled)
 }

@@ -21,7 +21,7 @@ func Run(t *testing.T, open func(t *testing.T) push.Store) {
 		test func(*testing.T, push.Store)
 	}{
 		{"what was decided first stands", testDecide}, {"one alone decides", testRace}, {"entries are replaced", testPut}, {"what is open of what was ahead", testOpen}, {"what is settled stays", testLate},
-		{"what phones show", testPhones}, {"the log of a user", testLog}, {"many phones", testMany}, {"nothing asked", testNothing},
+		{"what phones show", testPhones}, {"numbers that cross", testNumbers}, {"the log of a user", testLog}, {"many phones", testMany}, {"nothing asked", testNothing},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
 	}
@@ -47,7 +47,7 @@ func decide(t *testing.T, s push.Store, entries ...push.Entry) []*push.Entry {
 
 func settle(t *testing.T, s push.Store, settled ...push.Settled) {
 	t.Helper()
-	if err := s.Settle(t.Context(), settled); err != nil {
+	if _, err := s.Settle(t.Context(), settled); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -102,7 +102,7 @@ func testPut(t *testing.T, s push.Store) {
 	e := entry("ann", "1", now())
 	decide(t, s, e)
 	e.Attempts = 2
-	if err := s.Put(t.Context(), []push.Entry{e}); err != nil {
+	if err := s.Put(t.Context(), []push.Entry{e}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := decide(t, s, e); !reflect.DeepEqual(*got[0], e) {
@@ -128,7 +128,7 @@ func testLate(t *testing.T, s push.Store) {
 		if got := decide(t, s, open); got[0] == nil || !reflect.DeepEqual(*got[0], step.stands) {
 			t.Errorf("%s was written, and it stands as %v", step.write.Reason, got[0])
 		}
-		if err := s.Put(t.Context(), []push.Entry{step.write}); err != nil {
+		if err := s.Put(t.Context(), []push.Entry{step.write}, nil); err != nil {
 			t.Fatal(err)
 		}
 		if got := decide(t, s, open); !reflect.DeepEqual(*got[0], step.stands) {
@@ -226,6 +226,75 @@ func testPhones(t *testing.T, s push.Store) {
 	is("cleared", nil, 1)
 	settle(t, s, push.Settled{Entry: entry("ann", "5", at), Clear: 9, Shown: one, Badge: 2})
 	is("cleared and shown", one, 2)
+}
+
+// testNumbers: from its mark on a number is not known, until the call that it was marked for has settled it, and nobody else's came between.
+func testNumbers(t *testing.T, s push.Store) {
+	at := now()
+	q := push.Query{User: "ann", Device: "phone", Session: "g_1"}
+	is := func(when string, want int) {
+		t.Helper()
+		if got := phone(t, s, q); got.Badge != want {
+			t.Errorf("%s: %d, must %d", when, got.Badge, want)
+		}
+	}
+	e, quiet := entry("ann", "1", at), entry("ann", "2", at)
+	decide(t, s, e)
+	mark := func(entries []push.Entry, by ...string) {
+		t.Helper()
+		var marks []push.Mark
+		for _, m := range by {
+			marks = append(marks, push.Mark{User: "ann", Device: "phone", By: m})
+		}
+		if err := s.Put(t.Context(), entries, append(marks, push.Mark{User: "bob", Device: "phone", By: "of-bob"})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set := func(when string, number int, by string, want bool) {
+		t.Helper()
+		contested, err := s.Settle(t.Context(), []push.Settled{{Entry: entry("cid", "1", at), Badge: -1}, {Entry: quiet, Badge: number, Mark: by}})
+		if err != nil || len(contested) != 2 || contested[0] || contested[1] != want {
+			t.Errorf("%s: contested %v, must %t; %v", when, contested, want, err)
+		}
+	}
+	is("at first", -1)
+	e.Attempts = 1
+	mark([]push.Entry{e}, "a")
+	is("marked", push.Unsure)
+	if got := decide(t, s, e); got[0] == nil || got[0].Attempts != 1 {
+		t.Errorf("with marks it is not put: %v", got[0])
+	}
+	set("alone", 3, "a", false)
+	is("settled", 3)
+	set("again, as if no answer had come", 3, "a", false)
+	is("settled again", 3)
+	mark(nil, "a")
+	set("without a number", -1, "a", false)
+	is("without a number", push.Unsure)
+	mark(nil, "b")
+	set("the one before", 4, "a", true)
+	is("contested", push.Unsure)
+	set("one before, too", 5, "c", true)
+	set("the one after", 4, "b", false)
+	is("both ended", push.Unsure)
+	mark(nil, "a", "b")
+	set("the second ends first", 4, "b", false)
+	is("the second ended", 4)
+	set("the first ends", 3, "a", true)
+	is("the first ended", push.Unsure)
+	mark(nil, "a")
+	set("another one sets it without a call", 6, "", false)
+	is("set without a call", 6)
+	set("and a call ends", 7, "a", true)
+	is("a call ended after", push.Unsure)
+	mark(nil, "a", "")
+	set("an app sets its own", 7, "a", true)
+	set("what is said of nobody knows", push.Unsure, "", false)
+	is("nobody knows", push.Unsure)
+	mark(nil, "a", "b")
+	set("the same number", 8, "b", false)
+	set("the same number, by both", 8, "a", false)
+	is("the same number", 8)
 }
 
 func testLog(t *testing.T, s push.Store) {
