@@ -39,7 +39,9 @@ const (
 	// pushPeople are in each group that is spoken in; pushBrought messages are said where all are told, pushAgainst where nobody is.
 	pushPeople  = 200
 	pushBrought = 150
-	pushAgainst = 1500
+	// pushTogether are said before all are told of those before: of more, some would give way to newer ones.
+	pushTogether = 4
+	pushAgainst  = 1500
 	// pushEvery is how far apart messages are whose latency is measured.
 	pushEvery = 20 * time.Millisecond
 	// pushTimeout bounds waiting for what was said to be dealt with.
@@ -94,10 +96,10 @@ func Push(ctx context.Context, o PushOptions) (err error) {
 	if err := b.latency(ctx); err != nil {
 		return err
 	}
-	if err := b.throughput(ctx, "brought", pushBrought, nil); err != nil {
+	if err := b.throughput(ctx, "brought", pushBrought, pushTogether, nil); err != nil {
 		return err
 	}
-	return b.throughput(ctx, "decided against", pushAgainst, &logv1.Notifications{Messages: logv1.NotifiedMessages_NOTIFIED_MESSAGES_NONE})
+	return b.throughput(ctx, "decided against", pushAgainst, pushAgainst, &logv1.Notifications{Messages: logv1.NotifiedMessages_NOTIFIED_MESSAGES_NONE})
 }
 
 func (b *pushBench) tell(name string, value float64, unit string) {
@@ -243,7 +245,7 @@ func (b *pushBench) came(ctx context.Context, from, n int, each func(*pushfakes.
 }
 
 // throughput has much said at once in a group of people who want the same, and tells how long it took, and how much of a processor.
-func (b *pushBench) throughput(ctx context.Context, what string, messages int, wants *logv1.Notifications) error {
+func (b *pushBench) throughput(ctx context.Context, what string, messages, together int, wants *logv1.Notifications) error {
 	var all []*logv1.NewMember
 	for i := range pushPeople {
 		user := fmt.Sprintf("%s-%d", strings.ReplaceAll(what, " ", "-"), i)
@@ -265,22 +267,25 @@ func (b *pushBench) throughput(ctx context.Context, what string, messages int, w
 		return err
 	}
 	began := time.Now()
-	for i := range messages {
-		b.client.Go(ctx, client.Send{Session: ack.Session, Text: fmt.Sprint("message ", i)}, func(client.Ack, error) {}, client.AsUser("alice"))
-	}
 	n := float64(pushPeople * messages)
-	for done := 0.0; done < n; {
-		if time.Since(began) > pushTimeout {
-			return fmt.Errorf("bench: %.0f of %.0f were decided in %s", done, n, pushTimeout)
+	for said := 0; said < messages; {
+		for range min(together, messages-said) {
+			b.client.Go(ctx, client.Send{Session: ack.Session, Text: fmt.Sprint("message ", said)}, func(client.Ack, error) {}, client.AsUser("alice"))
+			said++
 		}
-		if err := pauseUntil(ctx, time.Now().Add(pushEvery)); err != nil {
-			return err
+		for done := 0.0; done < float64(pushPeople*said); {
+			if time.Since(began) > pushTimeout {
+				return fmt.Errorf("bench: %.0f of %.0f were decided in %s", done, n, pushTimeout)
+			}
+			if err := pauseUntil(ctx, time.Now().Add(pushEvery)); err != nil {
+				return err
+			}
+			now, err := b.decided(ctx)
+			if err != nil {
+				return err
+			}
+			done = now - before
 		}
-		now, err := b.decided(ctx)
-		if err != nil {
-			return err
-		}
-		done = now - before
 	}
 	took := time.Since(began).Seconds()
 	after, err := cpuSeconds(b.role.cmd.Process.Pid)
