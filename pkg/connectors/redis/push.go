@@ -336,7 +336,7 @@ func (p Push) phone(ctx context.Context, pipe redis.Pipeliner, s *push.Settled, 
 	return nil
 }
 
-// prune forgets the older half of what a user's phones show.
+// prune forgets the older half of what a user's phones show, and numbers of more devices than anybody has.
 func (p Push) prune(ctx context.Context, u events.UserID) error {
 	all, err := p.r.aside.HGetAll(ctx, p.phonesKey(u)).Result()
 	if err != nil {
@@ -347,16 +347,25 @@ func (p Push) prune(ctx context.Context, u events.UserID) error {
 		at    events.Millis
 	}
 	var places []place
+	var numbers []string
 	for field, value := range all {
 		var s push.Shown
-		if len(value) > shownDigits && json.Unmarshal([]byte(value[shownDigits:]), &s) == nil {
+		switch {
+		case strings.HasSuffix(field, badgeField("")):
+			numbers = append(numbers, field)
+		case len(value) > shownDigits && json.Unmarshal([]byte(value[shownDigits:]), &s) == nil:
 			places = append(places, place{field, s.At})
 		}
 	}
 	slices.SortFunc(places, func(a, b place) int { return cmp.Compare(a.at, b.at) })
 	var old []string
-	for _, l := range places[:len(places)/2] {
-		old = append(old, l.field)
+	if len(numbers) > maxShown/4 {
+		old = numbers[maxShown/4:] // of devices that are no more, most likely: when they last had a number is not known
+	}
+	if len(places) > maxShown/2 {
+		for _, l := range places[:len(places)/2] {
+			old = append(old, l.field)
+		}
 	}
 	if len(old) == 0 {
 		return nil

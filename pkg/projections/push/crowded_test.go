@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -248,7 +249,8 @@ func TestQueue(t *testing.T) {
 		for step := range 400 {
 			if r.IntN(3) > 0 && step < 300 {
 				seq++
-				x := &letter{desk: &desk{}, kind: Message, session: events.SessionID(fmt.Sprint("g", r.IntN(3))), entry: Entry{Seq: seq}, due: now, deadline: now.Add(time.Hour), unsure: r.IntN(4) == 0}
+				kind := []Kind{Message, Message, Badge}[r.IntN(3)]
+				x := &letter{desk: &desk{}, kind: kind, session: events.SessionID(fmt.Sprint("g", r.IntN(3))), entry: Entry{Seq: seq}, due: now, deadline: now.Add(time.Hour), unsure: r.IntN(4) == 0}
 				x.person.push.Token, x.call = fmt.Sprint("t", r.IntN(5)), r.IntN(4) == 0
 				waiting[x] = true
 				var old *letter
@@ -258,7 +260,11 @@ func TestQueue(t *testing.T) {
 				if old == nil {
 					q.add(x)
 				}
-				delete(waiting, old)
+				if old != nil {
+					for _, of := range append(slices.Clone(old.gave.letters), old) {
+						delete(waiting, of)
+					}
+				}
 				continue
 			}
 			batch := q.take(1+r.IntN(4), r.IntN(2) == 0, now)
@@ -267,7 +273,10 @@ func TestQueue(t *testing.T) {
 			}
 			devices := map[string]bool{}
 			for _, x := range batch {
-				for _, of := range append(x.gave, x) {
+				if !x.kind.Shown() && len(x.gave.letters) > 0 {
+					t.Fatalf("seed %d: something gave way to what shows nothing", seed)
+				}
+				for _, of := range append(slices.Clone(x.gave.letters), x) {
 					if !waiting[of] || of.entry.Seq > x.entry.Seq {
 						t.Fatalf("seed %d: one is given, or gave way, that does not wait, or is newer", seed)
 					}
@@ -283,8 +292,8 @@ func TestQueue(t *testing.T) {
 				}
 				devices[x.person.push.Token], last[x.session][x.slotKey()] = true, x.entry.Seq
 			}
-			if q.n != len(waiting) {
-				t.Fatalf("seed %d: %d wait, and %d are counted", seed, len(waiting), q.n)
+			if held := q.n + heldBy(&q); held != len(waiting) {
+				t.Fatalf("seed %d: %d wait, and %d are counted", seed, len(waiting), held)
 			}
 		}
 		odd := func(x *letter) bool { return x.entry.Seq%2 == 1 }
@@ -292,21 +301,121 @@ func TestQueue(t *testing.T) {
 			if !odd(x) || !waiting[x] {
 				t.Fatalf("seed %d: one is dropped that is not over", seed)
 			}
-			delete(waiting, x)
+			for _, of := range append(slices.Clone(x.gave.letters), x) {
+				delete(waiting, of)
+			}
 		}
 		for q.n > 0 {
 			batch := q.take(100, false, now)
 			for _, x := range batch {
-				if odd(x) || !waiting[x] {
-					t.Fatalf("seed %d: one is over, and not dropped", seed)
+				for _, of := range append(slices.Clone(x.gave.letters), x) {
+					if odd(of) || !waiting[of] {
+						t.Fatalf("seed %d: one is over, and not dropped", seed)
+					}
+					delete(waiting, of)
 				}
-				delete(waiting, x)
 			}
 		}
 		if len(waiting) > 0 || len(q.sessions) > 0 || q.turn.n > 0 {
 			t.Fatalf("seed %d: %d are lost; %d sessions are left", seed, len(waiting), len(q.sessions))
 		}
 	}
+}
+
+// heldBy counts those that gave way to what waits.
+func heldBy(q *queue) (n int) {
+	for i := range q.turn.n {
+		b := *q.turn.at(i)
+		for j := range b.turn.n {
+			s := *b.turn.at(j)
+			for k := range s.letters.n {
+				n += len((*s.letters.at(k)).gave.letters)
+			}
+		}
+	}
+	return n
+}
+
+// What gives way does so to what takes its place: not to a number that waits between the two, which is brought for itself.
+func TestGivesWayPastANumber(t *testing.T) {
+	begin := func(w *world) *outbox {
+		w.group("g", events.KindGroup, "ann", "bob")
+		w.group("s", events.KindDirect, "ann", "bob")
+		w.say("s", "ann", "hi")
+		pass(5 * time.Second)
+		w.took("token-bob", "message: Ann | hi")
+		box := w.projector.office.box(App{"fcm", "app"}, "")
+		box.pause(time.Now().Add(20 * time.Second))
+		w.say("g", "ann", "two")
+		pass(3 * time.Second)
+		return box
+	}
+	empty := func(w *world, box *outbox) {
+		w.finished()
+		if box.queued.Load() != 0 || len(box.rooms.of) != 0 {
+			w.Errorf("%d are queued, %v", box.queued.Load(), box.rooms.of)
+		}
+	}
+	test(t, func(w *world) { // the number is what it was
+		box := begin(w)
+		w.readOne("g", 0)
+		pass(3 * time.Second)
+		w.say("g", "ann", "three")
+		pass(20 * time.Minute)
+		empty(w, box)
+	})
+	test(t, func(w *world) { // the number is brought, and what took the place of the message is not
+		box := begin(w)
+		w.change(func() { w.sessions[events.NewSelfID("bob")] = &Session{Seq: 1} })
+		w.hand(ofOwn("bob", events.Hidden{Session: "g", Messages: []events.Numbers{{Seq: 1, Index: 9}}}))
+		pass(3 * time.Second)
+		w.say("g", "ann", "three")
+		pass(5 * time.Second)
+		w.revoke("g", "ann", 3)
+		w.change(func() { w.unread["bob"] = 7 })
+		pass(5 * time.Minute)
+		if took := w.fcm().took("token-bob"); !slices.Contains(took, "message: Club | Ann: two") {
+			w.Error(took, w.reasons("bob"))
+		}
+		empty(w, box)
+	})
+}
+
+// settling counts how often it is said what came of letters.
+type settling struct {
+	Store
+	calls atomic.Int64
+}
+
+func (s *settling) Settle(ctx context.Context, settled []Settled) ([]bool, error) {
+	s.calls.Add(1)
+	return s.Store.Settle(ctx, settled)
+}
+
+// A flood that gave way unwinds in one go where the reason holds for all of it.
+func TestFloodOfOneWhoHasGone(t *testing.T) {
+	test(t, func(w *world) {
+		w.group("g", events.KindGroup, "ann", "bob")
+		box := w.projector.office.box(App{"fcm", "app"}, "")
+		box.pause(time.Now().Add(time.Minute))
+		s := &settling{Store: w.store}
+		w.mortal.Store = s
+		for range 300 {
+			w.say("g", "ann", "more")
+		}
+		pass(30 * time.Second)
+		w.change(func() { w.reach["bob"].Devices = map[string]Device{} })
+		pass(31 * time.Second)
+		w.finished()
+		for _, is := range w.reasons("bob") {
+			if !strings.HasSuffix(is, " no_device") {
+				w.Error(is)
+			}
+		}
+		if calls := len(w.fcm().took("token-bob")); calls > 0 || box.queued.Load() != 0 || s.calls.Load() > 2 {
+			w.Errorf("%d calls, %d are queued; it was noted by %d calls", calls, box.queued.Load(), s.calls.Load())
+		}
+	})
 }
 
 // Sessions are in turn: what there is much of is no longer in front of others than one call.

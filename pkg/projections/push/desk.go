@@ -204,8 +204,16 @@ func (d *desk) follow(it *item, x *letter, t touch) {
 	m := &matter{Session: it.Session, Seq: it.Seq, At: it.At, ID: it.ID, Actor: it.Actor, touch: &t}
 	it.left++
 	d.undecided++
-	d.line(&item{matter: m, offset: it.offset, last: it.last, due: time.Now(), until: it.until, left: 1, parent: it})
+	now := time.Now()
+	until := it.until
+	if least := now.Add(followFor); until.Before(least) {
+		until = least
+	}
+	d.line(&item{matter: m, offset: it.offset, last: it.last, due: now, until: until, left: 1, parent: it})
 }
+
+// followFor is how long there is at least to set right what came just in time.
+const followFor = time.Minute
 
 // check has the number of a letter's device set right once more: another call came between, and nobody knows which the device took last.
 func (d *desk) check(x *letter) {

@@ -19,7 +19,7 @@ type lane struct {
 	ready   queue
 	later   resting
 	running bool
-	// swept is when it last looked for what is over among those that are ready.
+	// swept is when it last looked for what is over among those that wait.
 	swept time.Time
 	// late is by how much it goes on later than a pause is over.
 	late time.Duration
@@ -36,7 +36,7 @@ func (l *lane) add(x *letter, crowded bool, s space) (old *letter, ok bool) {
 		old = l.ready.replace(x)
 	}
 	if old != nil && s == ample {
-		x.gave, old.gave = append(old.gave, old), nil
+		old.yield(x)
 		l.mu.Unlock()
 		return nil, true
 	}
@@ -98,6 +98,12 @@ func (l *lane) take(now time.Time) (batch []*letter, may, asks bool, nap time.Du
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	nap = l.wakeUp(now)
+	if now.Sub(l.swept) >= longestNap {
+		l.swept = now
+		if batch = l.sweep(func(x *letter) bool { return !now.Before(x.deadline) || x.desk.ended() }); len(batch) > 0 {
+			return batch, false, false, 0, false
+		}
+	}
 	if l.ready.n == 0 {
 		if len(l.later) == 0 {
 			l.running = false
@@ -111,15 +117,19 @@ func (l *lane) take(now time.Time) (batch []*letter, may, asks bool, nap time.Du
 			return l.ready.take(l.box.batch, l.box.crowded(), now), true, asks, 0, false
 		}
 	}
-	// What is over needs no call.
-	if now.Sub(l.swept) >= longestNap {
-		l.swept = now
-		batch = l.ready.drop(func(x *letter) bool { return !now.Before(x.deadline) || x.desk.ended() })
-	}
 	if pause <= 0 {
 		pause = longestNap
 	}
-	return batch, false, false, min(longestNap, pause, nap), false
+	return nil, false, false, min(longestNap, pause, nap), false
+}
+
+// sweep takes out what needs no call since it is over, with mu held.
+func (l *lane) sweep(over func(*letter) bool) []*letter {
+	out := l.ready.drop(over)
+	for _, x := range l.later {
+		out = append(out, x.gave.drop(over)...)
+	}
+	return out
 }
 
 // paused is how long the lane is to leave the service alone, with mu held.
@@ -166,14 +176,18 @@ type endings struct {
 
 // add adds a letter, and before it those that gave way to it: if one alone of them is noted, a newer one is not taken for gone that is there.
 func (e *endings) add(x *letter, r Reason, now time.Time) {
-	if r == Brought || r == Superseded || x.maybe {
-		for _, old := range x.gave {
-			e.one(old, Superseded, now)
-		}
-	} else {
-		e.released = append(e.released, x.heir()...)
+	became := Superseded
+	if r.ofAll() {
+		became = r
 	}
-	x.gave = nil
+	if r == Brought || r == Superseded || x.maybe || r.ofAll() {
+		for _, old := range x.gave.letters {
+			e.one(old, became, now)
+		}
+		x.gave = gave{}
+	} else if heir := x.heir(); heir != nil {
+		e.released = append(e.released, heir)
+	}
 	e.one(x, r, now)
 }
 
@@ -198,8 +212,8 @@ func (l *lane) leave(x *letter) {
 
 // release has brought what gave way to a letter that is not, or not for long.
 func (l *lane) release(x *letter) {
-	for _, old := range x.heir() {
-		l.again(old, 0)
+	if heir := x.heir(); heir != nil {
+		l.again(heir, 0)
 	}
 }
 
@@ -222,8 +236,18 @@ func (l *lane) send(batch []*letter, may bool) {
 		}
 	}
 	going = l.unfinished(going)
-	going = l.wanted(service, going, &over, now)
+	going, moved := l.wanted(service, going, &over, now)
+	asked := time.Now()
+	o.send(moved)
 	l.settle(over)
+	if time.Since(asked) > lookAgain {
+		// The store was away. What was known of them may no longer be so.
+		for _, x := range going {
+			x.looked = time.Time{}
+			l.again(x, 0)
+		}
+		return
+	}
 	going = slices.DeleteFunc(going, func(x *letter) bool {
 		if x.desk.calling() {
 			return false
@@ -286,21 +310,19 @@ func (l *lane) unfinished(going []*letter) []*letter {
 }
 
 // wanted leaves out what is not to be brought any more, and what can't be asked about now. What goes to another token now goes to the lane of that one.
-func (l *lane) wanted(s Service, going []*letter, over *endings, now time.Time) []*letter {
+func (l *lane) wanted(s Service, going []*letter, over *endings, now time.Time) (kept, moved []*letter) {
 	o := l.box.office
-	tokens := make([]string, len(going))
-	for i, x := range going {
-		tokens[i] = tokenKey(&x.person.push)
-	}
 	answers := o.stillAll(going, now)
-	kept := going[:0]
-	var moved []*letter
+	kept = going[:0]
 	for i, x := range going {
 		switch {
+		case answers[i].why == "" && tokenKey(&x.person.push) != x.to: // whatever else is not known: it is asked there
+			l.leave(x)
+			moved = append(moved, x)
 		case !answers[i].known:
 			l.again(x, lookAgain)
 		case answers[i].why == Unchanged:
-			l.box.took(x)
+			l.leave(x)
 			o.metrics.count(x.note.Kind, Unchanged, 1)
 			x.desk.settled(x, x.entry)
 		case answers[i].why != "":
@@ -308,15 +330,11 @@ func (l *lane) wanted(s Service, going []*letter, over *endings, now time.Time) 
 			if x.looks && s.Abilities().Badge {
 				over.settled[len(over.settled)-1].Badge = Unsure
 			}
-		case tokenKey(&x.person.push) != tokens[i]:
-			l.leave(x)
-			moved = append(moved, x)
 		default:
 			kept = append(kept, x)
 		}
 	}
-	o.send(moved)
-	return kept
+	return kept, moved
 }
 
 func (l *lane) again(x *letter, wait time.Duration) {

@@ -42,8 +42,9 @@ type letter struct {
 	looks bool
 	// counted is by when its number was, of old or anew.
 	counted time.Time
-	// gave are those that gave way to it: it is brought in their stead, or else they are.
-	gave []*letter
+	gave    gave
+	// to is the token that it was queued for.
+	to string
 	// unsure: nobody knows what came of its last call. maybe: of one of its calls.
 	unsure, maybe bool
 	// found: it was decided on and open when this process came to it. So another one, or an earlier desk of this one, may know more.

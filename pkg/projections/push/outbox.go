@@ -80,6 +80,7 @@ func newOutbox(o *office, app App, part string, can Abilities) *outbox {
 // add queues a letter. It says false when too many wait, and gives one that is queued no more since it gave way.
 func (b *outbox) add(x *letter) (old *letter, ok bool) {
 	space := b.joins(x)
+	x.to = tokenKey(&x.person.push)
 	b.office.metrics.queued.WithLabelValues(b.app.Service).Inc()
 	old, ok = b.lanes[maphash.String(seed, x.person.push.Token)%uint64(len(b.lanes))].add(x, space == none || b.crowded(), space)
 	switch {
@@ -102,7 +103,7 @@ func (b *outbox) took(x *letter) {
 
 // tookAll is took, of a letter and those that gave way to it.
 func (b *outbox) tookAll(x *letter) {
-	for _, old := range x.gave {
+	for _, old := range x.gave.letters {
 		b.took(old)
 	}
 	b.took(x)

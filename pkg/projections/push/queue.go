@@ -1,8 +1,6 @@
 package push
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
 	"annal/pkg/events"
@@ -89,18 +87,6 @@ func (x *letter) givesWay(to *letter) bool {
 	return x.kind.Shown() && !x.unsure && to.kind.Shown() && to.entry.Seq > x.entry.Seq && !to.desk.ended()
 }
 
-// heir gives what is to be brought if a letter is not: the newest of those that gave way to it, to which the others do; none if none did.
-func (x *letter) heir() []*letter {
-	if len(x.gave) == 0 {
-		return nil
-	}
-	gave := x.gave
-	x.gave = nil
-	newest := slices.MaxFunc(gave, func(a, b *letter) int { return cmp.Compare(a.entry.Seq, b.entry.Seq) })
-	newest.gave = slices.DeleteFunc(gave, func(l *letter) bool { return l == newest })
-	return []*letter{newest}
-}
-
 // take gives the letters of one call: one to a device at most, so that what comes to it comes in order. Those that waited for long, or all when it is crowded, give way to
 // newer ones.
 func (q *queue) take(most int, crowded bool, now time.Time) (batch []*letter) {
@@ -143,27 +129,29 @@ func (q *queue) take(most int, crowded bool, now time.Time) (batch []*letter) {
 	return batch
 }
 
-// next takes the first letter that does not give way to another one. Those before it give way to it.
+// next takes the first letter that does not give way to another one that waits.
 func (s *slot) next(crowded bool, now time.Time) *letter {
-	var gave []*letter
 	for {
 		x := s.letters.pop()
-		if !crowded && now.Sub(x.due) < longWait || !s.yields(x) {
-			x.gave = append(gave, x.gave...)
+		var to *letter
+		if crowded || now.Sub(x.due) >= longWait {
+			to = s.successor(x)
+		}
+		if to == nil {
 			return x
 		}
-		gave, x.gave = append(append(gave, x.gave...), x), nil
+		x.yield(to)
 	}
 }
 
-// yields says whether one that waits does for a letter: most likely the last.
-func (s *slot) yields(x *letter) bool {
+// successor gives one that waits and does for a letter, most likely the last; nil if none does.
+func (s *slot) successor(x *letter) *letter {
 	for i := s.letters.n - 1; i >= 0; i-- {
-		if x.givesWay(*s.letters.at(i)) {
-			return true
+		if to := *s.letters.at(i); x.givesWay(to) {
+			return to
 		}
 	}
-	return false
+	return nil
 }
 
 // drop takes out what is over.
@@ -179,13 +167,7 @@ func (q *queue) drop(over func(*letter) bool) (out []*letter) {
 					out = append(out, x)
 					continue
 				}
-				x.gave = slices.DeleteFunc(x.gave, func(old *letter) bool {
-					is := over(old)
-					if is {
-						out = append(out, old)
-					}
-					return is
-				})
+				out = append(out, x.gave.drop(over)...)
 				kept.add(x)
 			}
 		}

@@ -7,7 +7,10 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"annal/pkg/events"
+	"annal/pkg/presence"
 )
 
 // touches sets right what phones show after users have read, or left, or muted.
@@ -26,8 +29,12 @@ func (w *decision) touches(ctx context.Context, batch []*item) (bool, error) {
 			of[u] = append(of[u], it)
 		}
 	}
+	became, err := w.broughtOnes(ctx, batch)
+	if err != nil {
+		return false, err
+	}
 	for part := range slices.Chunk(slices.Sorted(maps.Keys(of)), MaxUsers) {
-		if err := w.setRight(ctx, part, func(s *spot) (*item, bool, error) { return w.takesBack(ctx, of[s.User], s) }); err != nil {
+		if err := w.setRight(ctx, part, func(s *spot) (*item, bool, error) { return w.takesBack(ctx, of[s.User], s, became) }); err != nil {
 			return false, err
 		}
 	}
@@ -79,15 +86,29 @@ func (w *decision) through(ctx context.Context, batch []*item) (bool, error) {
 	return m.Marker >= last.touch.upTo, err
 }
 
-// takesBack says whether what a device shows of the session is taken back by one of a user's touches, and which one sets it right.
-func (w *decision) takesBack(ctx context.Context, of []*item, s *spot) (it *item, is bool, err error) {
+// broughtOnes says what became of messages that came to phones late.
+func (w *decision) broughtOnes(ctx context.Context, batch []*item) (map[events.Seq]Became, error) {
+	var seqs []events.Seq
+	for _, it := range batch {
+		if seq := it.touch.brought.seq; seq > 0 && !slices.Contains(seqs, seq) {
+			seqs = append(seqs, seq)
+		}
+	}
+	if len(seqs) == 0 {
+		return nil, nil
+	}
+	return w.projector.opts.View.Messages(ctx, w.line.session, seqs)
+}
+
+// takesBack says whether what a device shows of the session is taken back by one of a user's touches, and which one sets it right. It is called for many at once.
+func (w *decision) takesBack(ctx context.Context, of []*item, s *spot, became map[events.Seq]Became) (it *item, is bool, err error) {
 	for _, it = range of {
 		shown := s.phone.Shown
 		if shown == nil {
 			continue
 		}
 		if is = it.touch.takesBack(shown.Kind, shown.Seq); !is && it.touch.brought.seq == shown.Seq {
-			is, err = w.late(ctx, s, it.touch.brought)
+			is, err = w.late(ctx, s, it.touch.brought, became[shown.Seq])
 		}
 		if is || err != nil {
 			return it, is, err
@@ -97,18 +118,20 @@ func (w *decision) takesBack(ctx context.Context, of []*item, s *spot) (it *item
 }
 
 // late says whether what came to a device should not be shown there any more.
-func (w *decision) late(ctx context.Context, s *spot, b brought) (bool, error) {
-	if s.phone.Shown.Kind == Contact {
-		return false, nil // what answers it is in this partition
+func (w *decision) late(ctx context.Context, s *spot, b brought, became Became) (bool, error) {
+	switch {
+	case s.phone.Shown.Kind == Contact: // what answers it is in this partition
+		return false, nil
+	case became.Revoked, became.Deleted:
+		return true, nil
 	}
 	view := w.projector.opts.View
 	m, err := view.Member(ctx, s.Session, s.User)
 	if err != nil || !m.In() || m.Marker >= b.seq {
 		return err == nil, err
 	}
-	became, err := view.Messages(ctx, s.Session, []events.Seq{b.seq})
-	if is := became[b.seq]; err != nil || is.Revoked || is.Deleted {
-		return err == nil, err
+	if !s.hides {
+		return false, nil
 	}
 	return view.Hidden(ctx, s.User, s.Session, b.index)
 }
@@ -145,6 +168,8 @@ type spot struct {
 	Query
 	Device
 	phone Phone
+	// hides: the user hid messages of the session from themselves.
+	hides bool
 }
 
 // setRight takes back what devices of users show of a session, and sets their number where it is not what is unread any more. What is taken back is for takesBack to say, and what
@@ -169,16 +194,28 @@ func (w *decision) setRight(ctx context.Context, users []events.UserID, takesBac
 	if err != nil {
 		return err
 	}
+	of := make(map[events.UserID]*presence.State, len(there))
+	for i, u := range there {
+		of[u] = &states[i]
+	}
+	items, clears := make([]*item, len(spots)), make([]bool, len(spots))
+	group, _ := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for i := range spots {
+		group.Go(func() (err error) {
+			items[i], clears[i], err = takesBack(&spots[i])
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
 	var letters []*letter
 	now := time.Now()
 	for i := range spots {
 		s := &spots[i]
-		active := activeOn(&states[slices.Index(there, s.User)], s.Query.Device)
-		it, clears, err := takesBack(s)
-		if err != nil {
-			return err
-		}
-		if x := w.quiet(it, s, unread[s.User], clears, active, now); x != nil {
+		active := activeOn(of[s.User], s.Query.Device)
+		if x := w.quiet(items[i], s, unread[s.User], clears[i], active, now); x != nil {
 			letters = append(letters, x)
 		}
 	}
@@ -217,7 +254,7 @@ func (w *decision) spots(ctx context.Context, users []events.UserID) ([]spot, er
 		// A call has a place of its own; the number is the same one.
 		known := p.Shown != nil || p.Badge >= 0 && !queries[i].Call
 		if known && holders[i/2].Holds(queries[i].User, queries[i].Device) {
-			spots = append(spots, spot{queries[i], devices[i/2], p})
+			spots = append(spots, spot{queries[i], devices[i/2], p, reach[queries[i].User].Hides})
 		}
 	}
 	return spots, nil

@@ -344,6 +344,19 @@ func testMany(t *testing.T, s push.Store) {
 	if got.Shown == nil || got.Shown.ID != "1499" || got.Badge != 1499 {
 		t.Errorf("the newest is forgotten: %v", got)
 	}
+	// Numbers of devices that come and go put away nothing that is shown.
+	for part := range 20 {
+		var numbers []push.Settled
+		for i := range 100 {
+			e := entry("ann", fmt.Sprint(part, " ", i), at)
+			e.Device = "device " + e.ID
+			numbers = append(numbers, push.Settled{Entry: e, Badge: i})
+		}
+		settle(t, s, numbers...)
+	}
+	if got := phone(t, s, push.Query{User: "ann", Device: "phone", Session: "g_1450"}); got.Shown == nil {
+		t.Error("what is shown is forgotten for numbers")
+	}
 }
 
 func testNothing(t *testing.T, s push.Store) {
