@@ -90,5 +90,5 @@ func pushClient(ca string) (*http.Client, error) {
 			return nil, ErrPushCA
 		}
 	}
-	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
+	return &http.Client{Transport: transport}, nil
 }

@@ -40,10 +40,7 @@ func TestCrashAndOverSince(t *testing.T) {
 					seq := w.say("g", "ann", "hello")
 					again := w.last("g", "ann", events.Sent{Index: 1, Body: events.TextBody("hello")})
 					pass(3 * time.Second)
-					w.mortal.dead.Store(true)
-					w.projector.office.close()
-					close(block)
-					w.crash()
+					w.crashBefore(block)
 					w.fcm().answer = nil
 					w.change(func() { w.down = errors.New("away") }) // nothing is decided before all is so
 					w.hand(again)

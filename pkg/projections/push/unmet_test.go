@@ -45,10 +45,7 @@ func TestCrashAndUnmet(t *testing.T) {
 					w.say("g", "ann", "hello")
 					again := w.last("g", "ann", events.Sent{Index: 1, Body: events.TextBody("hello")})
 					pass(3 * time.Second)
-					w.mortal.dead.Store(true)
-					w.projector.office.close()
-					close(block)
-					w.crash()
+					w.crashBefore(block)
 					w.fcm().answer = nil
 					w.change(func() { c.change(w) })
 					w.hand(again)

@@ -116,6 +116,14 @@ func (w *world) crash() {
 	w.start()
 }
 
+// crashBefore crashes it while calls of services go on, which are answered then: nobody hears that any more.
+func (w *world) crashBefore(answers chan struct{}) {
+	w.mortal.dead.Store(true)
+	w.projector.office.close()
+	close(answers)
+	w.crash()
+}
+
 // mortal is the store as one process has it.
 type mortal struct {
 	Store

@@ -15,6 +15,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"annal/internal/devstack/pushfakes"
+	"annal/internal/devstack/pushfakes/printed"
 )
 
 const app = "com.example.MyApp"
@@ -67,7 +68,7 @@ type asked struct {
 
 // good is the request that Apple prints, but for its device and token.
 func (r *rig) good(t *testing.T) *asked {
-	p, h := printed(t, "request"), http.Header{}
+	p, h := listingOf(t, "request"), http.Header{}
 	for name, value := range p.header {
 		if !strings.HasPrefix(name, ":") && name != "host" {
 			h.Set(name, value)
@@ -200,7 +201,7 @@ func TestStrict(t *testing.T) {
 		"background, at once":  {set("apns-push-type", "background"), 400, "BadPriority"},
 		"background, shown":    {payload("background", `{"aps":{"content-available":1,"alert":"x"}}`), 400, "InvalidPushType"},
 		"background, nothing":  {payload("background", `{"aps":{}}`), 400, "InvalidPushType"},
-		"alert, nothing":       {payload("alert", read(t, "background.json")), 400, "InvalidPushType"},
+		"alert, nothing":       {payload("alert", printed.Sample(t, "background.json")), 400, "InvalidPushType"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := r.good(t)
@@ -262,7 +263,7 @@ func TestOldHTTP(t *testing.T) {
 func TestGone(t *testing.T) {
 	r := open(t)
 	r.fake.Faults().Add(pushfakes.Fault{Token: r.token, Name: "Unregistered", Since: time.UnixMilli(1_458_114_061_260)})
-	q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.server.URL+"/3/device/"+r.token, strings.NewReader(printed(t, "request").body))
+	q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.server.URL+"/3/device/"+r.token, strings.NewReader(listingOf(t, "request").body))
 	if err != nil {
 		t.Fatal(err)
 	}

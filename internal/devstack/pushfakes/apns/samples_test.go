@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,16 +13,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"annal/internal/devstack/pushfakes"
+	"annal/internal/devstack/pushfakes/printed"
 )
-
-func read(t *testing.T, name string) string {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
 
 // listing is a request or an answer as Apple prints it: fields of the header, with = or : behind their names, then the payload.
 type listing struct {
@@ -32,9 +22,9 @@ type listing struct {
 	body   string
 }
 
-func printed(t *testing.T, name string) listing {
+func listingOf(t *testing.T, name string) listing {
 	t.Helper()
-	head, body, _ := strings.Cut(read(t, name+".txt"), "DATA\n")
+	head, body, _ := strings.Cut(printed.Sample(t, name+".txt"), "DATA\n")
 	l, last := listing{header: map[string]string{}}, ""
 	for line := range strings.Lines(head) {
 		line = strings.TrimSpace(line)
@@ -57,9 +47,9 @@ func printed(t *testing.T, name string) listing {
 func TestPrinted(t *testing.T) {
 	r := open(t)
 	for name, change := range map[string]func(*asked){
-		"taken": func(*asked) {}, "refused": func(a *asked) { a.path = printed(t, "request").header[":path"] },
+		"taken": func(*asked) {}, "refused": func(a *asked) { a.path = listingOf(t, "request").header[":path"] },
 	} {
-		a, want := r.good(t), printed(t, name)
+		a, want := r.good(t), listingOf(t, name)
 		change(a)
 		a.client = r.server.Client()
 		got, body := r.send(t, a)
@@ -82,7 +72,7 @@ func TestPrintedToken(t *testing.T) {
 	r := open(t)
 	var header struct{ Alg, Kid string }
 	var claims jwt.MapClaims
-	d := json.NewDecoder(strings.NewReader(read(t, "token.txt")))
+	d := json.NewDecoder(strings.NewReader(printed.Sample(t, "token.txt")))
 	if err := d.Decode(&header); err != nil || header.Alg != "ES256" {
 		t.Fatalf("%+v, %v", header, err)
 	}
@@ -125,7 +115,7 @@ func TestSamples(t *testing.T) {
 		a.header.Del("apns-id")
 		a.header.Set("apns-push-type", c.kind)
 		if c.name != "request" {
-			a.body = read(t, c.name+".json")
+			a.body = printed.Sample(t, c.name+".json")
 		}
 		if c.kind == "background" {
 			a.header.Set("apns-priority", "5")

@@ -8,8 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
@@ -19,6 +17,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"annal/internal/devstack/pushfakes"
+	"annal/internal/devstack/pushfakes/printed"
 )
 
 const app = "com.example.chat"
@@ -244,15 +243,6 @@ func (r *rig) screen() pushfakes.Screen {
 	return r.phones.Screen(pushfakes.Phone{Service: "fcm", Package: app, Token: r.token})
 }
 
-func sample(t *testing.T, name string) string {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name+".json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
 // TestSamples: the messages that Google prints are shown, but for their token, which is refused; and with the answers that it prints.
 func TestSamples(t *testing.T) {
 	r := open(t)
@@ -267,7 +257,7 @@ func TestSamples(t *testing.T) {
 		if err := json.Unmarshal(got, &g); err != nil {
 			t.Fatal(err)
 		}
-		if err := json.Unmarshal([]byte(sample(t, name)), &w); err != nil {
+		if err := json.Unmarshal([]byte(printed.Sample(t, name+".json")), &w); err != nil {
 			t.Fatal(err)
 		}
 		if !reflect.DeepEqual(g, w) {
@@ -279,7 +269,7 @@ func TestSamples(t *testing.T) {
 		shown int
 		data  map[string]string
 	}{{"notification", 1, nil}, {"data", 1, nil}, {"both", 2, map[string]string{"Nick": "Mario", "Room": "PortugalVSDenmark"}}} {
-		printed := sample(t, c.name)
+		printed := printed.Sample(t, c.name+".json")
 		status, body := send(printed)
 		if status != 400 {
 			t.Errorf("%s: %d", c.name, status)
@@ -298,8 +288,8 @@ func TestSamples(t *testing.T) {
 	}
 	_, body := send(`{"message":{"token":"` + r.token + `","data":{"count":12}}}`)
 	same(body, "invalid-value")
-	cut, request := "bk3RNwTe3H0:CI2k_HHwgIpoDKCIZvvDMExUdFQ3P1...", sample(t, "request")
-	if status, body := send(strings.ReplaceAll(request, cut, r.token)); status != 200 || !accepted.Match(body) || !accepted.MatchString(sample(t, "sent")) {
+	cut, request := "bk3RNwTe3H0:CI2k_HHwgIpoDKCIZvvDMExUdFQ3P1...", printed.Sample(t, "request.json")
+	if status, body := send(strings.ReplaceAll(request, cut, r.token)); status != 200 || !accepted.Match(body) || !accepted.MatchString(printed.Sample(t, "sent.json")) {
 		t.Errorf("%d %s", status, body)
 	}
 	if n := r.screen().Shown[2]; n.Title != "FCM Message" || n.Body != "This is an FCM notification message!" {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"annal/internal/devstack/pushfakes"
+	"annal/internal/devstack/pushfakes/printed"
 )
 
 // fixture is a fake with an access token and a phone.
@@ -172,7 +173,7 @@ func TestSamples(t *testing.T) {
 		"badge": {"80000000", "message title ", "message body", 10, 1}, "revoke": {"80100003", "", "", -1, 0},
 	} {
 		x := newFixture(t)
-		w := x.post(strings.ReplaceAll(printed(t, name+".json"), "pushtoken1", x.token), same)
+		w := x.post(strings.ReplaceAll(printed.Sample(t, name+".json"), "pushtoken1", x.token), same)
 		s := x.phones.Screen(pushfakes.Phone{Service: "huawei", Package: "example.chat", Token: x.token})
 		if code(w) != want.code || s.Badge != want.badge || s.Came != want.came || want.came == 1 && (s.Shown[0].Title != want.title || s.Shown[0].Body != want.body) {
 			t.Errorf("%s: %s, %+v", name, w.Body, s)

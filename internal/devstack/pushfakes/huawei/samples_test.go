@@ -8,22 +8,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"annal/internal/devstack/pushfakes"
+	"annal/internal/devstack/pushfakes/printed"
 )
-
-func printed(t *testing.T, name string) string {
-	t.Helper()
-	b, err := os.ReadFile("testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
 
 // TestAnswers: what is answered has the fields that Huawei prints, and the code; and where msg is JSON, the fields of that.
 func TestAnswers(t *testing.T) {
@@ -31,7 +22,7 @@ func TestAnswers(t *testing.T) {
 	others := [3]string{x.Token(""), x.Token(""), x.Token("")}
 	to := func(tokens ...string) string {
 		all, _ := json.Marshal(tokens) // strings have a form in JSON
-		return strings.Replace(printed(t, "notification.json"), `["pushtoken1"]`, string(all), 1)
+		return strings.Replace(printed.Sample(t, "notification.json"), `["pushtoken1"]`, string(all), 1)
 	}
 	for name, w := range map[string]*httptest.ResponseRecorder{
 		"sent":    x.post(to(x.token), same),
@@ -39,7 +30,7 @@ func TestAnswers(t *testing.T) {
 		"refused": x.post(to(x.token), func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }),
 	} {
 		var got, want struct{ Code, Msg string }
-		text := printed(t, name+".json")
+		text := printed.Sample(t, name+".json")
 		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +57,7 @@ func parsed(t *testing.T, text string) (value any) {
 // TestToken: the request for an access token that Huawei prints is answered as it prints.
 func TestToken(t *testing.T) {
 	x := newFixture(t)
-	head, form, _ := strings.Cut(printed(t, "token_request.txt"), "\n\n")
+	head, form, _ := strings.Cut(printed.Sample(t, "token_request.txt"), "\n\n")
 	form = strings.NewReplacer("<客户端ID>", appID, "<客户端密钥>", url.QueryEscape(x.secret), "\n", "").Replace(form)
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(head + "\n\n")))
 	if err != nil {
@@ -75,7 +66,7 @@ func TestToken(t *testing.T) {
 	r.Body = io.NopCloser(strings.NewReader(form))
 	w := httptest.NewRecorder()
 	x.ServeHTTP(w, r)
-	want, err := http.ReadResponse(bufio.NewReader(strings.NewReader(printed(t, "token.txt"))), r)
+	want, err := http.ReadResponse(bufio.NewReader(strings.NewReader(printed.Sample(t, "token.txt"))), r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,13 +5,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"annal/internal/devstack/pushfakes"
+	"annal/internal/devstack/pushfakes/printed"
 )
 
 const path = "/garcia/api/server/push/varnished/pushByPushId"
@@ -172,12 +172,8 @@ func TestSamples(t *testing.T) {
 
 func parsed(t *testing.T, name string) map[string]any {
 	t.Helper()
-	b, err := os.ReadFile("testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var o map[string]any
-	if err := json.Unmarshal(b, &o); err != nil {
+	if err := json.Unmarshal([]byte(printed.Sample(t, name)), &o); err != nil {
 		t.Fatal(err)
 	}
 	return o

@@ -5,19 +5,19 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"annal/internal/devstack/pushfakes"
+	"annal/internal/devstack/pushfakes/printed"
 )
 
 // TestSamples: the vendor's own samples are taken, for registration ids that there are.
 func TestSamples(t *testing.T) {
 	f, _ := open(t)
 	token := access(t, f)
-	one, many := sample(t, "unicast.json"), sample(t, "unicast_batch.json")
+	one, many := printed.Sample(t, "unicast.json"), printed.Sample(t, "unicast_batch.json")
 	if a := ask(t, f, http.MethodPost, onePath, url.Values{"auth_token": {token}, "message": {one}}); a.Code != 10000 {
 		t.Errorf("a stranger: %+v", a)
 	}
@@ -39,19 +39,10 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-func sample(t *testing.T, name string) string {
-	t.Helper()
-	b, err := os.ReadFile("testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
 // TestAnswers: what is answered has the fields that OPPO prints, with values of the same types, and the same code.
 func TestAnswers(t *testing.T) {
 	f, _ := open(t)
-	form := url.Values{"auth_token": {access(t, f)}, "message": {sample(t, "unicast.json")}}
+	form := url.Values{"auth_token": {access(t, f)}, "message": {printed.Sample(t, "unicast.json")}}
 	said := func(path string, form url.Values) string {
 		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(form.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -62,7 +53,7 @@ func TestAnswers(t *testing.T) {
 	alike := func(name, got string) {
 		t.Helper()
 		var g, w answered
-		want := sample(t, name)
+		want := printed.Sample(t, name)
 		if err := json.Unmarshal([]byte(got), &g); err != nil {
 			t.Fatal(err)
 		}
@@ -78,6 +69,6 @@ func TestAnswers(t *testing.T) {
 	f.ids["CN_078ad8b8a137cadb14ae5b70cf846312"], f.ids["CN_906bf7b0d76a5c0001668ddc410ab903"], f.ids["CN_b457331fd7874d0200c595ebb8d39de8"] = true, true, true
 	alike("unicast_sent.json", said(onePath, form))
 	third := `,{"target_type":2,"target_value":"CN_0","notification":{"title":"t","content":"c"}}]`
-	form = url.Values{"auth_token": form["auth_token"], "messages": {strings.TrimSuffix(strings.TrimSpace(sample(t, "unicast_batch.json")), "]") + third}}
+	form = url.Values{"auth_token": form["auth_token"], "messages": {strings.TrimSuffix(strings.TrimSpace(printed.Sample(t, "unicast_batch.json")), "]") + third}}
 	alike("unicast_batch_sent.json", said(batchPath, form))
 }

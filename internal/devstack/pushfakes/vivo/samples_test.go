@@ -2,7 +2,6 @@ package vivofake
 
 import (
 	"encoding/json"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"annal/internal/devstack/pushfakes"
+	"annal/internal/devstack/pushfakes/printed"
 )
 
 // TestSamples: the vendor's own request is taken for a regId that there is, and answers are like its own.
@@ -17,7 +17,7 @@ func TestSamples(t *testing.T) {
 	f, _ := open(t)
 	token := access(t, f)
 	f.ids["12345678901234567890123"] = true
-	send := string(read(t, "send.json"))
+	send := string([]byte(printed.Sample(t, "send.json")))
 	if a := ask(t, f, "/message/send", token, send); code(a) != 0 || a["taskId"] == "" {
 		t.Errorf("%v", a)
 	}
@@ -39,19 +39,10 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-func read(t *testing.T, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile("testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 func parsed(t *testing.T, name string) object {
 	t.Helper()
 	var o object
-	if err := json.Unmarshal(read(t, name), &o); err != nil {
+	if err := json.Unmarshal([]byte(printed.Sample(t, name)), &o); err != nil {
 		t.Fatal(err)
 	}
 	return o
@@ -69,18 +60,18 @@ func TestAnswers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got["result"] != want["result"] || got["desc"] != want["desc"] || !slices.Equal(pushfakes.Shape(string(b)), pushfakes.Shape(string(read(t, name)))) {
+		if got["result"] != want["result"] || got["desc"] != want["desc"] || !slices.Equal(pushfakes.Shape(string(b)), pushfakes.Shape(string([]byte(printed.Sample(t, name))))) {
 			t.Errorf("%s: %v, must %v", name, got, want)
 		}
 	}
-	given := ask(t, f, "/message/auth", "", string(read(t, "auth.json")))
+	given := ask(t, f, "/message/auth", "", string([]byte(printed.Sample(t, "auth.json"))))
 	alike(given, "auth_given.json")
 	token, _ := given["authToken"].(string)
-	saved := ask(t, f, "/message/saveListPayload", token, string(read(t, "save.json")))
+	saved := ask(t, f, "/message/saveListPayload", token, string([]byte(printed.Sample(t, "save.json"))))
 	alike(saved, "saved.json")
 	task, _ := saved["taskId"].(string)
 	f.ids["12345678901234567890121"], f.ids["12345678901234567890122"] = true, true
-	if a := ask(t, f, "/message/pushToList", token, strings.Replace(string(read(t, "push.json")), "342982232646905856", task, 1)); code(a) != 0 || a["invalidUsers"] != nil {
+	if a := ask(t, f, "/message/pushToList", token, strings.Replace(string([]byte(printed.Sample(t, "push.json"))), "342982232646905856", task, 1)); code(a) != 0 || a["invalidUsers"] != nil {
 		t.Errorf("%v", a)
 	}
 	for id := range f.ids {

@@ -14,12 +14,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"annal/internal/devstack/pushfakes"
+	"annal/internal/devstack/pushfakes/printed"
 )
 
 func unbase64(t *testing.T, s string) []byte {
@@ -34,12 +34,8 @@ func unbase64(t *testing.T, s string) []byte {
 // sample reads a file of testdata: names and what they are.
 func sample(t *testing.T, name string) map[string]string {
 	t.Helper()
-	b, err := os.ReadFile("testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
 	values := map[string]string{}
-	for line := range strings.Lines(string(b)) {
+	for line := range strings.Lines(printed.Sample(t, name)) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
 		values[name] = value
 	}
@@ -71,11 +67,7 @@ func TestDecryptSample(t *testing.T) {
 }
 
 func TestVapidSample(t *testing.T) {
-	b, err := os.ReadFile("testdata/rfc8292.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, ok := parseVapid(strings.TrimSpace(string(b)))
+	v, ok := parseVapid(strings.TrimSpace(printed.Sample(t, "rfc8292.txt")))
 	if !ok || v.claims != (claims{"https://push.example.net", 1453523768, "mailto:push@example.com"}) || !v.genuine() {
 		t.Errorf("%+v, genuine: %v", v.claims, v.genuine())
 	}

@@ -3,28 +3,19 @@ package xiaomifake
 import (
 	"encoding/json"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"annal/internal/devstack/pushfakes"
+	"annal/internal/devstack/pushfakes/printed"
 )
-
-func read(t *testing.T, name string) string {
-	t.Helper()
-	b, err := os.ReadFile("testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
 
 // alike compares an answer with one of testdata: the same fields of the same types, trace_id aside where that one is older, and the same words but for ids and counts.
 func alike(t *testing.T, got, name string) {
 	t.Helper()
 	var said, must struct{ Result, Reason, Description string }
-	want := read(t, name)
+	want := printed.Sample(t, name)
 	if err := json.Unmarshal([]byte(got), &said); err != nil {
 		t.Fatalf("%s: %v", got, err)
 	}
@@ -44,7 +35,7 @@ func alike(t *testing.T, got, name string) {
 // as testdata has it.
 func TestSamples(t *testing.T) {
 	x := newFixture(t)
-	form := strings.ReplaceAll(read(t, "send.txt"), "\n", "") + "&extra.channel_id=100001"
+	form := strings.ReplaceAll(printed.Sample(t, "send.txt"), "\n", "") + "&extra.channel_id=100001"
 	id := strings.NewReplacer("registration_id=123", "registration_id="+url.QueryEscape(x.token))
 	pkg := strings.NewReplacer("com.xiaomi.mipushdemo", app)
 	payload := strings.NewReplacer("payload=this+is+xiaomi+push", "payload=")
